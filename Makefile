@@ -1,0 +1,53 @@
+# Each verb bootstraps what it needs into .venv. Needs only Python >= 3.11 and make.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13 3,$(shell command -v python$(v) 2>/dev/null)))
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+PROJECTS := $(wildcard schemas/python/pyproject.toml schemas/tools/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml deploy/local/pyproject.toml)
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run ## play a day of March 2020 on real Kafka and Postgres, and show what became of every referral
+	@$(BIN)/bdcan demo
+
+up: $(VENV)/.run ## start everything and leave it running
+	@$(BIN)/bdcan up --detach
+
+down: $(VENV)/.run ## stop what `make up` started
+	@$(BIN)/bdcan down
+
+test: $(VENV)/.dev ## all tests, on real Kafka and Postgres
+	@$(BIN)/pytest
+
+check: $(VENV)/.dev ## format, lint, types, boundaries, contracts: fast enough to run before every commit
+	@$(BIN)/python -m bdcan_contract_tools check
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/basedpyright --pythonpath $(BIN)/python --warnings
+
+bench: $(VENV)/.dev ## benchmarks, each beside its baseline, in one run
+	@$(BIN)/python -m benchmarks
+
+gen: $(VENV)/.dev ## generate everything that is made from schemas/ again
+	@$(BIN)/python -m bdcan_contract_tools generate
+
+clean: ## remove .venv and local data (stop first: make down)
+	rm -rf $(VENV) .local
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python >= 3.11 with its venv module is needed (Debian and Ubuntu: apt install python3-venv)." \
+	       "Found: $$($(PYTHON) --version 2>&1 || echo none). Name another with: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.run: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
+	@echo "installing (once) ..." && $(BIN)/uv sync --quiet --frozen --all-packages --no-dev --inexact && touch $@
+
+$(VENV)/.dev: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
+	@echo "installing (once) ..." && $(BIN)/uv sync --quiet --frozen --all-packages --inexact && touch $@ $(VENV)/.run
+
+.PHONY: help demo up down test check bench gen clean

@@ -1,0 +1,1 @@
+"""A borough that plays the people, through the public APIs and topics only."""

@@ -1,0 +1,1 @@
+"""The events of BD CAN Plus: generated models, the catalogue of topics, and the CloudEvents codec."""

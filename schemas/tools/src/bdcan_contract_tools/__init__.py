@@ -1,0 +1,1 @@
+"""Generates and checks everything that is made from schemas."""

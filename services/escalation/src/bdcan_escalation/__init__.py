@@ -1,0 +1,1 @@
+"""Forwards complex need to Community Solutions and waits for its answer."""

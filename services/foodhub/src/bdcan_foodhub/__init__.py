@@ -1,0 +1,1 @@
+"""Turns food needs into parcels: stock, reservation, pick, pack."""

@@ -1,0 +1,1 @@
+"""The front door: referrals in, and what became of each."""

@@ -1,0 +1,1 @@
+"""Assigns each referral to the locality hub of its ward."""

@@ -1,0 +1,1 @@
+"""Turns assignments into welfare calls, and confirmed needs into tasks that volunteers do."""
