@@ -1,0 +1,89 @@
+"""Connections to a service's own database."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+
+from bdcan_chassis.logs import get_logger
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+log = get_logger(__name__)
+
+# A paused process must not hold locks for ever: the server ends its transaction, and a time-out is transient.
+_SERVER_SETTINGS = {
+    "idle_in_transaction_session_timeout": "30000",
+    "lock_timeout": "20000",
+    "statement_timeout": "60000",
+    "timezone": "UTC",
+    "plan_cache_mode": "force_custom_plan",
+}
+# force_custom_plan: a generic plan is chosen while the tables are empty and kept when they are full.
+
+
+async def open_pool(dsn: str, size: int, application: str) -> Pool:
+    """A pool that opens connections as they are needed, so that a process starts while the database is down."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=size,
+        timeout=10,
+        command_timeout=60,
+        max_inactive_connection_lifetime=300,
+        server_settings={**_SERVER_SETTINGS, "application_name": application[:63]},
+    )
+
+
+@asynccontextmanager
+async def dedicated_connection(
+    dsn: str, application: str
+) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection of its own, for session locks and LISTEN."""
+    connection = await asyncpg.connect(
+        dsn,
+        timeout=10,
+        command_timeout=60,
+        server_settings={
+            **_SERVER_SETTINGS,
+            "application_name": application[:63],
+            # a leader that is cut off must lose its session, and with it its lock
+            "tcp_keepalives_idle": "10",
+            "tcp_keepalives_interval": "5",
+            "tcp_keepalives_count": "3",
+        },
+    )
+    try:
+        yield connection
+    finally:
+        try:
+            await connection.close(timeout=5)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection.terminate()
+
+
+def backoff_seconds(attempt: int, most: float = 10.0) -> float:
+    """Full-jitter exponential back-off: a random wait of up to 0.1 · 2^attempt seconds, `most` at the most."""
+    return random.uniform(0.05, min(most, 0.1 * 2 ** min(attempt, 12)))  # noqa: S311 # jitter needs no secrecy
+
+
+async def wait(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event for some seconds at most; tells whether it came."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

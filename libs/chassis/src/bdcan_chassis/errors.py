@@ -1,0 +1,73 @@
+"""What can go wrong while a record is handled, and which of it passes by itself.
+
+    ChassisError
+    ├── BadRecord           raised by a handler: this record can never be handled; it is parked with the reason
+    ├── StoppedConsumer     too much was parked: the consumer stops until an operator has looked
+    └── ConfigurationError  the process cannot run as it is configured
+
+Anything else is either *transient* (see `is_transient`): the whole batch is tried again, for ever; or a bug in
+a handler: its record is parked, as with BadRecord.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+
+class ChassisError(Exception):
+    """Base of the chassis's own errors."""
+
+
+class BadRecord(ChassisError):
+    """The record is readable but can never be handled. `reason` is a short code, the message is for an operator."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StoppedConsumer(ChassisError):
+    """The limit of parked records is reached: nothing was committed, nothing more is taken."""
+
+
+class ConfigurationError(ChassisError):
+    """The process cannot run as it is configured; the message says what to change."""
+
+
+_PASSES = (
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.TransactionRollbackError,  # class 40: deadlock, serialization
+    asyncpg.InsufficientResourcesError,  # class 53: disk full, out of memory, too many connections
+    asyncpg.OperatorInterventionError,  # class 57: shutdown, statement time-out, cannot connect now
+    asyncpg.PostgresSystemError,  # class 58: I/O errors below the database
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,  # the primary moved: the next connection finds it
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,  # a protocol state broken by a lost connection
+    asyncpg.InvalidAuthorizationSpecificationError,  # credentials are being rotated, or the role is being made
+    asyncpg.InvalidCatalogNameError,  # the database is being made
+    asyncpg.UndefinedTableError,  # the migration has not run yet: any order of start
+    asyncpg.UndefinedColumnError,
+    OSError,
+    TimeoutError,
+    KafkaError,
+)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether trying the same again can succeed without a change to the record or the code.
+
+    A missing table counts: services start in any order, and a rolled-back deploy must not park a topic.
+    """
+    if isinstance(error, asyncpg.InterfaceError):
+        # asyncpg says a lost connection and a misused one with the same class
+        text = str(error)
+        return "connection" in text or "pool is clos" in text
+    return isinstance(error, _PASSES)
+
+
+def describe(error: BaseException) -> str:
+    """The error for an operator: its class, and its first line without the DETAIL that quotes a row's values."""
+    first = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}"[:500]

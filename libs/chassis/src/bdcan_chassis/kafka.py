@@ -1,0 +1,57 @@
+"""Consumers and producers with the settings that the guarantees need. Each setting that matters says why."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from bdcan_chassis.settings import ServiceSettings
+
+
+def connection_options(settings: ServiceSettings) -> dict[str, Any]:
+    """How to reach and to convince the brokers."""
+    context = (
+        ssl.create_default_context(cafile=settings.kafka_ca_file)
+        if settings.kafka_protocol == "SASL_SSL"
+        else None
+    )
+    return {
+        "bootstrap_servers": settings.kafka_bootstrap,
+        "security_protocol": settings.kafka_protocol,
+        "sasl_mechanism": settings.kafka_mechanism,
+        "sasl_plain_username": settings.kafka_username,
+        "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        "ssl_context": context,
+    }
+
+
+def make_consumer(settings: ServiceSettings, group: str, client_id: str) -> AIOKafkaConsumer:
+    """A consumer that commits only when told to."""
+    return AIOKafkaConsumer(
+        group_id=group,
+        client_id=client_id,
+        enable_auto_commit=False,  # offsets follow the database, never a timer
+        auto_offset_reset="earliest",  # a group that lost its offsets reads again: the inbox drops what it knows
+        session_timeout_ms=30_000,
+        heartbeat_interval_ms=3_000,
+        max_poll_interval_ms=900_000,  # a batch that waits for its database keeps its partitions
+        max_partition_fetch_bytes=2_097_152,
+        isolation_level="read_committed",
+        **connection_options(settings),
+    )
+
+
+def make_producer(settings: ServiceSettings, client_id: str) -> AIOKafkaProducer:
+    """A producer whose acknowledgement means that every in-sync replica has the record."""
+    return AIOKafkaProducer(
+        client_id=client_id,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,  # the relay hands over whole batches
+        compression_type="lz4",
+        max_batch_size=524_288,
+        request_timeout_ms=30_000,
+        **connection_options(settings),
+    )

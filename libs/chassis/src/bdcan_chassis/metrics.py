@@ -1,0 +1,79 @@
+"""Every metric of the chassis, in one list. Times are seconds of real time unless the text says otherwise."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_FAST = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
+
+# The consumer loop
+RECORDS = Counter(
+    "bdcan_consumer_records_total",
+    "Records taken, by what became of them: handled, duplicate, parked, queued (behind a parked one), skipped (not read here)",
+    ["loop", "outcome"],
+)
+BATCH_SECONDS = Histogram(
+    "bdcan_consumer_batch_seconds", "Time from poll to committed transaction", ["loop"], buckets=_FAST
+)
+EVENT_DELAY = Histogram(
+    "bdcan_consumer_delay_seconds",
+    "Age of the newest record of a batch when the batch has been committed",
+    ["loop"],
+    buckets=_SLOW,
+)
+LAG = Gauge("bdcan_consumer_lag_records", "Records on the broker behind the loop's position", ["loop"])
+RETRIES = Counter(
+    "bdcan_consumer_retries_total", "Batches tried again because of a transient failure", ["loop"]
+)
+BLOCKED = Gauge("bdcan_consumer_blocked", "1 while a loop waits out a transient failure", ["loop"])
+STOPPED = Gauge("bdcan_consumer_stopped", "1 when a loop has stopped because too much was parked", ["loop"])
+REBALANCES = Counter(
+    "bdcan_consumer_rebalances_total", "Partition assignments that a loop has received", ["loop"]
+)
+
+# The outbox and its relay
+OUTBOX_PENDING = Gauge(
+    "bdcan_outbox_pending_rows", "Events that are committed but not yet on Kafka", ["lane"]
+)
+OUTBOX_OLDEST = Gauge(
+    "bdcan_outbox_oldest_seconds", "Age of the oldest event that is not yet on Kafka", ["lane"]
+)
+RELAYED = Counter("bdcan_relay_events_total", "Events that the broker has acknowledged", ["lane"])
+RELAY_FAILURES = Counter(
+    "bdcan_relay_failures_total", "Rounds of the relay that failed and were tried again", ["lane"]
+)
+RELAY_LEADER = Gauge("bdcan_relay_leader", "1 in the process whose relay sends", ["lane"])
+
+# Deadlines, planners and gateways
+DEADLINES_FIRED = Counter("bdcan_deadlines_fired_total", "Deadlines that came due and were handled", ["kind"])
+DEADLINE_LATENESS = Histogram(
+    "bdcan_deadline_lateness_seconds", "Domain time between due and handled", ["kind"], buckets=_SLOW
+)
+DEADLINES_OVERDUE = Gauge(
+    "bdcan_deadlines_overdue", "Deadlines past due by more than a minute of domain time", ["kind"]
+)
+DEADLINES_FAILING = Gauge(
+    "bdcan_deadlines_failing", "Deadlines whose handler has failed and that wait to be tried again", ["kind"]
+)
+PASS_SECONDS = Histogram(
+    "bdcan_pass_seconds", "Duration of one pass of a planner or gateway", ["name"], buckets=_SLOW
+)
+PASS_CHANGES = Counter(
+    "bdcan_pass_changes_total", "Things that passes of a planner or gateway have moved on", ["name"]
+)
+PASS_FAILURES = Counter("bdcan_pass_failures_total", "Passes that failed and were rolled back", ["name"])
+
+# Dead letters
+DEAD_LETTERS = Gauge("bdcan_dead_letters", "Records that are set aside and not settled", ["loop", "state"])
+
+# The API
+REQUESTS = Counter("bdcan_http_requests_total", "HTTP requests answered", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "bdcan_http_request_seconds", "Time to answer an HTTP request", ["method", "route"], buckets=_FAST
+)
+
+# The process
+SAMPLE_FAILURES = Counter(
+    "bdcan_sample_failures_total", "Rounds in which the gauges read from the database could not be read"
+)

@@ -1,0 +1,109 @@
+"""Migrations: plain SQL files, forward only, each in a transaction of its own, applied once, never edited after.
+
+The chassis's files go first, then the service's. A file's sha256 is kept: an edited file that was applied is an
+error. `pg_try_advisory_lock` is polled instead of waited on, because the waiting kind deadlocks with
+CREATE INDEX CONCURRENTLY. A file whose first line is `-- no transaction` runs statement by statement
+outside one, for just that index.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import asyncpg
+
+from bdcan_chassis.database import backoff_seconds, dedicated_connection
+from bdcan_chassis.errors import ConfigurationError, is_transient
+from bdcan_chassis.logs import get_logger
+
+log = get_logger(__name__)
+_LOCK = 0x6264_6361_6E6D_6967  # "bdcanmig": one migration runner a database
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One SQL file. `name` is `<package>/<file>`."""
+
+    name: str
+    sql: str
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the text."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations_in(package: str) -> list[Migration]:
+    """The SQL files of a package's `migrations` folder, in order of their names."""
+    folder: Traversable = files(package) / "migrations"
+    return [
+        Migration(f"{package}/{f.name}", f.read_text("utf-8"))
+        for f in sorted(folder.iterdir(), key=lambda f: f.name)
+        if f.name.endswith(".sql")
+    ]
+
+
+async def migrate(dsn: str, packages: list[str], *, patience: float = 60.0) -> list[str]:
+    """Apply what is missing and return the names of what was applied.
+
+    Waits up to `patience` seconds for the database and for another runner. Raises ConfigurationError if an
+    applied file was changed or is missing, and TimeoutError after the wait.
+    """
+    wanted = [m for package in packages for m in migrations_in(package)]
+    async with asyncio.timeout(patience):
+        attempt = 0
+        while True:
+            try:
+                async with dedicated_connection(dsn, "migrate") as connection:
+                    return await _apply(connection, wanted)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if not is_transient(error) or isinstance(error, asyncpg.UndefinedTableError):
+                    raise
+                attempt += 1
+                log.warning("migrate.waiting", attempt=attempt, exc_info=error)
+                await asyncio.sleep(backoff_seconds(attempt, 2))
+
+
+async def _apply(connection: asyncpg.Connection[asyncpg.Record], wanted: list[Migration]) -> list[str]:
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+        await asyncio.sleep(backoff_seconds(2))
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migration ("
+        "name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    applied = {
+        r["name"]: r["sha256"] for r in await connection.fetch("SELECT name, sha256 FROM schema_migration")
+    }
+    for migration in wanted:
+        if applied.get(migration.name, migration.digest) != migration.digest:
+            raise ConfigurationError(
+                f"migration {migration.name} was edited after it had been applied: add a new file"
+            )
+    # A newer release may have applied more than this code knows: that is a roll-back of code, and allowed.
+    done: list[str] = []
+    for migration in wanted:
+        if migration.name in applied:
+            continue
+        await connection.execute("SET lock_timeout = '5s'; SET statement_timeout = 0")
+        if migration.sql.startswith("-- no transaction"):
+            for statement in migration.sql.split(";\n"):
+                if statement.strip():
+                    await connection.execute(statement)
+            await _record(connection, migration)
+        else:
+            async with connection.transaction():
+                await connection.execute(migration.sql)
+                await _record(connection, migration)
+        log.info("migrate.applied", migration=migration.name)
+        done.append(migration.name)
+    return done
+
+
+async def _record(connection: asyncpg.Connection[asyncpg.Record], migration: Migration) -> None:
+    await connection.execute(
+        "INSERT INTO schema_migration (name, sha256) VALUES ($1, $2)", migration.name, migration.digest
+    )

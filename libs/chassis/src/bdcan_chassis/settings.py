@@ -1,0 +1,80 @@
+"""Settings that every service has, read once from the environment (prefix BDCAN_) or from files of secrets.
+
+A service subclasses ServiceSettings in its own `settings.py`; nothing else reads the environment. With
+BDCAN_SECRETS_DIR set, a file named after a setting (`bdcan_database_url`) holds its value, so that no
+secret has to stand in an environment or a compose file.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bdcan_chassis.clock import parse_clock
+
+
+def _is_clock(text: str) -> str:
+    parse_clock(text)
+    return text
+
+
+class ServiceSettings(BaseSettings):
+    """What a service needs to know of its surroundings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BDCAN_", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: SecretStr = Field(
+        description="postgresql://role:password@host:port/database of this service alone"
+    )
+    database_pool_size: int = Field(
+        default=10, ge=2, le=100, description="connections of one process at most"
+    )
+
+    kafka_bootstrap: str = Field(description="host:port,host:port of brokers")
+    kafka_protocol: Literal["SASL_PLAINTEXT", "SASL_SSL"] = "SASL_PLAINTEXT"
+    kafka_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256"] = "SCRAM-SHA-512"
+    kafka_username: str
+    kafka_password: SecretStr
+    kafka_ca_file: Path | None = Field(
+        default=None, description="PEM of the authority that signed the brokers"
+    )
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=0, le=65535, description="port of the API process")
+    ops_port: int = Field(default=9000, ge=0, le=65535, description="port of a worker's health and metrics")
+
+    jwks: str = Field(description="path or https URL of the identity provider's key set")
+    oidc_issuer: str
+    oidc_audience: str = "bdcan"
+    api_keys_file: Path | None = Field(default=None, description='JSON: [{"name","sha256","scopes","hubs"}]')
+
+    clock: Annotated[str, AfterValidator(_is_clock)] = "system"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    batch_records: int = Field(default=500, ge=1, le=5000, description="records in one transaction at most")
+    park_in_a_row: int = Field(
+        default=50, ge=1, description="so many records parked in a row stop a consumer"
+    )
+    park_ratio: float = Field(
+        default=0.5, gt=0, le=1, description="share of the last 1,000 records parked that stops"
+    )
+    inbox_retention: timedelta = Field(
+        default=timedelta(days=45),
+        description="must exceed the longest retention of a topic that is consumed",
+    )
+    stuck_after: timedelta = Field(
+        default=timedelta(seconds=60), description="lag without progress for so long ends the process"
+    )
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment. Raises pydantic's ValidationError, which names each setting at fault."""
+        secrets = os.environ.get("BDCAN_SECRETS_DIR")
+        return cls(_secrets_dir=secrets)  # pyright: ignore[reportCallIssue] # values come from the environment

@@ -1,0 +1,176 @@
+"""One unit of work: state, outgoing events and deadlines commit together, or none of them does.
+
+Application code gets a Tx and never calls commit. Events and deadlines are collected in memory and written in
+one statement each when the unit ends, behind the state: an aggregate's row is locked before its events get
+their sequence numbers, and so per aggregate the order of the outbox is the order of the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel
+
+from bdcan_chassis.clock import Clock
+from bdcan_chassis.database import Connection, Pool
+from bdcan_chassis.ids import new_id
+from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_headers, source_of
+
+CHANNEL = "bdcan"
+"""The NOTIFY channel of a service's database; the payload says who is to wake."""
+
+
+class _Outgoing(NamedTuple):
+    lane: str
+    id: UUID
+    topic: str
+    key: bytes
+    headers: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point in a unit of work to go back to."""
+
+    events: int
+    deadlines: Mapping[tuple[str, UUID], datetime | None]
+    wakes: frozenset[str]
+
+
+@dataclass(slots=True)
+class Tx:
+    """A running transaction. `now` is the one instant at which all of it happens, in domain time."""
+
+    connection: Connection
+    now: datetime
+    service: str
+    catalogue: Catalogue
+    traceparent: str | None = None
+    _events: list[_Outgoing] = field(default_factory=list)
+    _deadlines: dict[tuple[str, UUID], datetime | None] = field(default_factory=dict)
+    _wakes: set[str] = field(default_factory=set)
+
+    def emit(self, data: BaseModel, *, cause: Event[Any] | None = None, lane: str | None = None) -> UUID:
+        """Publish an event when the unit commits; returns its id.
+
+        Topic, key and subject follow from the body's type; `lane` chooses where a type has several topics.
+        `cause` hands the trace on. Raises LookupError for a type that this service does not own.
+        """
+        event_type = self.catalogue.of(type(data))
+        topic = event_type.topic_in(lane)
+        if self.service not in topic.writers:
+            raise LookupError(f"{self.service} may not write to {topic.name}")
+        event_id = new_id()
+        subject = event_type.subject_of(data)
+        trace = cause.traceparent if cause else self.traceparent
+        headers = encode_headers(event_type, event_id, source_of(self.service), subject, self.now, trace)
+        self._events.append(
+            _Outgoing(
+                topic.lane, event_id, topic.name, subject.encode(), pack_headers(headers), encode_body(data)
+            )
+        )
+        return event_id
+
+    def set_deadline(self, kind: str, subject: UUID, due_at: datetime) -> None:
+        """Promise that `kind` is looked at for `subject` when `due_at` has come; an earlier promise is moved."""
+        self._deadlines[kind, subject] = due_at
+
+    def cancel_deadline(self, kind: str, subject: UUID) -> None:
+        """Take the promise back, if there is one."""
+        self._deadlines[kind, subject] = None
+
+    def wake(self, planner: str) -> None:
+        """Have a planner or a gateway look at once when the unit has committed."""
+        self._wakes.add(f"pass:{planner}")
+
+    def mark(self) -> Mark:
+        """Remember what has been collected so far."""
+        return Mark(len(self._events), dict(self._deadlines), frozenset(self._wakes))
+
+    def rewind(self, mark: Mark) -> None:
+        """Forget what was collected after `mark`; the database's part is a savepoint's."""
+        del self._events[mark.events :]
+        self._deadlines = dict(mark.deadlines)
+        self._wakes = set(mark.wakes)
+
+    async def flush(self) -> None:
+        """Write what was collected. Called once, by whoever opened the unit, as its last act."""
+        if self._events:
+            await self.connection.execute(_INSERT_OUTBOX, *map(list, zip(*self._events, strict=True)))
+            self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
+        if self._deadlines:
+            # sorted: two units that touch the same deadlines take the rows in one order
+            moved = sorted(
+                ((k, s, d) for (k, s), d in self._deadlines.items() if d is not None), key=lambda r: r[:2]
+            )
+            gone = sorted((k, s) for (k, s), d in self._deadlines.items() if d is None)
+            if gone:
+                await self.connection.execute(_CANCEL_DEADLINES, *map(list, zip(*gone, strict=True)))
+            if moved:
+                await self.connection.execute(_SET_DEADLINES, *map(list, zip(*moved, strict=True)))
+                self._wakes.add("deadlines")
+        for wake in sorted(self._wakes):
+            await self.connection.execute(_NOTIFY, CHANNEL, wake)
+        self._events, self._deadlines, self._wakes = [], {}, set()
+
+
+@dataclass(frozen=True, slots=True)
+class Transactions:
+    """Opens units of work for one service."""
+
+    pool: Pool
+    clock: Clock
+    service: str
+    catalogue: Catalogue
+
+    @asynccontextmanager
+    async def begin(self, traceparent: str | None = None) -> AsyncIterator[Tx]:
+        """A unit of work: commits at the end of the block, rolls back if it raises."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            tx = self.on(connection, traceparent)
+            yield tx
+            await tx.flush()
+
+    def on(self, connection: Connection, traceparent: str | None = None) -> Tx:
+        """A Tx on a connection whose transaction the caller has opened; the caller flushes."""
+        return Tx(connection, self.clock.now(), self.service, self.catalogue, traceparent)
+
+
+def pack_headers(headers: list[tuple[str, bytes]]) -> bytes:
+    """Record headers as one value for a table. Latin-1 maps each byte to one character, so any bytes survive."""
+    return orjson.dumps([[k, v.decode("latin-1")] for k, v in headers])
+
+
+def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:
+    """The inverse of `pack_headers`."""
+    return [(k, v.encode("latin-1")) for k, v in orjson.loads(packed)]
+
+
+_INSERT_OUTBOX = """
+INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
+SELECT lane, id, topic, record_key, headers, body
+FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[])
+    WITH ORDINALITY AS o (lane, id, topic, record_key, headers, body, place)
+ORDER BY place
+"""
+
+_SET_DEADLINES = """
+INSERT INTO chassis.deadline (kind, subject, due_at)
+SELECT kind, subject, due_at FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS d (kind, subject, due_at)
+ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, failures = 0, last_error = NULL
+"""
+
+_CANCEL_DEADLINES = """
+DELETE FROM chassis.deadline AS d
+USING unnest($1::text[], $2::uuid[]) AS gone (kind, subject)
+WHERE d.kind = gone.kind AND d.subject = gone.subject
+"""
+
+_NOTIFY = "SELECT pg_notify($1, $2)"

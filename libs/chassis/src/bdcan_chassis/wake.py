@@ -1,0 +1,56 @@
+"""Who wakes whom: one LISTEN connection a worker, turned into asyncio events.
+
+A NOTIFY that is lost (no listener was connected) only costs the waiter's own interval: nobody waits for a
+notification alone. After a reconnect everybody is woken once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+import asyncpg
+
+from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait
+from bdcan_chassis.errors import is_transient
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.transaction import CHANNEL
+
+log = get_logger(__name__)
+
+
+class Wakes:
+    """Events by name: `outbox:<lane>`, `pass:<name>`, `deadlines`."""
+
+    def __init__(self) -> None:
+        self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def of(self, name: str) -> asyncio.Event:
+        """The event of that name. The waiter clears it *before* it looks for work."""
+        return self._events[name]
+
+    def all(self) -> None:
+        """Wake everybody."""
+        for event in self._events.values():
+            event.set()
+
+    async def listen(self, dsn: str, application: str, stopping: asyncio.Event) -> None:
+        """Turn notifications into events until `stopping`; connects again for ever."""
+        attempt = 0
+        while not stopping.is_set():
+            try:
+                async with dedicated_connection(dsn, application) as connection:
+                    lost = asyncio.Event()
+                    connection.add_termination_listener(lambda *_, lost=lost: lost.set())
+                    await connection.add_listener(CHANNEL, lambda *args: self.of(str(args[3])).set())
+                    attempt = 0
+                    self.all()
+                    while not stopping.is_set() and not lost.is_set():
+                        if not await wait(stopping, 5):
+                            await connection.execute("SELECT 1")  # a dead connection says nothing by itself
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if not is_transient(error):
+                    raise
+                attempt += 1
+                log.warning("wake.disconnected", attempt=attempt, exc_info=error)
+                await wait(stopping, backoff_seconds(attempt))
