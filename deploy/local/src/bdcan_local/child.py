@@ -1,0 +1,95 @@
+"""One operating-system process: started in its own group under the guardian's eye, logged to a file, stopped in time."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bdcan_local.errors import MachineError
+from bdcan_local.guardian import Guardian
+
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run. `user` is a user id to switch to (only root may), None to stay who we are."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    directory: Path | None = None
+    user: int | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+
+
+class Child:
+    """A running process. Its output is appended to `log`."""
+
+    def __init__(self, command: Command, log: Path, guardian: Guardian) -> None:
+        self._command = command
+        self._guardian = guardian
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - the words are ours
+                    command.argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=guardian.mark(command.environment),
+                    cwd=command.directory,
+                    # a Ctrl-C in the terminal goes to the runner alone, which stops children in its own order
+                    start_new_session=True,
+                    **_identity(command.user),
+                )
+            except OSError as error:
+                raise MachineError(
+                    f"{command.argv[0]} cannot be started: {error.strerror}",
+                    "Install again with `make clean` and `make demo`.",
+                ) from error
+        guardian.watch(self._process.pid, command.stop_signal)
+
+    @property
+    def pid(self) -> int:
+        """Process id, also of its group."""
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """None while it runs; negative for a signal."""
+        code = self._process.poll()
+        if code is not None:
+            self._guardian.forget(self.pid)
+        return code
+
+    def ask_to_stop(self, stop_signal: signal.Signals | None = None) -> None:
+        """Sends the stop signal and returns at once."""
+        if self.exit_code() is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(stop_signal or self._command.stop_signal)
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def stop(self, limit_seconds: float, stop_signal: signal.Signals | None = None) -> int:
+        """Asks, waits for at most the limit, then kills. Returns the exit code."""
+        self.ask_to_stop(stop_signal)
+        end = time.monotonic() + limit_seconds
+        while self.exit_code() is None and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
+        self.kill()
+        self._process.wait()
+        code = self.exit_code()
+        return 0 if code is None else code
+
+
+def _identity(user: int | None) -> dict[str, Any]:
+    if user is None:
+        return {}
+    return {"user": user, "group": user, "extra_groups": []}
