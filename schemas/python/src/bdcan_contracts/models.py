@@ -1,0 +1,1367 @@
+# Generated from schemas/events by `python -m bdcan_contract_tools generate`. Do not edit.
+"""The bodies of all events, and what they share.
+
+Models are frozen and hashable, know no field that the schema does not name (an unknown one is ignored), and are
+strict: Python callers pass UUIDs, aware datetimes and enum members, JSON has them as strings. A field that may be
+absent is None; JSON `null` is read as absent.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class Lane(StrEnum):
+    """Who helps with a need: food sites, community volunteers, Community Solutions, or Community Solutions
+    at once.
+    """
+
+    FOOD = "food"
+    COMMUNITY = "community"
+    COMPLEX = "complex"
+    SAFEGUARDING = "safeguarding"
+
+
+class NeedCode(StrEnum):
+    """What a resident needs."""
+
+    FOOD_PARCEL = "food-parcel"
+    BABY_SUPPLIES = "baby-supplies"
+    HYGIENE_SUPPLIES = "hygiene-supplies"
+    SHOPPING = "shopping"
+    PRESCRIPTION = "prescription"
+    BEFRIENDING_CALL = "befriending-call"
+    TRANSPORT = "transport"
+    ERRAND = "errand"
+    LEAFLETTING = "leafletting"
+    HOUSING = "housing"
+    HOMELESSNESS = "homelessness"
+    DEBT = "debt"
+    BENEFITS = "benefits"
+    HARDSHIP_PAYMENT = "hardship-payment"
+    WORK_SKILLS = "work-skills"
+    SOCIAL_CARE = "social-care"
+    MENTAL_WELLBEING = "mental-wellbeing"
+    SHIELDING_SUPPORT = "shielding-support"
+    SAFEGUARDING_ADULT = "safeguarding-adult"
+    SAFEGUARDING_CHILD = "safeguarding-child"
+    DOMESTIC_ABUSE = "domestic-abuse"
+
+
+class Priority(StrEnum):
+    """How soon help must come: today, within the usual promise, or when there is room."""
+
+    URGENT = "urgent"
+    STANDARD = "standard"
+    ROUTINE = "routine"
+
+
+class Diet(StrEnum):
+    """What a food parcel must respect."""
+
+    GLUTEN_FREE = "gluten-free"
+    DAIRY_FREE = "dairy-free"
+    VEGETARIAN = "vegetarian"
+    VEGAN = "vegan"
+    PESCATARIAN = "pescatarian"
+    HALAL = "halal"
+    KOSHER = "kosher"
+    DIABETIC = "diabetic"
+    NUT_ALLERGY = "nut-allergy"
+    SEAFOOD_ALLERGY = "seafood-allergy"
+    NO_COOKING_FACILITIES = "no-cooking-facilities"
+
+
+class Flag(StrEnum):
+    """A circumstance that changes how help is given."""
+
+    SHIELDING = "shielding"
+    NO_PHONE = "no-phone"
+    NO_POSTCODE = "no-postcode"
+    LIVES_ALONE = "lives-alone"
+    INTERPRETER_NEEDED = "interpreter-needed"
+
+
+class Channel(StrEnum):
+    """How a request for help came in."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    WEB = "web"
+    PARTNER = "partner"
+    OUTREACH = "outreach"
+    NHS_LIST = "nhs-list"
+    GP = "gp"
+    PHARMACY = "pharmacy"
+
+
+class ReferralOutcome(StrEnum):
+    """What became of a request for help, once closed."""
+
+    HELPED = "helped"
+    PARTLY_HELPED = "partly-helped"
+    DECLINED = "declined"
+    REFERRED_ON = "referred-on"
+    OUT_OF_AREA = "out-of-area"
+    WITHDRAWN = "withdrawn"
+    MERGED = "merged"
+
+
+class NeedState(StrEnum):
+    """Where one need stands; the last four are final."""
+
+    OPEN = "open"
+    IN_HAND = "in-hand"
+    MET = "met"
+    UNMET = "unmet"
+    REFERRED_ON = "referred-on"
+    WITHDRAWN = "withdrawn"
+
+
+class TaskKind(StrEnum):
+    """What one volunteer does."""
+
+    SHOPPING = "shopping"
+    PRESCRIPTION = "prescription"
+    BEFRIENDING_CALL = "befriending-call"
+    TRANSPORT = "transport"
+    ERRAND = "errand"
+    LEAFLETTING = "leafletting"
+    PARCEL_DELIVERY = "parcel-delivery"
+    DOORSTEP_VISIT = "doorstep-visit"
+
+
+class AssignmentMethod(StrEnum):
+    """How a referral's hub was found: the postcode's own ward, the nearest known postcode, the likeliest
+    ward of the sector, by a person, or past a paused hub.
+    """
+
+    EXACT = "exact"
+    NEAREST = "nearest"
+    COARSE = "coarse"
+    MANUAL = "manual"
+    HUB_PAUSED = "hub-paused"
+
+
+class TriageReason(StrEnum):
+    """Why a referral could not be placed without a person."""
+
+    NO_POSTCODE = "no-postcode"
+    INVALID_POSTCODE = "invalid-postcode"
+    UNKNOWN_POSTCODE = "unknown-postcode"
+    NO_HUB_FOR_WARD = "no-hub-for-ward"
+
+
+class DemandScope(StrEnum):
+    """What a demand signal is about."""
+
+    WARD = "ward"
+    HUB = "hub"
+
+
+class CallNeedResult(StrEnum):
+    """What a welfare call said about one need: it stands, it stands with changes, it is new, or the resident
+    does not want it.
+    """
+
+    CONFIRMED = "confirmed"
+    CHANGED = "changed"
+    FOUND = "found"
+    DECLINED = "declined"
+
+
+class UnansweredOutcome(StrEnum):
+    """How a welfare call failed to reach the resident."""
+
+    NO_ANSWER = "no-answer"
+    VOICEMAIL = "voicemail"
+    WRONG_NUMBER = "wrong-number"
+    RESCHEDULED = "rescheduled"
+
+
+class StockUnit(StrEnum):
+    """What a quantity of stock counts."""
+
+    EACH = "each"
+    GRAM = "gram"
+    MILLILITRE = "millilitre"
+
+
+class EscalationKind(StrEnum):
+    """Why a referral is handed to Community Solutions."""
+
+    SAFEGUARDING = "safeguarding"
+    COMPLEX = "complex"
+    WELFARE_CONCERN = "welfare-concern"
+
+
+class EscalationStage(StrEnum):
+    """The step of an escalation that is late."""
+
+    FORWARD = "forward"
+    ACKNOWLEDGE = "acknowledge"
+    DECIDE = "decide"
+
+
+class EscalationOutcome(StrEnum):
+    """What became of an escalation that Community Solutions accepted."""
+
+    HELPED = "helped"
+    PARTLY_HELPED = "partly-helped"
+    NOT_HELPED = "not-helped"
+    NOT_REACHED = "not-reached"
+    WITHDRAWN = "withdrawn"
+
+
+LANE_OF: Mapping[NeedCode, Lane] = MappingProxyType(
+    {
+        NeedCode.FOOD_PARCEL: Lane.FOOD,
+        NeedCode.BABY_SUPPLIES: Lane.FOOD,
+        NeedCode.HYGIENE_SUPPLIES: Lane.FOOD,
+        NeedCode.SHOPPING: Lane.COMMUNITY,
+        NeedCode.PRESCRIPTION: Lane.COMMUNITY,
+        NeedCode.BEFRIENDING_CALL: Lane.COMMUNITY,
+        NeedCode.TRANSPORT: Lane.COMMUNITY,
+        NeedCode.ERRAND: Lane.COMMUNITY,
+        NeedCode.LEAFLETTING: Lane.COMMUNITY,
+        NeedCode.HOUSING: Lane.COMPLEX,
+        NeedCode.HOMELESSNESS: Lane.COMPLEX,
+        NeedCode.DEBT: Lane.COMPLEX,
+        NeedCode.BENEFITS: Lane.COMPLEX,
+        NeedCode.HARDSHIP_PAYMENT: Lane.COMPLEX,
+        NeedCode.WORK_SKILLS: Lane.COMPLEX,
+        NeedCode.SOCIAL_CARE: Lane.COMPLEX,
+        NeedCode.MENTAL_WELLBEING: Lane.COMPLEX,
+        NeedCode.SHIELDING_SUPPORT: Lane.COMPLEX,
+        NeedCode.SAFEGUARDING_ADULT: Lane.SAFEGUARDING,
+        NeedCode.SAFEGUARDING_CHILD: Lane.SAFEGUARDING,
+        NeedCode.DOMESTIC_ABUSE: Lane.SAFEGUARDING,
+    }
+)
+"""Who helps with each need."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+class Household(_Body):
+    """Who lives in a home: sizes a food parcel. Its size is the sum of the three."""
+
+    adults: Annotated[int, Field(ge=0, le=20)]
+    """People of 16 years and over."""
+    children: Annotated[int, Field(ge=0, le=20)] = 0
+    """Children of 1 to 15 years."""
+    infants: Annotated[int, Field(ge=0, le=20)] = 0
+    """Babies under 1 year, who need other food."""
+
+
+class Need(_Body):
+    """One thing that a referral asks for."""
+
+    need_id: UUID
+    """The need; never reused."""
+    code: NeedCode
+    """What is needed."""
+
+
+class ClosedNeed(_Body):
+    """Where one need ended."""
+
+    need_id: UUID
+    """The need."""
+    code: NeedCode
+    """What was needed."""
+    state: NeedState
+    """Its final state."""
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] | None = (
+        None
+    )
+    """Why it ended so, where the state alone does not say."""
+
+
+class CalledNeed(_Body):
+    """What a welfare call said about one need."""
+
+    need_id: UUID
+    """The need; a new id for one that the call found."""
+    code: NeedCode
+    """What is needed, as the call left it."""
+    result: CallNeedResult
+    """What the call said."""
+
+
+class Ward(_Body):
+    """An electoral ward: its code is only unique with the year of its boundaries, its name not at all."""
+
+    gss: Annotated[str, Field(max_length=9, pattern=r"^E05[0-9]{6}$")]
+    """Government Statistical Service code."""
+    vintage: Annotated[int, Field(ge=2000, le=2100)]
+    """Year in which these boundaries came into force."""
+
+
+class MissingItem(_Body):
+    """Stock that a parcel waits for."""
+
+    item_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The stock item."""
+    quantity: Annotated[int, Field(ge=1, le=1000000)]
+    """How much is missing, in the item's unit."""
+
+
+class FieldProblem(_Body):
+    """What is wrong with one field of a submission. Never repeats what was sent."""
+
+    field: Annotated[str, Field(max_length=200)]
+    """Path of the field, e.g. needs.0; empty for the submission as a whole."""
+    code: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """What is wrong, as a stable word."""
+    message: Annotated[str, Field(max_length=300)]
+    """What is wrong, for people."""
+
+
+class Person(_Body):
+    """Who needs help, as far as the sender knows. Nothing is required: nobody is refused for an incomplete
+    form.
+    """
+
+    name: Annotated[str, Field(max_length=200)] | None = None
+    """Full name as the person gives it."""
+    phone: Annotated[str, Field(max_length=40)] | None = None
+    """Telephone number in any notation."""
+    email: Annotated[str, Field(max_length=254)] | None = None
+    """E-mail address."""
+    birth_date: date | None = None
+    """Date of birth."""
+    nhs_number: Annotated[str, Field(max_length=20)] | None = None
+    """NHS number, with or without spaces."""
+    address: Annotated[str, Field(max_length=500)] | None = None
+    """Postal address without the postcode."""
+    postcode: Annotated[str, Field(max_length=12)] | None = None
+    """Postcode of the home, in any notation."""
+
+
+class EscalationAccepted(_Body):
+    """Community Solutions takes it on."""
+
+    escalation_id: UUID
+    """The escalation."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
+    """The needs that are handed over."""
+    code: NeedCode
+    """The first of these needs."""
+    kind: EscalationKind
+    """Why it is handed over."""
+    council_reference: Annotated[str, Field(min_length=1, max_length=100)]
+    """Community Solutions' own reference."""
+    accepted_at: AwareDatetime
+    """When it was accepted."""
+
+
+class EscalationAcknowledged(_Body):
+    """A person at Community Solutions has seen it."""
+
+    escalation_id: UUID
+    """The escalation."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
+    """The needs that are handed over."""
+    code: NeedCode
+    """The first of these needs."""
+    kind: EscalationKind
+    """Why it is handed over."""
+    council_reference: Annotated[str, Field(min_length=1, max_length=100)]
+    """Community Solutions' own reference."""
+    decide_by: AwareDatetime
+    """When Community Solutions must have decided."""
+    acknowledged_at: AwareDatetime
+    """When it was acknowledged."""
+
+
+class EscalationClosed(_Body):
+    """Community Solutions is done."""
+
+    escalation_id: UUID
+    """The escalation."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
+    """The needs that are handed over."""
+    code: NeedCode
+    """The first of these needs."""
+    kind: EscalationKind
+    """Why it is handed over."""
+    outcome: EscalationOutcome
+    """What became of it."""
+    closed_at: AwareDatetime
+    """When it was closed."""
+
+
+class EscalationDeclined(_Body):
+    """Community Solutions gives it back to the hub."""
+
+    escalation_id: UUID
+    """The escalation."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
+    """The needs that are handed over."""
+    code: NeedCode
+    """The first of these needs."""
+    kind: EscalationKind
+    """Why it is handed over."""
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """Why it was declined. A code, never free text."""
+    declined_at: AwareDatetime
+    """When it was declined."""
+
+
+class EscalationForwarded(_Body):
+    """Community Solutions' system has it."""
+
+    escalation_id: UUID
+    """The escalation."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
+    """The needs that are handed over."""
+    code: NeedCode
+    """The first of these needs."""
+    kind: EscalationKind
+    """Why it is handed over."""
+    acknowledge_by: AwareDatetime
+    """When Community Solutions must have acknowledged."""
+    forwarded_at: AwareDatetime
+    """When it was sent."""
+
+
+class EscalationOpened(_Body):
+    """Needs are to be handed to Community Solutions."""
+
+    escalation_id: UUID
+    """The escalation."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
+    """The needs that are handed over."""
+    code: NeedCode
+    """The first of these needs."""
+    kind: EscalationKind
+    """Why it is handed over."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] | None = (
+        None
+    )
+    """The locality hub."""
+    priority: Priority
+    """How soon help must come."""
+    acknowledge_by: AwareDatetime
+    """When Community Solutions must have acknowledged."""
+    opened_at: AwareDatetime
+    """When it was opened."""
+
+
+class EscalationOverdue(_Body):
+    """A step is late; somebody is told, and it is looked at again."""
+
+    escalation_id: UUID
+    """The escalation."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
+    """The needs that are handed over."""
+    code: NeedCode
+    """The first of these needs."""
+    kind: EscalationKind
+    """Why it is handed over."""
+    stage: EscalationStage
+    """The step that is late."""
+    was_due_at: AwareDatetime
+    """When it was due."""
+    next_check_at: AwareDatetime
+    """When it is looked at again."""
+    overdue_at: AwareDatetime
+    """When this was noticed."""
+
+
+class ParcelCancelled(_Body):
+    """The parcel is no longer wanted."""
+
+    parcel_id: UUID
+    """The parcel."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that is served."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """Why it was cancelled. A code, never free text."""
+    cancelled_at: AwareDatetime
+    """When it was cancelled."""
+
+
+class ParcelDelivered(_Body):
+    """The parcel reached the door."""
+
+    parcel_id: UUID
+    """The parcel."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that is served."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    delivered_at: AwareDatetime
+    """When it arrived."""
+
+
+class ParcelDispatched(_Body):
+    """The parcel left the site."""
+
+    parcel_id: UUID
+    """The parcel."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that is served."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    task_id: UUID | None = None
+    """The delivery task, where a volunteer takes it."""
+    dispatched_at: AwareDatetime
+    """When it left."""
+
+
+class ParcelPacked(_Body):
+    """The parcel is ready to be taken."""
+
+    parcel_id: UUID
+    """The parcel."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that is served."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    site_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The food site."""
+    priority: Priority
+    """How soon help must come."""
+    bags: Annotated[int, Field(ge=1, le=100)]
+    """Bags to carry."""
+    weight_grams: Annotated[int, Field(ge=0, le=1000000)]
+    """Weight in grams."""
+    due_at: AwareDatetime
+    """When it must be at the door."""
+    packed_at: AwareDatetime
+    """When it was packed."""
+
+
+class ParcelRequested(_Body):
+    """A confirmed food need became a parcel to prepare."""
+
+    parcel_id: UUID
+    """The parcel."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that is served."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    site_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The food site."""
+    code: NeedCode
+    """What is needed."""
+    priority: Priority
+    """How soon help must come."""
+    household: Household | None = None
+    """Who it feeds."""
+    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    """What food must respect."""
+    items: Annotated[int, Field(ge=0, le=10000)]
+    """How many items it will hold."""
+    due_at: AwareDatetime
+    """When it must be at the door."""
+    requested_at: AwareDatetime
+    """When it was requested."""
+
+
+class ParcelReserved(_Body):
+    """All that the parcel needs is set aside."""
+
+    parcel_id: UUID
+    """The parcel."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that is served."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    site_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The food site."""
+    reserved_at: AwareDatetime
+    """When stock was set aside."""
+
+
+class ParcelReturned(_Body):
+    """The parcel came back."""
+
+    parcel_id: UUID
+    """The parcel."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that is served."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """Why it came back. A code, never free text."""
+    returned_at: AwareDatetime
+    """When it came back."""
+
+
+class ParcelShort(_Body):
+    """Stock does not suffice; it is tried again at the given time."""
+
+    parcel_id: UUID
+    """The parcel."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that is served."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    site_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The food site."""
+    missing: Annotated[tuple[MissingItem, ...], Field(max_length=100, strict=False)]
+    """What is missing."""
+    retry_at: AwareDatetime
+    """When stock is looked at again."""
+    short_at: AwareDatetime
+    """When it fell short."""
+
+
+class StockChanged(_Body):
+    """How much of an item a site has."""
+
+    site_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The food site."""
+    item_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The stock item."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the stock of this item here from 1: a lower one than last seen is old news."""
+    unit: StockUnit
+    """What the quantities count."""
+    on_hand: Annotated[int, Field(ge=0, le=1000000000)]
+    """On the shelf."""
+    reserved: Annotated[int, Field(ge=0, le=1000000000)]
+    """Of that, promised to parcels."""
+    free: Annotated[int, Field(ge=0, le=1000000000)]
+    """Of that, still to promise."""
+    changed_at: AwareDatetime
+    """When it changed."""
+
+
+class StockFellLow(_Body):
+    """An item fell under its threshold."""
+
+    site_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The food site."""
+    item_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The stock item."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the stock of this item here from 1: a lower one than last seen is old news."""
+    unit: StockUnit
+    """What the quantities count."""
+    on_hand: Annotated[int, Field(ge=0, le=1000000000)]
+    """On the shelf."""
+    reserved: Annotated[int, Field(ge=0, le=1000000000)]
+    """Of that, promised to parcels."""
+    free: Annotated[int, Field(ge=0, le=1000000000)]
+    """Of that, still to promise."""
+    threshold: Annotated[int, Field(ge=0, le=1000000000)]
+    """The threshold."""
+    fell_low_at: AwareDatetime
+    """When it fell."""
+
+
+class StockRecalled(_Body):
+    """A lot was called back and is out of stock."""
+
+    site_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The food site."""
+    item_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The stock item."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the stock of this item here from 1: a lower one than last seen is old news."""
+    unit: StockUnit
+    """What the quantities count."""
+    on_hand: Annotated[int, Field(ge=0, le=1000000000)]
+    """On the shelf."""
+    reserved: Annotated[int, Field(ge=0, le=1000000000)]
+    """Of that, promised to parcels."""
+    free: Annotated[int, Field(ge=0, le=1000000000)]
+    """Of that, still to promise."""
+    lot: Annotated[str, Field(min_length=1, max_length=60)]
+    """The lot's mark."""
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """Why it was called back. A code, never free text."""
+    recalled_at: AwareDatetime
+    """When it was taken out."""
+
+
+class InboundReferralAccepted(_Body):
+    """A submission was taken on: somebody will call."""
+
+    source: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The sending system."""
+    reference: Annotated[str, Field(min_length=1, max_length=100)]
+    """The sender's own reference."""
+    referral_id: UUID
+    """The referral that answers it."""
+    duplicate: bool
+    """Whether an earlier submission had already opened this referral."""
+    received_at: AwareDatetime
+    """When the referral was first taken on."""
+
+
+class InboundReferralRefused(_Body):
+    """A submission could not be read; every problem is named at once."""
+
+    source: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The sending system."""
+    reference: Annotated[str, Field(min_length=1, max_length=100)]
+    """The sender's own reference."""
+    problems: Annotated[tuple[FieldProblem, ...], Field(max_length=100, strict=False)]
+    """What to correct."""
+    refused_at: AwareDatetime
+    """When it was refused."""
+
+
+class InboundReferralSubmitted(_Body):
+    """An upstream system asks for help on behalf of a person. A field without a value is left out."""
+
+    source: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The sending system, as agreed with it."""
+    reference: Annotated[str, Field(min_length=1, max_length=100)]
+    """The sender's own reference: the same source and reference is the same request."""
+    channel: Channel
+    """How the person reached the sender."""
+    person: Person | None = None
+    """Who needs help."""
+    household: Household | None = None
+    """Who lives there."""
+    needs: Annotated[tuple[NeedCode, ...], Field(max_length=50, strict=False)] = ()
+    """What is asked for; may be empty where the sender does not know yet."""
+    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    """What food must respect."""
+    flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()
+    """Circumstances that change how help is given."""
+    priority: Priority | None = None
+    """How soon help must come; intake decides where absent."""
+    notes: Annotated[str, Field(max_length=2000)] | None = None
+    """Anything that helps the person who calls."""
+    consent: bool | None = None
+    """Whether the person agreed to be contacted; absent where nobody asked."""
+
+
+class ReferralAmended(_Body):
+    """What is known of a referral changed; the event carries all of it as it now stands."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the referral from 1: a lower one than last seen is old news."""
+    priority: Priority
+    """How soon help must come."""
+    postcode: Annotated[str, Field(max_length=12)] | None = None
+    """Unit postcode in capitals with one space, or what was given where it is no postcode; absent where none
+    was given.
+    """
+    household: Household | None = None
+    """Who lives there; absent where nobody asked yet."""
+    needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
+    """All needs as they now stand."""
+    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    """What food must respect."""
+    flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()
+    """Circumstances that change how help is given."""
+    amended_at: AwareDatetime
+    """When it changed."""
+
+
+class ReferralClosed(_Body):
+    """The last need of a referral came to its end."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    outcome: ReferralOutcome
+    """What became of it."""
+    needs: Annotated[tuple[ClosedNeed, ...], Field(max_length=50, strict=False)]
+    """Where each need ended."""
+    closed_at: AwareDatetime
+    """When it was closed."""
+
+
+class ReferralReceived(_Body):
+    """Somebody asked for help, and it is on record."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    channel: Channel
+    """How the request came in."""
+    priority: Priority
+    """How soon help must come."""
+    outreach: bool
+    """Whether the referral came from a bulk outreach list."""
+    postcode: Annotated[str, Field(max_length=12)] | None = None
+    """Unit postcode in capitals with one space, or what was given where it is no postcode; absent where none
+    was given.
+    """
+    household: Household | None = None
+    """Who lives there; absent where nobody asked yet."""
+    needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
+    """What is asked for; empty until somebody asked."""
+    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    """What food must respect."""
+    flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()
+    """Circumstances that change how help is given."""
+    received_at: AwareDatetime
+    """When the request came in."""
+    contact_due_at: AwareDatetime
+    """When the resident must have been called."""
+
+
+class ReferralWithdrawn(_Body):
+    """The resident no longer wants help, or the referral should not have been made."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """Why it was withdrawn. A code, never free text."""
+    withdrawn_at: AwareDatetime
+    """When it was withdrawn."""
+
+
+class SafeguardingConcernRaised(_Body):
+    """Somebody may be at risk of harm: Community Solutions must know at once, before any routing."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that records the concern."""
+    code: NeedCode
+    """Which of the safeguarding needs."""
+    raised_at: AwareDatetime
+    """When it was raised."""
+    respond_by: AwareDatetime
+    """When Community Solutions must have it."""
+
+
+class VolunteerEnquiryReceived(_Body):
+    """Somebody wants to volunteer; who it is stays with intake until volunteer-match asks."""
+
+    enquiry_id: UUID
+    """The enquiry."""
+    task_kinds: Annotated[tuple[TaskKind, ...], Field(max_length=8, strict=False)] = ()
+    """What they would like to do."""
+    postcode_sector: Annotated[str, Field(max_length=7)] | None = None
+    """Postcode without its last two letters, e.g. RM10 8."""
+    has_car: bool | None = None
+    """Whether they can drive for us."""
+    received_at: AwareDatetime
+    """When it came in."""
+
+
+class DemandSettled(_Body):
+    """A surge is over."""
+
+    scope: DemandScope
+    """What the signal is about."""
+    scope_id: Annotated[str, Field(min_length=1, max_length=60)]
+    """Ward code or hub id."""
+    code: NeedCode
+    """What is asked for."""
+    settled_at: AwareDatetime
+    """When it was over."""
+    count: Annotated[int, Field(ge=0, le=100000000)]
+    """Requests in the last window."""
+
+
+class DemandSurged(_Body):
+    """Much more of one need is asked for than usual. Advisory: nothing durable hangs on it."""
+
+    scope: DemandScope
+    """What the signal is about."""
+    scope_id: Annotated[str, Field(min_length=1, max_length=60)]
+    """Ward code or hub id."""
+    code: NeedCode
+    """What is asked for."""
+    window_start: AwareDatetime
+    """Start of the window that was counted."""
+    window_minutes: Annotated[int, Field(ge=1, le=10080)]
+    """Length of that window, in minutes."""
+    count: Annotated[int, Field(ge=0, le=100000000)]
+    """Requests in the window."""
+    expected: Annotated[float, Field(ge=0, le=100000000)]
+    """Requests that such a window usually has."""
+
+
+class HubConfigured(_Body):
+    """A hub was added or changed."""
+
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the hub from 1: a lower one than last seen is old news."""
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    """The hub's public name."""
+    wards: Annotated[tuple[Ward, ...], Field(max_length=50, strict=False)]
+    """The wards it covers."""
+    paused: bool
+    """Whether it takes no new referrals at present."""
+    configured_at: AwareDatetime
+    """When it was changed."""
+
+
+class HubPaused(_Body):
+    """A hub takes no new referrals for now."""
+
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the hub from 1: a lower one than last seen is old news."""
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    """The hub's public name."""
+    wards: Annotated[tuple[Ward, ...], Field(max_length=50, strict=False)]
+    """The wards it covers."""
+    paused: bool
+    """Whether it takes no new referrals at present."""
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """Why it pauses. A code, never free text."""
+    paused_at: AwareDatetime
+    """When it paused."""
+
+
+class HubResumed(_Body):
+    """A hub takes new referrals again."""
+
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the hub from 1: a lower one than last seen is old news."""
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    """The hub's public name."""
+    wards: Annotated[tuple[Ward, ...], Field(max_length=50, strict=False)]
+    """The wards it covers."""
+    paused: bool
+    """Whether it takes no new referrals at present."""
+    resumed_at: AwareDatetime
+    """When it resumed."""
+
+
+class ReferralAssigned(_Body):
+    """A referral has its hub. Carries what the hub needs for the first call."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the assignment from 1: a lower one than last seen is old news."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    ward: Ward | None = None
+    """The ward of the home, where it is known."""
+    method: AssignmentMethod
+    """How the hub was found."""
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    """How likely the ward is the right one."""
+    confirm_at_call: bool
+    """Whether the caller must ask for the address, since the ward is not certain."""
+    explanation: Annotated[str, Field(max_length=300)]
+    """Why this hub, for people; written by the service, holds no personal data."""
+    outreach: bool
+    """Whether the referral came from a bulk outreach list."""
+    priority: Priority
+    """How soon help must come."""
+    needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
+    """What is asked for."""
+    household: Household | None = None
+    """Who lives there; absent where nobody asked yet."""
+    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    """What food must respect."""
+    flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()
+    """Circumstances that change how help is given."""
+    contact_due_at: AwareDatetime
+    """When the resident must have been called."""
+    assigned_at: AwareDatetime
+    """When it was assigned."""
+
+
+class ReferralHeldForTriage(_Body):
+    """A referral cannot be placed by rule; a person decides until the given time."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the assignment from 1: a lower one than last seen is old news."""
+    reason: TriageReason
+    """Why it is held."""
+    candidate_hubs: Annotated[
+        tuple[Annotated[str, Field(max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
+        Field(max_length=50, strict=False),
+    ] = ()
+    """Hubs it may belong to, likeliest first."""
+    needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
+    """What is asked for."""
+    priority: Priority
+    """How soon help must come."""
+    triage_due_at: AwareDatetime
+    """When a person must have placed it."""
+    held_at: AwareDatetime
+    """When it was held."""
+
+
+class ReferralOutOfArea(_Body):
+    """The home lies outside the borough; another council must help."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the assignment from 1: a lower one than last seen is old news."""
+    district_gss: Annotated[str, Field(max_length=9, pattern=r"^[EWSN][0-9]{8}$")] | None = None
+    """District of the home, where it is known."""
+    explanation: Annotated[str, Field(max_length=300)]
+    """Why it is out of area, for people; written by the service, holds no personal data."""
+    needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
+    """What is asked for."""
+    decided_at: AwareDatetime
+    """When this was decided."""
+
+
+class ReferralReassigned(_Body):
+    """A referral moves to another hub."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the assignment from 1: a lower one than last seen is old news."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    ward: Ward | None = None
+    """The ward of the home, where it is known."""
+    method: AssignmentMethod
+    """How the hub was found."""
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    """How likely the ward is the right one."""
+    confirm_at_call: bool
+    """Whether the caller must ask for the address, since the ward is not certain."""
+    explanation: Annotated[str, Field(max_length=300)]
+    """Why this hub, for people; written by the service, holds no personal data."""
+    outreach: bool
+    """Whether the referral came from a bulk outreach list."""
+    priority: Priority
+    """How soon help must come."""
+    needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
+    """What is asked for."""
+    household: Household | None = None
+    """Who lives there; absent where nobody asked yet."""
+    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    """What food must respect."""
+    flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()
+    """Circumstances that change how help is given."""
+    contact_due_at: AwareDatetime
+    """When the resident must have been called."""
+    previous_hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The hub that had it until now."""
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """Why it moves. A code, never free text."""
+    assigned_at: AwareDatetime
+    """When it was moved."""
+
+
+class TaskAccepted(_Body):
+    """A volunteer took the task on."""
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID | None = None
+    """The need that is served."""
+    parcel_id: UUID | None = None
+    """The parcel that is delivered."""
+    kind: TaskKind
+    """What there is to do."""
+    volunteer_id: UUID
+    """The volunteer."""
+    due_at: AwareDatetime
+    """When it must be done."""
+    accepted_at: AwareDatetime
+    """When it was taken on."""
+
+
+class TaskCancelled(_Body):
+    """The task is no longer wanted."""
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID | None = None
+    """The need that is served."""
+    parcel_id: UUID | None = None
+    """The parcel that is delivered."""
+    kind: TaskKind
+    """What there is to do."""
+    volunteer_id: UUID | None = None
+    """The volunteer."""
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """Why it was cancelled. A code, never free text."""
+    cancelled_at: AwareDatetime
+    """When it was cancelled."""
+
+
+class TaskCompleted(_Body):
+    """The task is done."""
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID | None = None
+    """The need that is served."""
+    parcel_id: UUID | None = None
+    """The parcel that is delivered."""
+    kind: TaskKind
+    """What there is to do."""
+    volunteer_id: UUID | None = None
+    """The volunteer."""
+    completed_at: AwareDatetime
+    """When it was done."""
+
+
+class TaskConcernRaised(_Body):
+    """A volunteer saw something that worries them."""
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    concern_id: UUID
+    """The concern."""
+    code: NeedCode
+    """Which of the safeguarding needs."""
+    raised_at: AwareDatetime
+    """When it was raised."""
+
+
+class TaskFailed(_Body):
+    """The task was tried and could not be done."""
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID | None = None
+    """The need that is served."""
+    parcel_id: UUID | None = None
+    """The parcel that is delivered."""
+    kind: TaskKind
+    """What there is to do."""
+    volunteer_id: UUID | None = None
+    """The volunteer."""
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """Why it failed. A code, never free text."""
+    failed_at: AwareDatetime
+    """When it failed."""
+
+
+class TaskOffered(_Body):
+    """The task was put to a volunteer, until the offer expires."""
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID | None = None
+    """The need that is served."""
+    parcel_id: UUID | None = None
+    """The parcel that is delivered."""
+    kind: TaskKind
+    """What there is to do."""
+    volunteer_id: UUID
+    """The volunteer."""
+    expires_at: AwareDatetime
+    """When the offer lapses."""
+    offered_at: AwareDatetime
+    """When it was offered."""
+
+
+class TaskOpened(_Body):
+    """There is something for a volunteer to do."""
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID | None = None
+    """The need that is served."""
+    parcel_id: UUID | None = None
+    """The parcel that is delivered."""
+    kind: TaskKind
+    """What there is to do."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    priority: Priority
+    """How soon help must come."""
+    due_at: AwareDatetime
+    """When it must be done."""
+    requires_dbs: bool
+    """Whether the law asks for an enhanced DBS check."""
+    opened_at: AwareDatetime
+    """When it was opened."""
+
+
+class TaskUnfilled(_Body):
+    """No volunteer was found in time: an alarm, not an end."""
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID | None = None
+    """The need that is served."""
+    parcel_id: UUID | None = None
+    """The parcel that is delivered."""
+    kind: TaskKind
+    """What there is to do."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    priority: Priority
+    """How soon help must come."""
+    offers_made: Annotated[int, Field(ge=0, le=10000)]
+    """How many volunteers were asked."""
+    unfilled_at: AwareDatetime
+    """When the alarm was raised."""
+
+
+class VolunteerActivated(_Body):
+    """A volunteer can be offered tasks, or what they offer changed."""
+
+    volunteer_id: UUID
+    """The volunteer."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the volunteer from 1: a lower one than last seen is old news."""
+    hub_ids: Annotated[
+        tuple[Annotated[str, Field(max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
+        Field(max_length=50, strict=False),
+    ] = ()
+    """Hubs they help."""
+    task_kinds: Annotated[tuple[TaskKind, ...], Field(max_length=8, strict=False)] = ()
+    """What they will do."""
+    dbs_cleared: bool
+    """Whether their enhanced DBS check is in force."""
+    has_car: bool
+    """Whether they can drive for us."""
+    activated_at: AwareDatetime
+    """When it took effect."""
+
+
+class VolunteerLeft(_Body):
+    """A volunteer left for good."""
+
+    volunteer_id: UUID
+    """The volunteer."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the volunteer from 1: a lower one than last seen is old news."""
+    left_at: AwareDatetime
+    """When they left."""
+
+
+class VolunteerPaused(_Body):
+    """A volunteer wants no offers for now."""
+
+    volunteer_id: UUID
+    """The volunteer."""
+    version: Annotated[int, Field(ge=1, le=2147483647)]
+    """Counts the changes of the volunteer from 1: a lower one than last seen is old news."""
+    hub_ids: Annotated[
+        tuple[Annotated[str, Field(max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
+        Field(max_length=50, strict=False),
+    ] = ()
+    """Hubs they help."""
+    task_kinds: Annotated[tuple[TaskKind, ...], Field(max_length=8, strict=False)] = ()
+    """What they will do."""
+    dbs_cleared: bool
+    """Whether their enhanced DBS check is in force."""
+    has_car: bool
+    """Whether they can drive for us."""
+    until: AwareDatetime | None = None
+    """When they mean to be back, where they said."""
+    paused_at: AwareDatetime
+    """When it took effect."""
+
+
+class WelfareCallCompleted(_Body):
+    """The resident was spoken to; needs are confirmed, changed, found or declined."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    call_id: UUID
+    """The round of welfare calls."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    attempt: Annotated[int, Field(ge=1, le=100)]
+    """Which call of the round this was."""
+    needs: Annotated[tuple[CalledNeed, ...], Field(max_length=50, strict=False)]
+    """What the call said about each need."""
+    household: Household | None = None
+    """Who lives there; absent where nobody asked yet."""
+    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    """What food must respect."""
+    priority: Priority
+    """How soon help must come."""
+    completed_at: AwareDatetime
+    """When the call ended."""
+
+
+class WelfareCallExhausted(_Body):
+    """Nobody was reached after the whole ladder of calls: a welfare concern."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    call_id: UUID
+    """The round of welfare calls."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    attempts: Annotated[int, Field(ge=1, le=100)]
+    """How many calls were made."""
+    needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
+    """The needs that are still open."""
+    exhausted_at: AwareDatetime
+    """When the ladder ended."""
+
+
+class WelfareCallUnanswered(_Body):
+    """The resident was not reached; another call is due."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    call_id: UUID
+    """The round of welfare calls."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    attempt: Annotated[int, Field(ge=1, le=100)]
+    """Which call of the round this was."""
+    outcome: UnansweredOutcome
+    """How the call failed."""
+    next_attempt_at: AwareDatetime
+    """When the next call is due."""

@@ -1,0 +1,7 @@
+"""`python -m bdcan_contract_tools generate | check | compat | release`."""
+
+import sys
+
+from bdcan_contract_tools.cli import main
+
+sys.exit(main())

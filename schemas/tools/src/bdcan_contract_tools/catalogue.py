@@ -1,0 +1,87 @@
+"""Generates `bdcan_contracts/catalogue.py`: the topics and event types, as the envelope module describes them."""
+
+from __future__ import annotations
+
+import json
+
+from bdcan_contract_tools.rules import personal_fields
+from bdcan_contract_tools.sources import EventSource, Sources, TopicSource
+
+_HEAD = '''# Generated from schemas/topics by `python -m bdcan_contract_tools generate`. Do not edit.
+"""All topics and event types of BD CAN Plus.
+
+`CATALOGUE` is what the codec takes. Each topic has a constant of its own. `PERSONAL_FIELDS` names every field that
+holds personal data somewhere; it belongs in no log.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bdcan_contracts import models
+from bdcan_contracts.envelope import Catalogue, Consumer, EventType, Topic
+'''
+
+
+def render(sources: Sources) -> str:
+    """The text of the module."""
+    names = sorted(personal_fields(sources))
+    return "\n".join(
+        [
+            _HEAD,
+            *(_topic(topic) for topic in sources.topics),
+            "CATALOGUE = Catalogue(",
+            f"    topics=({_joined([topic.constant for topic in sources.topics])}),",
+            "    event_types=(",
+            *(_event_type(sources, event) for event in sources.events),
+            "    ),",
+            ")",
+            '"""Every topic, and every event type with its model."""',
+            "",
+            f"PERSONAL_FIELDS: frozenset[str] = frozenset({json.dumps(names)})",
+            '"""Names of the fields that are marked as personal data in any schema."""',
+            "",
+        ]
+    )
+
+
+def _topic(topic: TopicSource) -> str:
+    retention = f"timedelta(days={topic.retention_days})" if topic.retention_days else "None"
+    consumers = [
+        f"        Consumer({_text(consumer.service)}, ({_joined([_text(t) for t in consumer.reads])})),"
+        for consumer in topic.consumers
+    ]
+    return "\n".join(
+        [
+            f"{topic.constant} = Topic(",
+            f"    name={_text(topic.name)},",
+            f"    owner={_text(topic.owner)},",
+            f"    purpose={_text(topic.purpose)},",
+            f"    key={_text(topic.key)},",
+            f"    lane={_text(topic.lane)},",
+            f"    partitions={topic.partitions},",
+            f"    retention={retention},",
+            f"    compacted={topic.retention_days is None},",
+            f"    event_types=({_joined([_text(t) for t in topic.types])}),",
+            f"    writers=({_joined([_text(w) for w in topic.writers])}),",
+            *(["    consumers=(", *consumers, "    ),"] if consumers else ["    consumers=(),"]),
+            ")",
+            "",
+        ]
+    )
+
+
+def _event_type(sources: Sources, event: EventSource) -> str:
+    topics = _joined([topic.constant for topic in sources.topics_of(event.type)])
+    return (
+        f"        EventType(\n            {_text(event.type)},\n            models.{event.title},\n"
+        f"            {_text(event.schema['$id'])},\n            ({topics}),\n        ),"
+    )
+
+
+def _joined(items: list[str]) -> str:
+    return f"{items[0]}," if len(items) == 1 else ", ".join(items)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,44 @@
+"""Every generated file: where it lies under `schemas/`, and what it must hold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bdcan_contract_tools import catalogue, models
+from bdcan_contract_tools.sources import Sources
+
+
+def files(sources: Sources) -> dict[Path, str]:
+    """Path → text of everything that is made from the sources."""
+    package = sources.root / "python" / "src" / "bdcan_contracts"
+    return {
+        package / "models.py": _formatted(models.render(sources)),
+        package / "catalogue.py": _formatted(catalogue.render(sources)),
+    }
+
+
+def write(sources: Sources) -> Iterator[Path]:
+    """Write each file that is stale, and yield its path."""
+    for path, text in files(sources).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            yield path
+
+
+def stale(sources: Sources) -> Iterator[str]:
+    """One sentence for each file that does not hold what it must."""
+    for path, text in files(sources).items():
+        if not path.exists() or path.read_bytes() != text.encode():
+            yield f"{path.name}: is stale; run `make gen`"
+
+
+def _formatted(code: str) -> str:
+    """Laid out by ruff, whose version this package pins: another one might break lines elsewhere."""
+    ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", "110", "-"]
+    done = subprocess.run(  # noqa: S603 - nothing here comes from outside
+        ruff, input=code, capture_output=True, text=True, check=True, encoding="utf-8"
+    )
+    return done.stdout
