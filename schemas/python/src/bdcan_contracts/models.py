@@ -330,19 +330,19 @@ class Person(_Body):
     form.
     """
 
-    name: Annotated[str, Field(max_length=200)] | None = None
+    name: Annotated[str, Field(max_length=200, pattern=r"^[^\u0000]*$")] | None = None
     """Full name as the person gives it."""
-    phone: Annotated[str, Field(max_length=40)] | None = None
+    phone: Annotated[str, Field(max_length=40, pattern=r"^[^\u0000]*$")] | None = None
     """Telephone number in any notation."""
-    email: Annotated[str, Field(max_length=254)] | None = None
+    email: Annotated[str, Field(max_length=254, pattern=r"^[^\u0000]*$")] | None = None
     """E-mail address."""
     birth_date: date | None = None
     """Date of birth."""
-    nhs_number: Annotated[str, Field(max_length=20)] | None = None
+    nhs_number: Annotated[str, Field(max_length=20, pattern=r"^[^\u0000]*$")] | None = None
     """NHS number, with or without spaces."""
-    address: Annotated[str, Field(max_length=500)] | None = None
+    address: Annotated[str, Field(max_length=500, pattern=r"^[^\u0000]*$")] | None = None
     """Postal address without the postcode."""
-    postcode: Annotated[str, Field(max_length=12)] | None = None
+    postcode: Annotated[str, Field(max_length=12, pattern=r"^[^\u0000]*$")] | None = None
     """Postcode of the home, in any notation."""
 
 
@@ -747,11 +747,13 @@ class InboundReferralRefused(_Body):
 
 
 class InboundReferralSubmitted(_Body):
-    """An upstream system asks for help on behalf of a person. A field without a value is left out."""
+    """An upstream system asks for help on behalf of a person. A field without a value is left out. No text
+    may hold U+0000, which a database cannot keep.
+    """
 
     source: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The sending system, as agreed with it."""
-    reference: Annotated[str, Field(min_length=1, max_length=100)]
+    reference: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\u0000]*$")]
     """The sender's own reference: the same source and reference is the same request."""
     channel: Channel
     """How the person reached the sender."""
@@ -767,7 +769,7 @@ class InboundReferralSubmitted(_Body):
     """Circumstances that change how help is given."""
     priority: Priority | None = None
     """How soon help must come; intake decides where absent."""
-    notes: Annotated[str, Field(max_length=2000)] | None = None
+    notes: Annotated[str, Field(max_length=2000, pattern=r"^[^\u0000]*$")] | None = None
     """Anything that helps the person who calls."""
     consent: bool | None = None
     """Whether the person agreed to be contacted; absent where nobody asked."""

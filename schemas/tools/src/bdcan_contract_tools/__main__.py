@@ -1,4 +1,4 @@
-"""`python -m bdcan_contract_tools generate | check | compat | release`."""
+"""`python -m bdcan_contract_tools generate | check | compat | release | retire`."""
 
 import sys
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
-from bdcan_contract_tools import catalogue, models
-from bdcan_contract_tools.sources import Sources
+from bdcan_contract_tools import asyncapi, catalogue, events_page, models
+from bdcan_contract_tools.sources import SourceError, Sources
+
+_PACKAGE = Path("python/src/bdcan_contracts")
 
 
 def files(sources: Sources) -> dict[Path, str]:
     """Path → text of everything that is made from the sources."""
-    package = sources.root / "python" / "src" / "bdcan_contracts"
+    package = sources.root / _PACKAGE
     return {
         package / "models.py": _formatted(models.render(sources)),
         package / "catalogue.py": _formatted(catalogue.render(sources)),
+        sources.root / "asyncapi.yaml": asyncapi.render(sources),
+        sources.root.parent / "docs" / "events.md": events_page.render(sources),
     }
 
 
@@ -33,6 +39,17 @@ def stale(sources: Sources) -> Iterator[str]:
     for path, text in files(sources).items():
         if not path.exists() or path.read_bytes() != text.encode():
             yield f"{path.name}: is stale; run `make gen`"
+
+
+def models_module(sources: Sources) -> ModuleType:
+    """The generated models as they lie on disk under these sources. Raises SourceError where there are none."""
+    path = sources.root / _PACKAGE / "models.py"
+    spec = importlib.util.spec_from_file_location("bdcan_generated_models", path)
+    if spec is None or spec.loader is None or not path.exists():
+        raise SourceError("there is no models.py yet; run `make gen`")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _formatted(code: str) -> str:

@@ -156,7 +156,11 @@ def _only(where: str, piece: Schema, allowed: set[str]) -> None:
 
 
 def _literal(value: Any) -> str:
-    return f"r{_quoted(value)}" if isinstance(value, str) else repr(value)
+    if not isinstance(value, str):
+        return repr(value)
+    if '"' in value:
+        raise SourceError(f"a pattern may not hold a double quote: {value}")
+    return f'r"{value}"'  # raw: a pattern's backslashes are the pattern's own
 
 
 def _quoted(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bdcan_contract_tools.sources import PERSONAL_DATA, Schema, Sources, TopicSource
+from bdcan_contract_tools.sources import PERSONAL_DATA, Schema, Sources
 
 _NAME = r"[a-z]+(?:-[a-z]+)*"
 _TOPIC = re.compile(rf"bdcan\.(?P<owner>{_NAME})\.{_NAME}\.v[1-9]\d*")
@@ -154,8 +154,3 @@ def _personal_data(sources: Sources) -> Iterator[str]:
 def _properties(bundled: Mapping[str, Any]) -> Iterator[Schema]:
     for shape in (bundled, *bundled.get("$defs", {}).values()):
         yield from shape.get("properties", {}).values()
-
-
-def topic_fields(topic: TopicSource) -> tuple[str, ...]:
-    """Names of the body fields that make up the key of a topic."""
-    return tuple(re.findall(r"{(\w+)}", topic.key))
