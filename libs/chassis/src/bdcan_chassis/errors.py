@@ -1,12 +1,12 @@
 """What can go wrong while a record is handled, and which of it passes by itself.
 
     ChassisError
-    ├── BadRecord           raised by a handler: this record can never be handled; it is parked with the reason
-    ├── StoppedConsumer     too much was parked: the consumer stops until an operator has looked
+    ├── BadRecordError           raised by a handler: this record can never be handled; it is parked with the reason
+    ├── StoppedConsumerError     too much was parked: the consumer stops until an operator has looked
     └── ConfigurationError  the process cannot run as it is configured
 
 Anything else is either *transient* (see `is_transient`): the whole batch is tried again, for ever; or a bug in
-a handler: its record is parked, as with BadRecord.
+a handler: its record is parked, as with BadRecordError.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class ChassisError(Exception):
     """Base of the chassis's own errors."""
 
 
-class BadRecord(ChassisError):
+class BadRecordError(ChassisError):
     """The record is readable but can never be handled. `reason` is a short code, the message is for an operator."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -27,7 +27,7 @@ class BadRecord(ChassisError):
         self.reason = reason
 
 
-class StoppedConsumer(ChassisError):
+class StoppedConsumerError(ChassisError):
     """The limit of parked records is reached: nothing was committed, nothing more is taken."""
 
 

@@ -69,7 +69,7 @@ async def migrate(dsn: str, packages: list[str], *, patience: float = 60.0) -> l
 
 
 async def _apply(connection: asyncpg.Connection[asyncpg.Record], wanted: list[Migration]) -> list[str]:
-    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 # no event to await
         await asyncio.sleep(backoff_seconds(2))
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migration ("

@@ -25,6 +25,9 @@ from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_heade
 CHANNEL = "bdcan"
 """The NOTIFY channel of a service's database; the payload says who is to wake."""
 
+MAX_BODY_BYTES = 500_000
+"""Half of what a broker takes by default: an event that no broker takes would hold up its lane for ever."""
+
 
 class _Outgoing(NamedTuple):
     lane: str

@@ -60,12 +60,16 @@ CREATE TABLE chassis.dead_letter (
     state text NOT NULL CHECK (state IN ('parked', 'queued', 'replayed', 'discarded')),
     reason text NOT NULL,
     error text NOT NULL,
+    taken boolean NOT NULL,
     parked_at timestamptz NOT NULL DEFAULT now(),
     settled_at timestamptz,
+    replay_requested_at timestamptz,
     UNIQUE (consumer, topic, record_partition, record_offset, record_time)
 );
 CREATE INDEX dead_letter_open ON chassis.dead_letter (consumer, topic, record_key, seq)
     WHERE state IN ('parked', 'queued');
+CREATE INDEX dead_letter_replay ON chassis.dead_letter (replay_requested_at)
+    WHERE replay_requested_at IS NOT NULL AND state = 'parked';
 
 -- Who looked at, replayed or discarded what, and why.
 CREATE TABLE chassis.dead_letter_audit (

@@ -1,0 +1,196 @@
+"""The command line that every service has: `python -m bdcan_<service> api | worker | migrate | dead-letter | …`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import sys
+from collections.abc import Callable
+from uuid import UUID
+
+import uvicorn
+from pydantic import ValidationError
+
+from bdcan_chassis import dead_letters
+from bdcan_chassis.errors import ChassisError
+from bdcan_chassis.http.app import create_api
+from bdcan_chassis.http.dead_letters import dead_letter_router
+from bdcan_chassis.logs import configure_logging
+from bdcan_chassis.migrate import migrate
+from bdcan_chassis.service import Service
+
+
+def main(build: Callable[[], Service], argv: list[str] | None = None) -> int:
+    """Run one verb of a service; returns the exit code. 2: the command or the configuration is at fault."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        service = build()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = "BDCAN_" + "_".join(map(str, problem["loc"])).upper()
+            print(f"{name}: {problem['msg']}", file=sys.stderr)
+        return 2
+    except ChassisError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    parser = _parser(service)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.verb not in service.commands:
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    configure_logging(service.name, options.verb, service.settings.log_level, service.personal_fields)
+    try:
+        return _run(service, options, rest)
+    except ChassisError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser(service: Service) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m {service.package}", description=service.title)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("api", help="serve the API")
+    verbs.add_parser("worker", help="consume, relay, keep deadlines, plan")
+    verbs.add_parser("migrate", help="bring the database up to date")
+    verbs.add_parser("openapi", help="print the API's OpenAPI document")
+    letters = verbs.add_parser("dead-letter", help="records that were set aside").add_subparsers(
+        dest="act", required=True
+    )
+    listing = letters.add_parser("list", help="open ones, oldest first")
+    listing.add_argument("--loop")
+    listing.add_argument("--state", choices=["parked", "queued", "replayed", "discarded"])
+    listing.add_argument("--limit", type=int, default=100)
+    for act, text in (
+        ("show", "one with headers and body (audited: a body may be about a person)"),
+        ("replay", "handle it, and what waits behind it, in order"),
+        ("discard", "settle it without handling it"),
+    ):
+        one = letters.add_parser(act, help=text)
+        one.add_argument("id", type=UUID)
+        one.add_argument("--reason", required=True, help="why; goes to the audit")
+        one.add_argument(
+            "--actor", default=getpass.getuser(), help="who; goes to the audit (default: this user)"
+        )
+    for name in service.commands:
+        verbs.add_parser(name, add_help=False)
+    return parser
+
+
+def _run(service: Service, options: argparse.Namespace, rest: list[str]) -> int:
+    match options.verb:
+        case "worker":
+            from bdcan_chassis.worker import run_worker
+
+            return run_worker(service)
+        case "api":
+            return _serve(service)
+        case "openapi":
+            return asyncio.run(_print_openapi(service))
+        case "migrate":
+            done = asyncio.run(
+                migrate(service.settings.database_url.get_secret_value(), service.migration_packages)
+            )
+            print(f"{service.name}: {len(done)} migration(s) applied")
+            return 0
+        case "dead-letter":
+            return asyncio.run(_dead_letter(service, options))
+        case verb:
+            return asyncio.run(_command(service, verb, rest))
+
+
+def _serve(service: Service) -> int:
+    async def serve() -> int:
+        transactions = await service.open("api")
+        try:
+            app = create_api(
+                service.title,
+                service.settings,
+                transactions,
+                (*service.routers, dead_letter_router()),
+                service.domain_errors,
+            )
+            config = uvicorn.Config(
+                app,
+                host=service.settings.http_host,
+                port=service.settings.http_port,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                timeout_graceful_shutdown=20,
+            )
+            server = uvicorn.Server(config)
+            await server.serve()
+            return 0 if server.started else 1
+        finally:
+            await transactions.pool.close()
+
+    return uvloop_run(serve())
+
+
+def uvloop_run(work):  # type: ignore[no-untyped-def]
+    """Run on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+async def _print_openapi(service: Service) -> int:
+    import orjson
+
+    transactions = await service.open("openapi")
+    app = create_api(
+        service.title,
+        service.settings,
+        transactions,
+        (*service.routers, dead_letter_router()),
+        service.domain_errors,
+    )
+    print(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode())
+    return 0
+
+
+async def _command(service: Service, verb: str, rest: list[str]) -> int:
+    transactions = await service.open(verb)
+    try:
+        return await service.commands[verb](transactions, rest)
+    finally:
+        await transactions.pool.close()
+
+
+async def _dead_letter(service: Service, options: argparse.Namespace) -> int:
+    transactions = await service.open("dead-letter")
+    try:
+        async with transactions.begin() as tx:
+            return await _dead_letter_act(tx.connection, options)
+    finally:
+        await transactions.pool.close()
+
+
+async def _dead_letter_act(connection, options: argparse.Namespace) -> int:  # type: ignore[no-untyped-def]
+    match options.act:
+        case "list":
+            letters = await dead_letters.find(
+                connection, consumer=options.loop, state=options.state, limit=options.limit
+            )
+            for letter in letters:
+                key = (letter.key or b"-").decode("utf-8", "replace")
+                print(
+                    f"{letter.id}  {letter.state:9} {letter.consumer}  {letter.topic}[{letter.partition}]@{letter.offset}"
+                    f"  key={key}  {letter.event_type or '?'}  {letter.reason}: {letter.error}"
+                )
+            print(f"{len(letters)} record(s)")
+            return 0
+        case "show":
+            found = await dead_letters.show(connection, options.id, options.actor, options.reason)
+            if found:
+                print(found[0], *(f"{k}: {v}" for k, v in found[1].items()), sep="\n")
+            done = found is not None
+        case "replay":
+            done = await dead_letters.request_replay(connection, options.id, options.actor, options.reason)
+        case _:
+            done = await dead_letters.discard(connection, options.id, options.actor, options.reason)
+    print(f"{options.act}: {'done' if done else 'no open record has this id'}")
+    return 0 if done else 1

@@ -1,0 +1,178 @@
+"""The consumer loop: poll a batch, commit it to the database, then commit its offsets. Never the other way round.
+
+A transient failure blocks the loop: it waits, seeks back and takes the same records again, for ever, and says so
+in a metric. If too much is parked it stops, commits nothing and waits for an operator and a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from bdcan_chassis import metrics
+from bdcan_chassis.database import backoff_seconds, wait
+from bdcan_chassis.dispatch import Dispatcher
+from bdcan_chassis.errors import StoppedConsumerError
+from bdcan_chassis.kafka import make_consumer
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.settings import ServiceSettings
+
+log = get_logger(__name__)
+
+_POLL_MS = 500
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the watchdog and the readiness check want to know of a loop."""
+
+    state: str = "starting"  # starting, running, blocked, stopped
+    polled_at: float = field(default_factory=time.monotonic)
+    detail: str = ""
+
+
+class ConsumerLoop:
+    """Runs one loop of a service until it is told to stop."""
+
+    def __init__(self, dispatcher: Dispatcher, settings: ServiceSettings, service: str) -> None:
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self.name = dispatcher.loop.name
+        self.group = f"bdcan.{service}.{self.name}"
+        self.progress = Progress()
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Consume until `stopping`; connects again for ever."""
+        for gauge in (metrics.STOPPED, metrics.BLOCKED):
+            gauge.labels(self.name).set(0)
+        attempt = 0
+        while not stopping.is_set():
+            consumer = make_consumer(self._settings, self.group, f"{self.group}-{id(self):x}")
+            try:
+                consumer.subscribe(self._dispatcher.loop.topics, listener=_Rebalances(self.name))
+                await consumer.start()
+                self._consumer, attempt = consumer, 0
+                await self._consume(consumer, stopping)
+            except (KafkaError, OSError, TimeoutError) as error:
+                attempt += 1
+                self.progress.state, self.progress.detail = "blocked", type(error).__name__
+                log.warning("consumer.disconnected", loop=self.name, attempt=attempt, exc_info=error)
+                await wait(stopping, backoff_seconds(attempt))
+                self.progress.polled_at = time.monotonic()
+            finally:
+                self._consumer = None
+                await _leave(consumer, self.name)
+
+    async def lag(self) -> dict[TopicPartition, tuple[int, int]]:
+        """(position, end) of each assigned partition, asked of the broker itself. Empty while not connected."""
+        consumer = self._consumer
+        if consumer is None or not consumer.assignment():
+            return {}
+        partitions = list(consumer.assignment())
+        ends = await consumer.end_offsets(partitions)
+        return {
+            tp: (await consumer.position(tp), ends[tp]) for tp in partitions if tp in consumer.assignment()
+        }
+
+    async def _consume(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> None:
+        failures = 0
+        self.progress.state, self.progress.detail = "running", ""
+        while not stopping.is_set():
+            polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_records)
+            self.progress.polled_at = time.monotonic()
+            if not polled:
+                continue
+            started = time.perf_counter()
+            records = [record for batch in polled.values() for record in batch]
+            try:
+                outcome = await self._dispatcher.process(records)
+            except StoppedConsumerError as error:
+                self.progress.state, self.progress.detail = "stopped", str(error)
+                metrics.STOPPED.labels(self.name).set(1)
+                log.critical("consumer.stopped", loop=self.name, why=str(error))
+                await stopping.wait()
+                return
+            except Exception as error:  # noqa: BLE001 # whatever it is: nothing was committed, so nothing may be skipped
+                failures += 1
+                self._blocked(failures, error)
+                await wait(stopping, backoff_seconds(failures))
+                self._seek_back(consumer, polled)
+                continue
+            if failures:
+                failures = 0
+                self.progress.state, self.progress.detail = "running", ""
+                metrics.BLOCKED.labels(self.name).set(0)
+            await self._commit(consumer, polled)
+            self._count(outcome, records, time.perf_counter() - started)
+            self._measure_lag(consumer, polled)
+
+    def _blocked(self, failures: int, error: Exception) -> None:
+        self.progress.state, self.progress.detail = "blocked", type(error).__name__
+        metrics.BLOCKED.labels(self.name).set(1)
+        metrics.RETRIES.labels(self.name).inc()
+        log.warning("consumer.blocked", loop=self.name, attempt=failures, exc_info=error)
+
+    def _seek_back(self, consumer: AIOKafkaConsumer, polled: dict[TopicPartition, list[Any]]) -> None:
+        for tp, batch in polled.items():
+            try:
+                consumer.seek(tp, batch[0].offset)
+            except (IllegalStateError, AssertionError):
+                log.info("consumer.lost_partition", loop=self.name, partition=tp.partition)
+
+    async def _commit(self, consumer: AIOKafkaConsumer, polled: dict[TopicPartition, list[Any]]) -> None:
+        assigned = consumer.assignment()
+        offsets = {tp: batch[-1].offset + 1 for tp, batch in polled.items() if tp in assigned}
+        if not offsets:
+            return
+        try:
+            await consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError) as error:
+            # another member has the partitions now and reads the records again: the inbox knows them
+            log.info("consumer.commit_refused", loop=self.name, exc_info=error)
+
+    def _count(self, outcome: dict[str, int], records: list[Any], seconds: float) -> None:
+        for name, count in outcome.items():
+            metrics.RECORDS.labels(self.name, name).inc(count)
+        metrics.BATCH_SECONDS.labels(self.name).observe(seconds)
+        metrics.EVENT_DELAY.labels(self.name).observe(
+            max(0.0, time.time() - max(r.timestamp for r in records) / 1000)
+        )
+
+    def _measure_lag(self, consumer: AIOKafkaConsumer, polled: dict[TopicPartition, list[Any]]) -> None:
+        lag = 0
+        for tp in consumer.assignment():
+            end = consumer.highwater(tp)
+            if end is not None and tp in polled:
+                lag += end - polled[tp][-1].offset - 1
+        metrics.LAG.labels(self.name).set(lag)
+
+
+class _Rebalances(ConsumerRebalanceListener):
+    """Counts assignments; nothing has to be saved on revocation because the inbox settles overlaps."""
+
+    def __init__(self, loop: str) -> None:
+        self._loop = loop
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Nothing to hand over."""
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Count."""
+        metrics.REBALANCES.labels(self._loop).inc()
+        log.info("consumer.assigned", loop=self._loop, partitions=len(assigned))
+
+
+async def _leave(consumer: AIOKafkaConsumer, loop: str) -> None:
+    """Leave the group, so that the others need not wait for the session to end. A dead broker must not hold us."""
+    try:
+        async with asyncio.timeout(10):
+            await consumer.stop()
+    except (KafkaError, OSError, TimeoutError) as error:
+        log.info("consumer.left_without_goodbye", loop=loop, exc_info=error)

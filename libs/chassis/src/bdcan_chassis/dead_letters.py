@@ -1,0 +1,245 @@
+"""Records set aside: parked because they could not be handled, or queued behind one of their key that is parked.
+
+Nothing is ever dropped: a record leaves by being replayed, or discarded with a reason, and both are audited.
+`parked_key` is the lock that the consumer and a replay share: a consumer that finds a key parked waits for a
+replay in progress, and looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from bdcan_chassis.database import Connection
+from bdcan_chassis.ids import new_id
+from bdcan_chassis.transaction import pack_headers, unpack_headers
+from bdcan_contracts.envelope import Headers, type_of
+
+Key = tuple[str, bytes]
+"""Topic and record key: the scope in which order is kept."""
+
+
+class SetAside(NamedTuple):
+    """A record on its way into the table."""
+
+    topic: str
+    partition: int
+    offset: int
+    time: datetime
+    key: bytes | None
+    headers: Headers
+    body: bytes | None
+    state: str
+    reason: str
+    error: str
+    taken: bool
+    """Whether the inbox holds the event already: a replay must then not take it for a duplicate."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that was set aside, without its body."""
+
+    id: UUID
+    consumer: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    event_type: str | None
+    state: str
+    reason: str
+    error: str
+    parked_at: datetime
+    settled_at: datetime | None
+
+
+async def parked_keys(connection: Connection, consumer: str, keys: Sequence[Key]) -> set[Key]:
+    """Which of these keys have something parked. Locks them until the transaction ends."""
+    rows = await connection.fetch(_LOCK_KEYS, consumer, [k[0] for k in keys], [k[1] for k in keys])
+    return {(r["topic"], r["record_key"]) for r in rows}
+
+
+async def set_aside(
+    connection: Connection, consumer: str, records: Sequence[SetAside], *, ordered: bool
+) -> None:
+    """Write records to the table, in order; in an ordered loop their keys are parked from now on."""
+    await connection.execute(
+        _INSERT,
+        consumer,
+        [new_id() for _ in records],
+        [r.topic for r in records],
+        [r.partition for r in records],
+        [r.offset for r in records],
+        [r.time for r in records],
+        [r.key for r in records],
+        [pack_headers(list(r.headers)) for r in records],
+        [r.body for r in records],
+        [type_of(r.headers) for r in records],
+        [r.state for r in records],
+        [r.reason for r in records],
+        [r.error for r in records],
+        [r.taken for r in records],
+    )
+    keys = sorted({(r.topic, r.key) for r in records if r.key is not None})
+    if ordered and keys:
+        await connection.execute(_PARK_KEYS, consumer, [k[0] for k in keys], [k[1] for k in keys])
+
+
+async def find(
+    connection: Connection, *, consumer: str | None = None, state: str | None = None, limit: int = 100
+) -> list[DeadLetter]:
+    """The newest last; only open ones (parked or queued) unless a state is named."""
+    rows = await connection.fetch(_FIND, consumer, [state] if state else ["parked", "queued"], limit)
+    return [_letter(r) for r in rows]
+
+
+async def show(
+    connection: Connection, letter_id: UUID, actor: str, reason: str
+) -> tuple[DeadLetter, dict[str, Any]] | None:
+    """One record whole, with headers and body; who looked and why is written down."""
+    row = await connection.fetchrow(_SHOW, letter_id)
+    if row is None:
+        return None
+    await connection.execute(_AUDIT, letter_id, "shown", actor, reason)
+    body: bytes | None = row["body"]
+    return _letter(row), {
+        "headers": {k: v.decode("utf-8", "replace") for k, v in unpack_headers(row["headers"])},
+        "body": None if body is None else body.decode("utf-8", "replace"),
+    }
+
+
+async def request_replay(connection: Connection, letter_id: UUID, actor: str, reason: str) -> bool:
+    """Ask a worker to handle the record and all that waits behind it, in order. False: nothing open with that id."""
+    row = await connection.fetchrow(_OPEN, letter_id)
+    if row is None:
+        return False
+    if row["record_key"] is None or not await connection.fetchval(
+        _REQUEST_KEY, row["consumer"], row["topic"], row["record_key"]
+    ):
+        await connection.execute(_REQUEST_ALONE, letter_id)
+    await connection.execute(_AUDIT, letter_id, "replay requested", actor, reason)
+    await connection.execute("SELECT pg_notify('bdcan', 'pass:replay')")
+    return True
+
+
+async def discard(connection: Connection, letter_id: UUID, actor: str, reason: str) -> bool:
+    """Settle one record without handling it. What waits behind it can then be replayed. False: nothing open."""
+    row = await connection.fetchrow(_OPEN, letter_id)
+    if row is None:
+        return False
+    key = (row["consumer"], row["topic"], row["record_key"])
+    if row["record_key"] is not None:  # the lock that a consumer and a replay take first
+        await parked_keys(connection, row["consumer"], [(row["topic"], row["record_key"])])
+    await settle(connection, [letter_id], "discarded")
+    await connection.execute(_AUDIT, letter_id, "discarded", actor, reason)
+    if row["record_key"] is not None:
+        await connection.execute(_FREE_KEY, *key)
+        if row["state"] == "parked":  # what waited only for this one need not wait for an operator too
+            await connection.execute(_REQUEST_KEY, *key)
+            await connection.execute("SELECT pg_notify('bdcan', 'pass:replay')")
+    return True
+
+
+async def settle(connection: Connection, ids: Sequence[UUID], state: str) -> None:
+    """Mark records as `replayed` or `discarded`."""
+    await connection.execute(_SETTLE, list(ids), state)
+
+
+async def audit(connection: Connection, letter_id: UUID, act: str, actor: str, reason: str) -> None:
+    """Write down what was done to a record."""
+    await connection.execute(_AUDIT, letter_id, act, actor, reason)
+
+
+async def counts(connection: Connection) -> list[tuple[str, str, int]]:
+    """(consumer, state, how many) of all open records."""
+    return [(r["consumer"], r["state"], r["n"]) for r in await connection.fetch(_COUNT)]
+
+
+def _letter(row: asyncpg.Record) -> DeadLetter:
+    return DeadLetter(
+        id=row["id"],
+        consumer=row["consumer"],
+        topic=row["topic"],
+        partition=row["record_partition"],
+        offset=row["record_offset"],
+        key=row["record_key"],
+        event_type=row["event_type"],
+        state=row["state"],
+        reason=row["reason"],
+        error=row["error"],
+        parked_at=row["parked_at"],
+        settled_at=row["settled_at"],
+    )
+
+
+def record_time(milliseconds: int) -> datetime:
+    """A Kafka record's time stamp as an instant."""
+    return datetime.fromtimestamp(max(milliseconds, 0) / 1000, UTC)
+
+
+_COLUMNS = "id, consumer, topic, record_partition, record_offset, record_key, event_type, state, reason, error, parked_at, settled_at"
+
+_LOCK_KEYS = """
+SELECT topic, record_key FROM chassis.parked_key
+WHERE consumer = $1 AND (topic, record_key) IN (SELECT t, k FROM unnest($2::text[], $3::bytea[]) AS wanted (t, k))
+ORDER BY topic, record_key FOR UPDATE
+"""
+
+_INSERT = """
+INSERT INTO chassis.dead_letter
+    (consumer, id, topic, record_partition, record_offset, record_time, record_key, headers, body, event_type, state, reason,
+     error, taken)
+SELECT $1, id, topic, record_partition, record_offset, record_time, record_key, headers, body, event_type, state, reason, error,
+       taken
+FROM unnest($2::uuid[], $3::text[], $4::int[], $5::bigint[], $6::timestamptz[], $7::bytea[], $8::bytea[], $9::bytea[],
+            $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[])
+    WITH ORDINALITY AS r (id, topic, record_partition, record_offset, record_time, record_key, headers, body, event_type,
+                          state, reason, error, taken, place)
+ORDER BY place
+ON CONFLICT (consumer, topic, record_partition, record_offset, record_time) DO NOTHING
+"""
+
+_PARK_KEYS = """
+INSERT INTO chassis.parked_key (consumer, topic, record_key)
+SELECT $1, t, k FROM unnest($2::text[], $3::bytea[]) AS parked (t, k) ON CONFLICT DO NOTHING
+"""
+
+_FIND = f"""
+SELECT {_COLUMNS} FROM chassis.dead_letter
+WHERE ($1::text IS NULL OR consumer = $1) AND state = ANY ($2::text[]) ORDER BY seq LIMIT $3
+"""  # noqa: S608 # the columns are a constant of this module
+
+_SHOW = f"SELECT {_COLUMNS}, headers, body FROM chassis.dead_letter WHERE id = $1"  # noqa: S608 # as above
+
+_OPEN = """
+SELECT consumer, topic, record_key, state FROM chassis.dead_letter WHERE id = $1 AND state IN ('parked', 'queued')
+"""
+
+_REQUEST_KEY = """
+UPDATE chassis.parked_key SET replay_requested_at = now()
+WHERE consumer = $1 AND topic = $2 AND record_key = $3 RETURNING true
+"""
+
+_REQUEST_ALONE = "UPDATE chassis.dead_letter SET replay_requested_at = now() WHERE id = $1"
+
+_SETTLE = "UPDATE chassis.dead_letter SET state = $2, settled_at = now() WHERE id = ANY ($1::uuid[])"
+
+_FREE_KEY = """
+DELETE FROM chassis.parked_key AS p
+WHERE consumer = $1 AND topic = $2 AND record_key = $3 AND NOT EXISTS (
+    SELECT FROM chassis.dead_letter AS d
+    WHERE d.consumer = p.consumer AND d.topic = p.topic AND d.record_key = p.record_key AND d.state IN ('parked', 'queued')
+)
+"""
+
+_AUDIT = "INSERT INTO chassis.dead_letter_audit (dead_letter_id, act, actor, reason) VALUES ($1, $2, $3, $4)"
+
+_COUNT = """
+SELECT consumer, state, count(*) AS n FROM chassis.dead_letter WHERE state IN ('parked', 'queued') GROUP BY consumer, state
+"""

@@ -1,0 +1,169 @@
+"""Durable deadlines: promises with a time, kept as rows, fired at least once after they are due and never before.
+
+One leader fires them. Due rows are read without a lock; the handler locks its aggregates, decides, and then the
+runner deletes exactly the rows that it read. If one of them is gone or was moved meanwhile, the whole transaction is
+rolled back and the next round sees the new state: a deadline that was cancelled in time has no effect. (Locking the
+rows first would deadlock with handlers, which lock their aggregate before they move its deadline.)
+
+A handler that fails does not lose the promise: failing deadlines are tried one by one, later and later, and show
+in a metric.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+from bdcan_chassis import metrics
+from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait
+from bdcan_chassis.errors import describe, is_transient
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_chassis.wake import Wakes
+
+log = get_logger(__name__)
+
+ROUND = 200
+"""Deadlines fired in one transaction at most."""
+
+_IDLE_SECONDS = 30.0
+_RETRY_MOST = timedelta(minutes=15)
+
+
+class Due(NamedTuple):
+    """A deadline that has come: what was promised, for which aggregate, for when."""
+
+    kind: str
+    subject: UUID
+    due_at: datetime
+
+
+DeadlineHandler: TypeAlias = Callable[[Sequence[Due], Tx], Awaitable[None]]
+"""Takes all due deadlines of one kind. It locks the aggregates and lets their state decide; it may set new ones."""
+
+
+class _MovedError(Exception):
+    """A deadline was cancelled or moved while it was being fired."""
+
+
+class Deadlines:
+    """Fires a service's deadlines while it is the leader."""
+
+    def __init__(
+        self,
+        handlers: Mapping[str, DeadlineHandler],
+        transactions: Transactions,
+        settings: ServiceSettings,
+        wakes: Wakes,
+    ) -> None:
+        self._handlers = handlers
+        self._transactions = transactions
+        self._dsn = settings.database_url.get_secret_value()
+        self._name = f"bdcan.{transactions.service}.deadlines"
+        self._wake = wakes.of("deadlines")
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Fire until `stopping`; becomes leader when it can, starts again after any failure."""
+        attempt = 0
+        while not stopping.is_set():
+            try:
+                async with dedicated_connection(self._dsn, self._name) as connection:
+                    while not stopping.is_set() and not await connection.fetchval(_LEAD, self._name):
+                        await wait(stopping, 1.0)
+                    while not stopping.is_set():
+                        self._wake.clear()
+                        await connection.execute("SELECT 1")  # still the leader?
+                        if not await self.fire():
+                            await wait(self._wake, await self._seconds_to_next())
+                        attempt = 0
+            except (
+                Exception
+            ) as error:  # a promise is kept even if the code that keeps it fails: say so, try again
+                attempt += 1
+                log.warning(
+                    "deadlines.failed", attempt=attempt, transient=is_transient(error), exc_info=error
+                )
+                await wait(stopping, backoff_seconds(attempt))
+
+    async def fire(self) -> int:
+        """One round: handle what is due now, and return how many deadlines were."""
+        now = self._transactions.clock.now()
+        rows = await self._transactions.pool.fetch(_DUE, now, ROUND, list(self._handlers))
+        by_kind: dict[str, list[Due]] = {}
+        for row in rows:
+            by_kind.setdefault(row["kind"], []).append(Due(row["kind"], row["subject"], row["due_at"]))
+        fired = 0
+        for kind, due in by_kind.items():
+            try:
+                fired += await self._handle(kind, due)
+            except _MovedError:
+                fired += 1  # look again at once: the row is gone or lies in the future now
+            except Exception as error:  # isolate the one at fault; see module docstring
+                if is_transient(error):
+                    raise
+                fired += await self._one_by_one(kind, due)
+        return fired
+
+    async def _handle(self, kind: str, due: list[Due]) -> int:
+        async with self._transactions.begin() as tx:
+            await self._handlers[kind](due, tx)
+            gone = await tx.connection.fetch(
+                _FIRED, [kind] * len(due), [d.subject for d in due], [d.due_at for d in due]
+            )
+            if len(gone) != len(due):
+                raise _MovedError
+        for deadline in due:
+            metrics.DEADLINE_LATENESS.labels(kind).observe(
+                max(0.0, (tx.now - deadline.due_at).total_seconds())
+            )
+        metrics.DEADLINES_FIRED.labels(kind).inc(len(due))
+        return len(due)
+
+    async def _one_by_one(self, kind: str, due: list[Due]) -> int:
+        fired = 0
+        for deadline in due:
+            try:
+                fired += await self._handle(kind, [deadline])
+            except _MovedError:
+                fired += 1
+            except Exception as error:  # as above
+                if is_transient(error):
+                    raise
+                log.error("deadline.failed", kind=kind, subject=str(deadline.subject), exc_info=error)
+                now = self._transactions.clock.now()
+                await self._transactions.pool.execute(
+                    _POSTPONE, kind, deadline.subject, deadline.due_at, now, _RETRY_MOST, describe(error)
+                )
+        return fired
+
+    async def _seconds_to_next(self) -> float:
+        clock = self._transactions.clock
+        soonest = await self._transactions.pool.fetchval(_SOONEST, list(self._handlers))
+        if soonest is None:
+            return _IDLE_SECONDS
+        return min(_IDLE_SECONDS, max(0.005, clock.real_seconds(soonest - clock.now())))
+
+
+_LEAD = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
+
+_DUE = """
+SELECT kind, subject, due_at FROM chassis.deadline WHERE due_at <= $1 AND kind = ANY ($3::text[]) ORDER BY due_at LIMIT $2
+"""
+
+_FIRED = """
+DELETE FROM chassis.deadline AS d
+USING unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS f (kind, subject, due_at)
+WHERE d.kind = f.kind AND d.subject = f.subject AND d.due_at = f.due_at RETURNING d.subject
+"""
+
+_POSTPONE = """
+UPDATE chassis.deadline SET failures = failures + 1, last_error = $6,
+    due_at = $4::timestamptz + least($5::interval, interval '1 second' * (2 ^ least(failures, 20)))
+WHERE kind = $1 AND subject = $2 AND due_at = $3
+"""
+
+_SOONEST = "SELECT min(due_at) FROM chassis.deadline WHERE kind = ANY ($1::text[])"

@@ -1,0 +1,302 @@
+"""From records to committed effects: one transaction for a batch, and no record skipped or doubled.
+
+The fast way runs every handler once over all its events. If anything but a transient failure comes out of it,
+the batch is rolled back and taken the careful way: handlers run inside savepoints, a failing group is halved
+until the record at fault stands alone, and that one is parked, with what follows it in its key queued behind.
+Inbox, state, outgoing events, deadlines and parked records commit together, or the batch never happened.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from bdcan_chassis import dead_letters
+from bdcan_chassis.dead_letters import Key, SetAside, record_time
+from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe, is_transient
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.subscription import Handler, Loop, Rejected
+from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_contracts.envelope import EnvelopeError, Event, Headers, decode, type_of
+
+log = get_logger(__name__)
+
+_WINDOW = 1000
+_RATIO_NEEDS = 200  # records seen before a share of them means anything
+
+
+class Record(Protocol):
+    """What aiokafka's ConsumerRecord offers of a record."""
+
+    @property
+    def topic(self) -> str: ...  # noqa: D102
+    @property
+    def partition(self) -> int: ...  # noqa: D102
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def headers(self) -> Headers: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+
+
+class Read(NamedTuple):
+    """A record that has been read: an event with its handler, or the error that says why not."""
+
+    place: int
+    record: Record
+    event: Event[Any] | None
+    handler: Handler[Any] | None
+    error: EnvelopeError | None
+
+    @property
+    def key(self) -> Key:
+        """Topic and record key. A readable event always has one."""
+        return (self.record.topic, self.record.key or b"")
+
+
+@dataclass(slots=True)
+class ParkLimit:
+    """Stops a consumer that parks too much: a bad deploy must not drain a topic into the park."""
+
+    in_a_row: int
+    ratio: float
+    _row: int = 0
+    _window: deque[bool] = field(default_factory=lambda: deque(maxlen=_WINDOW))
+
+    def check(self, failed: Sequence[bool]) -> None:
+        """Raise StoppedConsumerError if these outcomes, on top of the earlier ones, go over the limit."""
+        row = self._row
+        for bad in failed:
+            row = row + 1 if bad else 0
+            if row >= self.in_a_row:
+                raise StoppedConsumerError(f"{row} records in a row could not be handled")
+        seen = [*self._window, *failed][-_WINDOW:]
+        if len(seen) >= _RATIO_NEEDS and sum(seen) / len(seen) > self.ratio:
+            raise StoppedConsumerError(f"{sum(seen)} of the last {len(seen)} records could not be handled")
+
+    def remember(self, failed: Sequence[bool]) -> None:
+        """Count outcomes that have been committed."""
+        for bad in failed:
+            self._row = self._row + 1 if bad else 0
+        self._window.extend(failed)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One try at a batch, all of it in one transaction."""
+
+    tx: Tx
+    loop: Loop
+    outcome: Counter[str] = field(default_factory=Counter)
+    blocked: set[Key] = field(default_factory=set)
+    aside: list[tuple[int, SetAside]] = field(default_factory=list)
+    failed: dict[int, bool] = field(default_factory=dict)
+
+    def park(self, read: Read, reason: str, error: str, *, counted: bool) -> None:
+        self._put(read, "parked", reason, error)
+        self.failed[read.place] = counted
+        if self.loop.ordered and read.record.key is not None:
+            self.blocked.add(read.key)
+
+    def queue(self, read: Read) -> None:
+        self._put(read, "queued", "behind-parked", "an earlier record of this key is parked")
+
+    def _put(self, read: Read, state: str, reason: str, error: str) -> None:
+        r = read.record
+        taken = read.event is not None
+        self.aside.append(
+            (
+                read.place,
+                SetAside(
+                    r.topic,
+                    r.partition,
+                    r.offset,
+                    record_time(r.timestamp),
+                    r.key,
+                    r.headers,
+                    r.value,
+                    state,
+                    reason,
+                    error,
+                    taken,
+                ),
+            )
+        )
+        self.outcome[state] += 1
+
+
+class Dispatcher:
+    """Handles batches of records for one loop."""
+
+    def __init__(self, loop: Loop, transactions: Transactions, limit: ParkLimit) -> None:
+        self.loop = loop
+        self.transactions = transactions
+        self._limit = limit
+        self._handlers = loop.bind(transactions.catalogue)
+
+    def read(self, place: int, record: Record) -> Read | None:
+        """Read a record. None: a known type that this loop does not take, which a tolerant reader passes over."""
+        try:
+            type_name = type_of(record.headers)
+            handler = self._handlers.get((record.topic, type_name or ""))
+            known = self.transactions.catalogue.by_type.get(type_name or "")
+            if handler is None and known is not None and any(t.name == record.topic for t in known.topics):
+                return None
+            event = decode(
+                self.transactions.catalogue, record.topic, record.key, record.headers, record.value
+            )
+        except EnvelopeError as error:
+            return Read(place, record, None, None, error)
+        return Read(place, record, event, handler, None)
+
+    async def process(self, records: Sequence[Record]) -> Counter[str]:
+        """Handle a batch in one transaction; returns how many records had which outcome.
+
+        Raises StoppedConsumerError at the limit of parked records. Anything else that it raises left no
+        trace: the same batch can be given again.
+        """
+        reads = [
+            read for place, record in enumerate(records) if (read := self.read(place, record)) is not None
+        ]
+        try:
+            attempt = await self._attempt(reads, careful=False)
+        except StoppedConsumerError:
+            raise
+        except Exception as error:  # the one catching place of the consumer: retry, or look for the culprit
+            if is_transient(error):
+                raise
+            log.warning("consumer.isolating", loop=self.loop.name, records=len(records), exc_info=error)
+            attempt = await self._attempt(reads, careful=True)
+        attempt.outcome["skipped"] += len(records) - len(reads)
+        return attempt.outcome
+
+    async def _attempt(self, reads: list[Read], *, careful: bool) -> _Attempt:
+        async with self.transactions.pool.acquire() as connection, connection.transaction():
+            tx = self.transactions.on(connection)
+            attempt = _Attempt(tx, self.loop)
+            if careful:
+                await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            ready = await self._sort_out(attempt, reads)
+            for group in stages(ready):
+                if careful:
+                    await self._isolate(attempt, group)
+                else:
+                    await _run(tx, group)
+                    attempt.outcome["handled"] += len(group)
+            failed = [attempt.failed.get(read.place, False) for read in reads]
+            self._limit.check(failed)
+            if attempt.aside:
+                attempt.aside.sort(key=lambda item: item[0])
+                await dead_letters.set_aside(
+                    connection, self.loop.name, [item[1] for item in attempt.aside], ordered=self.loop.ordered
+                )
+            await tx.flush()
+        self._limit.remember(failed)
+        return attempt
+
+    async def _sort_out(self, attempt: _Attempt, reads: list[Read]) -> list[Read]:
+        """Drop what the inbox knows, queue what is behind something parked, park what cannot be read."""
+        connection = attempt.tx.connection
+        if self.loop.ordered:
+            keys = sorted({read.key for read in reads if read.record.key is not None})
+            attempt.blocked = await dead_letters.parked_keys(connection, self.loop.name, keys)
+        fresh = await take(connection, self.loop.name, (read.event.key for read in reads if read.event))
+        ready: list[Read] = []
+        for read in reads:
+            if read.event is None:
+                await self._reject(attempt, read)
+            elif read.event.key not in fresh:
+                attempt.outcome["duplicate"] += 1
+            else:
+                fresh.discard(read.event.key)  # the same event twice in one batch
+                if read.key in attempt.blocked:
+                    attempt.queue(read)
+                else:
+                    ready.append(read)
+        return ready
+
+    async def _reject(self, attempt: _Attempt, read: Read) -> None:
+        assert read.error is not None  # noqa: S101 # a record without an event has the error that says why
+        if self.loop.on_rejected:
+            rejected = Rejected(read.record.topic, read.record.key, read.record.headers, read.error)
+            await self.loop.on_rejected(rejected, attempt.tx)
+        attempt.park(read, read.error.reason, str(read.error)[:500], counted=self.loop.count_unreadable)
+
+    async def _isolate(self, attempt: _Attempt, group: list[Read]) -> None:
+        free = []
+        for read in group:
+            if read.key in attempt.blocked:
+                attempt.queue(read)
+            else:
+                free.append(read)
+        if not free:
+            return
+        mark = attempt.tx.mark()
+        try:
+            async with attempt.tx.connection.transaction():
+                await _run(attempt.tx, free)
+        except Exception as error:  # see process()
+            if is_transient(error):
+                raise
+            attempt.tx.rewind(mark)
+            if len(free) > 1:
+                middle = len(free) // 2
+                await self._isolate(attempt, free[:middle])
+                await self._isolate(attempt, free[middle:])
+                return
+            reason = error.reason if isinstance(error, BadRecordError) else "handler-failed"
+            log.error(
+                "consumer.parked",
+                loop=self.loop.name,
+                event_id=free[0].event and free[0].event.id,
+                reason=reason,
+                exc_info=error,
+            )
+            attempt.park(free[0], reason, describe(error), counted=True)
+        else:
+            attempt.outcome["handled"] += len(free)
+
+
+async def _run(tx: Tx, group: list[Read]) -> None:
+    handler = group[0].handler
+    assert handler is not None  # noqa: S101 # what has an event has a handler
+    await handler([read.event for read in group if read.event is not None], tx)
+
+
+def stages(ready: Iterable[Read]) -> list[list[Read]]:
+    """Group events by handler so that each key's events keep their order from group to group.
+
+    An event whose key was last seen with another handler goes one stage later than that one.
+    """
+    stage_of: dict[bytes, tuple[int, Handler[Any] | None]] = {}
+    groups: dict[tuple[int, str, str], list[Read]] = {}
+    for read in ready:
+        key = read.record.key or b""
+        last = stage_of.get(key)
+        stage = 0 if last is None else last[0] if last[1] is read.handler else last[0] + 1
+        stage_of[key] = (stage, read.handler)
+        assert read.event is not None  # noqa: S101 # only events are ready
+        groups.setdefault((stage, read.record.topic, read.event.type), []).append(read)
+    return [groups[k] for k in sorted(groups, key=lambda k: k[0])]
+
+
+async def take(connection: Any, consumer: str, keys: Iterable[Any]) -> set[Any]:
+    """Write event keys to the inbox and return those that were not there yet."""
+    wanted = sorted(set(keys))  # sorted: two workers with the same batch queue up instead of deadlocking
+    if not wanted:
+        return set()
+    rows = await connection.fetch(_TAKE, consumer, wanted)
+    return {r["event_key"] for r in rows}
+
+
+_TAKE = """
+INSERT INTO chassis.inbox (consumer, event_key) SELECT $1, key FROM unnest($2::uuid[]) AS key
+ON CONFLICT DO NOTHING RETURNING event_key
+"""

@@ -1,0 +1,125 @@
+"""What a worker does beside its work: gauges read from the database, and old rows cleared away.
+
+Rows go in small portions, so that clearing never holds a lock for long. The inbox keeps what any topic could
+still deliver: its retention is checked against the topics' at start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+from prometheus_client import Gauge
+
+from bdcan_chassis import dead_letters, metrics
+from bdcan_chassis.database import wait
+from bdcan_chassis.errors import ConfigurationError, is_transient
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.subscription import Loop
+from bdcan_chassis.transaction import Transactions
+
+log = get_logger(__name__)
+
+SAMPLE_SECONDS = 10.0
+_CLEAR_SECONDS = 600.0
+_PORTION = 5000
+_IDEMPOTENCY_KEPT = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A gauge read from the database: `sql` returns a column for each label, in order, and one named `value`."""
+
+    gauge: Gauge
+    labels: tuple[str, ...]
+    sql: str
+
+
+def check_inbox_retention(loops: Sequence[Loop], retention: timedelta) -> None:
+    """Raise ConfigurationError if a topic keeps records longer than the inbox keeps their ids."""
+    for loop in loops:
+        for line in loop.table:
+            kept = line.topic.retention
+            if kept is not None and kept >= retention:
+                raise ConfigurationError(
+                    f"BDCAN_INBOX_RETENTION is {retention}, but {line.topic.name} keeps records for {kept}: raise it"
+                )
+
+
+async def keep_house(
+    transactions: Transactions, samples: Sequence[Sample], retention: timedelta, stopping: asyncio.Event
+) -> None:
+    """Sample and clear until `stopping`."""
+    cleared = 0.0
+    while not stopping.is_set():
+        try:
+            await sample(transactions, samples)
+            if time.monotonic() - cleared > _CLEAR_SECONDS:
+                await clear(transactions, retention)
+                cleared = time.monotonic()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            metrics.SAMPLE_FAILURES.inc()
+            log.warning("housekeeping.failed", transient=is_transient(error), exc_info=error)
+        await wait(stopping, SAMPLE_SECONDS)
+
+
+async def sample(transactions: Transactions, samples: Sequence[Sample]) -> None:
+    """Read all gauges once."""
+    async with transactions.pool.acquire() as connection:
+        metrics.OUTBOX_PENDING.clear()
+        metrics.OUTBOX_OLDEST.clear()
+        for row in await connection.fetch(_OUTBOX):
+            metrics.OUTBOX_PENDING.labels(row["lane"]).set(row["pending"])
+            metrics.OUTBOX_OLDEST.labels(row["lane"]).set(row["oldest"])
+        metrics.DEADLINES_OVERDUE.clear()
+        metrics.DEADLINES_FAILING.clear()
+        for row in await connection.fetch(_DEADLINES, transactions.clock.now() - timedelta(minutes=1)):
+            metrics.DEADLINES_OVERDUE.labels(row["kind"]).set(row["overdue"])
+            metrics.DEADLINES_FAILING.labels(row["kind"]).set(row["failing"])
+        metrics.DEAD_LETTERS.clear()
+        for consumer, state, count in await dead_letters.counts(connection):
+            metrics.DEAD_LETTERS.labels(consumer, state).set(count)
+        for wanted in samples:
+            wanted.gauge.clear()
+            for row in await connection.fetch(wanted.sql):
+                child = (
+                    wanted.gauge.labels(*(str(row[name]) for name in wanted.labels))
+                    if wanted.labels
+                    else wanted.gauge
+                )
+                child.set(row["value"])
+
+
+async def clear(transactions: Transactions, retention: timedelta) -> None:
+    """Delete inbox and idempotency rows that nobody can need any more."""
+    for sql, age in ((_CLEAR_INBOX, retention), (_CLEAR_KEYS, _IDEMPOTENCY_KEPT)):
+        while True:
+            done = await transactions.pool.execute(sql, age, _PORTION)
+            if int(done.rpartition(" ")[2]) < _PORTION:
+                break
+
+
+_OUTBOX = """
+SELECT lane, count(*) AS pending, extract(epoch FROM now() - min(created_at))::float8 AS oldest FROM chassis.outbox GROUP BY lane
+"""
+
+_DEADLINES = """
+SELECT kind, count(*) FILTER (WHERE due_at < $1) AS overdue, count(*) FILTER (WHERE failures > 0) AS failing
+FROM chassis.deadline WHERE due_at < $1 OR failures > 0 GROUP BY kind
+"""
+
+_CLEAR_INBOX = """
+DELETE FROM chassis.inbox WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM chassis.inbox WHERE received_at < now() - $1::interval LIMIT $2
+))
+"""
+
+_CLEAR_KEYS = """
+DELETE FROM chassis.idempotency_key WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM chassis.idempotency_key WHERE created_at < now() - $1::interval LIMIT $2
+))
+"""

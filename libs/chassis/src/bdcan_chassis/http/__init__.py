@@ -1,0 +1,1 @@
+"""HTTP: the API app and what every API has."""

@@ -1,0 +1,131 @@
+"""The API app of a service: request ids, traces, access log, metrics, problem+json, health, and the routers given."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bdcan_chassis import metrics
+from bdcan_chassis.http.auth import Authenticator
+from bdcan_chassis.http.health import database_check, health_router
+from bdcan_chassis.http.problems import install_problem_handlers, problem, unforeseen
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.transaction import Transactions
+
+log = get_logger(__name__)
+
+MAX_BODY_BYTES = 20_000_000
+"""A request body at most; an import of 60,000 rows fits."""
+
+_REQUEST_ID = re.compile(rb"[\w.-]{8,64}")
+_TRACEPARENT = re.compile(rb"00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")
+_QUIET = {"/livez", "/readyz", "/metrics"}
+
+
+def create_api(
+    title: str,
+    settings: ServiceSettings,
+    transactions: Transactions,
+    routers: Sequence[APIRouter],
+    domain_errors: Mapping[type[Exception], int],
+) -> FastAPI:
+    """An app with authentication on. Routes find `transactions`, `settings` and `authenticator` in `app.state`."""
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.state.transactions = transactions
+    app.state.settings = settings
+    app.state.authenticator = Authenticator(settings)
+    install_problem_handlers(app, domain_errors)
+    app.include_router(health_router({"database": database_check(transactions.pool)}))
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(_Edge)
+    return app
+
+
+class _TooLargeError(Exception):
+    """The body is larger than the limit."""
+
+
+class _Edge:
+    """The outermost layer: what every request gets, and the last place where an exception can become an answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        request_id = headers.get(b"x-request-id", b"")
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = secrets.token_hex(8).encode()
+        traceparent = headers.get(b"traceparent", b"")
+        if not _TRACEPARENT.fullmatch(traceparent):
+            traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01".encode()
+        scope.setdefault("state", {})["traceparent"] = traceparent.decode()
+        structlog.contextvars.bind_contextvars(
+            request_id=request_id.decode(), trace=traceparent.decode()[3:35]
+        )
+        started, status = time.perf_counter(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id)]
+            await send(message)
+
+        try:
+            await self._app(scope, _limited(receive, headers), sending)
+        except Exception as error:  # the API's one catching place
+            if status:
+                raise  # half an answer is out: let the server cut the connection
+            if isinstance(error, _TooLargeError):
+                answer = problem(413, "too-large", f"A body has {MAX_BODY_BYTES} bytes at most.")
+            else:
+                answer = unforeseen(error)
+            await answer(scope, receive, sending)
+        finally:
+            self._account(scope, status, time.perf_counter() - started)
+            structlog.contextvars.clear_contextvars()
+
+    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        metrics.REQUESTS.labels(scope["method"], route, str(status)).inc()
+        metrics.REQUEST_SECONDS.labels(scope["method"], route).observe(seconds)
+        if route not in _QUIET:
+            caller = scope.get("state", {}).get("caller")
+            log.info(
+                "http.request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+                caller=caller.name if caller else None,
+            )
+
+
+def _limited(receive: Receive, headers: dict[bytes, bytes]) -> Callable[[], Any]:
+    declared = headers.get(b"content-length", b"0")
+    seen = 0
+
+    async def receiving() -> Message:
+        nonlocal seen
+        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
+            raise _TooLargeError
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > MAX_BODY_BYTES:
+            raise _TooLargeError
+        return message
+
+    return receiving

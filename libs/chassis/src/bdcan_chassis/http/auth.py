@@ -1,0 +1,187 @@
+"""Who is calling, and what they may do. There is no switch that turns this off.
+
+People come with an OIDC access token (Authorization: Bearer), checked against the provider's key set: signature,
+issuer, audience, expiry. Machines come with a key (X-API-Key) of which we keep the sha256 alone. Both lead to a
+Caller with scopes and hubs; a route names the scope it needs, and a hub's people see their own hub's residents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import orjson
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from bdcan_chassis.errors import ConfigurationError
+from bdcan_chassis.http.problems import ForbiddenError, NotFoundError, UnauthorizedError
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.settings import ServiceSettings
+
+log = get_logger(__name__)
+
+ALL_HUBS = "hubs:all"
+"""The scope of those who work for the whole borough."""
+
+_ALGORITHMS = ["ES256", "RS256", "EdDSA"]
+_LEEWAY_SECONDS = 30
+_REFRESH_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated person or machine."""
+
+    name: str
+    scopes: frozenset[str]
+    hubs: frozenset[str]
+
+    def sees_hub(self, hub_id: str | None) -> bool:
+        """Whether residents of this hub are the caller's business. None is nobody's hub yet: the whole borough's."""
+        return ALL_HUBS in self.scopes or (hub_id is not None and hub_id in self.hubs)
+
+    def must_see_hub(self, hub_id: str | None) -> None:
+        """Raise NotFoundError otherwise: that a thing exists is already an answer."""
+        if not self.sees_hub(hub_id):
+            raise NotFoundError("There is no such thing.")
+
+    @property
+    def visible_hubs(self) -> list[str] | None:
+        """For queries: the hubs that the caller sees, or None for all."""
+        return None if ALL_HUBS in self.scopes else sorted(self.hubs)
+
+
+class ApiKey(BaseModel):
+    """A machine's key: the sha256 of it, and what it opens."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    sha256: str
+    scopes: list[str]
+    hubs: list[str] = []
+
+
+class Authenticator:
+    """Checks tokens and keys. Made once a process."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._keys: KeySet | None = None
+        self._fetched = 0.0
+        self._lock = asyncio.Lock()
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=_LEEWAY_SECONDS,
+            iss={"essential": True, "value": settings.oidc_issuer},
+            aud={"essential": True, "value": settings.oidc_audience},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+        self.api_keys = _load_api_keys(settings.api_keys_file)
+
+    async def caller(self, bearer: str | None, api_key: str | None) -> Caller:
+        """Raises UnauthorizedError; its text never says which check failed."""
+        if api_key:
+            return self._by_api_key(api_key)
+        if bearer:
+            return await self._by_token(bearer)
+        raise UnauthorizedError("An access token or an API key is needed.")
+
+    def _by_api_key(self, api_key: str) -> Caller:
+        digest = hashlib.sha256(api_key.encode()).hexdigest()
+        found = None
+        for key in self.api_keys:
+            if hmac.compare_digest(digest, key.sha256):
+                found = key
+        if found is None:
+            raise UnauthorizedError("The API key is not known.")
+        return Caller(found.name, frozenset(found.scopes), frozenset(found.hubs))
+
+    async def _by_token(self, token: str) -> Caller:
+        claims = await self._claims_of(token)
+        scopes, hubs = claims.get("scope", ""), claims.get("hub", [])
+        return Caller(
+            str(claims["sub"]),
+            frozenset(str(scopes).split()),
+            frozenset([hubs] if isinstance(hubs, str) else map(str, hubs)),
+        )
+
+    async def _claims_of(self, token: str) -> dict[str, Any]:
+        for fresh in (False, True):
+            keys = await self._key_set(refresh=fresh)
+            try:
+                decoded = jwt.decode(token, keys, algorithms=_ALGORITHMS)
+                self._claims.validate(decoded.claims)
+            except (JoseError, ValueError) as error:
+                # a key that we don't know yet may have been published since: look again, but not for every forgery
+                if fresh or time.monotonic() - self._fetched < _REFRESH_SECONDS:
+                    raise UnauthorizedError("The access token is not valid.") from error
+            else:
+                return decoded.claims
+        raise UnauthorizedError("The access token is not valid.")
+
+    async def _key_set(self, *, refresh: bool) -> KeySet:
+        async with self._lock:
+            if self._keys is None or (refresh and time.monotonic() - self._fetched >= _REFRESH_SECONDS):
+                source = self._settings.jwks
+                if source.startswith("https://"):
+                    async with httpx.AsyncClient(timeout=5) as client:
+                        answer = await client.get(source)
+                        answer.raise_for_status()
+                        document = answer.json()
+                else:
+                    document = await asyncio.to_thread(_read_json, Path(source))
+                self._keys = KeySet.import_key_set(document)
+                self._fetched = time.monotonic()
+            return self._keys
+
+
+def _read_json(path: Path) -> Any:
+    return orjson.loads(path.read_bytes())
+
+
+def _load_api_keys(path: Path | None) -> list[ApiKey]:
+    if path is None:
+        return []
+    try:
+        return TypeAdapter(list[ApiKey]).validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"BDCAN_API_KEYS_FILE cannot be read: {type(error).__name__}") from error
+
+
+_bearer = HTTPBearer(auto_error=False, description="OIDC access token")
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False)
+
+
+async def caller_of(
+    request: Request,
+    bearer: Annotated[Any, Security(_bearer)] = None,
+    api_key: Annotated[str | None, Security(_api_key)] = None,
+) -> Caller:
+    """FastAPI dependency: the authenticated caller."""
+    authenticator: Authenticator = request.app.state.authenticator
+    caller = await authenticator.caller(bearer.credentials if bearer else None, api_key)
+    request.state.caller = caller
+    return caller
+
+
+def needs(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
+    """FastAPI dependency factory: the caller, who must have `scope`. `caller: Caller = Depends(needs("x:read"))`."""
+
+    async def check(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+        if scope not in caller.scopes:
+            raise ForbiddenError(f"The scope {scope} is needed.")
+        return caller
+
+    return check

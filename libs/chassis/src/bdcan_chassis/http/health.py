@@ -1,0 +1,55 @@
+"""Health, readiness and metrics: the same three doors in an API and in a worker, open without a key.
+
+`/livez` says that the process runs its event loop; `/readyz` that it can do its work just now, with the reasons
+if it cannot; `/metrics` is for Prometheus. None of them shows anything about a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from bdcan_chassis.database import Pool
+
+Check = Callable[[], Awaitable[str | None]]
+"""None when all is well, otherwise what is not."""
+
+
+def health_router(checks: dict[str, Check]) -> APIRouter:
+    """The three doors."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/livez")
+    async def livez() -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    @router.get("/readyz")
+    async def readyz() -> JSONResponse:
+        answers = await asyncio.gather(*(check() for check in checks.values()))
+        wrong = {name: answer for name, answer in zip(checks, answers, strict=True) if answer}
+        return JSONResponse({"ready": not wrong, "wrong": wrong}, status_code=503 if wrong else 200)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def database_check(pool: Pool) -> Check:
+    """Whether the database answers and the migrations have run."""
+
+    async def check() -> str | None:
+        try:
+            async with asyncio.timeout(3), pool.acquire(timeout=3) as connection:
+                await connection.fetchval("SELECT count(*) FROM chassis.parked_key")
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            return type(error).__name__
+        return None
+
+    return check

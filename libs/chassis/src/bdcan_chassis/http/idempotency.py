@@ -1,0 +1,101 @@
+"""Idempotency-Key: a request that is sent again is answered again, and done once.
+
+The reply is kept in the same transaction as the effects. A key belongs to its caller; the same key with another
+request is an error (422). A request that failed leaves no trace, so it may be tried again with its key. Two at the
+same moment: the second waits for the first and gets its reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+
+import orjson
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+from bdcan_chassis.database import backoff_seconds
+from bdcan_chassis.errors import is_transient
+from bdcan_chassis.http.problems import InvalidError
+from bdcan_chassis.transaction import Transactions, Tx
+
+_MAX_KEY = 255
+_TRIES = 3
+
+
+class Once:
+    """Does a request's work in one transaction, once per Idempotency-Key. A FastAPI dependency: `Depends(Once)`."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._transactions: Transactions = request.app.state.transactions
+
+    async def __call__(
+        self, work: Callable[[Tx], Awaitable[BaseModel | None]], *, status: int = 200
+    ) -> Response:
+        """Run `work` and answer with what it returns. A deadlock or a lost connection is tried again, three times in all."""
+        key = self._request.headers.get("Idempotency-Key")
+        if key is not None and not 1 <= len(key) <= _MAX_KEY:
+            raise InvalidError(f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
+        digest = await self._digest()
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._once(key, digest, work, status)
+            except Exception as error:
+                if attempt >= _TRIES or not is_transient(error):
+                    raise
+                await asyncio.sleep(backoff_seconds(attempt, most=0.5))
+
+    async def _once(
+        self, key: str | None, digest: bytes, work: Callable[[Tx], Awaitable[BaseModel | None]], status: int
+    ) -> Response:
+        async with self._transactions.begin(self._request.state.traceparent) as tx:
+            caller = self._request.state.caller.name
+            if key is not None:
+                claimed = await tx.connection.fetchval(_CLAIM, caller, key, digest)
+                if not claimed:
+                    return await self._replayed(tx, caller, key, digest)
+            result = await work(tx)
+            body = b"" if result is None else _dump(result)
+            if key is not None:
+                await tx.connection.execute(_KEEP, caller, key, status, body)
+        return Response(body, status, media_type="application/json" if body else None)
+
+    async def _replayed(self, tx: Tx, caller: str, key: str, digest: bytes) -> Response:
+        row = await tx.connection.fetchrow(_REPLY, caller, key)
+        assert row is not None  # noqa: S101 # claiming failed because the row is there
+        if row["request_hash"] != digest:
+            raise InvalidError(
+                "This Idempotency-Key was used for another request.", code="idempotency-key-reused"
+            )
+        body: bytes = row["body"]
+        return Response(
+            body,
+            row["status"],
+            {"Idempotent-Replayed": "true"},
+            media_type="application/json" if body else None,
+        )
+
+    async def _digest(self) -> bytes:
+        hasher = hashlib.sha256(
+            f"{self._request.method} {self._request.url.path}?{self._request.url.query}\n".encode()
+        )
+        hasher.update(await self._request.body())
+        return hasher.digest()
+
+
+def _dump(result: BaseModel) -> bytes:
+    return orjson.dumps(result.model_dump(mode="json", exclude_none=True))
+
+
+_CLAIM = """
+INSERT INTO chassis.idempotency_key (caller, key, request_hash, status, body) VALUES ($1, $2, $3, 0, '')
+ON CONFLICT DO NOTHING RETURNING true
+"""
+
+_KEEP = "UPDATE chassis.idempotency_key SET status = $3, body = $4 WHERE caller = $1 AND key = $2"
+
+_REPLY = "SELECT request_hash, status, body FROM chassis.idempotency_key WHERE caller = $1 AND key = $2"

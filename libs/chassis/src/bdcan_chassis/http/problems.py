@@ -1,0 +1,157 @@
+"""Every error as RFC 9457 problem+json, in one shape, naming every field at fault at once.
+
+    ApiError                     an answer other than success, raised anywhere below a route
+    ├── NotFoundError      404
+    ├── ConflictError      409   the thing's state does not allow it
+    ├── InvalidError       422   well-formed but not acceptable; has `errors`
+    ├── ForbiddenError     403
+    └── UnauthorizedError  401
+
+A service maps its domain errors to statuses in one table (see `create_api`). What nobody foresaw is a 500 without a
+word of the exception, and a transient failure a 503 with Retry-After. No value that was sent is repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from bdcan_chassis.errors import is_transient
+from bdcan_chassis.logs import get_logger
+from bdcan_contracts.envelope import Problem
+
+log = get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ApiError(Exception):
+    """An answer other than success. `code` is a stable word for programs, `detail` a sentence for people."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal"
+
+    def __init__(self, detail: str, *, code: str | None = None, errors: Sequence[Problem] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        if code:
+            self.code = code
+
+
+class NotFoundError(ApiError):
+    """There is no such thing, or the caller may not know that there is."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not-found"
+
+
+class ConflictError(ApiError):
+    """The thing's present state does not allow it."""
+
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+
+
+class InvalidError(ApiError):
+    """Well-formed, but not acceptable."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "invalid"
+
+
+class ForbiddenError(ApiError):
+    """The caller is known, and may not."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+
+
+class UnauthorizedError(ApiError):
+    """Nobody knows who is calling."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    errors: Sequence[Problem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem+json response. `request_id` finds the request in the logs."""
+    body: dict[str, Any] = {
+        "type": f"urn:bdcan:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+    }
+    if errors:
+        body["errors"] = [{"field": e.field, "code": e.code, "message": e.message} for e in errors]
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def install_problem_handlers(app: FastAPI, domain_errors: Mapping[type[Exception], int]) -> None:
+    """Answer every error of the app with problem+json. `domain_errors` maps a service's own errors to statuses."""
+
+    async def on_api_error(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ApiError)  # noqa: S101 # Starlette hands over what was registered
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
+        return problem(error.status, error.code, error.detail, error.errors, headers)
+
+    async def on_invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 # as above
+        found = [_field_problem(e) for e in error.errors()]
+        if any(p.code == "json-invalid" for p in found):
+            return problem(400, "bad-json", "The body is not JSON.")
+        return problem(422, "invalid", f"{len(found)} field(s) at fault.", found)
+
+    async def on_http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101 # as above
+        phrase = HTTPStatus(error.status_code).phrase
+        return problem(error.status_code, phrase.lower().replace(" ", "-"), f"{phrase}.", (), error.headers)
+
+    async def on_domain_error(_: Request, error: Exception) -> JSONResponse:
+        status = next(domain_errors[c] for c in type(error).__mro__ if c in domain_errors)
+        return problem(status, getattr(error, "code", "refused"), str(error), getattr(error, "errors", ()))
+
+    app.add_exception_handler(ApiError, on_api_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    for kind in domain_errors:
+        app.add_exception_handler(kind, on_domain_error)
+
+
+def unforeseen(error: Exception) -> JSONResponse:
+    """The answer to an exception that nobody mapped: 503 if it passes by itself, else 500. Logs it."""
+    if is_transient(error):
+        log.warning("http.unavailable", exc_info=error)
+        return problem(
+            503,
+            "unavailable",
+            "Not possible just now. Nothing was changed: try again.",
+            (),
+            {"Retry-After": "2"},
+        )
+    log.error("http.failed", exc_info=error)
+    return problem(500, "internal", "This should not happen. The request_id finds it in the logs.")
+
+
+def _field_problem(error: Mapping[str, Any]) -> Problem:
+    location = [str(part) for part in error["loc"]]
+    if location[0] == "body" and len(location) > 1:
+        location = location[1:]
+    message = str(error["msg"])
+    if error["type"] == "extra_forbidden":
+        message = "no such field"
+    return Problem(".".join(location), str(error["type"]).replace("_", "-"), message)

@@ -1,0 +1,94 @@
+"""Planners and gateways: work that looks at many things at once, or at the world outside.
+
+A *planner* pass is one transaction under an advisory lock: set-based, alone in its service. A *gateway* pass manages
+its own units of work, because nothing may be held open while the outside world takes its time. Both run
+when they are woken (`tx.wake(name)`) and at least every `interval`; as long as a pass moves
+something on, the next one follows at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias
+
+from bdcan_chassis import metrics
+from bdcan_chassis.database import backoff_seconds, wait
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_chassis.wake import Wakes
+
+log = get_logger(__name__)
+
+PlannerPass: TypeAlias = Callable[[Tx], Awaitable[int]]
+"""Plans once and returns how many things it moved on."""
+
+GatewayPass: TypeAlias = Callable[[Transactions], Awaitable[int]]
+"""Talks to the outside once and returns how many things it moved on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """A set-based pass. `interval` is real time."""
+
+    name: str
+    plan: PlannerPass
+    interval: timedelta = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A pass that calls outside systems. `interval` is real time."""
+
+    name: str
+    call: GatewayPass
+    interval: timedelta = timedelta(seconds=5)
+
+
+async def run_pass(
+    work: Planner | Gateway, transactions: Transactions, wakes: Wakes, stopping: asyncio.Event
+) -> None:
+    """Repeat a pass until `stopping`. A failure is logged, counted and tried again: its work is still there."""
+    wake = wakes.of(f"pass:{work.name}")
+    failures = 0
+    while not stopping.is_set():
+        wake.clear()
+        started = time.perf_counter()
+        try:
+            changes = await (
+                plan_once(work, transactions) if isinstance(work, Planner) else work.call(transactions)
+            )
+        except Exception as error:  # rolled back as a whole; the next pass finds the same work
+            failures += 1
+            metrics.PASS_FAILURES.labels(work.name).inc()
+            log.warning("pass.failed", name=work.name, attempt=failures, exc_info=error)
+            await wait(stopping, backoff_seconds(failures, most=30))
+            continue
+        failures = 0
+        metrics.PASS_SECONDS.labels(work.name).observe(time.perf_counter() - started)
+        metrics.PASS_CHANGES.labels(work.name).inc(changes)
+        if not changes:
+            await _woken_or_stopped(wake, stopping, work.interval.total_seconds())
+
+
+async def plan_once(planner: Planner, transactions: Transactions) -> int:
+    """One planner pass under its lock. 0 as well when another process is planning just now."""
+    async with transactions.begin() as tx:
+        if not await tx.connection.fetchval(_LOCK, f"bdcan.{transactions.service}.planner.{planner.name}"):
+            return 0
+        return await planner.plan(tx)
+
+
+async def _woken_or_stopped(wake: asyncio.Event, stopping: asyncio.Event, seconds: float) -> None:
+    waits = [asyncio.ensure_future(wake.wait()), asyncio.ensure_future(stopping.wait())]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiting in waits:
+            waiting.cancel()
+
+
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"

@@ -1,0 +1,157 @@
+"""The relay: takes committed events from the outbox to Kafka, each lane by one leader, in order of their numbers.
+
+Rows are selected as *unsent* (they are still there), never by a remembered position, because sequence order is
+not commit order. In one round all rows of a partition go as one Kafka batch, which the broker takes whole or not
+at all; a row is deleted when the broker has it, and the next round starts at the earliest row that is left. So
+nothing overtakes within a key even if a round fails half way. A crash between send and delete sends again:
+same ids, same order, and the consumers' inboxes drop them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+
+from bdcan_chassis import metrics
+from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait
+from bdcan_chassis.errors import is_transient
+from bdcan_chassis.kafka import make_producer
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.transaction import unpack_headers
+from bdcan_chassis.wake import Wakes
+
+log = get_logger(__name__)
+
+ROUND = 1000
+"""Rows taken from the outbox at once."""
+
+_IDLE_SECONDS = 1.0  # a NOTIFY may be lost; leadership may become free
+_SEND_SECONDS = 120.0
+
+
+class Relay:
+    """Sends one lane of a service's outbox while it is the leader."""
+
+    def __init__(self, lane: str, service: str, settings: ServiceSettings, wakes: Wakes) -> None:
+        self.lane = lane
+        self._name = f"bdcan.{service}.relay.{lane}"
+        self._settings = settings
+        self._wake = wakes.of(f"outbox:{lane}")
+        self._partition = DefaultPartitioner()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Relay until `stopping`; becomes leader when it can, starts again after any failure."""
+        attempt = 0
+        dsn = self._settings.database_url.get_secret_value()
+        while not stopping.is_set():
+            try:
+                async with dedicated_connection(dsn, self._name) as connection:
+                    if await connection.fetchval(_LEAD, self._name):
+                        metrics.RELAY_LEADER.labels(self.lane).set(1)
+                        await self._lead(connection, stopping)
+                        attempt = 0
+                    else:
+                        attempt = 0
+                        await self._follow(connection, stopping)
+            except (
+                OSError,
+                TimeoutError,
+                KafkaError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ) as error:
+                if not is_transient(error):
+                    raise
+                attempt += 1
+                metrics.RELAY_FAILURES.labels(self.lane).inc()
+                log.warning("relay.failed", lane=self.lane, attempt=attempt, exc_info=error)
+                await wait(stopping, backoff_seconds(attempt))
+            finally:
+                metrics.RELAY_LEADER.labels(self.lane).set(0)
+
+    async def _follow(self, connection: asyncpg.Connection[asyncpg.Record], stopping: asyncio.Event) -> None:
+        while not await wait(stopping, _IDLE_SECONDS):
+            if await connection.fetchval(_LEAD, self._name):
+                metrics.RELAY_LEADER.labels(self.lane).set(1)
+                await self._lead(connection, stopping)
+                return
+
+    async def _lead(self, connection: asyncpg.Connection[asyncpg.Record], stopping: asyncio.Event) -> None:
+        producer = make_producer(self._settings, self._name)
+        await producer.start()
+        log.info("relay.leading", lane=self.lane)
+        try:
+            while not stopping.is_set():
+                self._wake.clear()
+                if not await self._round(connection, producer):
+                    await wait(self._wake, _IDLE_SECONDS)
+        finally:
+            await _close(producer)
+
+    async def _round(self, connection: asyncpg.Connection[asyncpg.Record], producer: AIOKafkaProducer) -> int:
+        """Send the earliest unsent rows; returns how many were taken on."""
+        rows = await connection.fetch(_UNSENT, self.lane, ROUND)
+        if not rows:
+            return 0
+        by_partition: dict[tuple[str, int], list[asyncpg.Record]] = {}
+        for row in rows:
+            topic = row["topic"]
+            partitions = sorted(await producer.partitions_for(topic))
+            by_partition.setdefault(
+                (topic, self._partition(row["record_key"], partitions, partitions)), []
+            ).append(row)
+        sent: list[int] = []
+        failure: BaseException | None = None
+        async with asyncio.timeout(_SEND_SECONDS):
+            flights = [await self._send(producer, *place, batch) for place, batch in by_partition.items()]
+            for future, numbers in flights:
+                try:
+                    await future
+                    sent.extend(numbers)
+                except KafkaError as error:
+                    failure = error
+        if sent:
+            await connection.execute(_SENT, self.lane, sent)
+            metrics.RELAYED.labels(self.lane).inc(len(sent))
+        if failure is not None:
+            raise failure
+        return len(rows)
+
+    async def _send(
+        self, producer: AIOKafkaProducer, topic: str, partition: int, rows: list[asyncpg.Record]
+    ) -> tuple[asyncio.Future[Any], list[int]]:
+        batch = producer.create_batch()
+        numbers: list[int] = []
+        for row in rows:
+            headers = unpack_headers(row["headers"])
+            if (
+                batch.append(key=row["record_key"], value=row["body"], timestamp=None, headers=headers)
+                is None
+            ):
+                break  # full: the rest is still unsent, and the next round begins with it
+            numbers.append(row["seq"])
+        batch.close()
+        return await producer.send_batch(batch, topic, partition=partition), numbers
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await producer.stop()
+    except (KafkaError, OSError, TimeoutError) as error:
+        log.info("relay.closed_without_flush", exc_info=error)
+
+
+_LEAD = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
+
+_UNSENT = (
+    "SELECT seq, topic, record_key, headers, body FROM chassis.outbox WHERE lane = $1 ORDER BY seq LIMIT $2"
+)
+
+_SENT = "DELETE FROM chassis.outbox WHERE lane = $1 AND seq = ANY ($2::bigint[])"

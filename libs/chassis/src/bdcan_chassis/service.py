@@ -1,0 +1,69 @@
+"""A service as the chassis sees it: what it consumes, promises, plans, offers; and how its parts are put together.
+
+A service's `app.py` returns one Service and is the only place where things are wired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter
+
+from bdcan_chassis.clock import Clock, parse_clock
+from bdcan_chassis.database import open_pool
+from bdcan_chassis.deadlines import DeadlineHandler
+from bdcan_chassis.housekeeping import Sample
+from bdcan_chassis.passes import Gateway, Planner
+from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.subscription import Loop
+from bdcan_chassis.transaction import Transactions
+from bdcan_contracts.envelope import Catalogue
+
+Command = Callable[[Transactions, list[str]], Awaitable[int]]
+"""An extra verb of a service's command line: gets the arguments after the verb, returns the exit code."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service. `package` is its Python package, whose `store/migrations` hold its SQL."""
+
+    name: str
+    package: str
+    title: str
+    settings: ServiceSettings
+    catalogue: Catalogue
+    personal_fields: frozenset[str]
+    loops: tuple[Loop, ...] = ()
+    deadlines: Mapping[str, DeadlineHandler] = field(default_factory=dict)
+    planners: tuple[Planner, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    routers: tuple[APIRouter, ...] = ()
+    domain_errors: Mapping[type[Exception], int] = field(default_factory=dict)
+    commands: Mapping[str, Command] = field(default_factory=dict)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the settings name."""
+        return parse_clock(self.settings.clock)
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """The lanes of the topics that this service writes: each has a relay."""
+        return tuple(sorted({t.lane for t in self.catalogue.topics if self.name in t.writers}))
+
+    @property
+    def migration_packages(self) -> list[str]:
+        """Where SQL files are, in the order in which they are applied."""
+        return ["bdcan_chassis", f"{self.package}.store"]
+
+    async def open(self, process: str) -> Transactions:
+        """Connect to the database; the caller closes `transactions.pool`."""
+        settings = self.settings
+        pool = await open_pool(
+            settings.database_url.get_secret_value(),
+            settings.database_pool_size,
+            f"bdcan.{self.name}.{process}",
+        )
+        return Transactions(pool, self.clock, self.name, self.catalogue)

@@ -1,0 +1,75 @@
+"""What a service declares about its consuming: which loop reads which events, and who handles them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from pydantic import BaseModel
+
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Catalogue, EnvelopeError, Event, Headers, Topic
+
+T = TypeVar("T", bound=BaseModel)
+
+Batch: TypeAlias = Sequence[Event[T]]
+"""Events of one type, in the order of their keys; a handler takes them all at once."""
+
+Handler: TypeAlias = Callable[[Batch[T], Tx], Awaitable[None]]
+"""Changes state and emits events through the Tx. May raise BadRecordError for a record that can never be handled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that could not be read as an event, for a loop that wants to answer its sender."""
+
+    topic: str
+    key: bytes | None
+    headers: Headers
+    error: EnvelopeError
+
+
+@dataclass(frozen=True, slots=True)
+class On(Generic[T]):
+    """One line of a worker's table: events of this model on this topic go to this handler."""
+
+    topic: Topic
+    model: type[T]
+    handler: Handler[T]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One consumer group of a service. Topics that must not wait for each other belong in different loops.
+
+    `ordered=False` is for topics whose records stand for themselves: nothing queues behind a parked record.
+    `on_rejected` runs in the batch's transaction for each record that could not be read, before it is parked.
+    `count_unreadable=False`: records that break their contract don't count towards the limit that
+    stops the loop, because senders outside our releases write them.
+    """
+
+    name: str
+    table: tuple[On[Any], ...]
+    ordered: bool = True
+    on_rejected: Callable[[Rejected, Tx], Awaitable[None]] | None = None
+    count_unreadable: bool = True
+
+    def bind(self, catalogue: Catalogue) -> dict[tuple[str, str], Handler[Any]]:
+        """Handlers by (topic, event type). Raises LookupError for a pair that the catalogue does not have."""
+        bound: dict[tuple[str, str], Handler[Any]] = {}
+        for line in self.table:
+            event_type = catalogue.of(line.model)
+            if line.topic.name not in {t.name for t in event_type.topics}:
+                raise LookupError(f"loop {self.name}: {event_type.type} is not on {line.topic.name}")
+            if (line.topic.name, event_type.type) in bound:
+                raise LookupError(
+                    f"loop {self.name}: {event_type.type} on {line.topic.name} has two handlers"
+                )
+            bound[line.topic.name, event_type.type] = line.handler
+        return bound
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Names of the topics that the loop reads, each once."""
+        return tuple(dict.fromkeys(line.topic.name for line in self.table))

@@ -1,0 +1,1 @@
+"""Fixtures and suites for the tests of services."""

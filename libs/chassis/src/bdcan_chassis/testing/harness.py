@@ -1,0 +1,250 @@
+"""A service under test: real Postgres, its real handlers, deadlines, planners and API; no Kafka where none is needed.
+
+async with harness(postgres_server, service, Settings) as given:
+    await given.deliver(ReferralAssigned(...))       # through inbox, handlers, outbox: one committed batch
+    assert [type(e.data) for e in await given.emitted()] == [...]
+    given.clock.advance(timedelta(hours=2)); await given.fire()
+    answer = await given.http.get("/v1/tasks")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import asyncpg
+import httpx
+import uvicorn
+from pydantic import BaseModel
+
+from bdcan_chassis.clock import ManualClock
+from bdcan_chassis.database import open_pool
+from bdcan_chassis.deadlines import Deadlines
+from bdcan_chassis.dispatch import Dispatcher, ParkLimit
+from bdcan_chassis.http.app import create_api
+from bdcan_chassis.http.auth import ApiKey, Authenticator
+from bdcan_chassis.http.dead_letters import dead_letter_router
+from bdcan_chassis.ids import new_id
+from bdcan_chassis.migrate import migrate
+from bdcan_chassis.passes import Planner, plan_once
+from bdcan_chassis.service import Service
+from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.transaction import Transactions, unpack_headers
+from bdcan_chassis.wake import Wakes
+from bdcan_contracts.envelope import Event, Headers, decode, encode_body, encode_headers, source_of
+
+S = TypeVar("S", bound=ServiceSettings)
+
+START = datetime(2020, 3, 23, 9, 0, tzinfo=UTC)
+"""When a harness's clock starts: a Monday morning."""
+
+ALL_SCOPES = tuple(
+    ["referrals:write", "referrals:read", "disclosures:welfare_call", "disclosures:delivery_label", "disclosures:delivery", "disclosures:escalation", "routing:read", "routing:write", "calls:read", "calls:write", "tasks:read", "tasks:write", "volunteers:read", "volunteers:write", "parcels:read", "parcels:write", "stock:read", "stock:write", "escalations:read", "escalations:write", "ops:dead-letters", "hubs:all"]
+)
+
+
+class Databases(Protocol):
+    """Where a fresh database comes from: the `postgres_server` fixture."""
+
+    async def database(self, name: str = "test") -> str:
+        """The DSN of a new, empty database."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FakeRecord:
+    """A Kafka record without Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    headers: Headers
+    value: bytes | None
+
+
+@dataclass
+class Harness:
+    """A running service under test."""
+
+    service: Service
+    transactions: Transactions
+    clock: ManualClock
+    url: str
+    authenticator: Authenticator
+    http: httpx.AsyncClient
+    _offset: int = 0
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+    _dispatchers: dict[str, Dispatcher] = field(default_factory=dict)
+
+    def record(
+        self, data: BaseModel, *, lane: str | None = None, key: str | None = None, source: str | None = None
+    ) -> FakeRecord:
+        """A record as the owner of the event type would write it; give the same one twice to deliver it twice."""
+        event_type = self.service.catalogue.of(type(data))
+        topic = event_type.topic_in(lane)
+        subject = key or event_type.subject_of(data)
+        headers = encode_headers(
+            event_type, new_id(), source or source_of(topic.owner), subject, self.clock.now(), None
+        )
+        self._offset += 1
+        return FakeRecord(
+            topic.name, 0, self._offset, self._offset, subject.encode(), headers, encode_body(data)
+        )
+
+    async def deliver(self, *what: BaseModel | FakeRecord, lane: str | None = None) -> Counter[str]:
+        """Hand records to the loops that read their topics, as one batch each; returns the outcomes."""
+        records = [w if isinstance(w, FakeRecord) else self.record(w, lane=lane) for w in what]
+        outcome: Counter[str] = Counter()
+        taken = 0
+        for loop in self.service.loops:
+            batch = [r for r in records if r.topic in loop.topics]
+            if batch:
+                taken += len(batch)
+                dispatcher = self._dispatchers.get(loop.name) or Dispatcher(
+                    loop, self.transactions, ParkLimit(50, 0.5)
+                )
+                self._dispatchers[loop.name] = dispatcher
+                outcome += await dispatcher.process(batch)
+        assert taken >= len(records), "no loop of the service reads one of these topics"
+        return outcome
+
+    async def emitted(self, *kinds: type[BaseModel]) -> list[Event[Any]]:
+        """What the outbox holds, in order, and empty it; with `kinds`, only events of these models are returned."""
+        rows = await self.fetch(
+            "WITH gone AS (DELETE FROM chassis.outbox RETURNING seq, topic, record_key, headers, body) SELECT * FROM gone ORDER BY seq"
+        )
+        events = [
+            decode(
+                self.service.catalogue, r["topic"], r["record_key"], unpack_headers(r["headers"]), r["body"]
+            )
+            for r in rows
+        ]
+        return [e for e in events if not kinds or isinstance(e.data, kinds)]
+
+    async def fire(self) -> int:
+        """Fire what is due by now, and what that makes due at once; returns how many deadlines."""
+        deadlines = Deadlines(self.service.deadlines, self.transactions, self.service.settings, Wakes())
+        fired = 0
+        while now := await deadlines.fire():
+            fired += now
+            assert fired < 10_000, "deadlines fire for ever"
+        return fired
+
+    async def run(self, name: str) -> int:
+        """One pass of the planner or gateway of that name."""
+        for work in (*self.service.planners, *self.service.gateways):
+            if work.name == name:
+                if isinstance(work, Planner):
+                    return await plan_once(work, self.transactions)
+                return await work.call(self.transactions)
+        raise LookupError(name)
+
+    async def deadlines(self) -> dict[tuple[str, Any], datetime]:
+        """All promises: (kind, subject) → due."""
+        rows = await self.fetch("SELECT kind, subject, due_at FROM chassis.deadline")
+        return {(r["kind"], r["subject"]): r["due_at"] for r in rows}
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Ask the database."""
+        return await self.transactions.pool.fetch(sql, *arguments)
+
+    def client(self, scopes: Sequence[str], hubs: Sequence[str] = ()) -> httpx.AsyncClient:
+        """An HTTP client whose key has these scopes and hubs."""
+        client = httpx.AsyncClient(base_url=self.url, headers={"X-API-Key": _key(scopes, hubs)}, timeout=30)
+        self.clients.append(client)
+        self.authenticator.api_keys.append(
+            ApiKey(
+                name=f"test-{len(self.clients)}",
+                sha256=_digest(_key(scopes, hubs)),
+                scopes=list(scopes),
+                hubs=list(hubs),
+            )
+        )
+        return client
+
+
+def _key(scopes: Sequence[str], hubs: Sequence[str]) -> str:
+    return "test-key " + " ".join(scopes) + " @ " + " ".join(hubs)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def settings_for(settings_class: type[S], dsn: str, keys_file: Path, **more: Any) -> S:
+    """Settings for tests: fields without a default that a test does not care about get harmless values."""
+    values: dict[str, Any] = {
+        "database_url": dsn,
+        "kafka_bootstrap": "127.0.0.1:1",
+        "kafka_username": "test",
+        "kafka_password": "test",
+        "jwks": str(keys_file),
+        "oidc_issuer": "https://issuer.example.org",
+        "api_keys_file": keys_file,
+    }
+    return settings_class.model_validate(values | more)
+
+
+@asynccontextmanager
+async def harness(
+    databases: Databases, build: Callable[[S], Service], settings_class: type[S], **more: Any
+) -> AsyncIterator[Harness]:
+    """A service on a fresh, migrated database, with its API on a free port. `more` are settings."""
+    dsn = await databases.database()
+    with tempfile.TemporaryDirectory() as folder:
+        keys_file = Path(folder) / "keys.json"
+        keys_file.write_text(
+            json.dumps(
+                [
+                    {
+                        "name": "test",
+                        "sha256": _digest(_key(ALL_SCOPES, ())),
+                        "scopes": list(ALL_SCOPES),
+                        "hubs": [],
+                    }
+                ]
+            )
+        )
+        service = build(settings_for(settings_class, dsn, keys_file, **more))
+        await migrate(dsn, service.migration_packages)
+        clock = ManualClock(START)
+        pool = await open_pool(dsn, 10, "test")
+        transactions = Transactions(pool, clock, service.name, service.catalogue)
+        app = create_api(
+            service.title,
+            service.settings,
+            transactions,
+            (*service.routers, dead_letter_router()),
+            service.domain_errors,
+        )
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+        server.capture_signals = nullcontext  # pyright: ignore[reportAttributeAccessIssue] # the test runner has the signals
+        serving = asyncio.create_task(server.serve())
+        async with asyncio.timeout(10):
+            while not server.started:  # noqa: ASYNC110 # uvicorn offers no event
+                await asyncio.sleep(0.005)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(
+            base_url=url, headers={"X-API-Key": _key(ALL_SCOPES, ())}, timeout=30
+        ) as http:
+            running = Harness(service, transactions, clock, url, app.state.authenticator, http)
+            try:
+                yield running
+            finally:
+                for client in running.clients:
+                    await client.aclose()
+                server.should_exit = True
+                await serving
+                await pool.close()

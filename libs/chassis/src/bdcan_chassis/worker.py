@@ -1,0 +1,254 @@
+"""The worker: a Faust app that hosts a service's loops, relays, deadlines, planners, gateways and its ops door.
+
+Faust gives lifecycle, supervision and signals; it has no broker of its own here (why: the record is in the ADR on the
+consumer loop). SIGTERM lets every part finish the batch in hand, commit and leave. A part that
+dies ends the process with exit code 1, so that whoever runs it starts it again; the watchdog does the same to a process
+that has lag and makes no progress.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
+from datetime import timedelta
+from typing import Any
+
+import faust
+import mode
+import uvicorn
+from aiokafka.errors import KafkaError
+from fastapi import FastAPI
+from faust.app.base import BootStrategy
+
+from bdcan_chassis.consumer import ConsumerLoop
+from bdcan_chassis.database import wait
+from bdcan_chassis.deadlines import Deadlines
+from bdcan_chassis.dispatch import Dispatcher, ParkLimit
+from bdcan_chassis.errors import ChassisError
+from bdcan_chassis.housekeeping import check_inbox_retention, keep_house
+from bdcan_chassis.http.health import Check, database_check, health_router
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.passes import Gateway, run_pass
+from bdcan_chassis.relay import Relay
+from bdcan_chassis.replay import replay_requested
+from bdcan_chassis.service import Service
+from bdcan_chassis.transaction import Transactions
+from bdcan_chassis.wake import Wakes
+
+log = get_logger(__name__)
+
+Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""Something that runs until the event is set."""
+
+_STOP_SECONDS = 25.0
+
+
+class StuckError(ChassisError):
+    """Lag and no progress: only a restart helps."""
+
+
+class _HostOnly(BootStrategy):
+    """Faust without Kafka and without its web server."""
+
+    enable_kafka = False
+    enable_web = False
+    enable_sensors = False
+
+
+def parts_of(
+    service: Service, transactions: Transactions, wakes: Wakes
+) -> tuple[dict[str, Part], list[ConsumerLoop]]:
+    """Everything that a worker runs, by name, and the loops among it."""
+    settings = service.settings
+    check_inbox_retention(service.loops, settings.inbox_retention)
+    dispatchers = {
+        loop.name: Dispatcher(loop, transactions, ParkLimit(settings.park_in_a_row, settings.park_ratio))
+        for loop in service.loops
+    }
+    loops = [ConsumerLoop(dispatcher, settings, service.name) for dispatcher in dispatchers.values()]
+    parts: dict[str, Part] = {f"loop {loop.name}": loop.run for loop in loops}
+    for lane in service.lanes:
+        parts[f"relay {lane}"] = Relay(lane, service.name, settings, wakes).run
+    if service.deadlines:
+        parts["deadlines"] = Deadlines(service.deadlines, transactions, settings, wakes).run
+    replay = Gateway("replay", lambda t: replay_requested(dispatchers, t), timedelta(seconds=10))
+    for work in (*service.planners, *service.gateways, replay):
+        parts[f"pass {work.name}"] = _pass(work, transactions, wakes)
+    dsn = settings.database_url.get_secret_value()
+    parts["wakes"] = lambda stopping: wakes.listen(dsn, f"bdcan.{service.name}.listen", stopping)
+    parts["housekeeping"] = lambda stopping: keep_house(
+        transactions, service.samples, settings.inbox_retention, stopping
+    )
+    parts["watchdog"] = lambda stopping: watch(loops, settings.stuck_after.total_seconds(), stopping)
+    return parts, loops
+
+
+def _pass(work: Any, transactions: Transactions, wakes: Wakes) -> Part:
+    return lambda stopping: run_pass(work, transactions, wakes, stopping)
+
+
+async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio.Event) -> None:
+    """Raise StuckError when a running loop has had lag and made no progress for `stuck_after` seconds.
+
+    A blocked loop (its database is away) and a stopped one (an operator is needed) are known states, not
+    stuck ones. The end offsets are asked of the broker: what a hung fetcher believes is no evidence.
+    """
+    seen: dict[Any, tuple[int, float]] = {}
+    while not await wait(stopping, min(10.0, stuck_after / 3)):
+        now = time.monotonic()
+        for loop in loops:
+            if loop.progress.state != "running":
+                seen = {k: v for k, v in seen.items() if k[0] != loop.name}
+                continue
+            if now - loop.progress.polled_at > max(stuck_after, 90.0):
+                raise StuckError(f"loop {loop.name} has not polled for {now - loop.progress.polled_at:.0f} s")
+            try:
+                async with asyncio.timeout(10):
+                    lag = await loop.lag()
+            except (KafkaError, OSError, TimeoutError):
+                continue  # the broker is away: that is the loop's own business
+            for partition, (position, end) in lag.items():
+                last, since = seen.get((loop.name, partition), (-1, now))
+                if position != last or position >= end:
+                    seen[loop.name, partition] = (position, now)
+                elif now - since > stuck_after:
+                    raise StuckError(
+                        f"loop {loop.name} stands at {position} of {end} in partition {partition.partition}"
+                    )
+
+
+def loop_check(loop: ConsumerLoop) -> Check:
+    """Ready unless the loop is blocked or stopped."""
+
+    async def check() -> str | None:
+        state = loop.progress.state
+        return None if state == "running" else f"{state}: {loop.progress.detail}"
+
+    return check
+
+
+def run_worker(service: Service) -> int:
+    """Run the service's worker until it is told to stop; returns the exit code."""
+    with tempfile.TemporaryDirectory(prefix="bdcan-worker-") as datadir:
+        app = faust.App(
+            f"bdcan.{service.name}",
+            broker="kafka://",
+            store="memory://",
+            datadir=datadir,
+            web_enabled=False,
+            autodiscover=False,
+        )
+        app.boot_strategy = _HostOnly(app)
+        host = _Host(service)
+        app.service(host.mode_service())
+        worker = faust.Worker(
+            app, loglevel=service.settings.log_level, redirect_stdouts=False, override_logging=False
+        )
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as ended:
+            code = ended.code
+            return code if isinstance(code, int) else 1
+    return 0
+
+
+class _Host:
+    """The Faust service in which all parts run as tasks of one event loop."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._stopping = asyncio.Event()
+        self._transactions: Transactions | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def mode_service(self) -> type[mode.Service]:
+        """The class that Faust instantiates and starts."""
+        host = self
+
+        class Parts(mode.Service):
+            async def on_start(self) -> None:
+                await host.start(self)
+
+            async def on_stop(self) -> None:
+                await host.stop()
+
+        return Parts
+
+    async def start(self, owner: mode.Service) -> None:
+        """Open the database and start every part."""
+        transactions = await self._service.open("worker")
+        self._transactions = transactions
+        parts, loops = parts_of(self._service, transactions, Wakes())
+        checks = {
+            "database": database_check(transactions.pool),
+            **{f"loop {loop.name}": loop_check(loop) for loop in loops},
+        }
+        parts["ops"] = lambda stopping: serve_ops(self._service, checks, stopping)
+        for name, part in parts.items():
+            task = asyncio.create_task(part(self._stopping), name=name)
+            task.add_done_callback(lambda done: self._ended(done, owner))
+            self._tasks.append(task)
+        log.info("worker.started", parts=sorted(parts))
+
+    def _ended(self, task: asyncio.Task[None], owner: mode.Service) -> None:
+        if self._stopping.is_set() or task.cancelled():
+            return
+        error = task.exception() or RuntimeError("ended by itself")
+        log.critical(
+            "worker.part_died",
+            part=task.get_name(),
+            why=str(error) if isinstance(error, ChassisError) else None,
+            exc_info=error,
+        )
+        asyncio.ensure_future(owner.crash(error))  # noqa: RUF006 # Faust holds on to what it stops for
+
+    async def stop(self) -> None:
+        """Let every part finish what it has in hand, then close the database."""
+        self._stopping.set()
+        _done, late = await asyncio.wait(self._tasks, timeout=_STOP_SECONDS)
+        for task in late:
+            log.warning("worker.part_late", part=task.get_name())
+            task.cancel()
+        if self._transactions is not None:
+            try:
+                async with asyncio.timeout(5):
+                    await self._transactions.pool.close()
+            except TimeoutError:
+                self._transactions.pool.terminate()
+        log.info("worker.stopped")
+
+
+async def serve_ops(service: Service, checks: dict[str, Check], stopping: asyncio.Event) -> None:
+    """Serve health and metrics on the ops port until `stopping`."""
+    app = FastAPI(openapi_url=None)
+    app.include_router(health_router(checks))
+    settings = service.settings
+    config = uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=settings.ops_port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+    )
+    server = _QuietServer(config)
+    serving = asyncio.create_task(server.serve())
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    server.should_exit = True
+    try:
+        await serving
+    except SystemExit as error:  # uvicorn's way to say that the port is taken
+        raise ChassisError(f"the ops port {settings.ops_port} cannot be bound") from error
+
+
+class _QuietServer(uvicorn.Server):
+    """Signals are Faust's business here."""
+
+    def capture_signals(self) -> Any:
+        """Take none."""
+        return nullcontext()
