@@ -34,6 +34,7 @@ from bdcan_chassis.http.app import create_api
 from bdcan_chassis.http.auth import ApiKey, Authenticator
 from bdcan_chassis.http.dead_letters import dead_letter_router
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
 from bdcan_chassis.passes import Planner, plan_once
 from bdcan_chassis.service import Service
@@ -47,8 +48,29 @@ S = TypeVar("S", bound=ServiceSettings)
 START = datetime(2020, 3, 23, 9, 0, tzinfo=UTC)
 """When a harness's clock starts: a Monday morning."""
 
-ALL_SCOPES = tuple(
-    ["referrals:write", "referrals:read", "disclosures:welfare_call", "disclosures:delivery_label", "disclosures:delivery", "disclosures:escalation", "routing:read", "routing:write", "calls:read", "calls:write", "tasks:read", "tasks:write", "volunteers:read", "volunteers:write", "parcels:read", "parcels:write", "stock:read", "stock:write", "escalations:read", "escalations:write", "ops:dead-letters", "hubs:all"]
+ALL_SCOPES = (
+    "referrals:write",
+    "referrals:read",
+    "disclosures:welfare_call",
+    "disclosures:delivery_label",
+    "disclosures:delivery",
+    "disclosures:escalation",
+    "routing:read",
+    "routing:write",
+    "calls:read",
+    "calls:write",
+    "tasks:read",
+    "tasks:write",
+    "volunteers:read",
+    "volunteers:write",
+    "parcels:read",
+    "parcels:write",
+    "stock:read",
+    "stock:write",
+    "escalations:read",
+    "escalations:write",
+    "ops:dead-letters",
+    "hubs:all",
 )
 
 
@@ -217,6 +239,7 @@ async def harness(
             )
         )
         service = build(settings_for(settings_class, dsn, keys_file, **more))
+        configure_logging(service.name, "test", "WARNING", service.personal_fields)
         await migrate(dsn, service.migration_packages)
         clock = ManualClock(START)
         pool = await open_pool(dsn, 10, "test")
