@@ -33,7 +33,7 @@ class ContainerPostgres(PostgresServer):
             .with_env("POSTGRES_INITDB_ARGS", "--auth=scram-sha-256")
             .with_command("postgres -c max_connections=200 -c fsync=off -c full_page_writes=off")
         )
-        self._container.ports[5432] = (LOOPBACK, port)
+        _publish(self._container, 5432, port)
         self._container.start()
         wait_until_ready(self._postgres, _POSTGRES_IMAGE)
 
@@ -83,7 +83,7 @@ class ContainerKafka(KafkaBroker):
             .with_volume_mapping(self._folder.name, "/mnt/bdcan", "ro")
             .with_command(["bash", "-c", start])
         )
-        self._container.ports[port] = (LOOPBACK, port)
+        _publish(self._container, port, port)
         self._container.start()
         wait_until_ready(self._kafka, _KAFKA_IMAGE)
 
@@ -105,6 +105,11 @@ class ContainerKafka(KafkaBroker):
     def close(self) -> None:
         self._container.stop()
         self._folder.cleanup()
+
+
+def _publish(container: Any, inside: int, port: int) -> None:
+    # the library's own method cannot name an interface, and would publish to the whole network
+    container.ports[inside] = (LOOPBACK, port)
 
 
 def _stop(container: Any, signal_name: str) -> None:

@@ -27,12 +27,20 @@ GRACE_SECONDS = 8.0
 class Guardian:
     """The owner's end. Used as a context manager; leaving it stops whatever still runs."""
 
-    def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
+    def __init__(self, grace_seconds: float = GRACE_SECONDS, keep_open: tuple[int, ...] = ()) -> None:
+        """Starts it. It inherits the files `keep_open`: a lock among them is held until the last child is gone."""
         self._token = uuid4().hex
+        self._grace_seconds = grace_seconds
+        self._keep_open = keep_open
+        self._watched: dict[int, signal.Signals] = {}
+        self._process = self._spawn()
+
+    def _spawn(self) -> subprocess.Popen[str]:
         # its own session: a Ctrl-C in the owner's terminal must not end the guardian before its work
-        self._process = subprocess.Popen(  # noqa: S603 - the words are ours
-            [sys.executable, "-m", __name__, self._token, str(grace_seconds)],
+        return subprocess.Popen(  # noqa: S603 - the words are ours
+            [sys.executable, "-m", __name__, self._token, str(self._grace_seconds)],
             stdin=subprocess.PIPE,
+            pass_fds=self._keep_open,
             start_new_session=True,
             text=True,
         )
@@ -42,10 +50,12 @@ class Guardian:
         """The guardian's own process id."""
         return self._process.pid
 
-    @property
-    def alive(self) -> bool:
-        """Whether it still watches; an owner whose guardian was killed should get a new one."""
-        return self._process.poll() is None
+    def revive(self) -> None:
+        """Starts it again if someone has killed it. Called now and then by an owner that lives long."""
+        if self._process.poll() is not None:
+            self._process = self._spawn()
+            for pid, stop_signal in self._watched.items():
+                self._tell(f"watch {pid} {int(stop_signal)}\n")
 
     def mark(self, environment: Mapping[str, str]) -> dict[str, str]:
         """The environment that a child has to be started with."""
@@ -53,11 +63,13 @@ class Guardian:
 
     def watch(self, pid: int, stop_signal: signal.Signals = signal.SIGTERM) -> None:
         """Takes a child, the leader of its own process group, onto the list."""
+        self._watched[pid] = stop_signal
         self._tell(f"watch {pid} {int(stop_signal)}\n")
 
     def forget(self, pid: int) -> None:
         """Takes a child that has ended off the list."""
-        self._tell(f"forget {pid} 0\n")
+        if self._watched.pop(pid, None) is not None:
+            self._tell(f"forget {pid} 0\n")
 
     def close(self) -> None:
         """Stops what still runs, and waits for it."""
@@ -76,7 +88,7 @@ class Guardian:
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None  # noqa: S101 - made with a pipe above
-        with suppress(OSError):  # a dead guardian is seen by `alive`
+        with suppress(OSError):  # a dead guardian is seen by `revive`
             self._process.stdin.write(line)
             self._process.stdin.flush()
 

@@ -1,0 +1,124 @@
+"""Provisioning on a real cluster: it can be repeated, and what it does not allow is denied."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
+
+from bdcan_contracts.envelope import Consumer, Topic
+from bdcan_local.provision import provision_kafka, provision_postgres
+from bdcan_local.servers import KafkaBroker, PostgresServer
+
+OWN = Topic(
+    name="bdcan.routing.tried.v1",
+    owner="routing",
+    purpose="test",
+    key="id",
+    lane="normal",
+    partitions=1,
+    retention=timedelta(days=1),
+    compacted=False,
+    event_types=(),
+    writers=("routing",),
+    consumers=(Consumer("foodhub", ()),),
+)
+OTHER = replace(OWN, name="bdcan.intake.tried.v1", owner="intake", writers=("intake",))
+PASSWORDS = {"bdcan-routing": "r-secret", "bdcan-foodhub": "f-secret", "bdcan-intake": "i-secret"}
+
+
+@pytest.fixture
+async def provisioned(kafka_broker: KafkaBroker) -> KafkaBroker:
+    for _ in range(2):
+        await provision_kafka(kafka_broker.client_options(), (OWN, OTHER), PASSWORDS)
+    return kafka_broker
+
+
+def as_user(broker: KafkaBroker, user: str) -> dict[str, Any]:
+    return broker.client_options(user, PASSWORDS[user])
+
+
+async def test_given_a_service_when_it_writes_then_its_own_topic_takes_it_and_anothers_does_not(
+    provisioned: KafkaBroker,
+) -> None:
+    producer = AIOKafkaProducer(**as_user(provisioned, "bdcan-routing"), acks="all", enable_idempotence=True)
+    async with producer:
+        await producer.send_and_wait(OWN.name, b"mine")
+    producer = AIOKafkaProducer(**as_user(provisioned, "bdcan-routing"))
+    async with producer:
+        with pytest.raises(TopicAuthorizationFailedError):
+            await producer.send_and_wait(OTHER.name, b"not mine")
+
+
+async def test_given_a_consumer_when_it_reads_then_only_under_its_own_group_name(
+    provisioned: KafkaBroker,
+) -> None:
+    async with AIOKafkaProducer(**as_user(provisioned, "bdcan-routing")) as producer:
+        await producer.send_and_wait(OWN.name, b"read me")
+    options: dict[str, Any] = {**as_user(provisioned, "bdcan-foodhub"), "auto_offset_reset": "earliest"}
+    async with AIOKafkaConsumer(OWN.name, **options, group_id="bdcan.foodhub.events") as consumer:
+        assert (await consumer.getone()).value
+    foreign = AIOKafkaConsumer(OWN.name, **options, group_id="bdcan.intake.events")
+    with pytest.raises(GroupAuthorizationFailedError):
+        await foreign.start()
+    await foreign.stop()
+
+
+async def test_given_a_topic_when_it_grows_in_the_catalogue_then_it_grows_in_the_cluster_and_keeps_its_records(
+    provisioned: KafkaBroker,
+) -> None:
+    grown = replace(OWN, name="bdcan.routing.grown.v1")
+    await provision_kafka(provisioned.client_options(), (grown,), PASSWORDS)
+    async with AIOKafkaProducer(**as_user(provisioned, "bdcan-routing")) as producer:
+        await producer.send_and_wait(grown.name, b"kept", partition=0)
+    await provision_kafka(
+        provisioned.client_options(), (replace(grown, partitions=3, retention=timedelta(days=5)),), PASSWORDS
+    )
+    admin = AIOKafkaAdminClient(**provisioned.client_options())
+    await admin.start()
+    (topic,) = await admin.describe_topics([grown.name])
+    configs: Any
+    (configs,) = await admin.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, grown.name, {"retention.ms": ""})]
+    )
+    await admin.close()
+    assert len(topic["partitions"]) == 3
+    assert configs.resources[0][4][0][:2] == ("retention.ms", str(5 * 86_400_000))
+    options: dict[str, Any] = {**as_user(provisioned, "bdcan-foodhub"), "auto_offset_reset": "earliest"}
+    async with AIOKafkaConsumer(grown.name, **options) as consumer:
+        assert (await consumer.getone()).value == b"kept"
+
+
+async def test_given_a_changed_password_when_provisioned_again_then_the_new_one_holds(
+    kafka_broker: KafkaBroker,
+) -> None:
+    topic = replace(OWN, name="bdcan.routing.rotated.v1")
+    await provision_kafka(kafka_broker.client_options(), (topic,), {"bdcan-routing": "first"})
+    await provision_kafka(kafka_broker.client_options(), (topic,), {"bdcan-routing": "second"})
+    async with AIOKafkaProducer(**kafka_broker.client_options("bdcan-routing", "second")) as producer:
+        await producer.send_and_wait(topic.name, b"in")
+    await provision_kafka(kafka_broker.client_options(), (topic,), PASSWORDS)
+
+
+async def test_given_two_services_when_provisioned_twice_then_each_has_its_own_closed_database(
+    postgres_server: PostgresServer,
+) -> None:
+    passwords = {"one": "it's %I odd", "two": "2"}
+    for _ in range(2):
+        await provision_postgres(postgres_server.admin_dsn, passwords)
+    address = postgres_server.admin_dsn.rpartition("@")[2].partition("/")[0]
+    host, port = address.split(":")
+    own = await asyncpg.connect(
+        host=host, port=int(port), user="bdcan_one", password="it's %I odd", database="bdcan_one"
+    )
+    await own.execute("CREATE TABLE kept ()")
+    await own.close()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(
+            host=host, port=int(port), user="bdcan_one", password="it's %I odd", database="bdcan_two"
+        )
