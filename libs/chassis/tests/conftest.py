@@ -26,6 +26,8 @@ async def given(postgres_server, faults: Faults, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Service, "migration_packages", property(lambda _: ["bdcan_chassis"]))
     catalogue = ledger_catalogue()
-    async with harness(postgres_server, lambda s: ledger_service(s, catalogue, faults), ServiceSettings) as running:
+    async with harness(
+        postgres_server, lambda s: ledger_service(s, catalogue, faults), ServiceSettings
+    ) as running:
         await running.transactions.pool.execute(SQL)
         yield running

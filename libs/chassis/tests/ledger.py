@@ -54,9 +54,9 @@ class Faults:
     before_write: Callable[[], None] | None = None
 
 
-def ledger_catalogue() -> Catalogue:
+def ledger_catalogue(tag: str | None = None) -> Catalogue:
     """Topics with names of their own, so that tests can share a broker."""
-    tag = secrets.token_hex(4)
+    tag = tag or secrets.token_hex(4)
     numbers = Topic(
         name=f"bdcan.feeder.numbers-{tag}.v1",
         owner="feeder",
@@ -93,7 +93,9 @@ def ledger_catalogue() -> Catalogue:
     )
 
 
-def ledger_service(settings: ServiceSettings, catalogue: Catalogue, faults: Faults, *, ordered: bool = True) -> Service:
+def ledger_service(
+    settings: ServiceSettings, catalogue: Catalogue, faults: Faults, *, ordered: bool = True
+) -> Service:
     """The toy service."""
 
     async def write(batch: Batch[Added] | Batch[Struck], tx: Tx, sign: int) -> None:
@@ -134,7 +136,7 @@ def ledger_service(settings: ServiceSettings, catalogue: Catalogue, faults: Faul
     loop = Loop("numbers", (On(numbers, Added, on_added), On(numbers, Struck, on_struck)), ordered=ordered)
     return Service(
         name="ledger",
-        package="ledger",
+        package="ledger_process",
         title="ledger",
         settings=settings,
         catalogue=catalogue,

@@ -61,7 +61,9 @@ async def test_given_two_types_in_one_key_when_in_one_batch_then_their_order_hol
     assert [e.data.number for e in await given.emitted() if e.data.account_id == account] == [1, -2, 3]
 
 
-async def test_given_records_shuffled_across_keys_when_delivered_then_each_key_keeps_its_order(given: Harness) -> None:
+async def test_given_records_shuffled_across_keys_when_delivered_then_each_key_keeps_its_order(
+    given: Harness,
+) -> None:
     accounts = [uuid4() for _ in range(20)]
     queues = {a: [given.record(Added(account_id=a, number=n)) for n in range(10)] for a in accounts}
     shuffled: list[FakeRecord] = []
@@ -74,7 +76,9 @@ async def test_given_records_shuffled_across_keys_when_delivered_then_each_key_k
         assert await numbers(given, account) == list(range(10))
 
 
-async def test_given_one_poisoned_among_500_when_delivered_then_it_parks_alone(given: Harness, faults: Faults) -> None:
+async def test_given_one_poisoned_among_500_when_delivered_then_it_parks_alone(
+    given: Harness, faults: Faults
+) -> None:
     faults.poison = {250}
     accounts = [uuid4() for _ in range(500)]
     outcome = await given.deliver(*(Added(account_id=a, number=n) for n, a in enumerate(accounts)))
@@ -90,7 +94,9 @@ async def test_given_a_parked_key_when_more_records_come_then_they_queue_and_rep
 ) -> None:
     account, other = uuid4(), uuid4()
     faults.refuse = {2}
-    await given.deliver(*(Added(account_id=account, number=n) for n in (1, 2, 3)), Added(account_id=other, number=2 + 8))
+    await given.deliver(
+        *(Added(account_id=account, number=n) for n in (1, 2, 3)), Added(account_id=other, number=2 + 8)
+    )
     await given.deliver(Struck(account_id=account, number=4), Added(account_id=other, number=11))
     assert await numbers(given, account) == [1]
     assert await numbers(given, other) == [10, 11]
@@ -108,7 +114,9 @@ async def test_given_a_parked_key_when_more_records_come_then_they_queue_and_rep
     assert await numbers(given, account) == [1, 2, 3, -4, 5], "the key is free again"
 
 
-async def test_given_a_parked_head_when_it_is_discarded_then_what_waited_is_replayed(given: Harness, faults: Faults) -> None:
+async def test_given_a_parked_head_when_it_is_discarded_then_what_waited_is_replayed(
+    given: Harness, faults: Faults
+) -> None:
     account = uuid4()
     faults.refuse = {1}
     await given.deliver(*(Added(account_id=account, number=n) for n in (1, 2)))
@@ -120,7 +128,9 @@ async def test_given_a_parked_head_when_it_is_discarded_then_what_waited_is_repl
     assert await numbers(given, account) == [2]
 
 
-async def test_given_a_queued_record_when_redelivered_then_it_waits_once(given: Harness, faults: Faults) -> None:
+async def test_given_a_queued_record_when_redelivered_then_it_waits_once(
+    given: Harness, faults: Faults
+) -> None:
     account = uuid4()
     faults.refuse = {1}
     first, second = (given.record(Added(account_id=account, number=n)) for n in (1, 2))
@@ -132,18 +142,24 @@ async def test_given_a_queued_record_when_redelivered_then_it_waits_once(given: 
     assert await numbers(given, account) == [1, 2]
 
 
-async def test_given_a_type_it_never_saw_when_delivered_then_it_is_parked_and_later_readable(given: Harness) -> None:
+async def test_given_a_type_it_never_saw_when_delivered_then_it_is_parked_and_later_readable(
+    given: Harness,
+) -> None:
     account = uuid4()
     known = given.record(Added(account_id=account, number=1))
     unknown = replace(
-        known, offset=99, headers=[(k, b"bdcan.feeder.number.doubled.v1" if k == "ce_type" else v) for k, v in known.headers]
+        known,
+        offset=99,
+        headers=[(k, b"bdcan.feeder.number.doubled.v1" if k == "ce_type" else v) for k, v in known.headers],
     )
     outcome = await given.deliver(unknown, given.record(Added(account_id=account, number=2)))
     assert (outcome["parked"], outcome["queued"]) == (1, 1)
     assert [x.reason for x in await open_letters(given)] == ["unknown-type", "behind-parked"]
 
 
-async def test_given_an_unreadable_record_when_it_can_be_read_later_then_replay_handles_it_once(given: Harness) -> None:
+async def test_given_an_unreadable_record_when_it_can_be_read_later_then_replay_handles_it_once(
+    given: Harness,
+) -> None:
     account = uuid4()
     good = given.record(Added(account_id=account, number=1))
     bad = replace(good, headers=[(k, v) for k, v in good.headers if k != "ce_time"])
@@ -151,7 +167,9 @@ async def test_given_an_unreadable_record_when_it_can_be_read_later_then_replay_
     # mended in place, as a newer release that reads such records would
     from bdcan_chassis.transaction import pack_headers
 
-    await given.transactions.pool.execute("UPDATE chassis.dead_letter SET headers = $1", pack_headers(list(good.headers)))
+    await given.transactions.pool.execute(
+        "UPDATE chassis.dead_letter SET headers = $1", pack_headers(list(good.headers))
+    )
     assert await replay_all(given) == 1
     assert await numbers(given, account) == [1]
     assert (await given.deliver(good))["duplicate"] == 1
@@ -187,7 +205,9 @@ async def test_given_a_transient_failure_when_delivered_then_nothing_is_kept_and
     assert await numbers(given, account) == [1]
 
 
-async def test_given_an_upstream_id_that_equals_ours_when_delivered_then_neither_hides_the_other(given: Harness) -> None:
+async def test_given_an_upstream_id_that_equals_ours_when_delivered_then_neither_hides_the_other(
+    given: Harness,
+) -> None:
     account = uuid4()
     ours = given.record(Added(account_id=account, number=1))
     theirs = replace(
