@@ -1,5 +1,9 @@
-"""One operating-system process: started in its own group under the guardian's eye, logged to a file, stopped in time."""
+"""One operating-system process under the guardian's eye: started, logged to a file, stopped in time.
 
+It leads a process group of its own, unless it was given the terminal.
+"""
+
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bdcan_local.errors import MachineError
 from bdcan_local.guardian import Guardian
@@ -28,31 +32,39 @@ class Command:
 
 
 class Child:
-    """A running process. Its output is appended to `log`."""
+    """A running process. Its output is appended to `log`; without one it has the runner's terminal, with its Ctrl-C."""
 
-    def __init__(self, command: Command, log: Path, guardian: Guardian) -> None:
+    def __init__(self, command: Command, log: Path | None, guardian: Guardian) -> None:
         self._command = command
         self._guardian = guardian
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            try:
-                self._process = subprocess.Popen(  # noqa: S603 - the words are ours
-                    command.argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=guardian.mark(command.environment),
-                    cwd=command.directory,
-                    # a Ctrl-C in the terminal goes to the runner alone, which stops children in its own order
-                    start_new_session=True,
-                    **_identity(command.user),
-                )
-            except OSError as error:
-                raise MachineError(
-                    f"{command.argv[0]} cannot be started: {error.strerror}",
-                    "Install again with `make clean` and `make demo`.",
-                ) from error
+        self._leads_group = log is not None
+        if log is None:
+            self._process = self._spawn(None)
+        else:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("ab") as output:
+                self._process = self._spawn(output)
         guardian.watch(self._process.pid, command.stop_signal)
+
+    def _spawn(self, output: BinaryIO | None) -> subprocess.Popen[Any]:
+        command = self._command
+        try:
+            return subprocess.Popen(  # noqa: S603 - the words are ours
+                command.argv,
+                stdin=subprocess.DEVNULL if output else None,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                env=self._guardian.mark(command.environment),
+                cwd=command.directory,
+                # a Ctrl-C in the terminal goes to the runner alone, which stops children in its own order
+                start_new_session=self._leads_group,
+                **_identity(command.user),
+            )
+        except OSError as error:
+            raise MachineError(
+                f"{command.argv[0]} cannot be started: {error.strerror}",
+                "Install again with `make clean` and `make demo`.",
+            ) from error
 
     @property
     def pid(self) -> int:
@@ -66,6 +78,16 @@ class Child:
             self._guardian.forget(self.pid)
         return code
 
+    async def ended_within(self, seconds: float) -> bool:
+        """Waits, at most so long, until it has ended."""
+        end = time.monotonic() + seconds
+        while True:
+            if self.exit_code() is not None:
+                return True
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(POLL_SECONDS)
+
     def ask_to_stop(self, stop_signal: signal.Signals | None = None) -> None:
         """Sends the stop signal and returns at once."""
         if self.exit_code() is None:
@@ -73,9 +95,12 @@ class Child:
                 self._process.send_signal(stop_signal or self._command.stop_signal)
 
     def kill(self) -> None:
-        """SIGKILL to the whole group."""
+        """SIGKILL, to the whole group if it has one of its own."""
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+            if self._leads_group:
+                os.killpg(self.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
 
     def stop(self, limit_seconds: float, stop_signal: signal.Signals | None = None) -> int:
         """Asks, waits for at most the limit, then kills. Returns the exit code."""

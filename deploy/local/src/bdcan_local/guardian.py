@@ -124,6 +124,9 @@ def _stop(
         if process in alive or not psutil.pid_exists(process.pid):
             with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
+    for process in alive:
+        with suppress(psutil.Error):
+            process.kill()
     for process in _marked(token):
         with suppress(psutil.Error):
             process.kill()

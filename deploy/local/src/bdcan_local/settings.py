@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bdcan_local.errors import PlatformError
+
+MAX_SPEED = 10_000.0
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 
 
@@ -36,16 +39,32 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Reads the process environment, or the given one."""
     env = os.environ if environment is None else environment
     gazetteer = env.get("GAZETTEER")
+    if gazetteer and not Path(gazetteer).is_dir():
+        raise PlatformError(
+            f"GAZETTEER={gazetteer} is not a directory", "Name the directory of a Code-Point Open release."
+        )
     return Settings(
         cache_dir=Path(env["BDCAN_CACHE_DIR"]) if env.get("BDCAN_CACHE_DIR") else _user_cache(env),
         maven_url=env.get("BDCAN_MAVEN_URL") or MAVEN_CENTRAL,
         test_backend=env.get("BDCAN_TEST_BACKEND") or "embedded",
-        demo_speed=float(env.get("BDCAN_DEMO_SPEED") or 120),
+        demo_speed=_speed(env.get("BDCAN_DEMO_SPEED") or "120"),
         gazetteer=Path(gazetteer).resolve() if gazetteer else None,
         log_level=env.get("BDCAN_LOG_LEVEL") or "INFO",
         # a BDCAN_ variable of the caller's shell must not reach a service that was not meant
         environment={name: value for name, value in env.items() if not name.startswith("BDCAN_")},
     )
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= MAX_SPEED:
+        raise PlatformError(
+            f"BDCAN_DEMO_SPEED={text} is not a speed", f"Give a number from 1 to {MAX_SPEED:.0f}."
+        )
+    return speed
 
 
 def _user_cache(env: Mapping[str, str]) -> Path:

@@ -68,15 +68,19 @@ class Status:
 
 
 class Supervisor:
-    """Runs units under one guardian. `changed` is called after every change of state."""
+    """Runs units under one guardian."""
 
-    def __init__(self, guardian: Guardian, logs: Path, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, guardian: Guardian, logs: Path) -> None:
         self._guardian = guardian
         self._logs = logs
-        self._changed = changed
+        self._changed: Callable[[], None] = lambda: None
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._children: dict[str, Child] = {}
         self.statuses: dict[str, Status] = {}
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """`changed` is called after every change of a unit's state."""
+        self._changed = changed
 
     def log(self, name: str) -> Path:
         """The log of a unit."""
@@ -126,8 +130,7 @@ class Supervisor:
         status = self.statuses[unit.name] = Status(unit)
         begun = time.monotonic()
         child = self._spawn(status)
-        while child.exit_code() is None and time.monotonic() - begun < unit.ready_seconds:
-            await asyncio.sleep(POLL_SECONDS)
+        await child.ended_within(unit.ready_seconds)
         status.exit_code = child.exit_code()
         await self._end(child, unit)
         self._set(status, State.DONE if status.exit_code == 0 else State.STOPPED)
@@ -188,9 +191,7 @@ class Supervisor:
 
     async def _end(self, child: Child, unit: Unit) -> None:
         child.ask_to_stop()
-        end = time.monotonic() + unit.stop_seconds
-        while child.exit_code() is None and time.monotonic() < end:
-            await asyncio.sleep(POLL_SECONDS)
+        await child.ended_within(unit.stop_seconds)
         child.stop(0)
 
     def _set(self, status: Status, state: State) -> None:

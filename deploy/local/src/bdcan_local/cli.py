@@ -1,0 +1,225 @@
+"""`bdcan`: the local system from the command line. `bdcan --help` lists what it can do.
+
+Exit codes: 0 well, 1 a fault (two lines say which, and what to do), 2 wrong usage, 3 to 7 as in `errors.py`,
+130 after Ctrl-C. `bdcan demo` exits with the simulator's code.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bdcan_local.errors import PlatformError
+from bdcan_local.settings import read_settings
+
+UP_ROOT = Path(".local/up")
+DEMO_ROOT = Path(".local/demo")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except PlatformError as error:
+        print(f"error: {error.what}\n       {error.todo}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bdcan", description="BD CAN Plus on this machine, without containers."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        added.set_defaults(command=command)
+        return added
+
+    up = add("up", _up, "start everything and keep it running")
+    up.add_argument("--detach", action="store_true", help="return when all is ready, and leave it running")
+    up.add_argument("--root", type=Path, default=UP_ROOT, help="data, secrets and logs (default %(default)s)")
+    demo = add(
+        "demo", _demo, "start everything afresh, play a day of March 2020 on it, show what became of it, stop"
+    )
+    demo.add_argument(
+        "--against", metavar="FILE_OR_URL", help="play on a running system instead: its endpoints.json"
+    )
+    demo.add_argument(
+        "--root", type=Path, default=DEMO_ROOT, help="data, secrets and logs (default %(default)s)"
+    )
+    demo.add_argument("--report", type=Path, help="where the report goes (default ROOT/report.json)")
+    for name, command, text in (
+        ("down", _down, "stop what `up` started"),
+        ("status", _status, "show what runs"),
+        ("logs", _logs, "show the log of a process"),
+    ):
+        added = add(name, command, text)
+        added.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
+        if name == "logs":
+            added.add_argument("name", help="as in `bdcan status`")
+            added.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    provision = add("provision", _provision, "make users, topics, permissions and databases on any cluster")
+    provision.add_argument(
+        "--kafka", metavar="HOST:PORT", help="the cluster; its administrator is kafka/admin"
+    )
+    provision.add_argument(
+        "--postgres", metavar="HOST:PORT", help="the server; its superuser is postgres/postgres"
+    )
+    provision.add_argument(
+        "--secrets", type=Path, required=True, help="directory with a file for each password"
+    )
+    provision.add_argument(
+        "--replicas", type=int, default=1, help="copies of each new topic (default %(default)s)"
+    )
+    secrets = add("secrets", _secrets, "generate all passwords and keys that do not exist yet")
+    secrets.add_argument("directory", type=Path)
+    add("kafka-lock", _kafka_lock, "resolve Kafka's jars again and write the lock")
+    return parser
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _up(options: argparse.Namespace) -> int:
+    from bdcan_local import detached, runner
+    from bdcan_local.root import Root
+
+    root = Root(options.root)
+    if options.detach:
+        return detached.start(root, _say)
+
+    async def work() -> int:
+        async with runner.running(root, read_settings(), runner.Plan(), _say):
+            _say(f"all is ready. Logs: {options.root}/logs. Status: bdcan status. Stop: Ctrl-C or bdcan down")
+            await asyncio.get_running_loop().create_future()
+        return 0
+
+    return asyncio.run(runner.until_signalled(work()))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    import time
+
+    from bdcan_local import runner
+    from bdcan_local.guardian import Guardian
+    from bdcan_local.root import Root
+
+    settings = read_settings()
+    root = Root(options.root)
+    report: Path = options.report or options.root / "report.json"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    against = options.against or str(root.endpoints)
+    simulator = (
+        sys.executable,
+        "-m",
+        "bdcan_simulator",
+        "demo",
+        "--against",
+        against,
+        "--report",
+        str(report),
+    )
+
+    async def play_on_another() -> int:
+        with Guardian() as guardian:
+            return await runner.run_in_terminal(simulator, settings.environment, guardian)
+
+    async def play() -> int:
+        clock = f"scaled:2020-03-23T08:00:00+00:00:{time.time():.3f}:{settings.demo_speed:g}"
+        plan = runner.Plan(clock=clock, fresh=True, usual_ports=False)
+        async with runner.running(root, settings, plan, _say) as guardian:
+            return await runner.run_in_terminal(simulator, settings.environment, guardian)
+
+    return asyncio.run(runner.until_signalled(play_on_another() if options.against else play()))
+
+
+def _down(options: argparse.Namespace) -> int:
+    from bdcan_local import detached
+
+    return detached.stop(_chosen(options), _say)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from bdcan_local import status
+
+    return status.show(_chosen(options), _say)
+
+
+def _logs(options: argparse.Namespace) -> int:
+    from bdcan_local import status
+
+    return status.show_log(_chosen(options), options.name, follow=options.follow)
+
+
+def _provision(options: argparse.Namespace) -> int:
+    from bdcan_contracts.catalogue import CATALOGUE
+    from bdcan_local import access
+    from bdcan_local.kafka import ADMIN, client_options
+    from bdcan_local.postgres import SUPERUSER
+    from bdcan_local.processes import SERVICES
+    from bdcan_local.provision import provision_kafka, provision_postgres
+    from bdcan_local.secrets_store import SecretsStore
+
+    secrets = SecretsStore(options.secrets)
+
+    async def work() -> None:
+        if options.postgres:
+            passwords = secrets.passwords("postgres", [service.replace("-", "_") for service in SERVICES])
+            password = secrets.get("postgres", SUPERUSER)
+            await provision_postgres(
+                f"postgresql://{SUPERUSER}:{password}@{options.postgres}/postgres", passwords
+            )
+            _say(f"{len(passwords)} roles and databases in place")
+        if options.kafka:
+            passwords = secrets.passwords("kafka", access.users(CATALOGUE.topics))
+            client = client_options(options.kafka, ADMIN, secrets.get("kafka", ADMIN))
+            await provision_kafka(client, CATALOGUE.topics, passwords, options.replicas)
+            _say(f"{len(CATALOGUE.topics)} topics and {len(passwords)} users in place")
+
+    asyncio.run(work())
+    return 0
+
+
+def _secrets(options: argparse.Namespace) -> int:
+    from bdcan_contracts.catalogue import CATALOGUE
+    from bdcan_local import access
+    from bdcan_local.kafka import ADMIN
+    from bdcan_local.postgres import SUPERUSER
+    from bdcan_local.processes import SERVICES
+    from bdcan_local.secrets_store import SecretsStore
+
+    secrets = SecretsStore(options.directory)
+    secrets.prepare()
+    secrets.passwords("kafka", [ADMIN, *access.users(CATALOGUE.topics)])
+    secrets.passwords("postgres", [SUPERUSER, *(service.replace("-", "_") for service in SERVICES)])
+    for name in ("council-api-key", "council-callback-secret"):
+        secrets.get(name)
+    _say(f"secrets in {options.directory}")
+    return 0
+
+
+def _kafka_lock(_: argparse.Namespace) -> int:
+    from bdcan_local import jars
+
+    _say(f"{len(jars.write_lock(read_settings()))} jars locked in {jars.LOCK_FILE.name}")
+    return 0
+
+
+def _chosen(options: argparse.Namespace):
+    from bdcan_local.root import Root
+
+    if options.root is not None:
+        return Root(options.root)
+    roots = [Root(UP_ROOT), Root(DEMO_ROOT)]
+    return next((root for root in roots if root.is_locked()), roots[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

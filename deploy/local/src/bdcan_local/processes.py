@@ -1,0 +1,216 @@
+"""The one table of processes: what runs, with which settings, on which port, and how to tell that it is ready."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bdcan_local import access
+from bdcan_local.child import Command
+from bdcan_local.kafka import PROTOCOL, Kafka
+from bdcan_local.ports import LOOPBACK
+from bdcan_local.postgres import Postgres
+from bdcan_local.secrets_store import SecretsStore
+from bdcan_local.supervisor import Unit
+
+SERVICES = ("intake", "routing", "volunteer-match", "foodhub", "escalation")
+ISSUER = "http://localhost/bdcan"
+AUDIENCE = "bdcan"
+_HTTP_SECONDS = 5.0
+
+USUAL_PORTS: dict[str, int] = {
+    "postgres": 5433,
+    "kafka": 9192,
+    "kafka-controller": 9193,
+    **{f"{service}-api": 8101 + number for number, service in enumerate(SERVICES)},
+    **{f"{service}-worker": 8201 + number for number, service in enumerate(SERVICES)},
+    "routing-pulse": 8206,
+    "council": 8300,
+}
+
+
+@dataclass(frozen=True)
+class System:
+    """Everything that the processes of one root directory have in common."""
+
+    data: Path
+    ports: Mapping[str, int]
+    secrets: SecretsStore
+    postgres: Postgres
+    kafka: Kafka
+    clock: str
+    log_level: str
+    environment: Mapping[str, str]
+    gazetteer: Path | None = None
+
+    def url(self, process: str) -> str:
+        """Where a process serves HTTP."""
+        return f"http://{LOOPBACK}:{self.ports[process]}"
+
+
+def platform_units(system: System) -> list[Unit]:
+    """PostgreSQL and Kafka. A broker that was killed first waits until its old session is over."""
+    postgres, kafka = system.postgres, system.kafka
+    return [
+        Unit("postgres", postgres.command(), postgres.is_ready, stop_seconds=20, port=postgres.port),
+        Unit("kafka", kafka.command(), kafka.is_ready, ready_seconds=90, stop_seconds=20, port=kafka.port),
+    ]
+
+
+def one_shot_units(system: System) -> list[Unit]:
+    """What has to be done once before the services start: migrations, and the gazetteer if there is one."""
+    units = [
+        Unit(f"{service}-migrate", _service(system, service, "migrate"), ready_seconds=120)
+        for service in SERVICES
+    ]
+    if system.gazetteer is not None:
+        imported = _service(system, "routing", "import-gazetteer", str(system.gazetteer))
+        units.append(Unit("routing-import-gazetteer", imported, ready_seconds=600))
+    return units
+
+
+def service_units(system: System) -> list[Unit]:
+    """The long-running processes: the council's stand-in, and an API and a worker for each service, and the pulse."""
+    units = [
+        _unit(system, "council", Command(_python("bdcan_simulator", "council"), _council(system)), _answers)
+    ]
+    for service in SERVICES:
+        for verb in ("api", "worker"):
+            name = f"{service}-{verb}"
+            units.append(_unit(system, name, _service(system, service, verb, port_of=name), _is_ready))
+    pulse = _service(system, "routing", "pulse", port_of="routing-pulse")
+    units.append(_unit(system, "routing-pulse", pulse, _is_ready))
+    return units
+
+
+def endpoints(system: System) -> dict[str, object]:
+    """Where everything is, for the simulator: `run/endpoints.json`."""
+    (upstream,) = access.UPSTREAM_USERS
+    return {
+        "kafka": {
+            "bootstrap": system.kafka.bootstrap,
+            "protocol": PROTOCOL,
+            "mechanism": "SCRAM-SHA-512",
+            "username": upstream,
+            "password_file": str(system.secrets.path("kafka", upstream)),
+        },
+        "services": {
+            service: {"api": system.url(f"{service}-api"), "ops": system.url(f"{service}-worker")}
+            for service in SERVICES
+        },
+        "pulse": {"ops": system.url("routing-pulse")},
+        "council": {"url": system.url("council")},
+        "auth": {
+            "issuer": ISSUER,
+            "audience": AUDIENCE,
+            "signing_key_file": str(system.secrets.signing_key_file),
+            "api_key_file": str(system.secrets.path("api-keys", "simulator")),
+        },
+        "clock": system.clock,
+    }
+
+
+@dataclass(frozen=True)
+class Table:
+    """Which processes a system has beside PostgreSQL and Kafka: those that run once first, and those that stay."""
+
+    one_shot: Callable[[System], list[Unit]] = one_shot_units
+    services: Callable[[System], list[Unit]] = service_units
+
+
+def _unit(system: System, name: str, command: Command, check: Callable[[int], Awaitable[bool]]) -> Unit:
+    port = system.ports[name]
+    return Unit(name, command, lambda: check(port), ready_seconds=120, port=port, url=system.url(name))
+
+
+def _service(system: System, service: str, *arguments: str, port_of: str | None = None) -> Command:
+    module = f"bdcan_{service.replace('-', '_')}"
+    environment = _service_environment(system, service)
+    if port_of is not None:
+        variable = "BDCAN_HTTP_PORT" if arguments[0] == "api" else "BDCAN_OPS_PORT"
+        environment[variable] = str(system.ports[port_of])
+    return Command(_python(module, *arguments), environment)
+
+
+def _service_environment(system: System, service: str) -> dict[str, str]:
+    secrets, role = system.secrets, service.replace("-", "_")
+    user = access.kafka_user(service)
+    environment = {
+        **_common(system),
+        "BDCAN_DATABASE_URL": system.postgres.dsn(
+            f"bdcan_{role}", secrets.get("postgres", role), f"bdcan_{role}"
+        ),
+        "BDCAN_KAFKA_BOOTSTRAP": system.kafka.bootstrap,
+        "BDCAN_KAFKA_USERNAME": user,
+        "BDCAN_KAFKA_PASSWORD": secrets.get("kafka", user),
+        "BDCAN_KAFKA_PROTOCOL": PROTOCOL,
+        "BDCAN_HTTP_HOST": LOOPBACK,
+        "BDCAN_JWKS": str(secrets.jwks_file),
+        "BDCAN_OIDC_ISSUER": ISSUER,
+        "BDCAN_OIDC_AUDIENCE": AUDIENCE,
+        "BDCAN_API_KEYS_FILE": str(secrets.api_keys_file),
+    }
+    match service:
+        case "escalation":
+            environment |= {
+                "BDCAN_INTAKE_URL": system.url("intake-api"),
+                "BDCAN_INTAKE_API_KEY": secrets.get("api-keys", "escalation"),
+                "BDCAN_COUNCIL_URL": system.url("council"),
+                "BDCAN_COUNCIL_API_KEY": secrets.get("council-api-key"),
+                "BDCAN_COUNCIL_CALLBACK_SECRET": secrets.get("council-callback-secret"),
+            }
+        case "routing":
+            environment["BDCAN_DATA_DIR"] = str(system.data / "pulse")
+            if system.gazetteer is not None:
+                environment["BDCAN_GAZETTEER"] = str(system.gazetteer)
+        case _:
+            pass
+    return environment
+
+
+def _council(system: System) -> dict[str, str]:
+    return {
+        **_common(system),
+        "BDCAN_COUNCIL_PORT": str(system.ports["council"]),
+        "BDCAN_COUNCIL_API_KEY": system.secrets.get("council-api-key"),
+        "BDCAN_COUNCIL_CALLBACK_SECRET": system.secrets.get("council-callback-secret"),
+        "BDCAN_COUNCIL_CALLBACK_URL": system.url("escalation-api") + "/v1/call-backs",
+    }
+
+
+def _common(system: System) -> dict[str, str]:
+    return {
+        **system.environment,
+        "PYTHONUNBUFFERED": "1",  # a log that ends in the middle says nothing about a crash
+        "BDCAN_CLOCK": system.clock,
+        "BDCAN_LOG_LEVEL": system.log_level,
+    }
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *arguments)
+
+
+async def _is_ready(port: int) -> bool:
+    return await http_status(port, "/readyz") == 200
+
+
+async def _answers(port: int) -> bool:
+    return await http_status(port, "/livez") is not None
+
+
+async def http_status(port: int, path: str) -> int | None:
+    """The status that a local HTTP server answers with, or None if it does not answer within five seconds."""
+    try:
+        async with asyncio.timeout(_HTTP_SECONDS):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            try:
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: close\r\n\r\n".encode())
+                line = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return None
+    words = line.split()
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None

@@ -1,0 +1,228 @@
+"""Starts the whole system under one root directory, keeps it running, and stops it in order.
+
+The order: PostgreSQL and Kafka, provisioning, migrations, services. The reverse on the way down, each with a time
+limit. The runner holds the root's lock; should it be killed, its guardian stops everything and then lets go of it.
+"""
+
+import asyncio
+import math
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from bdcan_local import access, jars, processes
+from bdcan_local.child import Child, Command
+from bdcan_local.errors import InUseError
+from bdcan_local.guardian import Guardian
+from bdcan_local.kafka import ADMIN, Kafka, client_options
+from bdcan_local.ports import LOOPBACK, choose_ports, is_free
+from bdcan_local.postgres import SUPERUSER, Postgres
+from bdcan_local.processes import SERVICES, USUAL_PORTS, System, Table
+from bdcan_local.provision import provision_kafka, provision_postgres
+from bdcan_local.root import Root, write_json
+from bdcan_local.secrets_store import SecretsStore
+from bdcan_local.settings import Settings
+from bdcan_local.supervisor import Supervisor, Unit
+
+_TERMINAL_STOP_SECONDS = 10.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to start.
+
+    Attributes:
+        clock: BDCAN_CLOCK of all services.
+        fresh: throw away what an earlier start left behind.
+        usual_ports: try the usual ports first, otherwise take any free ones.
+        table: the processes.
+    """
+
+    clock: str = "system"
+    fresh: bool = False
+    usual_ports: bool = True
+    table: Table = field(default_factory=Table)
+
+
+@asynccontextmanager
+async def running(root: Root, settings: Settings, plan: Plan, say: Say) -> AsyncIterator[Guardian]:
+    """The system, ready to use inside the block, stopped after it.
+
+    Raises:
+        PlatformError: it cannot be started; whatever had been started is stopped again.
+    """
+    lock = root.lock()
+    try:
+        if plan.fresh:
+            root.wipe()
+        root.check_space()
+        system = await _prepare(root, settings, plan, say)
+        with Guardian(keep_open=(lock,)) as guardian:
+            supervisor = Supervisor(guardian, root.logs)
+            phase = _Phase(root, supervisor)
+            try:
+                await _start(system, plan.table, root, supervisor, say)
+                phase.set("ready")
+                yield guardian
+            finally:
+                phase.set("stopping")
+                say("stopping ...")
+                await _stop(supervisor)
+                phase.set("stopped")
+    finally:
+        os.close(lock)
+
+
+async def until_signalled(work: Coroutine[Any, Any, int]) -> int:
+    """Runs the work, or cancels it at SIGINT, SIGTERM or SIGHUP and lets it clean up.
+
+    Returns its result, or 130 after Ctrl-C, 0 after the other two: they are how `bdcan down` stops a runner.
+    """
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(work)
+    received: list[int] = []
+
+    def receive(number: int) -> None:
+        if not received:  # a second one must not cancel the cleaning up
+            received.append(number)
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, receive, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        return 130 if received[0] == signal.SIGINT else 0
+
+
+async def run_in_terminal(argv: tuple[str, ...], environment: Mapping[str, str], guardian: Guardian) -> int:
+    """Runs a program in our terminal to its end; when cancelled, asks it to stop. Returns its exit code."""
+    child = Child(Command(argv, environment), None, guardian)
+    try:
+        await child.ended_within(math.inf)
+    finally:
+        child.stop(_TERMINAL_STOP_SECONDS)
+    return child.exit_code() or 0
+
+
+class _Phase:
+    """Keeps `run/state.json` true."""
+
+    def __init__(self, root: Root, supervisor: Supervisor) -> None:
+        self._root = root
+        self._supervisor = supervisor
+        self._phase = "starting"
+        supervisor.on_change(self.write)
+
+    def set(self, phase: str) -> None:
+        self._phase = phase
+        self.write()
+
+    def write(self) -> None:
+        found: list[dict[str, Any]] = [
+            {
+                "name": status.unit.name,
+                "pid": status.pid,
+                "state": status.state.value,
+                "restarts": status.restarts,
+                "port": status.unit.port,
+                "url": status.unit.url,
+                "exit_code": status.exit_code,
+            }
+            for status in self._supervisor.statuses.values()
+        ]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(
+            self._root.state, {"phase": self._phase, "runner": os.getpid(), "at": now, "processes": found}
+        )
+
+
+async def _prepare(root: Root, settings: Settings, plan: Plan, say: Say) -> System:
+    secrets = SecretsStore(root.secrets)
+    secrets.prepare()
+    remembered = root.remembered_ports()
+    ports = choose_ports(
+        {name: port if plan.usual_ports else None for name, port in USUAL_PORTS.items()}, remembered
+    )
+    for name, port in remembered.items():
+        if name in ports and ports[name] != port:
+            say(f"port {port} is in use by another program: {name} moves to {ports[name]}")
+    root.remember_ports(ports)
+    paths = await asyncio.to_thread(jars.fetch, settings, say)
+    postgres = Postgres(root.data / "postgres", ports["postgres"], secrets.get("postgres", SUPERUSER))
+    kafka = Kafka(
+        root.data / "kafka",
+        ports["kafka"],
+        ports["kafka-controller"],
+        secrets.get("kafka", ADMIN),
+        tuple(paths),
+    )
+    await asyncio.gather(asyncio.to_thread(postgres.prepare), asyncio.to_thread(kafka.prepare))
+    return System(
+        data=root.data,
+        ports=ports,
+        secrets=secrets,
+        postgres=postgres,
+        kafka=kafka,
+        clock=plan.clock,
+        log_level=settings.log_level,
+        environment=settings.environment,
+        gazetteer=settings.gazetteer,
+    )
+
+
+async def _start(system: System, table: Table, root: Root, supervisor: Supervisor, say: Say) -> None:
+    from bdcan_contracts.catalogue import CATALOGUE
+
+    names = {"postgres": "PostgreSQL 18", "kafka": f"Apache Kafka {jars.KAFKA_VERSION}"}
+
+    def started(unit: Unit, seconds: float) -> None:
+        place = unit.url or f"{LOOPBACK}:{unit.port}"
+        say(f"{names.get(unit.name, unit.name)} ready on {place} ({seconds:.1f} s)")
+
+    await supervisor.start_all(processes.platform_units(system), started)
+    begun = time.monotonic()
+    roles = [service.replace("-", "_") for service in SERVICES]
+    users = access.users(CATALOGUE.topics)
+    await provision_postgres(system.postgres.dsn(), system.secrets.passwords("postgres", roles))
+    await provision_kafka(
+        client_options(system.kafka.bootstrap, ADMIN, system.kafka.password),
+        CATALOGUE.topics,
+        system.secrets.passwords("kafka", users),
+    )
+    took = time.monotonic() - begun
+    say(
+        f"{len(SERVICES)} databases, {len(CATALOGUE.topics)} topics, {len(users)} users in place ({took:.1f} s)"
+    )
+    for unit in table.one_shot(system):
+        say(f"{unit.name} done ({await supervisor.run(unit):.1f} s)")
+    units = table.services(system)
+    _check_ports(units)
+    # written first: what a service is told at its start, a reader of the file may need at once
+    write_json(root.endpoints, processes.endpoints(system))
+    await supervisor.start_all(units, started)
+
+
+def _check_ports(units: list[Unit]) -> None:
+    for unit in units:
+        if unit.port is not None and not is_free(unit.port):
+            raise InUseError(
+                f"another program has taken port {unit.port}, which {unit.name} needs",
+                "Start again: a free port will be chosen.",
+            )
+
+
+async def _stop(supervisor: Supervisor) -> None:
+    platform = ("kafka", "postgres")
+    await supervisor.stop([name for name in supervisor.statuses if name not in platform])
+    for name in platform:
+        await supervisor.stop([name])

@@ -1,0 +1,52 @@
+"""A runner with two small HTTP services of its own making instead of the real ones. Run as a program: ROOT."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from bdcan_local.child import Command
+from bdcan_local.processes import System, Table, http_status
+from bdcan_local.root import Root
+from bdcan_local.runner import Plan, running, until_signalled
+from bdcan_local.settings import read_settings
+from bdcan_local.supervisor import Unit
+
+SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"ok")
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def services(system: System) -> list[Unit]:
+    return [server(name, system.ports[name]) for name in ("intake-api", "intake-worker")]
+
+
+def server(name: str, port: int) -> Unit:
+    async def is_ready() -> bool:
+        return await http_status(port, "/readyz") == 200
+
+    return Unit(name, Command((sys.executable, "-c", SERVER, str(port))), is_ready, port=port)
+
+
+def one_shot(_: System) -> list[Unit]:
+    return [Unit("intake-migrate", Command((sys.executable, "-c", "print('migrated')")))]
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+async def main(root: Path) -> int:
+    plan = Plan(usual_ports=False, table=Table(one_shot, services))
+    async with running(Root(root), read_settings(), plan, say):
+        say("READY")
+        await asyncio.get_running_loop().create_future()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(until_signalled(main(Path(sys.argv[1])))))

@@ -1,0 +1,176 @@
+"""Processes are kept running, and none outlives its owner."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bdcan_local.child import Command
+from bdcan_local.errors import NotReadyError
+from bdcan_local.guardian import Guardian
+from bdcan_local.supervisor import State, Supervisor, Unit
+
+
+@pytest.fixture
+def own_guardian() -> Iterator[Guardian]:
+    with Guardian(grace_seconds=1) as guardian:
+        yield guardian
+
+
+@pytest.fixture
+async def supervisor(own_guardian: Guardian, tmp_path: Path) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(own_guardian, tmp_path)
+    yield supervisor
+    await supervisor.stop(list(supervisor.statuses))
+
+
+def python(code: str) -> Command:
+    return Command((sys.executable, "-c", code))
+
+
+def unit(name: str, code: str, directory: Path, **limits: float) -> Unit:
+    """A process that counts as ready once it has written a file of its name."""
+    mark = directory / f"{name}.ready"
+
+    async def is_ready() -> bool:
+        return mark.exists()
+
+    return Unit(name, python(f"open({str(mark)!r}, 'w').close()\n{code}"), is_ready, **limits)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "not within its time limit"
+        await asyncio.sleep(0.02)
+
+
+async def test_given_a_running_unit_when_it_is_killed_then_it_runs_again(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    await supervisor.start(unit("sleeper", "import time; time.sleep(60)", tmp_path))
+    status = supervisor.statuses["sleeper"]
+    first = status.pid
+    assert first is not None
+    psutil.Process(first).kill()
+    await until(lambda: status.state is State.READY and status.pid not in {None, first})
+    assert status.restarts == 1
+    assert status.exit_code == -signal.SIGKILL
+
+
+async def test_given_a_unit_that_keeps_ending_when_restarted_then_each_pause_is_longer(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    births = tmp_path / "births"
+    code = f"import time; open({str(births)!r}, 'a').write(f'{{time.monotonic()}}\\n'); time.sleep(0.3)"
+    await supervisor.start(unit("stumbler", code, tmp_path))
+    await until(lambda: supervisor.statuses["stumbler"].restarts >= 3)
+    await until(lambda: len(births.read_text().split()) >= 4)
+    times = [float(line) for line in births.read_text().split()]
+    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    assert gaps[2] > gaps[0]
+
+
+async def test_given_a_unit_that_ends_at_its_start_when_started_then_its_log_is_shown(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    broken = Unit("broken", python("print('no such table'); raise SystemExit(3)"), is_ready=_never)
+    with pytest.raises(NotReadyError, match=r"(?s)broken ended at its start \(exit code 3\).*no such table"):
+        await supervisor.start(broken)
+    assert supervisor.statuses["broken"].state is State.STOPPED
+
+
+async def test_given_a_unit_that_is_never_ready_when_its_time_is_over_then_it_is_stopped(
+    supervisor: Supervisor,
+) -> None:
+    slow = Unit("slow", python("import time; time.sleep(60)"), is_ready=_never, ready_seconds=0.5)
+    with pytest.raises(NotReadyError, match="slow was not ready in time"):
+        await supervisor.start(slow)
+    assert not [
+        child for child in psutil.Process().children() if "time.sleep(60)" in " ".join(child.cmdline())
+    ]
+
+
+async def test_given_a_one_shot_unit_when_it_fails_then_the_start_fails(supervisor: Supervisor) -> None:
+    await supervisor.run(Unit("good", python("print('done')")))
+    assert supervisor.statuses["good"].state is State.DONE
+    with pytest.raises(NotReadyError, match="bad failed"):
+        await supervisor.run(Unit("bad", python("raise SystemExit(1)")))
+
+
+async def test_given_a_unit_that_ignores_the_stop_signal_when_stopped_then_it_and_its_children_are_killed(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    code = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid) + ' ')\n"
+        "time.sleep(60)"
+    )
+    await supervisor.start(unit("deaf", code, tmp_path, stop_seconds=0.3))
+    await until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text().endswith(" "))
+    await supervisor.stop(["deaf"])
+    grandchild = int((tmp_path / "child").read_text())
+    await until(lambda: not _runs(grandchild))
+
+
+async def test_given_a_killed_guardian_when_units_run_then_a_new_one_watches(
+    supervisor: Supervisor, own_guardian: Guardian, tmp_path: Path
+) -> None:
+    await supervisor.start(unit("sleeper", "import time; time.sleep(60)", tmp_path))
+    first = own_guardian.pid
+    psutil.Process(first).kill()
+    await until(lambda: own_guardian.pid != first)
+    pid = supervisor.statuses["sleeper"].pid
+    assert pid is not None
+    own_guardian.close()
+    await until(lambda: supervisor.statuses["sleeper"].pid != pid)
+
+
+OWNER = """
+import subprocess, sys, time
+from bdcan_local.guardian import Guardian
+guardian = Guardian(grace_seconds=1)
+code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+children = []
+for listed in (True, False):
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], env=guardian.mark({}), start_new_session=True, stdout=subprocess.PIPE
+    )
+    child.stdout.readline()
+    if listed:
+        guardian.watch(child.pid)
+    children.append(child)
+print(guardian.pid, *(child.pid for child in children), flush=True)
+time.sleep(60)
+"""
+
+
+async def test_given_an_owner_when_killed_with_9_then_its_children_end_also_one_that_was_never_listed() -> (
+    None
+):
+    owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    guardian, *children = map(int, owner.stdout.readline().split())
+    assert all(_runs(pid) for pid in (guardian, *children))
+    owner.kill()
+    owner.wait()
+    await until(lambda: not any(_runs(pid) for pid in (guardian, *children)))
+
+
+async def _never() -> bool:
+    return False
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
