@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID, uuid5
@@ -31,6 +31,9 @@ Headers = Sequence[tuple[str, bytes]]
 """Kafka record headers, as aiokafka gives and takes them."""
 
 _REQUIRED = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time")
+_OPTIONAL = frozenset({"content-type", "traceparent"})
+_FREE = ("ce_id", "ce_source", "ce_subject")  # the others are compared or parsed
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TRACEPARENT = re.compile(r"[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")
 _NAMESPACE = UUID("6f2f6a4e-52b4-5a0c-9f0a-0d2b8e6f4c11")  # fixed for ever: inbox keys are made from it
 _MAX_HEADER_BYTES = 1024
@@ -125,6 +128,11 @@ class EventType(Generic[T]):
     def owner(self) -> str:
         """The service that owns the type's topics."""
         return self.topics[0].owner
+
+    @cached_property
+    def topic_names(self) -> frozenset[str]:
+        """Names of the topics that may carry the type."""
+        return frozenset(topic.name for topic in self.topics)
 
     @cached_property
     def _key_fields(self) -> tuple[str, ...]:
@@ -236,19 +244,27 @@ def type_of(headers: Headers) -> str | None:
 
 
 def read_headers(headers: Headers) -> dict[str, str]:
-    """All headers as text. Raises HeaderError for bytes that are not UTF-8, an over-long or a repeated ce_ header."""
+    """The headers that matter here, as text; all others, ours to carry or not, may hold anything.
+
+    Raises HeaderError for a CloudEvents header that stands there twice, is over-long, is not UTF-8, or holds a
+    control character (which CloudEvents forbids, and PostgreSQL cannot always store).
+    """
     found: dict[str, str] = {}
     for name, value in headers:
-        if value is None or len(value) > _MAX_HEADER_BYTES:
-            raise HeaderError(
-                f"header {name[:60]!r} has no value or is longer than {_MAX_HEADER_BYTES} bytes"
-            )
-        if name in found and name in _REQUIRED:
-            raise HeaderError(f"header {name!r} stands there twice")
-        try:
-            found[name] = value.decode()
-        except UnicodeDecodeError:
-            raise HeaderError(f"header {name[:60]!r} is not UTF-8") from None
+        if name in _REQUIRED:
+            if name in found:
+                raise HeaderError(f"header {name!r} stands there twice")
+            if value is None or len(value) > _MAX_HEADER_BYTES:
+                raise HeaderError(f"header {name!r} has no value or is longer than {_MAX_HEADER_BYTES} bytes")
+            try:
+                found[name] = value.decode()
+            except UnicodeDecodeError:
+                raise HeaderError(f"header {name!r} is not UTF-8") from None
+        elif name in _OPTIONAL and value is not None:
+            found[name] = value[:_MAX_HEADER_BYTES].decode("utf-8", "replace")
+    for name in _FREE:
+        if name in found and _CONTROL.search(found[name]):
+            raise HeaderError(f"header {name!r} holds a control character")
     return found
 
 
@@ -291,6 +307,16 @@ def _event_type(catalogue: Catalogue, type_name: str) -> EventType[Any]:
     raise UnknownTypeError("the catalogue has no such event type")
 
 
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is None:
+            raise HeaderError("ce_time has no offset from UTC")
+        return time.astimezone(UTC)  # an OverflowError here, not in whoever converts it later
+    except (ValueError, OverflowError):
+        raise HeaderError("ce_time is not an RFC 3339 time") from None
+
+
 def decode(
     catalogue: Catalogue, topic: str, key: bytes | None, headers: Headers, value: bytes | None
 ) -> Event[Any]:
@@ -306,14 +332,9 @@ def decode(
     content_type = head.get("content-type", "application/json").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise HeaderError("content-type is not application/json")
-    try:
-        time = datetime.fromisoformat(head["ce_time"])
-    except ValueError:
-        raise HeaderError("ce_time is not an RFC 3339 time") from None
-    if time.tzinfo is None:
-        raise HeaderError("ce_time has no offset from UTC")
+    time = _time(head["ce_time"])
     event_type = _event_type(catalogue, head["ce_type"])
-    if not any(t.name == topic for t in event_type.topics):
+    if topic not in event_type.topic_names:
         raise MisplacedError(f"events of this type do not belong on {topic}")
     subject = head["ce_subject"]
     if key is None or key != subject.encode():

@@ -17,12 +17,12 @@ _PUBLIC_DOOR = "bdcan.intake.inbound-referrals.v1"
 
 def breaches(sources: Sources) -> Iterator[str]:
     """Every breach of every rule but staleness, examples and compatibility, which have modules of their own."""
-    yield from _names(sources)
-    yield from _orphans(sources)
-    yield from _descriptions_and_limits(sources)
-    yield from _keys(sources)
-    yield from _reads(sources)
-    yield from _personal_data(sources)
+    found = [*_names(sources), *_orphans(sources), *_descriptions_and_limits(sources)]
+    yield from found
+    if not found:  # what follows takes names, types and marks for granted
+        yield from _keys(sources)
+        yield from _reads(sources)
+        yield from _personal_data(sources)
 
 
 def personal_fields(sources: Sources) -> set[str]:

@@ -1,0 +1,24 @@
+"""What the contract tests share: the sources as written, and a copy of them to break."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bdcan_contract_tools.sources import SCHEMAS, Sources, load
+
+
+@pytest.fixture(scope="session")
+def sources() -> Sources:
+    return load()
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A copy of `schemas/` (and the place of `docs/`), for a test to change."""
+    root = tmp_path / "schemas"
+    shutil.copytree(SCHEMAS, root, ignore=shutil.ignore_patterns("tools", "__pycache__"))
+    shutil.copytree(SCHEMAS.parent / "docs", tmp_path / "docs")
+    return root

@@ -1,0 +1,89 @@
+"""`asyncapi.yaml` is AsyncAPI 3.0 by its own JSON Schema, and says what the catalogue says.
+
+`asyncapi-3.0.0.schema.json.gz` is `schemas/3.0.0.json` of the npm package @asyncapi/specs 6.11.1 (Apache License 2.0,
+https://github.com/asyncapi/spec-json-schemas), minified; it is kept here so that the test needs neither Node nor network.
+"""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from bdcan_contract_tools.sources import Sources
+from bdcan_contracts.catalogue import CATALOGUE
+
+METASCHEMA = Path(__file__).with_name("asyncapi-3.0.0.schema.json.gz")
+
+
+@pytest.fixture(scope="module")
+def document(sources: Sources) -> dict[str, Any]:
+    return yaml.safe_load((sources.root / "asyncapi.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def asyncapi() -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(json.loads(gzip.decompress(METASCHEMA.read_bytes())))
+
+
+def test_given_the_document_then_asyncapi_3_allows_it(document, asyncapi):
+    assert [
+        f"{list(error.instance_path)}: {error.message[:200]}" for error in asyncapi.iter_errors(document)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda d: d.pop("info"),
+        lambda d: d["channels"][next(iter(d["channels"]))]["bindings"]["kafka"].update(partitions="many"),
+        lambda d: d["operations"][next(iter(d["operations"]))].update(action="publish"),
+        lambda d: d["components"]["messages"][next(iter(d["components"]["messages"]))].update(topic="x"),
+    ],
+)
+def test_given_a_spoiled_document_then_asyncapi_3_refuses_it(document, asyncapi, spoil):
+    spoiled = copy.deepcopy(document)
+    spoil(spoiled)
+
+    assert not asyncapi.is_valid(spoiled)
+
+
+def test_given_the_document_then_each_reference_leads_somewhere(document):
+    def references(node: Any):
+        if isinstance(node, dict):
+            yield from (value for key, value in node.items() if key == "$ref")
+            for value in node.values():
+                yield from references(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from references(value)
+
+    found = set(references(document))
+    assert len(found) > 100
+    for reference in found:
+        target = document
+        for part in reference.removeprefix("#/").split("/"):
+            target = target[part]
+
+
+def test_given_the_catalogue_then_the_document_has_its_channels_messages_and_both_ends(document):
+    assert set(document["channels"]) == set(CATALOGUE.by_topic)
+    assert set(document["components"]["messages"]) == set(CATALOGUE.by_type)
+    ends = {
+        (name.split(".", 1)[0], name.split(".")[1], operation["channel"]["$ref"].removeprefix("#/channels/"))
+        for name, operation in document["operations"].items()
+    }
+    assert ends == {
+        *((writer, "writes", topic.name) for topic in CATALOGUE.topics for writer in topic.writers),
+        *(
+            (consumer.service, "reads", topic.name)
+            for topic in CATALOGUE.topics
+            for consumer in topic.consumers
+        ),
+    }

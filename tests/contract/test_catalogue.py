@@ -1,0 +1,114 @@
+"""The generated Python says what the files say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from bdcan_contract_tools.sources import Sources
+from bdcan_contracts import catalogue, models
+from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
+from bdcan_contracts.envelope import consumed_types
+
+
+def test_given_the_topic_files_then_the_catalogue_says_the_same(sources: Sources):
+    assert [topic.name for topic in CATALOGUE.topics] == [topic.name for topic in sources.topics]
+    for written in sources.topics:
+        topic = CATALOGUE.by_topic[written.name]
+        kept = timedelta(days=written.retention_days) if written.retention_days else None
+        assert (topic.owner, topic.writers, topic.key, topic.lane) == (
+            written.owner,
+            written.writers,
+            written.key,
+            written.lane,
+        )
+        assert (topic.partitions, topic.retention, topic.compacted) == (
+            written.partitions,
+            kept,
+            kept is None,
+        )
+        assert topic.event_types == written.types
+        assert {c.service: c.types for c in topic.consumers} == {
+            c.service: tuple(c.reads) for c in written.consumers
+        }
+        assert getattr(catalogue, written.constant) is topic
+
+
+def test_given_a_type_of_two_lanes_then_the_usual_topic_comes_first_and_bulk_is_asked_for():
+    received = CATALOGUE.of(models.ReferralReceived)
+
+    assert received.topic_in(None) is catalogue.REFERRALS
+    assert received.topic_in("bulk") is catalogue.OUTREACH_REFERRALS
+    with pytest.raises(LookupError, match="urgent"):
+        received.topic_in("urgent")
+
+
+def test_given_bulk_topics_then_each_has_a_normal_twin_with_the_same_types_key_and_partitions():
+    bulk = [topic for topic in CATALOGUE.topics if topic.lane == "bulk"]
+    assert bulk
+    for topic in bulk:
+        twin = CATALOGUE.by_topic[topic.name.replace("outreach-", "")]
+        assert (twin.event_types, twin.key, twin.partitions) == (
+            topic.event_types,
+            topic.key,
+            topic.partitions,
+        )
+        assert twin.lane == "normal"
+
+
+@pytest.mark.parametrize("event_type", CATALOGUE.event_types, ids=lambda e: e.type)
+def test_given_a_full_example_then_its_subject_is_the_key_template_filled_in(sources: Sources, event_type):
+    body = event_type.model.model_validate_json(
+        (sources.root / "examples" / event_type.type / "full.json").read_bytes()
+    )
+
+    for topic in event_type.topics:
+        assert event_type.subject_of(body) == topic.key.format(**body.model_dump())
+
+
+def test_given_each_need_then_exactly_one_lane_helps_with_it():
+    assert set(models.LANE_OF) == set(models.NeedCode)
+    assert set(models.LANE_OF.values()) == set(models.Lane)
+
+
+def test_given_the_inbound_topic_then_only_intake_reads_it_and_only_upstream_writes_it():
+    topic = catalogue.INBOUND_REFERRALS
+
+    assert topic.writers == ("upstream",)
+    assert [consumer.service for consumer in topic.consumers] == ["intake"]
+    assert topic.retention is not None
+    assert topic.retention <= timedelta(days=3)
+    assert {
+        "name",
+        "phone",
+        "email",
+        "birth_date",
+        "nhs_number",
+        "address",
+        "postcode",
+        "notes",
+    } <= PERSONAL_FIELDS
+
+
+def test_given_a_service_then_what_it_reads_can_be_listed():
+    read = {(topic.name, type_name) for topic, type_name in consumed_types(CATALOGUE, "routing")}
+
+    assert ("bdcan.intake.outreach-referrals.v1", "bdcan.intake.referral.received.v1") in read
+    assert all(name.startswith("bdcan.intake.") for name, _ in read)
+
+
+def test_given_the_envelope_alone_is_imported_then_no_model_is_built():
+    code = "import sys, bdcan_contracts.envelope; sys.exit('bdcan_contracts.models' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_given_a_model_when_somebody_writes_to_it_then_it_is_frozen():
+    household = models.Household(adults=2)
+
+    with pytest.raises(ValueError, match="frozen"):
+        household.adults = 3  # pyright: ignore[reportAttributeAccessIssue]
+    assert (household.children, household.infants) == (0, 0)

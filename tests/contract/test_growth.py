@@ -1,0 +1,210 @@
+"""A released contract only grows, and what would break a reader says whom."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bdcan_contract_tools import compat, releases
+from bdcan_contract_tools.cli import main
+from bdcan_contract_tools.sources import SourceError, load
+
+RECEIVED = "bdcan.intake.referral.received.v1"
+Change = Callable[[dict[str, Any]], Any]
+
+
+def change(root: Path, type_name: str, edit: Change) -> None:
+    """Edit one schema file of a copy; `common` edits the shared definitions."""
+    path = root / "events" / f"{type_name}.schema.json"
+    schema = json.loads(path.read_text())
+    edit(schema)
+    path.write_text(json.dumps(schema))
+
+
+def found(root: Path) -> list[compat.Unproven]:
+    return list(compat.unproven(load(root), releases.released(root)))
+
+
+def optional(schema: dict[str, Any], name: str = "x_new") -> None:
+    schema["properties"][name] = {
+        "type": "string",
+        "maxLength": 9,
+        "description": "New.",
+        "x-personal-data": "none",
+    }
+
+
+def household(schema: dict[str, Any]) -> dict[str, Any]:
+    return schema["$defs"]["Household"]
+
+
+def no_change(schema: dict[str, Any]) -> None:
+    del schema
+
+
+ADDITIVE: list[tuple[str, str, Change]] = [
+    ("nothing", RECEIVED, no_change),
+    ("an optional field", RECEIVED, optional),
+    ("an optional field of a shared part", "common", lambda s: optional(household(s), "pets")),
+    ("another description", RECEIVED, lambda s: s["properties"]["needs"].update(description="Other words.")),
+    ("another order", RECEIVED, lambda s: s.update(properties=dict(reversed(s["properties"].items())))),
+]
+
+UNPROVEN: list[tuple[str, str, Change, str]] = [
+    ("a required field", RECEIVED, lambda s: (optional(s), s["required"].append("x_new")), "x_new"),
+    ("a required field, once optional", RECEIVED, lambda s: s["required"].append("postcode"), "postcode"),
+    ("an optional field, once required", RECEIVED, lambda s: s["required"].remove("channel"), "channel"),
+    ("an optional field gone", RECEIVED, lambda s: s["properties"].pop("postcode"), "postcode"),
+    (
+        "a required field gone",
+        RECEIVED,
+        lambda s: (s["properties"].pop("channel"), s["required"].remove("channel")),
+        "channel",
+    ),
+    ("another type", RECEIVED, lambda s: s["properties"]["outreach"].update(type="string"), "outreach"),
+    ("a longer text", RECEIVED, lambda s: s["properties"]["postcode"].update(maxLength=99), "postcode"),
+    ("a shorter text", RECEIVED, lambda s: s["properties"]["postcode"].update(maxLength=4), "postcode"),
+    ("more items", RECEIVED, lambda s: s["properties"]["needs"].update(maxItems=500), "needs"),
+    ("another pattern", RECEIVED, lambda s: s["properties"]["postcode"].update(pattern="^R"), "postcode"),
+    (
+        "another format",
+        RECEIVED,
+        lambda s: s["properties"]["received_at"].update(format="date"),
+        "received_at",
+    ),
+    (
+        "another default",
+        "common",
+        lambda s: household(s)["properties"]["children"].update(default=1),
+        "household",
+    ),
+    (
+        "an inner pattern",
+        "common",
+        lambda s: household(s)["properties"]["adults"].update(minimum=1),
+        "household",
+    ),
+    ("an inner field gone", "common", lambda s: household(s)["properties"].pop("infants"), "household"),
+    ("an inner required field", "common", lambda s: household(s)["required"].append("children"), "household"),
+    ("a new word", "common", lambda s: s["$defs"]["Priority"]["enum"].append("whenever"), "priority"),
+    ("a word gone", "common", lambda s: s["$defs"]["Priority"]["enum"].remove("routine"), "priority"),
+]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "edit"), [row[1:] for row in ADDITIVE], ids=[row[0] for row in ADDITIVE]
+)
+def test_given_an_additive_change_then_it_is_proven(copied: Path, type_name: str, edit: Change):
+    change(copied, type_name, edit)
+
+    assert found(copied) == []
+
+
+@pytest.mark.parametrize(
+    ("type_name", "edit", "field"), [row[1:] for row in UNPROVEN], ids=[row[0] for row in UNPROVEN]
+)
+def test_given_any_other_change_then_the_field_and_the_readers_are_named(
+    copied: Path, type_name: str, edit: Change, field: str
+):
+    change(copied, type_name, edit)
+
+    mine = [fault for fault in found(copied) if fault.type == RECEIVED]
+
+    assert [fault.field for fault in mine] == [field]
+    assert [reader.split(" ")[0] for reader in mine[0].breaks] == ["routing"]
+    assert "routing" in str(mine[0])
+
+
+def test_given_readers_of_other_fields_then_they_are_told_apart_from_readers_of_this_one(copied: Path):
+    closed = "bdcan.intake.referral.closed.v1"
+    change(copied, closed, lambda s: s["required"].remove("needs"))
+
+    (fault,) = found(copied)
+
+    assert fault.breaks == (
+        "escalation (reads it)",
+        "routing (does not use it, but checks it)",
+        "volunteer-match (reads it)",
+    )
+
+
+def test_given_a_released_type_is_gone_then_it_is_found_until_it_is_retired(copied: Path):
+    (copied / "events" / f"{RECEIVED}.schema.json").unlink()
+    assert [(fault.type, fault.why) for fault in found(copied)] == [(RECEIVED, "a released type is gone")]
+
+    releases.retire(load(copied), RECEIVED)
+
+    assert found(copied) == []
+    assert RECEIVED not in (copied / "released.lock").read_text()
+
+
+def test_given_a_type_that_is_still_there_then_it_cannot_be_retired(copied: Path):
+    with pytest.raises(SourceError, match="still has a schema"):
+        releases.retire(load(copied), RECEIVED)
+
+
+def test_given_a_proven_change_when_released_then_the_lock_follows_and_nothing_is_left_to_release(
+    copied: Path,
+):
+    before = (copied / "released.lock").read_text()
+    change(copied, RECEIVED, optional)
+    assert any("changed since its release" in fault for fault in releases.unreleased(load(copied)))
+
+    assert list(releases.release(load(copied))) == [f"released {RECEIVED}"]
+
+    assert list(releases.unreleased(load(copied))) == []
+    assert (copied / "released.lock").read_text() != before
+
+
+def test_given_an_unproven_change_then_release_refuses_and_changes_nothing(copied: Path):
+    before = (copied / "released.lock").read_text()
+    change(copied, RECEIVED, lambda s: s["required"].append("postcode"))
+
+    with pytest.raises(SourceError, match="breaks routing"):
+        list(releases.release(load(copied)))
+
+    assert (copied / "released.lock").read_text() == before
+
+
+def test_given_a_new_version_beside_the_old_then_it_is_released_as_a_type_of_its_own(copied: Path):
+    new = RECEIVED.replace(".v1", ".v2")
+    text = (copied / "events" / f"{RECEIVED}.schema.json").read_text()
+    (copied / "events" / f"{new}.schema.json").write_text(
+        text.replace(RECEIVED, new).replace("Received", "ReceivedV2")
+    )
+
+    assert found(copied) == []
+    assert list(releases.release(load(copied))) == [f"released {new}"]
+
+
+def test_given_a_tampered_release_then_it_is_not_believed(copied: Path):
+    path = copied / "released" / f"{RECEIVED}.json"
+    path.write_text(path.read_text().replace("postcode", "postcodes"))
+
+    with pytest.raises(SourceError, match=r"not what released\.lock says"):
+        releases.released(copied)
+
+
+def test_given_a_git_revision_then_the_release_of_that_day_is_compared(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+):
+    def git(*arguments: str) -> None:
+        who = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *who, *arguments], cwd=copied, check=True, capture_output=True)
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    change(copied, RECEIVED, lambda s: s["properties"].pop("postcode"))
+    (copied / "released.lock").unlink()  # someone who releases by hand leaves no trace in the working tree
+    assert main(["--schemas", str(copied), "compat"]) == 0
+
+    assert main(["--schemas", str(copied), "compat", "--against", "HEAD"]) == 1
+
+    assert "postcode: a field is gone" in capsys.readouterr().err
+    assert main(["--schemas", str(copied), "compat", "--against", "no-such-revision"]) == 1
