@@ -10,9 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # ledger.py is shared by the tests of this folder
 
+from ledger import SQL, Faults, ledger_catalogue, ledger_service
+
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.testing.harness import Harness, harness
-from ledger import SQL, Faults, ledger_catalogue, ledger_service
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def ledger_catalogue(tag: str | None = None) -> Catalogue:
     )
     entries = Topic(
         name=f"bdcan.ledger.entries-{tag}.v1",
-        owner="ledger",
+        owner=f"ledger-{tag}",
         purpose="entries",
         key="{account_id}",
         lane="normal",
@@ -80,7 +80,7 @@ def ledger_catalogue(tag: str | None = None) -> Catalogue:
         retention=timedelta(days=7),
         compacted=False,
         event_types=("bdcan.ledger.entry.written.v1",),
-        writers=("ledger",),
+        writers=(f"ledger-{tag}",),
         consumers=(),
     )
     return Catalogue(
@@ -135,7 +135,7 @@ def ledger_service(
     numbers = catalogue.topics[0]
     loop = Loop("numbers", (On(numbers, Added, on_added), On(numbers, Struck, on_struck)), ordered=ordered)
     return Service(
-        name="ledger",
+        name=catalogue.topics[1].owner,  # a consumer group of its own for each test
         package="ledger_process",
         title="ledger",
         settings=settings,

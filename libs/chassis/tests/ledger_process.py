@@ -6,10 +6,11 @@ import os
 import sys
 import time
 
+from ledger import Faults, ledger_catalogue, ledger_service
+
 from bdcan_chassis.cli import main
 from bdcan_chassis.service import Service
 from bdcan_chassis.settings import ServiceSettings
-from ledger import Faults, ledger_catalogue, ledger_service
 
 
 def build() -> Service:

@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from ledger import Added, Faults, Struck, Written
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.errors import StoppedConsumerError
 from bdcan_chassis.replay import replay_requested
 from bdcan_chassis.testing.harness import FakeRecord, Harness
-from ledger import Added, Faults, Struck, Written
 
 
 async def numbers(given: Harness, account: UUID) -> list[int]:

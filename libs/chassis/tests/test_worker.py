@@ -18,11 +18,11 @@ import asyncpg
 import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from ledger import SQL, Added, ledger_catalogue
 
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.migrate import migrate
 from bdcan_contracts.envelope import Catalogue, decode, encode_body, encode_headers
-from ledger import SQL, Added, ledger_catalogue
 
 HERE = Path(__file__).parent
 
@@ -71,6 +71,7 @@ class Stage:
                 "BDCAN_OIDC_ISSUER": "unused",
                 "BDCAN_OPS_PORT": str(port),
                 "BDCAN_BATCH_RECORDS": "50",
+                "BDCAN_KAFKA_SESSION": "6",
                 "LEDGER_TAG": self.tag,
             }
             | env,

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from bdcan_chassis import metrics
-from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait
+from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait, wait_for_either
 from bdcan_chassis.errors import describe, is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
@@ -78,7 +78,7 @@ class Deadlines:
                         self._wake.clear()
                         await connection.execute("SELECT 1")  # still the leader?
                         if not await self.fire():
-                            await wait(self._wake, await self._seconds_to_next())
+                            await wait_for_either(self._wake, stopping, await self._seconds_to_next())
                         attempt = 0
             except (
                 Exception

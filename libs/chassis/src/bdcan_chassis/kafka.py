@@ -34,8 +34,8 @@ def make_consumer(settings: ServiceSettings, group: str, client_id: str) -> AIOK
         client_id=client_id,
         enable_auto_commit=False,  # offsets follow the database, never a timer
         auto_offset_reset="earliest",  # a group that lost its offsets reads again: the inbox drops what it knows
-        session_timeout_ms=30_000,
-        heartbeat_interval_ms=3_000,
+        session_timeout_ms=int(settings.kafka_session.total_seconds() * 1000),
+        heartbeat_interval_ms=int(settings.kafka_session.total_seconds() * 100),
         max_poll_interval_ms=900_000,  # a batch that waits for its database keeps its partitions
         max_partition_fetch_bytes=2_097_152,
         isolation_level="read_committed",

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from bdcan_chassis import metrics
-from bdcan_chassis.database import backoff_seconds, wait
+from bdcan_chassis.database import backoff_seconds, wait, wait_for_either
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_chassis.wake import Wakes
@@ -71,7 +71,7 @@ async def run_pass(
         metrics.PASS_SECONDS.labels(work.name).observe(time.perf_counter() - started)
         metrics.PASS_CHANGES.labels(work.name).inc(changes)
         if not changes:
-            await _woken_or_stopped(wake, stopping, work.interval.total_seconds())
+            await wait_for_either(wake, stopping, work.interval.total_seconds())
 
 
 async def plan_once(planner: Planner, transactions: Transactions) -> int:
@@ -80,15 +80,6 @@ async def plan_once(planner: Planner, transactions: Transactions) -> int:
         if not await tx.connection.fetchval(_LOCK, f"bdcan.{transactions.service}.planner.{planner.name}"):
             return 0
         return await planner.plan(tx)
-
-
-async def _woken_or_stopped(wake: asyncio.Event, stopping: asyncio.Event, seconds: float) -> None:
-    waits = [asyncio.ensure_future(wake.wait()), asyncio.ensure_future(stopping.wait())]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for waiting in waits:
-            waiting.cancel()
 
 
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"

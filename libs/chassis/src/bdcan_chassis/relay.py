@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from bdcan_chassis import metrics
-from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait
+from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait, wait_for_either
 from bdcan_chassis.errors import is_transient
 from bdcan_chassis.kafka import make_producer
 from bdcan_chassis.logs import get_logger
@@ -90,7 +90,7 @@ class Relay:
             while not stopping.is_set():
                 self._wake.clear()
                 if not await self._round(connection, producer):
-                    await wait(self._wake, _IDLE_SECONDS)
+                    await wait_for_either(self._wake, stopping, _IDLE_SECONDS)
         finally:
             await _close(producer)
 

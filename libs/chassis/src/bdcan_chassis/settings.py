@@ -46,6 +46,10 @@ class ServiceSettings(BaseSettings):
         default=None, description="PEM of the authority that signed the brokers"
     )
 
+    kafka_session: timedelta = Field(
+        default=timedelta(seconds=30), description="a worker that is silent for so long loses its partitions"
+    )
+
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=0, le=65535, description="port of the API process")
     ops_port: int = Field(default=9000, ge=0, le=65535, description="port of a worker's health and metrics")
