@@ -71,7 +71,7 @@ class Stage:
                 "BDCAN_OIDC_ISSUER": "unused",
                 "BDCAN_OPS_PORT": str(port),
                 "BDCAN_BATCH_RECORDS": "50",
-                "BDCAN_KAFKA_SESSION": "6",
+                "BDCAN_KAFKA_SESSION": "PT6S",
                 "LEDGER_TAG": self.tag,
             }
             | env,
