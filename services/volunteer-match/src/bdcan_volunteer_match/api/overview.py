@@ -1,0 +1,63 @@
+"""The state of everything in a few numbers, and the hubs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict
+
+from bdcan_chassis.http.auth import Caller, needs
+from bdcan_volunteer_match.api.shared import pool_of
+from bdcan_volunteer_match.store import hubs, summary
+
+Reader = Annotated[Caller, Depends(needs("calls:read"))]
+
+
+class Summary(BaseModel):
+    """Counts by state. `unfilled_tasks`: nobody was found in time, and offers go on."""
+
+    calls: dict[str, int]
+    tasks: dict[str, int]
+    volunteers: dict[str, int]
+    unfilled_tasks: int
+
+
+class HubView(BaseModel):
+    """A hub as routing last told it."""
+
+    model_config = ConfigDict(from_attributes=True)
+    hub_id: str
+    name: str
+    paused: bool
+
+
+class HubList(BaseModel):
+    """All hubs."""
+
+    items: list[HubView]
+
+
+def router() -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/v1", tags=["overview"])
+
+    @router.get("/summary")
+    async def show_summary(request: Request, _caller: Reader) -> Summary:
+        """Welfare calls, tasks and volunteers by state."""
+        async with pool_of(request).acquire() as connection:
+            counted = await summary.count(connection)
+        return Summary(
+            calls=counted.calls,
+            tasks=counted.tasks,
+            volunteers=counted.volunteers,
+            unfilled_tasks=counted.unfilled_tasks,
+        )
+
+    @router.get("/hubs")
+    async def list_hubs(request: Request, _caller: Reader) -> HubList:
+        """The hubs that calls and tasks belong to."""
+        async with pool_of(request).acquire() as connection:
+            return HubList(items=[HubView.model_validate(hub) for hub in await hubs.find(connection)])
+
+    return router

@@ -1,0 +1,173 @@
+"""Tasks: what there is to do, and what volunteers say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.problems import NotFoundError
+from bdcan_chassis.ids import new_id
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.models import NeedCode, Priority, TaskKind
+from bdcan_volunteer_match.api.shared import HUB_ID, After, Body, Limit, hubs_to_show, pool_of
+from bdcan_volunteer_match.domain import task as tasking
+from bdcan_volunteer_match.domain.task import Decided, Task, TaskState
+from bdcan_volunteer_match.record import record_tasks
+from bdcan_volunteer_match.store import tasks
+
+Reader = Annotated[Caller, Depends(needs("tasks:read"))]
+Writer = Annotated[Caller, Depends(needs("tasks:write"))]
+OnceOnly = Annotated[Once, Depends(Once)]
+
+
+class TaskView(BaseModel):
+    """A task. Where to go is intake's to disclose (purpose `delivery`), by `referral_id`."""
+
+    model_config = ConfigDict(from_attributes=True)
+    task_id: UUID
+    referral_id: UUID
+    need_id: UUID | None
+    parcel_id: UUID | None
+    kind: TaskKind
+    hub_id: str
+    priority: Priority
+    state: TaskState
+    requires_dbs: bool
+    due_at: datetime
+    volunteer_id: UUID | None
+    offer_expires_at: datetime | None
+    do_by: datetime | None = Field(description="an accepted task must be done by then")
+    offers_made: int
+    failures: int
+    unfilled: bool = Field(description="the alarm is on: nobody was found in time")
+
+
+class TaskList(BaseModel):
+    """Tasks, the soonest due first. `next` asks for the page that follows; absent on the last."""
+
+    items: list[TaskView]
+    next: UUID | None
+
+
+class ByVolunteer(Body):
+    """Who says so."""
+
+    volunteer_id: UUID
+
+
+class FailureBody(ByVolunteer):
+    """Why it could not be done, as a code: the resident's story has no place here."""
+
+    reason: str = Field(pattern=HUB_ID, min_length=1, max_length=60, examples=["nobody-home"])
+
+
+class ConcernBody(Body):
+    """What worries the volunteer: which of the safeguarding needs."""
+
+    code: Literal["safeguarding-adult", "safeguarding-child", "domestic-abuse"]
+    volunteer_id: UUID | None = None
+
+
+class ConcernView(BaseModel):
+    """The concern is on its way to Community Solutions."""
+
+    concern_id: UUID
+    task_id: UUID
+
+
+def router() -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+
+    @router.get("")
+    async def list_tasks(
+        request: Request,
+        caller: Reader,
+        state: TaskState | None = None,
+        hub: Annotated[str | None, Query(pattern=HUB_ID, max_length=60)] = None,
+        volunteer: UUID | None = None,
+        limit: Limit = 50,
+        after: After = None,
+    ) -> TaskList:
+        """Tasks, the soonest due first."""
+        visible = hubs_to_show(caller, hub)
+        async with pool_of(request).acquire() as connection:
+            found = await tasks.find(connection, state, visible, volunteer, limit, after)
+        return TaskList(
+            items=[TaskView.model_validate(task) for task in found],
+            next=found[-1].task_id if len(found) == limit else None,
+        )
+
+    @router.get("/{task_id}", responses={404: {}})
+    async def show(task_id: UUID, request: Request, caller: Reader) -> TaskView:
+        """One task."""
+        async with pool_of(request).acquire() as connection:
+            task = await tasks.get(connection, task_id)
+        return TaskView.model_validate(_visible(task, caller))
+
+    @router.post("/{task_id}/acceptance", response_model=TaskView, responses={404: {}, 409: {}})
+    async def accept(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
+        """The volunteer takes the task on."""
+        return await once(
+            lambda tx: _decide(tx, task_id, caller, lambda t: tasking.accept(t, body.volunteer_id, tx.now))
+        )
+
+    @router.post("/{task_id}/refusal", response_model=TaskView, responses={404: {}, 409: {}})
+    async def refuse(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
+        """The volunteer does not want it: somebody else is asked."""
+        return await once(
+            lambda tx: _decide(tx, task_id, caller, lambda t: tasking.refuse(t, body.volunteer_id, tx.now))
+        )
+
+    @router.post("/{task_id}/completion", response_model=TaskView, responses={404: {}, 409: {}})
+    async def complete(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
+        """The task is done."""
+        return await once(
+            lambda tx: _decide(tx, task_id, caller, lambda t: tasking.complete(t, body.volunteer_id, tx.now))
+        )
+
+    @router.post("/{task_id}/failure", response_model=TaskView, responses={404: {}, 409: {}})
+    async def fail(task_id: UUID, body: FailureBody, caller: Writer, once: OnceOnly) -> Response:
+        """The volunteer tried and could not: somebody else is asked."""
+        return await once(
+            lambda tx: _decide(
+                tx, task_id, caller, lambda t: tasking.fail(t, body.volunteer_id, body.reason, tx.now)
+            )
+        )
+
+    @router.post("/{task_id}/concerns", status_code=201, response_model=ConcernView, responses={404: {}})
+    async def raise_concern(task_id: UUID, body: ConcernBody, caller: Writer, once: OnceOnly) -> Response:
+        """A volunteer saw something that worries them: Community Solutions hears of it at once."""
+
+        async def work(tx: Tx) -> BaseModel:
+            known = await tasks.lock(tx.connection, [task_id])
+            task = _visible(known.get(task_id), caller)
+            concern_id, code = new_id(), NeedCode(body.code)
+            await tasks.add_concern(tx.connection, concern_id, task_id, code, body.volunteer_id, tx.now)
+            tx.emit(tasking.raise_concern(task, concern_id, code, tx.now))
+            return ConcernView(concern_id=concern_id, task_id=task_id)
+
+        return await once(work, status=201)
+
+    return router
+
+
+async def _decide(tx: Tx, task_id: UUID, caller: Caller, decide: Callable[[Task], Decided]) -> BaseModel:
+    known = await tasks.lock(tx.connection, [task_id])
+    decided = decide(_visible(known.get(task_id), caller))
+    await record_tasks(tx, known, [(decided, None)])
+    return TaskView.model_validate(decided.task)
+
+
+def _visible(task: Task | None, caller: Caller) -> Task:
+    if task is None:
+        raise NotFoundError("There is no such task.")
+    caller.must_see_hub(task.hub_id)
+    return task

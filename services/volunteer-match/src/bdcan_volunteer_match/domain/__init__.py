@@ -1,0 +1,1 @@
+"""The rules of welfare calls, tasks and volunteers: pure, told the time, no I/O."""

@@ -1,0 +1,43 @@
+"""What the rules refuse.
+
+DomainError
+├── NotAllowedError   the thing's present state does not allow it
+└── FindingsError     what was said at a call does not fit the referral; names every field at fault
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class DomainError(Exception):
+    """Base of the service's own errors. `code` is a stable word for programs, the message a sentence for people."""
+
+    code = "refused"
+
+
+class NotAllowedError(DomainError):
+    """The present state does not allow it; nothing was changed."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """What is wrong with one field of a request; never repeats what was sent."""
+
+    field: str
+    code: str
+    message: str
+
+
+class FindingsError(DomainError):
+    """The report of a call does not fit the referral."""
+
+    code = "invalid"
+
+    def __init__(self, errors: list[FieldFault]) -> None:
+        super().__init__(f"{len(errors)} field(s) at fault.")
+        self.errors = tuple(errors)

@@ -1,0 +1,181 @@
+"""What a caller reports after a welfare call, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeAlias
+from uuid import UUID, uuid5
+
+from bdcan_contracts.models import (
+    CalledNeed,
+    CallNeedResult,
+    Diet,
+    Household,
+    Need,
+    NeedCode,
+    UnansweredOutcome,
+    WelfareCallCompleted,
+    WelfareCallExhausted,
+    WelfareCallUnanswered,
+)
+from bdcan_volunteer_match.domain.call import CallNeed, CallState, WelfareCall
+from bdcan_volunteer_match.domain.errors import FieldFault, FindingsError, NotAllowedError
+from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER, MOST_ATTEMPTS, next_slot
+
+FURTHEST_AHEAD = timedelta(days=14)
+"""How far ahead a resident may put a call off: longer, and the referral would rest."""
+
+_WINDOW = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the resident said about one need. Without `need_id`, `code` says which one, or it is a new one."""
+
+    code: NeedCode
+    result: CallNeedResult
+    need_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The resident was spoken to. `household` and `diets` are None where nobody asked."""
+
+    findings: tuple[Finding, ...] = ()
+    household: Household | None = None
+    diets: tuple[Diet, ...] | None = None
+
+
+CallEvent: TypeAlias = WelfareCallCompleted | WelfareCallUnanswered | WelfareCallExhausted
+
+
+def answered(
+    call: WelfareCall, caller: str, answer: Answer, now: datetime
+) -> tuple[WelfareCall, WelfareCallCompleted]:
+    """The resident was reached. A need that the report does not name stands as it was asked for: confirmed.
+
+    Raises NotAllowedError without a claim, and FindingsError for findings that do not fit the referral.
+    """
+    hub_id = _must_have_claimed(call, caller)
+    called = _called_needs(call, answer.findings)
+    by_id = {need.need_id: CallNeed(need.need_id, need.code, open=False) for need in called}
+    settled = replace(
+        call,
+        state=CallState.ANSWERED,
+        attempts=call.attempts + 1,
+        needs=(*(n for n in call.needs if n.need_id not in by_id), *by_id.values()),
+        household=answer.household or call.household,
+        diets=call.diets if answer.diets is None else answer.diets,
+        claimed_by=None,
+        claim_expires_at=None,
+    )
+    return settled, WelfareCallCompleted(
+        referral_id=call.referral_id,
+        call_id=call.call_id,
+        hub_id=hub_id,
+        attempt=settled.attempts,
+        needs=tuple(called),
+        household=settled.household,
+        diets=settled.diets,
+        priority=call.priority,
+        completed_at=now,
+    )
+
+
+def refused(call: WelfareCall, caller: str, now: datetime) -> tuple[WelfareCall, WelfareCallCompleted]:
+    """The resident was reached and wants no help: every need is declined. Raises NotAllowedError."""
+    findings = tuple(Finding(n.code, CallNeedResult.DECLINED, n.need_id) for n in call.asks)
+    return answered(call, caller, Answer(findings), now)
+
+
+def unanswered(
+    call: WelfareCall, caller: str, outcome: UnansweredOutcome, put_off_to: datetime | None, now: datetime
+) -> tuple[WelfareCall, CallEvent]:
+    """The resident was not reached, or asked for another time (`put_off_to`, which takes no rung of the ladder).
+
+    A wrong number ends the round: more calls to it reach nobody. Raises NotAllowedError, FindingsError.
+    """
+    hub_id = _must_have_claimed(call, caller)
+    rescheduled = outcome is UnansweredOutcome.RESCHEDULED
+    _check_put_off(rescheduled, put_off_to, now)
+    attempts, misses = call.attempts + 1, call.misses + (not rescheduled)
+    tried = replace(call, attempts=attempts, misses=misses, claimed_by=None, claim_expires_at=None)
+    if outcome is UnansweredOutcome.WRONG_NUMBER or misses >= CALLS_IN_LADDER or attempts >= MOST_ATTEMPTS:
+        return replace(tried, state=CallState.EXHAUSTED), WelfareCallExhausted(
+            referral_id=call.referral_id,
+            call_id=call.call_id,
+            hub_id=hub_id,
+            attempts=attempts,
+            needs=tuple(Need(need_id=n.need_id, code=n.code) for n in call.asks),
+            exhausted_at=now,
+        )
+    begins, ends = (put_off_to, put_off_to + _WINDOW) if put_off_to else next_slot(now)
+    return replace(tried, state=CallState.UNANSWERED, not_before=begins, due_at=ends), WelfareCallUnanswered(
+        referral_id=call.referral_id,
+        call_id=call.call_id,
+        hub_id=hub_id,
+        attempt=attempts,
+        outcome=outcome,
+        next_attempt_at=begins,
+    )
+
+
+def _must_have_claimed(call: WelfareCall, caller: str) -> str:
+    if call.state is not CallState.CLAIMED:
+        if call.state in (CallState.DUE, CallState.UNANSWERED):
+            raise NotAllowedError("not-claimed", "Claim the call first; an earlier claim has run out.")
+        raise NotAllowedError("call-settled", f"The call is {call.state.value} already.")
+    if call.claimed_by != caller or call.hub_id is None:
+        raise NotAllowedError("claimed-by-other", "Somebody else has claimed this call.")
+    return call.hub_id
+
+
+def _check_put_off(rescheduled: bool, put_off_to: datetime | None, now: datetime) -> None:  # private
+    message = None
+    if rescheduled and put_off_to is None:
+        message = "is required when the call is put off"
+    elif put_off_to is not None and not rescheduled:
+        message = "is for calls that are put off; otherwise the ladder decides"
+    elif put_off_to is not None and not now < put_off_to <= now + FURTHEST_AHEAD:
+        message = f"lies ahead, by {FURTHEST_AHEAD.days} days at most"
+    if message:
+        raise FindingsError([FieldFault("next_attempt_at", "next-attempt", message)])
+
+
+def _called_needs(call: WelfareCall, findings: Sequence[Finding]) -> list[CalledNeed]:
+    asked = {need.need_id: need for need in call.asks}
+    called: dict[UUID, CalledNeed] = {}
+    faults: list[FieldFault] = []
+    for place, finding in enumerate(findings):
+        field = f"needs.{place}"
+        if finding.result is CallNeedResult.FOUND:
+            if finding.need_id is not None:
+                faults.append(FieldFault(f"{field}.need_id", "not-wanted", "a new need gets its id here"))
+            need_id = uuid5(call.call_id, f"found-{place}")
+        else:
+            matching = [
+                n.need_id for n in asked.values() if n.code == finding.code and n.need_id not in called
+            ]
+            named = finding.need_id or (matching[0] if matching else None)
+            if named is None or named not in asked:
+                faults.append(
+                    FieldFault(f"{field}.need_id", "unknown", "is no need that this call asks about")
+                )
+                continue
+            need_id = named
+            changed = asked[need_id].code != finding.code
+            if changed and finding.result is not CallNeedResult.CHANGED:
+                faults.append(FieldFault(f"{field}.code", "differs", "is another need: that is `changed`"))
+        if need_id in called:
+            faults.append(FieldFault(f"{field}.need_id", "twice", "is reported twice"))
+        called[need_id] = CalledNeed(need_id=need_id, code=finding.code, result=finding.result)
+    if faults:
+        raise FindingsError(faults)
+    for need in asked.values():
+        if need.need_id not in called:
+            called[need.need_id] = CalledNeed(
+                need_id=need.need_id, code=need.code, result=CallNeedResult.CONFIRMED
+            )
+    return list(called.values())

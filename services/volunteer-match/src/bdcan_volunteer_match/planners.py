@@ -1,0 +1,44 @@
+"""The planner `match`: one pass offers every open task that somebody suitable has room for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.models import TaskKind
+from bdcan_volunteer_match.domain.matching import Candidate, match
+from bdcan_volunteer_match.domain.task import offer
+from bdcan_volunteer_match.store import tasks, volunteers
+
+SPARE = 50
+"""Tasks looked at beyond the free places: some have already been let go by all who are free."""
+
+
+async def plan_match(tx: Tx) -> int:
+    """Offer tasks; returns how many. Its cost follows the free places of volunteers, not the length of the queue."""
+    candidates = await volunteers.lock_candidates(tx.connection)
+    if not candidates:
+        return 0
+    open_tasks = await tasks.lock_open(tx.connection, _wanted(candidates))
+    matches = match(open_tasks, candidates, tx.now)
+    if not matches:
+        return 0
+    decided = [offer(found.task, found.volunteer_id, tx.now) for found in matches]
+    for one in decided:
+        for event in one.events:
+            tx.emit(event)
+    await tasks.save(tx, [one.task for one in decided])
+    await volunteers.mark_offered(tx.connection, (found.volunteer_id for found in matches), tx.now)
+    return len(matches)
+
+
+def _wanted(candidates: Sequence[Candidate]) -> list[tuple[str, TaskKind, bool, int]]:
+    places: Counter[tuple[str, TaskKind, bool]] = Counter()
+    for candidate in candidates:
+        for hub_id in candidate.hub_ids:
+            for kind in candidate.task_kinds:
+                places[hub_id, kind, False] += candidate.free
+                if candidate.dbs_cleared:
+                    places[hub_id, kind, True] += candidate.free
+    return [(*want, count + SPARE) for want, count in sorted(places.items())]

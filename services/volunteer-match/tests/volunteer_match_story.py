@@ -1,0 +1,190 @@
+"""Events as other services write them, and requests as people send them, with everything that a test leaves out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from bdcan_chassis.testing.harness import START, Harness
+from bdcan_contracts.models import (
+    AssignmentMethod,
+    EscalationDeclined,
+    EscalationKind,
+    Flag,
+    Household,
+    Need,
+    NeedCode,
+    ParcelCancelled,
+    ParcelPacked,
+    Priority,
+    ReferralAmended,
+    ReferralAssigned,
+    ReferralClosed,
+    ReferralOutcome,
+    ReferralReassigned,
+    ReferralWithdrawn,
+    TaskKind,
+    VolunteerEnquiryReceived,
+)
+
+
+def need(code: NeedCode = NeedCode.ERRAND) -> Need:
+    return Need(need_id=uuid4(), code=code)
+
+
+def assigned(
+    referral_id: UUID | None = None,
+    *,
+    needs: tuple[Need, ...] | None = None,
+    hub_id: str = "thames",
+    version: int = 1,
+    priority: Priority = Priority.STANDARD,
+    flags: tuple[Flag, ...] = (),
+    outreach: bool = False,
+) -> ReferralAssigned:
+    return ReferralAssigned(
+        referral_id=referral_id or uuid4(),
+        version=version,
+        hub_id=hub_id,
+        method=AssignmentMethod.EXACT,
+        confidence=1.0,
+        confirm_at_call=False,
+        explanation="the postcode lies in a ward of the hub",
+        outreach=outreach,
+        priority=priority,
+        needs=(need(),) if needs is None else needs,
+        household=Household(adults=2),
+        flags=flags,
+        contact_due_at=START + timedelta(hours=48),
+        assigned_at=START,
+    )
+
+
+def reassigned(before: ReferralAssigned, hub_id: str, version: int = 2) -> ReferralReassigned:
+    return ReferralReassigned(
+        **before.model_dump(exclude={"hub_id", "version", "needs", "household"}),
+        needs=before.needs,
+        household=before.household,
+        hub_id=hub_id,
+        version=version,
+        previous_hub_id=before.hub_id,
+        reason="moved",
+    )
+
+
+def amended(referral_id: UUID, needs: tuple[Need, ...], version: int = 2) -> ReferralAmended:
+    return ReferralAmended(
+        referral_id=referral_id,
+        version=version,
+        priority=Priority.STANDARD,
+        needs=needs,
+        amended_at=START,
+    )
+
+
+def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
+    return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
+
+
+def closed(referral_id: UUID) -> ReferralClosed:
+    return ReferralClosed(referral_id=referral_id, outcome=ReferralOutcome.HELPED, needs=(), closed_at=START)
+
+
+def declined(referral_id: UUID, *need_ids: UUID, code: NeedCode = NeedCode.HOUSING) -> EscalationDeclined:
+    return EscalationDeclined(
+        escalation_id=uuid4(),
+        referral_id=referral_id,
+        need_ids=need_ids or (uuid4(),),
+        code=code,
+        kind=EscalationKind.COMPLEX,
+        reason="below-threshold",
+        declined_at=START,
+    )
+
+
+def packed(referral_id: UUID, hub_id: str = "thames") -> ParcelPacked:
+    return ParcelPacked(
+        parcel_id=uuid4(),
+        referral_id=referral_id,
+        need_id=uuid4(),
+        hub_id=hub_id,
+        site_id="central",
+        priority=Priority.STANDARD,
+        bags=2,
+        weight_grams=9000,
+        due_at=START + timedelta(hours=30),
+        packed_at=START,
+    )
+
+
+def parcel_cancelled(parcel: ParcelPacked) -> ParcelCancelled:
+    return ParcelCancelled(
+        parcel_id=parcel.parcel_id,
+        referral_id=parcel.referral_id,
+        need_id=parcel.need_id,
+        hub_id=parcel.hub_id,
+        reason="referral-withdrawn",
+        cancelled_at=START,
+    )
+
+
+def enquiry() -> VolunteerEnquiryReceived:
+    return VolunteerEnquiryReceived(
+        enquiry_id=uuid4(), task_kinds=(TaskKind.ERRAND,), has_car=True, received_at=START
+    )
+
+
+async def volunteer(given: Harness, *hubs: str, kinds: tuple[str, ...] = ("errand",), **more: Any) -> UUID:
+    """Somebody who may be asked."""
+    answer = await given.http.post(
+        "/v1/volunteers",
+        json={"hub_ids": list(hubs or ("thames",)), "task_kinds": list(kinds), **more},
+    )
+    assert answer.status_code == 201, answer.text
+    return UUID(answer.json()["volunteer_id"])
+
+
+async def only_call(given: Harness) -> dict[str, Any]:
+    """The one call that is on the list."""
+    items = (await given.http.get("/v1/welfare-calls")).json()["items"]
+    assert len(items) == 1, items
+    return items[0]
+
+
+async def claim_call(given: Harness, call_id: str) -> None:
+    answer = await given.http.post(f"/v1/welfare-calls/{call_id}/claim")
+    assert answer.status_code == 200, answer.text
+
+
+async def report(given: Harness, call_id: str, **outcome: Any) -> dict[str, Any]:
+    """Claim a call and say what came of it."""
+    await claim_call(given, call_id)
+    answer = await given.http.post(f"/v1/welfare-calls/{call_id}/outcome", json=outcome)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def open_task(given: Harness, code: NeedCode = NeedCode.ERRAND, **more: Any) -> str:
+    """A task that an answered call opened."""
+    event = assigned(needs=(need(code),), **more)
+    await given.deliver(event)
+    call = [
+        c
+        for c in (await given.http.get("/v1/welfare-calls")).json()["items"]
+        if c["referral_id"] == str(event.referral_id)
+    ]
+    answer = await report(given, call[0]["call_id"], outcome="answered")
+    return answer["task_ids"][0]
+
+
+async def task(given: Harness, task_id: str) -> dict[str, Any]:
+    return (await given.http.get(f"/v1/tasks/{task_id}")).json()
+
+
+async def say(given: Harness, task_id: str, what: str, volunteer_id: UUID, **more: Any) -> int:
+    """A volunteer says something about a task; returns the HTTP status."""
+    answer = await given.http.post(
+        f"/v1/tasks/{task_id}/{what}", json={"volunteer_id": str(volunteer_id), **more}
+    )
+    return answer.status_code
