@@ -197,7 +197,7 @@ class Harness:
 
 
 def _key(scopes: Sequence[str], hubs: Sequence[str]) -> str:
-    return "test-key " + " ".join(scopes) + " @ " + " ".join(hubs)
+    return "test-key " + " ".join(scopes) + " @ " + " ".join(hubs) + "."
 
 
 def _digest(key: str) -> str:
