@@ -1,0 +1,377 @@
+"""Routes for pickers and stock keepers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.problems import InvalidError, NotFoundError
+from bdcan_chassis.ids import new_id
+from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_contracts.envelope import Problem
+from bdcan_contracts.models import Diet, NeedCode, Priority, StockUnit
+from bdcan_foodhub import store
+from bdcan_foodhub.domain import parcel as parcels
+from bdcan_foodhub.domain.items import ITEMS
+from bdcan_foodhub.domain.parcel import Parcel, State, Step
+from bdcan_foodhub.domain.stock import Level, Place
+from bdcan_foodhub.parcel_book import ALLOCATE, ParcelBook
+from bdcan_foodhub.settings import SLUG, Settings
+
+_MOST = 100_000_000
+"""Units in one receipt line at most: a slip of the finger is refused, a lorry is not."""
+
+Slug = Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
+Quantity = Annotated[int, Field(ge=1, le=_MOST, description="in the item's unit: pieces, grams, millilitres")]
+ParcelReader = Annotated[Caller, Depends(needs("parcels:read"))]
+ParcelWriter = Annotated[Caller, Depends(needs("parcels:write"))]
+StockReader = Annotated[Caller, Depends(needs("stock:read"))]
+StockWriter = Annotated[Caller, Depends(needs("stock:write"))]
+OnceOnly = Annotated[Once, Depends(Once)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReceiptLine(_Request):
+    """Goods of one item that came in."""
+
+    item_id: Slug
+    quantity: Quantity
+    lot: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    best_before: date | None = None
+
+
+class StockReceipt(_Request):
+    """A delivery that was counted in."""
+
+    site_id: Slug
+    lines: Annotated[list[ReceiptLine], Field(min_length=1, max_length=500)]
+
+
+class WasteLine(_Request):
+    """Goods of one item that are thrown away."""
+
+    item_id: Slug
+    quantity: Quantity
+    lot: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+
+
+class StockWaste(_Request):
+    """Goods that are thrown away: only what is not promised to a parcel."""
+
+    site_id: Slug
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
+    lines: Annotated[list[WasteLine], Field(min_length=1, max_length=500)]
+
+
+class Packing(_Request):
+    """What somebody counted and weighed; left out, it is worked out from the lines."""
+
+    bags: Annotated[int, Field(ge=1, le=100)] | None = None
+    weight_grams: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class StockView(BaseModel):
+    """An item at a site, in its unit. received = on_hand + issued + wasted; free = on_hand - reserved."""
+
+    site_id: str
+    item_id: str
+    unit: StockUnit
+    received: int
+    on_hand: int
+    reserved: int
+    free: int
+    issued: int
+    wasted: int
+    low: bool
+
+
+class StockList(BaseModel):
+    """Stock by site and item."""
+
+    items: list[StockView]
+
+
+class ReceiptView(BaseModel):
+    """What was booked, and the levels after it."""
+
+    receipt_id: UUID
+    items: list[StockView]
+
+
+class LineView(BaseModel):
+    """A line of a parcel. `instead_of`: the item that a diet ruled out."""
+
+    item_id: str
+    unit: StockUnit
+    quantity: int
+    instead_of: str | None
+
+
+class MissingView(BaseModel):
+    """What a short parcel lacks."""
+
+    item_id: str
+    quantity: int
+
+
+class ParcelView(BaseModel):
+    """A parcel with its lines: what a picker needs, and nobody's name."""
+
+    parcel_id: UUID
+    referral_id: UUID
+    need_id: UUID
+    hub_id: str
+    site_id: str
+    code: NeedCode
+    priority: Priority
+    diets: list[Diet]
+    people: int | None
+    state: State
+    lines: list[LineView]
+    missing: list[MissingView]
+    requested_at: datetime
+    due_at: datetime
+    changed_at: datetime
+    retry_at: datetime | None
+    overdue: bool
+    bags: int | None
+    weight_grams: int | None
+    task_id: UUID | None
+
+    @classmethod
+    def of(cls, parcel: Parcel) -> Self:
+        """The view of a parcel."""
+        home = parcel.household
+        return cls(
+            parcel_id=parcel.parcel_id,
+            referral_id=parcel.referral_id,
+            need_id=parcel.need_id,
+            hub_id=parcel.hub_id,
+            site_id=parcel.site_id,
+            code=parcel.code,
+            priority=parcel.priority,
+            diets=list(parcel.diets),
+            people=home.adults + home.children + home.infants if home else None,
+            state=parcel.state,
+            lines=[
+                LineView(item_id=x.item_id, unit=x.unit, quantity=x.quantity, instead_of=x.instead_of)
+                for x in parcel.lines
+            ],
+            missing=[MissingView(item_id=m.item_id, quantity=m.quantity) for m in parcel.missing],
+            requested_at=parcel.requested_at,
+            due_at=parcel.due_at,
+            changed_at=parcel.changed_at,
+            retry_at=parcel.retry_at,
+            overdue=parcel.overdue,
+            bags=parcel.bags,
+            weight_grams=parcel.weight_grams,
+            task_id=parcel.task_id,
+        )
+
+
+class ParcelList(BaseModel):
+    """Parcels in due order. `next` goes into `after` for the page behind this one; absent on the last."""
+
+    items: list[ParcelView]
+    next: UUID | None = None
+
+
+class StockTotals(BaseModel):
+    """Sums over all items and sites, units mixed: only good for checking that nothing is lost."""
+
+    received: int
+    on_hand: int
+    issued: int
+    wasted: int
+    reserved: int
+    balanced: bool = Field(description="received = on_hand + issued + wasted, and reserved <= on_hand")
+
+
+class Summary(BaseModel):
+    """The foodhub at a glance."""
+
+    parcels: int
+    by_state: dict[str, int]
+    overdue: int
+    stock: StockTotals
+
+
+def router(settings: Settings) -> APIRouter:
+    """All routes of the foodhub."""
+    routes = APIRouter(prefix="/v1")
+    _stock_routes(routes, settings)
+    _parcel_routes(routes)
+
+    @routes.get("/summary", tags=["overview"])
+    async def summary(request: Request, _caller: ParcelReader) -> Summary:
+        async with (
+            _transactions(request).pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            by_state = await store.parcels.counts(connection)
+            overdue = await store.parcels.overdue(connection)
+            totals = dict(await store.stock.totals(connection))
+        balanced = (
+            totals["received"] == totals["on_hand"] + totals["issued"] + totals["wasted"]
+            and totals["reserved"] <= totals["on_hand"]
+        )
+        return Summary(
+            parcels=sum(by_state.values()),
+            by_state=by_state,
+            overdue=overdue,
+            stock=StockTotals(**totals, balanced=balanced),
+        )
+
+    return routes
+
+
+def _stock_routes(routes: APIRouter, settings: Settings) -> None:
+    @routes.post("/stock-receipts", status_code=201, response_model=ReceiptView, tags=["stock"])
+    async def receive(body: StockReceipt, _caller: StockWriter, once: OnceOnly) -> Response:
+        """Count a delivery in. Send an Idempotency-Key: a double click must not double the stock."""
+        _known(settings, body.site_id, [line.item_id for line in body.lines])
+
+        async def work(tx: Tx) -> BaseModel:
+            receipt_id = new_id()
+            places = {Place(body.site_id, line.item_id) for line in body.lines}
+            shelf = await store.stock.lock(tx.connection, places)
+            for line in body.lines:
+                place = Place(body.site_id, line.item_id)
+                shelf.receive(place, line.quantity, receipt_id, line.lot, line.best_before)
+            await store.stock.save(tx.connection, shelf, tx.now)
+            tx.wake(ALLOCATE)
+            levels = [_stock_view(shelf.levels[place]) for place in sorted(places)]
+            return ReceiptView(receipt_id=receipt_id, items=levels)
+
+        return await once(work, status=201)
+
+    @routes.post("/stock-write-offs", status_code=201, response_model=ReceiptView, tags=["stock"])
+    async def write_off(body: StockWaste, _caller: StockWriter, once: OnceOnly) -> Response:
+        """Throw goods away. 409 if more would go than is free."""
+        _known(settings, body.site_id, [line.item_id for line in body.lines])
+
+        async def work(tx: Tx) -> BaseModel:
+            receipt_id = new_id()
+            places = {Place(body.site_id, line.item_id) for line in body.lines}
+            shelf = await store.stock.lock(tx.connection, places)
+            for line in body.lines:
+                shelf.waste(Place(body.site_id, line.item_id), line.quantity, receipt_id, line.lot)
+            await store.stock.save(tx.connection, shelf, tx.now)
+            levels = [_stock_view(shelf.levels[place]) for place in sorted(places)]
+            return ReceiptView(receipt_id=receipt_id, items=levels)
+
+        return await once(work, status=201)
+
+    @routes.get("/stock", tags=["stock"])
+    async def stock(request: Request, _caller: StockReader, site: Slug | None = None) -> StockList:
+        """Levels by site and item."""
+        async with _transactions(request).pool.acquire() as connection:
+            return StockList(items=[_stock_view(x) for x in await store.stock.find(connection, site)])
+
+
+def _parcel_routes(routes: APIRouter) -> None:
+    @routes.get("/parcels", tags=["parcels"])
+    async def list_parcels(
+        request: Request,
+        caller: ParcelReader,
+        state: State | None = None,
+        site: Slug | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        after: UUID | None = None,
+    ) -> ParcelList:
+        """Parcels in due order."""
+        async with _transactions(request).pool.acquire() as connection:
+            found = await store.parcels.find(
+                connection, state=state, site_id=site, hubs=caller.visible_hubs, after=after, limit=limit + 1
+            )
+        page = found[:limit]
+        return ParcelList(
+            items=[ParcelView.of(p) for p in page],
+            next=page[-1].parcel_id if len(found) > limit else None,
+        )
+
+    @routes.get("/parcels/{parcel_id}", tags=["parcels"])
+    async def get_parcel(request: Request, parcel_id: UUID, caller: ParcelReader) -> ParcelView:
+        """One parcel with its lines."""
+        async with _transactions(request).pool.acquire() as connection:
+            return ParcelView.of(_seen(caller, await store.parcels.get(connection, parcel_id)))
+
+    @routes.post("/parcels/{parcel_id}/picking", response_model=ParcelView, tags=["parcels"])
+    async def pick(parcel_id: UUID, caller: ParcelWriter, once: OnceOnly) -> Response:
+        """Start picking a reserved parcel. Again is the same."""
+
+        async def work(tx: Tx) -> BaseModel:
+            return await _step(tx, caller, parcel_id, lambda p: parcels.start_picking(p, tx.now))
+
+        return await once(work)
+
+    @routes.post("/parcels/{parcel_id}/packing", response_model=ParcelView, tags=["parcels"])
+    async def pack(
+        parcel_id: UUID, caller: ParcelWriter, once: OnceOnly, body: Packing | None = None
+    ) -> Response:
+        """The bags of a parcel in picking are ready. Again is the same."""
+        counted = body or Packing()
+
+        async def work(tx: Tx) -> BaseModel:
+            return await _step(
+                tx, caller, parcel_id, lambda p: parcels.pack(p, counted.bags, counted.weight_grams, tx.now)
+            )
+
+        return await once(work)
+
+
+async def _step(tx: Tx, caller: Caller, parcel_id: UUID, decide: Callable[[Parcel], Step]) -> ParcelView:
+    book = await ParcelBook.of_parcels(tx, [parcel_id])
+    parcel = book.put(decide(_seen(caller, book.parcels.get(parcel_id))))
+    await book.save()
+    return ParcelView.of(parcel)
+
+
+def _seen(caller: Caller, parcel: Parcel | None) -> Parcel:
+    if parcel is None:
+        raise NotFoundError("There is no such thing.")
+    caller.must_see_hub(parcel.hub_id)
+    return parcel
+
+
+def _known(settings: Settings, site_id: str, item_ids: list[str]) -> None:
+    """Name every site and item at fault at once."""
+    problems = [
+        Problem(f"lines.{i}.item_id", "unknown-item", "no such item")
+        for i, item_id in enumerate(item_ids)
+        if item_id not in ITEMS
+    ]
+    if site_id not in settings.sites:
+        problems.insert(0, Problem("site_id", "unknown-site", "no such site"))
+    if problems:
+        raise InvalidError(f"{len(problems)} field(s) at fault.", errors=problems)
+
+
+def _stock_view(level: Level) -> StockView:
+    item = ITEMS.get(level.place.item_id)
+    return StockView(
+        site_id=level.place.site_id,
+        item_id=level.place.item_id,
+        unit=level.unit,
+        received=level.received,
+        on_hand=level.on_hand,
+        reserved=level.reserved,
+        free=level.free,
+        issued=level.issued,
+        wasted=level.wasted,
+        low=item is not None and level.free < item.low_below,
+    )
+
+
+def _transactions(request: Request) -> Transactions:
+    return request.app.state.transactions

@@ -1,0 +1,21 @@
+"""`python -m bdcan_foodhub check-stock`: work the levels out again from the ledger and the parcels, and compare."""
+
+from __future__ import annotations
+
+import sys
+
+from bdcan_chassis.transaction import Transactions
+from bdcan_foodhub import store
+
+
+async def check_stock(transactions: Transactions, _arguments: list[str]) -> int:
+    """Name each item whose level does not add up; exit code 1 if there is one."""
+    async with (
+        transactions.pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        drifted = await store.stock.drifted(connection)
+    for place in drifted:
+        sys.stdout.write(f"{place.site_id} {place.item_id}: level, ledger and parcels differ\n")
+    sys.stdout.write(f"{len(drifted)} item(s) do not add up\n")
+    return 1 if drifted else 0

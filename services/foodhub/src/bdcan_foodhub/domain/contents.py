@@ -1,0 +1,115 @@
+"""What a parcel holds: by the size of the household and what its diets rule out.
+
+Quantities are a London foodbank's published table for households of 1 to 10, in the smallest units (grams,
+millilitres, pieces), so that half a kilogram is no fraction. Above ten, the table starts again for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from bdcan_contracts.models import Diet, Household, NeedCode, StockUnit
+from bdcan_foodhub.domain.items import ALLERGENS, FORBIDDEN, ITEMS, Content, Item
+
+_FOOD_PARCEL: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "soup-tin": (2, 4, 6, 8, 8, 8, 8, 10, 10, 10),
+        "vegetables-tin": (2, 2, 3, 3, 3, 4, 4, 4, 5, 5),
+        "tomatoes-tin": (1, 1, 2, 2, 2, 3, 3, 3, 3, 3),
+        "baked-beans-tin": (1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
+        "fish-tin": (2, 3, 3, 4, 4, 5, 5, 6, 6, 7),
+        "meat-tin": (3, 3, 4, 5, 6, 6, 7, 7, 8, 8),
+        "vegetable-meal-tin": (1, 2, 2, 3, 4, 5, 5, 6, 6, 6),
+        "milk": (1000, 1000, 2000, 2000, 2000, 3000, 3000, 3000, 4000, 4000),
+        "bread-loaf": (1, 1, 1, 2, 2, 2, 3, 3, 3, 3),
+        "pasta": (1000, 1500, 2000, 2500, 2500, 2500, 3000, 3000, 3000, 4000),
+        "egg": (4, 6, 6, 6, 6, 6, 10, 10, 12, 12),
+        "toilet-roll": (1, 1, 2, 2, 2, 3, 3, 3, 3, 3),
+    }
+)
+_LARGEST = 10
+_BAG_GRAMS = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """So much of an item, in its unit. `instead_of` names the item that a diet ruled out."""
+
+    item_id: str
+    unit: StockUnit
+    quantity: int
+    instead_of: str | None = None
+
+
+def contents(code: NeedCode, household: Household | None, diets: Iterable[Diet]) -> tuple[Line, ...]:
+    """The lines of a parcel, one per item. A household that nobody asked about counts as one adult.
+
+    Raises ValueError for a need that is not met by a parcel.
+    """
+    home = household or Household(adults=1)
+    forbidden = frozenset[Content]().union(*(FORBIDDEN[d] for d in diets))
+    lines: dict[str, Line] = {}
+    for item_id, quantity in _usual(code, home).items():
+        line = _suitable(ITEMS[item_id], quantity, forbidden)
+        if line is None:
+            continue
+        same = lines.get(line.item_id)
+        total = line.quantity + (same.quantity if same else 0)
+        instead_of = line.instead_of if same is None else same.instead_of or line.instead_of
+        lines[line.item_id] = Line(line.item_id, line.unit, total, instead_of)
+    return tuple(lines.values())
+
+
+def weight_grams(lines: Iterable[Line]) -> int:
+    """What the lines weigh together, in whole grams, rounded up."""
+    return -(-sum(ITEMS[line.item_id].milligrams * line.quantity for line in lines) // 1000)
+
+
+def pieces(lines: Iterable[Line]) -> int:
+    """How many things there are to carry: what is measured counts one for each started kilogram or litre."""
+    return sum(line.quantity if line.unit is StockUnit.EACH else -(-line.quantity // 1000) for line in lines)
+
+
+def bags_for(grams: int) -> int:
+    """Bags of at most 8 kg: what one person can carry from a car to a door."""
+    return max(1, -(-grams // _BAG_GRAMS))
+
+
+def _usual(code: NeedCode, home: Household) -> dict[str, int]:
+    people = max(1, home.adults + home.children + home.infants)
+    match code:
+        case NeedCode.FOOD_PARCEL:
+            return {item: _for_people(row, people) for item, row in _FOOD_PARCEL.items()}
+        case NeedCode.BABY_SUPPLIES:
+            babies = max(1, home.infants)
+            return {"nappies-pack": babies, "baby-wipes-pack": 2 * babies, "baby-food-pouch": 6 * babies}
+        case NeedCode.HYGIENE_SUPPLIES:
+            couples = -(-people // 2)
+            return {
+                "soap-bar": people,
+                "toothpaste-tube": couples,
+                "shampoo-bottle": couples,
+                "sanitary-towels-pack": max(1, home.adults),
+            }
+        case _:
+            raise ValueError(f"no parcel meets {code}")
+
+
+def _for_people(row: tuple[int, ...], people: int) -> int:
+    full, rest = divmod(people, _LARGEST)
+    return full * row[-1] + (row[rest - 1] if rest else 0)
+
+
+def _suitable(item: Item, quantity: int, forbidden: frozenset[Content]) -> Line | None:
+    """The item, or the first substitute that suits and brings in no allergen of its own; None: leave it out."""
+    if item.suits(forbidden):
+        return Line(item.item_id, item.unit, quantity)
+    for substitute in item.substitutes:
+        other = ITEMS[substitute.item_id]
+        if other.suits(forbidden) and not (other.contents - item.contents) & ALLERGENS:
+            return Line(
+                other.item_id, other.unit, -(-quantity * substitute.gives // substitute.per), item.item_id
+            )
+    return None

@@ -1,0 +1,140 @@
+"""The items that parcels are made of: unit, weight, what they contain, and what may stand in for them.
+
+A substitute never brings in an allergen that the item it replaces did not have: a household that did not
+mention an allergy, because nothing in the usual parcel touched it, must not meet it in a substitute. The
+catalogue below keeps to that, and a test proves it for every item and every set of diets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from bdcan_contracts.models import Diet, StockUnit
+
+
+class Content(StrEnum):
+    """What a diet can object to."""
+
+    GLUTEN = "gluten"
+    DAIRY = "dairy"
+    EGG = "egg"
+    FISH = "fish"
+    NUTS = "nuts"
+    MEAT = "meat"
+    UNBLESSED_MEAT = "unblessed-meat"  # neither halal nor kosher
+    NOT_KOSHER = "not-kosher"
+    ADDED_SUGAR = "added-sugar"
+    NEEDS_COOKING = "needs-cooking"
+
+
+ALLERGENS = frozenset({Content.GLUTEN, Content.DAIRY, Content.EGG, Content.FISH, Content.NUTS})
+"""Contents that can harm."""
+
+FORBIDDEN: Mapping[Diet, frozenset[Content]] = MappingProxyType(
+    {
+        Diet.GLUTEN_FREE: frozenset({Content.GLUTEN}),
+        Diet.DAIRY_FREE: frozenset({Content.DAIRY}),
+        Diet.VEGETARIAN: frozenset({Content.MEAT, Content.FISH}),
+        Diet.VEGAN: frozenset({Content.MEAT, Content.FISH, Content.DAIRY, Content.EGG}),
+        Diet.PESCATARIAN: frozenset({Content.MEAT}),
+        Diet.HALAL: frozenset({Content.UNBLESSED_MEAT}),
+        Diet.KOSHER: frozenset({Content.UNBLESSED_MEAT, Content.NOT_KOSHER}),
+        Diet.DIABETIC: frozenset({Content.ADDED_SUGAR}),
+        Diet.NUT_ALLERGY: frozenset({Content.NUTS}),
+        Diet.SEAFOOD_ALLERGY: frozenset({Content.FISH}),
+        Diet.NO_COOKING_FACILITIES: frozenset({Content.NEEDS_COOKING}),
+    }
+)
+"""What each diet rules out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """`gives` units of another item for every `per` units of the item it replaces."""
+
+    item_id: str
+    gives: int = 1
+    per: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One kind of stock. `milligrams` is what one unit weighs; under `low_below` free units, somebody is told."""
+
+    item_id: str
+    unit: StockUnit
+    milligrams: int
+    low_below: int
+    contents: frozenset[Content] = frozenset()
+    substitutes: tuple[Substitute, ...] = ()
+
+    def suits(self, forbidden: frozenset[Content]) -> bool:
+        """Whether nothing in it is forbidden."""
+        return not self.contents & forbidden
+
+
+def _each(
+    item_id: str, grams: int, *contents: Content, low: int = 50, instead: tuple[Substitute, ...] = ()
+) -> Item:
+    return Item(item_id, StockUnit.EACH, grams * 1000, low, frozenset(contents), instead)
+
+
+def _gram(item_id: str, *contents: Content, instead: tuple[Substitute, ...] = ()) -> Item:
+    return Item(item_id, StockUnit.GRAM, 1000, 50_000, frozenset(contents), instead)
+
+
+def _millilitre(item_id: str, *contents: Content, instead: tuple[Substitute, ...] = ()) -> Item:
+    return Item(item_id, StockUnit.MILLILITRE, 1030, 50_000, frozenset(contents), instead)
+
+
+C = Content
+_CHICKPEAS = "chickpeas-tin"
+
+_ALL = (
+    _each("soup-tin", 400, C.GLUTEN, C.DAIRY, C.NOT_KOSHER, instead=(Substitute("lentil-soup-tin"),)),
+    _each("lentil-soup-tin", 400),
+    _each("vegetables-tin", 400),
+    _each("tomatoes-tin", 400),
+    _each("baked-beans-tin", 415, C.ADDED_SUGAR, instead=(Substitute("plain-beans-tin"),)),
+    _each("plain-beans-tin", 400),
+    _each("fish-tin", 145, C.FISH, instead=(Substitute(_CHICKPEAS),)),
+    _each(
+        "meat-tin",
+        300,
+        C.MEAT,
+        C.UNBLESSED_MEAT,
+        C.NOT_KOSHER,
+        instead=(Substitute("halal-meat-tin"), Substitute(_CHICKPEAS)),
+    ),
+    _each("halal-meat-tin", 300, C.MEAT, C.NOT_KOSHER),
+    _each(_CHICKPEAS, 400),
+    _each("vegetable-meal-tin", 400, C.GLUTEN, C.DAIRY, instead=(Substitute("bean-stew-tin"),)),
+    _each("bean-stew-tin", 400),
+    _millilitre("milk", C.DAIRY, instead=(Substitute("rice-drink"),)),
+    _millilitre("rice-drink"),
+    _each("bread-loaf", 800, C.GLUTEN, instead=(Substitute("rice-cakes-pack", 2),)),
+    _each("rice-cakes-pack", 130),
+    _gram(
+        "pasta",
+        C.GLUTEN,
+        C.NEEDS_COOKING,
+        instead=(Substitute("rice"), Substitute("ready-rice-pouch", 1, 125)),
+    ),
+    _gram("rice", C.NEEDS_COOKING),
+    _each("ready-rice-pouch", 250),
+    _each("egg", 60, C.EGG, C.NEEDS_COOKING, low=120, instead=(Substitute(_CHICKPEAS, 1, 3),)),
+    _each("toilet-roll", 100),
+    _each("nappies-pack", 1200, low=20),
+    _each("baby-wipes-pack", 400, low=20),
+    _each("baby-food-pouch", 120, low=60),
+    _each("soap-bar", 100),
+    _each("toothpaste-tube", 130, low=20),
+    _each("shampoo-bottle", 450, low=20),
+    _each("sanitary-towels-pack", 90, low=20),
+)
+
+ITEMS: Mapping[str, Item] = MappingProxyType({item.item_id: item for item in _ALL})
+"""Every item that the foodhub knows, by id."""

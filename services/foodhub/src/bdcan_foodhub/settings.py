@@ -1,0 +1,42 @@
+"""Settings of the foodhub, beside those of every service."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from bdcan_chassis.settings import ServiceSettings
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+"""What the id of a site, a hub or an item looks like in events."""
+
+Slug = Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
+
+
+class Settings(ServiceSettings):
+    """Where food is kept, and which hub is served from where. The shipped set is illustrative."""
+
+    central_site: Slug = Field(default="central", description="serves every hub that has no site of its own")
+    sister_sites: tuple[Slug, ...] = Field(
+        default=("becontree", "dagenham-east"), description="JSON list of further food sites"
+    )
+    hub_sites: dict[Slug, Slug] = Field(
+        default_factory=dict, description="JSON object: hub → the sister site that serves it"
+    )
+
+    @model_validator(mode="after")
+    def _sites_exist(self) -> Self:
+        strange = sorted(set(self.hub_sites.values()) - self.sites)
+        if strange:
+            raise ValueError(f"hub_sites names sites that do not exist: {', '.join(strange)}")
+        return self
+
+    @property
+    def sites(self) -> frozenset[str]:
+        """All food sites."""
+        return frozenset((self.central_site, *self.sister_sites))
+
+    def site_of(self, hub_id: str) -> str:
+        """The site that packs a hub's parcels."""
+        return self.hub_sites.get(hub_id, self.central_site)
