@@ -1,6 +1,7 @@
 """Processes are kept running, and none outlives its owner."""
 
 import asyncio
+import itertools
 import signal
 import subprocess
 import sys
@@ -34,14 +35,16 @@ def python(code: str) -> Command:
     return Command((sys.executable, "-c", code))
 
 
-def unit(name: str, code: str, directory: Path, **limits: float) -> Unit:
+def unit(name: str, code: str, directory: Path, stop_seconds: float = 5) -> Unit:
     """A process that counts as ready once it has written a file of its name."""
     mark = directory / f"{name}.ready"
 
     async def is_ready() -> bool:
         return mark.exists()
 
-    return Unit(name, python(f"open({str(mark)!r}, 'w').close()\n{code}"), is_ready, **limits)
+    return Unit(
+        name, python(f"open({str(mark)!r}, 'w').close()\n{code}"), is_ready, stop_seconds=stop_seconds
+    )
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -73,7 +76,7 @@ async def test_given_a_unit_that_keeps_ending_when_restarted_then_each_pause_is_
     await until(lambda: supervisor.statuses["stumbler"].restarts >= 3)
     await until(lambda: len(births.read_text().split()) >= 4)
     times = [float(line) for line in births.read_text().split()]
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert gaps[2] > gaps[0]
 
 
@@ -153,16 +156,14 @@ time.sleep(60)
 """
 
 
-async def test_given_an_owner_when_killed_with_9_then_its_children_end_also_one_that_was_never_listed() -> (
-    None
-):
+def test_given_an_owner_when_killed_with_9_then_its_children_end_also_one_that_was_never_listed() -> None:
     owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
     guardian, *children = map(int, owner.stdout.readline().split())
     assert all(_runs(pid) for pid in (guardian, *children))
     owner.kill()
     owner.wait()
-    await until(lambda: not any(_runs(pid) for pid in (guardian, *children)))
+    asyncio.run(until(lambda: not any(_runs(pid) for pid in (guardian, *children))))
 
 
 async def _never() -> bool:

