@@ -1,0 +1,111 @@
+"""`python -m bdcan_local.compose_secrets DIRECTORY`: the secrets of a docker-compose system, each for one reader.
+
+Made once, kept in the volume. A service finds its settings as files named after them (BDCAN_SECRETS_DIR), in a
+directory that only its own user can read; see docker-compose.yml for who has which user id.
+"""
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from bdcan_contracts.catalogue import CATALOGUE
+from bdcan_local import access
+from bdcan_local.kafka import ADMIN, MECHANISM, PROTOCOL
+from bdcan_local.postgres import SUPERUSER
+from bdcan_local.processes import AUDIENCE, ISSUER, SERVICES
+from bdcan_local.secrets_store import SecretsStore
+
+_KAFKA_USER = 1000
+_FIRST_SERVICE_USER = 10001
+_COUNCIL_USER, _DEMO_USER, _GRAFANA_USER = 10006, 10007, 472
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Makes what is missing; needs root, because the files belong to different users."""
+    directory = Path((sys.argv[1:] if arguments is None else arguments)[0])
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    store = SecretsStore(directory)
+    store.prepare()
+    store.passwords("kafka", (ADMIN, *access.users(CATALOGUE.topics)))
+    store.get("postgres", SUPERUSER)
+    for number, service in enumerate(SERVICES):
+        role = service.replace("-", "_")
+        settings = {
+            "bdcan_database_url": (
+                f"postgresql://bdcan_{role}:{store.get('postgres', role)}@postgres:5432/bdcan_{role}"
+            ),
+            "bdcan_kafka_password": store.get("kafka", f"bdcan-{service}"),
+        }
+        if service == "escalation":
+            settings |= {
+                "bdcan_intake_api_key": store.get("api-keys", "escalation"),
+                "bdcan_council_api_key": store.get("council-api-key"),
+                "bdcan_council_callback_secret": store.get("council-callback-secret"),
+            }
+        _give(directory / "services" / service, settings, _FIRST_SERVICE_USER + number)
+    council = {
+        "bdcan_council_api_key": store.get("council-api-key"),
+        "bdcan_council_callback_secret": store.get("council-callback-secret"),
+    }
+    _give(directory / "services" / "council", council, _COUNCIL_USER)
+    _give(directory / "services" / "demo", _demo(directory, store), _DEMO_USER)
+    grafana = directory / "services" / "grafana" / "admin-password"
+    if not grafana.exists():
+        _give(grafana.parent, {grafana.name: secrets.token_urlsafe(18)}, _GRAFANA_USER)
+    for path in (directory, directory / "services", directory / "kafka"):
+        path.chmod(0o755)
+    os.chown(directory / "kafka" / ADMIN, _KAFKA_USER, _KAFKA_USER)
+    for public in (store.jwks_file, store.api_keys_file):
+        public.chmod(0o644)  # public keys, and hashes of long random keys
+    return 0
+
+
+def _demo(directory: Path, store: SecretsStore) -> dict[str, str]:
+    """What the simulator needs to play everybody: addresses, a signing key, an API key, the upstream password."""
+    (upstream,) = access.UPSTREAM_USERS
+    own = directory / "services" / "demo"
+    endpoints = {
+        "kafka": {
+            "bootstrap": "kafka:9092",
+            "protocol": PROTOCOL,
+            "mechanism": MECHANISM,
+            "username": upstream,
+            "password_file": str(own / "kafka-password"),
+        },
+        "services": {
+            service: {"api": f"http://{service}-api:8000", "ops": f"http://{service}-worker:9000"}
+            for service in SERVICES
+        },
+        "pulse": {"ops": "http://routing-pulse:9000"},
+        "council": {"url": "http://council:8300"},
+        "auth": {
+            "issuer": ISSUER,
+            "audience": AUDIENCE,
+            "signing_key_file": str(own / "signing-key.json"),
+            "api_key_file": str(own / "api-key"),
+        },
+        "clock": "system",
+    }
+    return {
+        "endpoints.json": json.dumps(endpoints, indent=1) + "\n",
+        "kafka-password": store.get("kafka", upstream),
+        "signing-key.json": store.signing_key_file.read_text("utf-8"),
+        "api-key": store.get("api-keys", "simulator"),
+    }
+
+
+def _give(directory: Path, files: dict[str, str], user: int) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        path = directory / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o400)
+        os.chown(path, user, user)
+    directory.chmod(0o500)
+    os.chown(directory, user, user)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
