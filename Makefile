@@ -6,6 +6,8 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECTS := $(wildcard schemas/python/pyproject.toml schemas/tools/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml deploy/local/pyproject.toml)
+PACKAGES := $(patsubst %/pyproject.toml,%,$(PROJECTS))
+MIGRATIONS = $(wildcard libs/chassis/src/*/migrations/*.sql services/*/src/*/store/migrations/*.sql)
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 
 help: ## this list
@@ -24,9 +26,17 @@ test: $(VENV)/.dev ## all tests, on real Kafka and Postgres
 	@$(BIN)/pytest
 
 check: $(VENV)/.dev ## format, lint, types, boundaries, contracts: fast enough to run before every commit
+	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ." >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
 	@$(BIN)/python -m bdcan_contract_tools check
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
-	@$(BIN)/basedpyright --pythonpath $(BIN)/python --warnings
+	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/lint-imports --no-cache > .import-linter.log || { cat .import-linter.log; exit 1; }
+	@for project in $(PACKAGES); do (cd $$project && $(CURDIR)/$(BIN)/deptry src --no-ansi > .deptry.log 2>&1) || { cat $$project/.deptry.log; exit 1; }; done
+	@$(BIN)/codespell
+	@$(BIN)/shellcheck .ci/run deploy/kafka/*.sh
+	@$(BIN)/squawk --exclude require-timeout-settings,prefer-robust-stmts,require-concurrent-index-creation $(MIGRATIONS) > .squawk.log 2>&1 || { cat .squawk.log; exit 1; }
+	@$(BIN)/uv lock --check --quiet
+	@$(BIN)/basedpyright --pythonpath $(BIN)/python
+	@echo "check: all is well"
 
 bench: $(VENV)/.dev ## benchmarks, each beside its baseline, in one run
 	@$(BIN)/python -m benchmarks
