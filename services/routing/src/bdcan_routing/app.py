@@ -1,0 +1,39 @@
+"""The only place where routing is wired together."""
+
+from __future__ import annotations
+
+from bdcan_chassis.service import Service
+from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
+from bdcan_routing.api import router
+from bdcan_routing.commands import commands
+from bdcan_routing.deadlines import triage_due
+from bdcan_routing.domain.assignment import NotAllowedError
+from bdcan_routing.handlers import TRIAGE_DUE
+from bdcan_routing.metrics import SAMPLES
+from bdcan_routing.planners import planners
+from bdcan_routing.settings import Settings
+from bdcan_routing.worker import loops
+
+
+def build() -> Service:
+    """Routing as the environment configures it."""
+    return service(Settings.load())
+
+
+def service(settings: Settings) -> Service:
+    """Routing with these settings."""
+    return Service(
+        name="routing",
+        package="bdcan_routing",
+        title="Routing: which hub looks after each referral",
+        settings=settings,
+        catalogue=CATALOGUE,
+        personal_fields=PERSONAL_FIELDS,
+        loops=loops(settings),
+        deadlines={TRIAGE_DUE: triage_due(settings)},
+        planners=planners(settings),
+        samples=SAMPLES,
+        routers=(router(settings),),
+        domain_errors={NotAllowedError: 409},
+        commands=commands(settings),
+    )

@@ -1,0 +1,44 @@
+"""When much more is asked for than usual. Advisory: a wrong answer only bends a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Change(Enum):
+    """What became of a surge."""
+
+    SURGED = auto()
+    SETTLED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """A surge is `factor` times the usual, and `at_least` requests in one window."""
+
+    factor: float = 3.0
+    at_least: int = 20
+
+
+def expected(history: Sequence[int]) -> float:
+    """What a window usually has: the mean of the earlier ones, at least 1."""
+    return max(1.0, sum(history) / len(history)) if history else 1.0
+
+
+def judge(
+    count: int, history: Sequence[int], *, surging: bool, over: bool, sensitivity: Sensitivity
+) -> Change | None:
+    """Whether a surge begins or ends.
+
+    `count` is of the window being counted, `history` of those before it, `over` says that the window has ended. A
+    surge may begin in the middle of a window; it ends only with a whole one below the mark, so that it does not
+    flicker.
+    """
+    mark = max(float(sensitivity.at_least), sensitivity.factor * expected(history))
+    if not surging and count >= mark:
+        return Change.SURGED
+    if surging and over and count < mark:
+        return Change.SETTLED
+    return None

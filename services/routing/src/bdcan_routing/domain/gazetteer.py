@@ -1,0 +1,174 @@
+"""From a postcode to its ward, or to how likely each ward is.
+
+What is known about a batch of postcodes comes as a `Lookup`: rows of the exact table, and for prefixes (sector
+and letter, sector, outcode) how many of their postcodes lie in which place. A place is a ward of the borough, or the
+district where it lies outside. Confidence is n / (N + 1), where n of the N postcodes of a prefix lie in
+the likeliest place: a handful of postcodes never makes certain.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from bdcan_contracts.models import AssignmentMethod, TriageReason, Ward
+from bdcan_routing.domain.postcode import Postcode, known_part, normalise
+from bdcan_routing.domain.wards import BOROUGH, WARDS, ward_name
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One row of a postcode table. `ward` is None outside the borough, or where the table does not say."""
+
+    district: str
+    ward: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What the active release says about the postcodes in hand."""
+
+    release: str
+    coarse: bool
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Confidence below `confirm_below` is confirmed at the call; a prefix with `outside_above` outside is triaged."""
+
+    confirm_below: float = 0.9
+    outside_above: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class InWard:
+    """The home lies, or most likely lies, in this ward."""
+
+    ward: Ward
+    method: AssignmentMethod
+    confidence: float
+    confirm_at_call: bool
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfArea:
+    """The home lies outside the borough."""
+
+    district: str | None
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaceable:
+    """Only a person can say. `wards` are those that it may be, the likeliest first; empty: no idea."""
+
+    reason: TriageReason
+    wards: tuple[str, ...] = ()
+
+
+Found = InWard | OutOfArea | Unplaceable
+
+
+def locate(text: str | None, lookup: Lookup, thresholds: Thresholds) -> Found:
+    """Where the home with this postcode lies. `text` is as it was given, or None."""
+    if text is None or not text.strip():
+        return Unplaceable(TriageReason.NO_POSTCODE)
+    postcode = normalise(text)
+    if postcode is None:
+        return Unplaceable(
+            TriageReason.INVALID_POSTCODE, _likely_wards(lookup.shares.get(known_part(text) or ""))
+        )
+    unit = lookup.units.get(str(postcode))
+    if unit is not None and unit.district != BOROUGH:
+        return OutOfArea(
+            unit.district,
+            f"The postcode table {lookup.release} has this postcode in district {unit.district}.",
+        )
+    if unit is not None and unit.ward is not None:
+        return InWard(
+            WARDS[unit.ward],
+            AssignmentMethod.EXACT,
+            1.0,
+            False,  # noqa: FBT003 # the table is certain
+            f"The postcode table {lookup.release} has this postcode in {ward_name(unit.ward)}.",
+        )
+    return _likeliest(postcode, lookup, thresholds)
+
+
+def _likeliest(postcode: Postcode, lookup: Lookup, thresholds: Thresholds) -> Found:
+    sector = lookup.shares.get(postcode.sector)
+    if sector and not _likely_wards(sector):
+        district = max(sorted(sector), key=lambda place: sector[place])
+        return OutOfArea(
+            district if len(sector) == 1 else None,
+            f"Every postcode of this sector in {lookup.release} lies outside the borough.",
+        )
+    for prefix in (postcode.sector_letter, postcode.sector):
+        shares = lookup.shares.get(prefix)
+        if not shares:
+            continue
+        total = sum(shares.values())
+        wards = _likely_wards(shares)
+        outside = total - sum(shares[gss] for gss in wards)
+        if not wards or outside / total >= thresholds.outside_above:
+            return Unplaceable(TriageReason.UNKNOWN_POSTCODE, wards or _likely_wards(sector))
+        confidence = round(shares[wards[0]] / (total + 1), 3)
+        near = prefix == postcode.sector_letter and not lookup.coarse
+        return InWard(
+            WARDS[wards[0]],
+            AssignmentMethod.NEAREST if near else AssignmentMethod.COARSE,
+            confidence,
+            confidence < thresholds.confirm_below,
+            f"{'By the nearest known postcodes' if near else 'By the postcode sector'}: {shares[wards[0]]} of {total}"
+            f" postcodes like this one in {lookup.release} lie in {ward_name(wards[0])}.",
+        )
+    return Unplaceable(TriageReason.UNKNOWN_POSTCODE, _likely_wards(lookup.shares.get(postcode.outcode)))
+
+
+def _likely_wards(shares: Mapping[str, int] | None) -> tuple[str, ...]:
+    """The borough's wards among the places of a prefix, the likeliest first."""
+    inside = [gss for gss in shares or () if gss in WARDS]
+    return tuple(sorted(inside, key=lambda gss: (-(shares or {})[gss], gss)))
+
+
+def lookup_keys(texts: Iterable[str | None]) -> tuple[set[str], set[str]]:
+    """What to ask a gazetteer for these postcodes: exact postcodes, and prefixes."""
+    units: set[str] = set()
+    prefixes: set[str] = set()
+    for text in texts:
+        postcode = normalise(text)
+        if postcode is not None:
+            units.add(str(postcode))
+            prefixes.update(postcode.prefixes)
+        elif part := known_part(text):
+            prefixes.add(part)
+    return units, prefixes
+
+
+def tally(units: Iterable[tuple[Postcode, Unit]]) -> dict[str, Counter[str]]:
+    """Count the postcodes of each prefix by place, as far as it helps to find a ward.
+
+    Every sector is in it, so that a sector outside the borough is known to be outside; its letters only where the
+    sector lies in more than one place and touches the borough; outcodes where they touch it.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for postcode, unit in units:
+        place = unit.ward or (unit.district if unit.district != BOROUGH else None)
+        if place is not None:
+            for prefix in postcode.prefixes:
+                counts.setdefault(prefix, Counter())[place] += 1
+    return {prefix: places for prefix, places in sorted(counts.items()) if _helps(prefix, places, counts)}
+
+
+def _helps(prefix: str, places: Counter[str], counts: Mapping[str, Counter[str]]) -> bool:
+    outcode, _, inward = prefix.partition(" ")
+    if not inward:
+        return bool(_likely_wards(places))
+    if len(inward) == 1:
+        return True
+    sector = counts[f"{outcode} {inward[0]}"]
+    return len(sector) > 1 and bool(_likely_wards(sector))

@@ -1,0 +1,69 @@
+"""From where a home lies to who looks after it: the verdict on a referral, with the reason for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bdcan_contracts.models import AssignmentMethod, TriageReason, Ward
+from bdcan_routing.domain.gazetteer import InWard, Lookup, OutOfArea, Thresholds, Unplaceable, locate
+from bdcan_routing.domain.hubs import Hub, Hubs
+from bdcan_routing.domain.wards import ward_name
+
+
+@dataclass(frozen=True, slots=True)
+class ToHub:
+    """This hub looks after it. `confidence` is the ward's, 0 to 1."""
+
+    hub_id: str
+    ward: Ward | None
+    method: AssignmentMethod
+    confidence: float
+    confirm_at_call: bool
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A person must decide; `candidates` are hubs, the likeliest first."""
+
+    reason: TriageReason
+    candidates: tuple[str, ...]
+
+
+Verdict = ToHub | OutOfArea | Hold
+
+
+@dataclass(frozen=True)
+class Placer:
+    """Places referrals by what is known at one moment."""
+
+    lookup: Lookup
+    hubs: Hubs
+    thresholds: Thresholds
+
+    def place(self, text: str | None) -> Verdict:
+        """The verdict for a home with this postcode, as it was given."""
+        match locate(text, self.lookup, self.thresholds):
+            case InWard() as found:
+                return self._to_hub(found)
+            case Unplaceable(reason, wards):
+                return Hold(reason, self.hubs.candidates(wards))
+            case OutOfArea() as outside:
+                return outside
+
+    def _to_hub(self, found: InWard) -> Verdict:
+        pair = self.hubs.for_ward(found.ward.gss)
+        own, taker = pair or (None, None)
+        if own is None or taker is None:
+            return Hold(TriageReason.NO_HUB_FOR_WARD, self.hubs.candidates((found.ward.gss,)))
+        explanation = f"{found.because} {_who(found.ward, own, taker)}"
+        method = found.method if taker is own else AssignmentMethod.HUB_PAUSED
+        return ToHub(
+            taker.hub_id, found.ward, method, found.confidence, found.confirm_at_call, explanation[:300]
+        )
+
+
+def _who(ward: Ward, own: Hub, taker: Hub) -> str:
+    if taker is own:
+        return f"{own.name} covers it."
+    return f"{own.name} covers {ward_name(ward.gss)} but is paused; {taker.name} steps in."

@@ -1,0 +1,48 @@
+"""The coarse gazetteer that is shipped: for each postcode sector, and letter where it helps, how its postcodes lie.
+
+Used until a release is imported. Made by `tools/build_coarse_gazetteer.py`; whose data it derives from stands in
+ATTRIBUTION.md beside it. It holds no postcode, only counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TextIO
+
+from bdcan_routing.domain.wards import vintage_of
+
+NAME = "the coarse gazetteer"
+_HEAD = ("prefix", "place_gss", "postcodes", "share")
+
+
+@dataclass(frozen=True, slots=True)
+class Coarse:
+    """The file's content. `digest` is its sha256."""
+
+    digest: str
+    vintage: int
+    shares: Mapping[str, Mapping[str, int]]
+
+
+def load() -> Coarse:
+    """Read the file that is shipped."""
+    text = (files("bdcan_routing.gazetteer") / "coarse.csv").read_text("utf-8")
+    shares: dict[str, dict[str, int]] = {}
+    for line in csv.DictReader(text.splitlines()):
+        shares.setdefault(line["prefix"], {})[line["place_gss"]] = int(line["postcodes"])
+    vintage = next(v for places in shares.values() for gss in places if (v := vintage_of(gss)))
+    return Coarse(hashlib.sha256(text.encode()).hexdigest(), vintage, shares)
+
+
+def write(shares: Mapping[str, Mapping[str, int]], to: TextIO) -> None:
+    """Write shares as such a file, always in the same order."""
+    out = csv.writer(to, lineterminator="\n")
+    out.writerow(_HEAD)
+    for prefix, places in sorted(shares.items()):
+        total = sum(places.values())
+        for gss, count in sorted(places.items(), key=lambda item: (-item[1], item[0])):
+            out.writerow((prefix, gss, count, f"{count / total:.3f}"))

@@ -1,0 +1,62 @@
+"""Reads a file of hubs (the shipped one is its own example) and checks it whole."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bdcan_chassis.errors import ConfigurationError
+from bdcan_routing.domain.hubs import Hub
+from bdcan_routing.domain.wards import WARDS
+
+Slug = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+
+
+class _Hub(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    id: Slug
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    wards: Annotated[list[str], Field(min_length=1, max_length=50)]
+    cover: list[Slug] = []
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    illustrative: bool = False
+    hub: Annotated[list[_Hub], Field(min_length=1)]
+
+
+def configured_hubs(path: Path | None) -> tuple[list[Hub], bool]:
+    """The hubs of a file (None: the shipped one), in their first version, and whether they are illustrative.
+
+    Raises ConfigurationError: the file cannot be read, names a ward that the borough does not have, gives a
+    ward away twice, or has a hub covered by one that it does not define.
+    """
+    try:
+        text = (
+            path.read_text("utf-8")
+            if path
+            else (files("bdcan_routing.hubs") / "illustrative.toml").read_text("utf-8")
+        )
+        read = _File.model_validate(tomllib.loads(text))
+    except (OSError, ValidationError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"the file of hubs cannot be read: {error}") from error
+    owner: dict[str, str] = {}
+    known = {hub.id for hub in read.hub}
+    faults = ["a hub stands there twice"] if len(known) != len(read.hub) else []
+    for hub in read.hub:
+        faults += [f"{hub.id}: {gss} is no ward of the borough" for gss in hub.wards if gss not in WARDS]
+        faults += [f"{hub.id}: {gss} is {owner[gss]}'s" for gss in hub.wards if gss in owner]
+        faults += [f"{hub.id}: cover {other} is not defined" for other in hub.cover if other not in known]
+        owner |= dict.fromkeys(hub.wards, hub.id)
+    if faults:
+        raise ConfigurationError("the file of hubs is wrong: " + "; ".join(faults))
+    hubs = [
+        Hub(h.id, h.name, tuple(WARDS[gss] for gss in h.wards), tuple(h.cover), paused=False, version=1)
+        for h in read.hub
+    ]
+    return hubs, read.illustrative

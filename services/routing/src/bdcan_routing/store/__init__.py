@@ -1,0 +1,1 @@
+"""The database of routing: all its SQL, and nothing else."""

@@ -1,0 +1,138 @@
+"""Assignments: locked and saved as a set. Rows are always locked in the order of their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from bdcan_chassis.database import Connection
+from bdcan_routing.domain.assignment import RETRIED, Assignment, Facts, State
+from bdcan_routing.domain.placement import Hold, Verdict
+
+_FACTS = TypeAdapter(Facts)
+_VERDICT: TypeAdapter[Verdict] = TypeAdapter(Verdict)
+
+
+class Held(NamedTuple):
+    """A line of the triage list."""
+
+    referral_id: UUID
+    facts: Facts
+    verdict: Hold
+    held_at: datetime
+    triage_due_at: datetime
+
+
+async def lock(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Assignment]:
+    """The assignments that exist among `ids`, locked until the transaction ends."""
+    rows = await connection.fetch(_LOCK, sorted(set(ids)))
+    return {row["referral_id"]: _read(row) for row in rows}
+
+
+async def get(connection: Connection, referral_id: UUID) -> Assignment | None:
+    """One assignment, not locked."""
+    row = await connection.fetchrow(_GET, referral_id)
+    return _read(row) if row else None
+
+
+async def save(connection: Connection, assignments: Iterable[Assignment], now: datetime) -> None:
+    """Insert or update them all in one statement."""
+    rows = [_row(a, now) for a in assignments]
+    if rows:
+        await connection.execute(_SAVE, *map(list, zip(*rows, strict=True)))
+
+
+async def held(connection: Connection, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Held]:
+    """The triage list, the most urgent first, from behind `after` (due, referral) on."""
+    rows = await connection.fetch(_HELD, *(after or (None, None)), limit)
+    found = [_read(row) for row in rows]
+    return [
+        Held(a.referral_id, a.facts, a.verdict, a.held_at, a.triage_due_at)
+        for a in found
+        if a.facts and isinstance(a.verdict, Hold) and a.held_at and a.triage_due_at
+    ]
+
+
+async def lock_retriable(connection: Connection, after: UUID | None, limit: int) -> list[Assignment]:
+    """Held referrals that a change of hubs or of the postcode table may free, in the order of their ids."""
+    rows = await connection.fetch(_RETRIABLE, sorted(reason.value for reason in RETRIED), after, limit)
+    return [_read(row) for row in rows]
+
+
+def _read(row: asyncpg.Record) -> Assignment:
+    return Assignment(
+        referral_id=row["referral_id"],
+        state=State(row["state"]),
+        version=row["version"],
+        amendment=row["amendment"],
+        outreach=row["outreach"],
+        contact_due_at=row["contact_due_at"],
+        facts=_FACTS.validate_json(row["facts"]) if row["facts"] else None,
+        verdict=_VERDICT.validate_json(row["verdict"]) if row["verdict"] else None,
+        triage_due_at=row["triage_due_at"],
+        held_at=row["held_at"],
+        decided_by=row["decided_by"],
+    )
+
+
+def _row(a: Assignment, now: datetime) -> tuple[Any, ...]:
+    return (
+        a.referral_id,
+        a.state.value,
+        a.version,
+        a.amendment,
+        a.outreach,
+        a.contact_due_at,
+        _FACTS.dump_json(a.facts).decode() if a.facts else None,
+        _VERDICT.dump_json(a.verdict).decode() if a.verdict else None,
+        a.hub_id,
+        a.verdict.reason.value if isinstance(a.verdict, Hold) else None,
+        a.triage_due_at,
+        a.held_at,
+        a.decided_by,
+        now,
+    )
+
+
+_COLUMNS = """referral_id, state, version, amendment, outreach, contact_due_at, facts, verdict, triage_due_at, held_at,
+    decided_by"""
+
+_GET = f"SELECT {_COLUMNS} FROM assignment WHERE referral_id = $1"  # noqa: S608 # a constant of this file
+
+_LOCK = f"""
+SELECT {_COLUMNS} FROM assignment WHERE referral_id = ANY ($1::uuid[]) ORDER BY referral_id FOR UPDATE
+"""  # noqa: S608 # as above
+
+_HELD = f"""
+SELECT {_COLUMNS} FROM assignment
+WHERE state = 'held' AND ($1::timestamptz IS NULL OR (triage_due_at, referral_id) > ($1, $2::uuid))
+ORDER BY triage_due_at, referral_id LIMIT $3
+"""  # noqa: S608 # as above
+
+_RETRIABLE = f"""
+SELECT {_COLUMNS} FROM assignment
+WHERE state = 'held' AND triage_reason = ANY ($1::text[]) AND ($2::uuid IS NULL OR referral_id > $2)
+ORDER BY referral_id LIMIT $3 FOR UPDATE
+"""  # noqa: S608 # as above
+
+_SAVE = """
+INSERT INTO assignment (referral_id, state, version, amendment, outreach, contact_due_at, facts, verdict, hub_id,
+    triage_reason, triage_due_at, held_at, decided_by, updated_at)
+SELECT referral_id, state, version, amendment, outreach, contact_due_at, facts, verdict, hub_id,
+    triage_reason, triage_due_at, held_at, decided_by, updated_at
+FROM unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::boolean[], $6::timestamptz[], $7::jsonb[], $8::jsonb[],
+    $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::timestamptz[])
+    AS a (referral_id, state, version, amendment, outreach, contact_due_at, facts, verdict, hub_id,
+    triage_reason, triage_due_at, held_at, decided_by, updated_at)
+ON CONFLICT (referral_id) DO UPDATE SET
+    state = excluded.state, version = excluded.version, amendment = excluded.amendment,
+    outreach = excluded.outreach, contact_due_at = excluded.contact_due_at, facts = excluded.facts,
+    verdict = excluded.verdict, hub_id = excluded.hub_id, triage_reason = excluded.triage_reason,
+    triage_due_at = excluded.triage_due_at, held_at = excluded.held_at, decided_by = excluded.decided_by,
+    updated_at = excluded.updated_at
+"""

@@ -1,0 +1,208 @@
+"""Consumed events through the real database: what is published, in which lane, and what is promised."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bdcan_chassis.testing.harness import START
+from bdcan_contracts.models import (
+    AssignmentMethod,
+    HubConfigured,
+    Priority,
+    ReferralAssigned,
+    ReferralClosed,
+    ReferralHeldForTriage,
+    ReferralOutcome,
+    ReferralOutOfArea,
+    ReferralReassigned,
+    ReferralWithdrawn,
+    TriageReason,
+)
+
+INSIDE, ELSEWHERE_INSIDE, OUTSIDE = "IG11 7NB", "RM10 7AB", "IG1 1AR"
+
+
+def withdrawn(referral_id):
+    return ReferralWithdrawn(referral_id=referral_id, reason="resident-asked", withdrawn_at=START)
+
+
+async def test_given_nothing_is_configured_when_a_referral_comes_then_hubs_are_seeded_and_it_is_assigned(
+    bare, referral
+):
+    given = referral(INSIDE)
+
+    await bare.deliver(given)
+
+    events = await bare.emitted()
+    assert len([e for e in events if isinstance(e.data, HubConfigured)]) == 9
+    [assigned] = [e.data for e in events if isinstance(e.data, ReferralAssigned)]
+    assert assigned.referral_id == given.referral_id
+    assert assigned.version == 1
+    assert assigned.method is AssignmentMethod.COARSE
+    assert assigned.ward
+    assert assigned.ward.vintage == 2022
+    assert (assigned.needs, assigned.household, assigned.diets, assigned.flags) == (
+        given.needs,
+        given.household,
+        given.diets,
+        given.flags,
+    )
+    assert assigned.contact_due_at == given.contact_due_at
+    assert given.postcode not in assigned.explanation
+    assert "coarse gazetteer" in assigned.explanation
+
+
+async def test_given_a_delivered_referral_when_it_comes_again_then_nothing_more_happens(routing, referral):
+    given = referral()
+    record = routing.record(given)
+    await routing.deliver(record)
+    await routing.emitted()
+
+    outcome = await routing.deliver(record, routing.record(given))
+
+    assert outcome["duplicate"] == 1
+    assert await routing.emitted() == []
+
+
+async def test_given_a_bulk_list_when_it_comes_then_answers_go_out_in_the_bulk_lane(routing, referral):
+    bulk, single = referral(outreach=True), referral()
+
+    await routing.deliver(routing.record(bulk, lane="bulk"), single)
+
+    lanes = await routing.fetch("SELECT lane, topic FROM chassis.outbox ORDER BY lane")
+    assert [(r["lane"], r["topic"]) for r in lanes] == [
+        ("bulk", "bdcan.routing.outreach-assignments.v1"),
+        ("normal", "bdcan.routing.assignments.v1"),
+    ]
+
+
+async def test_given_no_postcode_or_none_that_is_one_when_referred_then_held_with_candidates_and_a_deadline(
+    routing, referral
+):
+    nothing, nonsense, part = referral(None), referral("by the park"), referral("rm8")
+    urgent = referral("  ", priority=Priority.URGENT)
+
+    await routing.deliver(nothing, nonsense, part, urgent)
+
+    held = {e.data.referral_id: e.data for e in await routing.emitted(ReferralHeldForTriage)}
+    assert [held[r.referral_id].reason for r in (nothing, nonsense, part, urgent)] == [
+        TriageReason.NO_POSTCODE,
+        TriageReason.INVALID_POSTCODE,
+        TriageReason.INVALID_POSTCODE,
+        TriageReason.NO_POSTCODE,
+    ]
+    assert len(held[nothing.referral_id].candidate_hubs) == 9
+    assert held[part.referral_id].candidate_hubs[0] == "hub-5"
+    assert "hub-3" not in held[part.referral_id].candidate_hubs
+    deadlines = await routing.deadlines()
+    assert deadlines["triage-due", nothing.referral_id] == START + timedelta(hours=4)
+    assert deadlines["triage-due", urgent.referral_id] == START + timedelta(minutes=30)
+    assert held[urgent.referral_id].triage_due_at == START + timedelta(minutes=30)
+
+
+async def test_given_a_held_referral_when_nobody_decides_in_time_then_it_is_asked_for_again_and_stays_held(
+    routing, referral
+):
+    given = referral(None)
+    await routing.deliver(given)
+    await routing.emitted()
+
+    routing.clock.advance(timedelta(hours=4))
+    assert await routing.fire() == 1
+
+    [again] = [e.data for e in await routing.emitted(ReferralHeldForTriage)]
+    assert (again.version, again.held_at) == (2, START)
+    assert again.triage_due_at == START + timedelta(hours=8)
+    assert (await routing.deadlines())["triage-due", given.referral_id] == START + timedelta(hours=8)
+
+
+async def test_given_a_sector_outside_the_borough_when_referred_then_out_of_area(routing, referral):
+    given = referral(OUTSIDE)
+
+    await routing.deliver(given)
+
+    [out] = [e.data for e in await routing.emitted(ReferralOutOfArea)]
+    assert (out.referral_id, out.district_gss, out.needs) == (given.referral_id, "E09000026", given.needs)
+
+
+async def test_given_an_amendment_that_overtook_when_the_referral_comes_then_the_amendment_is_placed(
+    routing, referral, amendment
+):
+    given = referral(None)
+    newer = amendment(given, postcode=INSIDE, priority=Priority.URGENT)
+    await routing.deliver(newer)
+    assert await routing.emitted() == []
+
+    await routing.deliver(given)
+
+    [assigned] = [e.data for e in await routing.emitted(ReferralAssigned)]
+    assert assigned.priority is Priority.URGENT
+    assert await routing.deadlines() == {}
+
+
+async def test_given_it_was_withdrawn_first_when_the_referral_comes_then_nothing_is_published(
+    routing, referral, amendment
+):
+    given = referral(None)
+    await routing.deliver(withdrawn(given.referral_id))
+
+    await routing.deliver(given, amendment(given, postcode=INSIDE))
+
+    assert await routing.emitted() == []
+    assert await routing.deadlines() == {}
+
+
+async def test_given_a_held_referral_when_it_is_closed_then_its_deadline_and_its_postcode_are_gone(
+    routing, referral
+):
+    given = referral("nowhere")
+    await routing.deliver(given)
+    closed = ReferralClosed(
+        referral_id=given.referral_id, outcome=ReferralOutcome.WITHDRAWN, needs=(), closed_at=START
+    )
+
+    await routing.deliver(closed)
+
+    assert await routing.deadlines() == {}
+    [row] = await routing.fetch("SELECT state, facts->>'postcode' AS postcode FROM assignment")
+    assert (row["state"], row["postcode"]) == ("ended", None)
+
+
+async def test_given_an_assigned_referral_when_its_home_certainly_moved_then_it_is_reassigned(
+    routing, referral, amendment
+):
+    given = referral(INSIDE)
+    await routing.deliver(given)
+    [first] = [e.data for e in await routing.emitted(ReferralAssigned)]
+
+    await routing.deliver(amendment(given, postcode="RM8 1AA"), amendment(given, version=1, postcode=OUTSIDE))
+
+    [moved] = [e.data for e in await routing.emitted()]
+    assert isinstance(moved, ReferralReassigned)
+    assert (moved.previous_hub_id, moved.hub_id, moved.reason) == (first.hub_id, "hub-9", "address-changed")
+    assert moved.version == 2
+
+
+async def test_given_a_held_referral_when_a_postcode_becomes_known_then_it_is_assigned(
+    routing, referral, amendment
+):
+    given = referral(None)
+    await routing.deliver(given)
+    await routing.emitted()
+
+    await routing.deliver(amendment(given, postcode=INSIDE))
+
+    [assigned] = [e.data for e in await routing.emitted()]
+    assert isinstance(assigned, ReferralAssigned)
+    assert assigned.version == 2
+    assert await routing.deadlines() == {}
+
+
+async def test_given_many_referrals_when_they_come_in_one_batch_then_each_is_answered_once(routing, referral):
+    postcodes = [INSIDE, ELSEWHERE_INSIDE, OUTSIDE, None, "RM8 1AA", "ZZ99 9ZZ"]
+    sent = [referral(postcodes[n % len(postcodes)]) for n in range(600)]
+
+    await routing.deliver(*sent)
+
+    answered = [e.data.referral_id for e in await routing.emitted()]
+    assert sorted(answered) == sorted(r.referral_id for r in sent)
