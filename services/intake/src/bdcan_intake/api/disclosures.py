@@ -1,0 +1,160 @@
+"""Who may be told what about a resident, for which purpose; every answer leaves an audit row."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bdcan_chassis.http.auth import Caller, caller_of
+from bdcan_chassis.http.problems import ForbiddenError, NotFoundError
+from bdcan_chassis.ids import new_id
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.models import Household
+from bdcan_intake.api.common import Reader, must_see, transactions_of
+from bdcan_intake.domain.disclosure import OPENS, Purpose, must_be_live
+from bdcan_intake.store import disclosures, enquiries, referrals, residents, views
+
+
+class DisclosureAsked(BaseModel):
+    """Whom it is about, and why. `reason` is for the audit, which the resident can be shown."""
+
+    model_config = ConfigDict(extra="forbid")
+    purpose: Purpose
+    reason: Annotated[str, Field(min_length=3, max_length=300, pattern=r"^[^\u0000]*$")]
+    referral_id: UUID | None = None
+    enquiry_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _names_its_subject(self) -> DisclosureAsked:
+        wanted = "enquiry_id" if self.purpose is Purpose.VOLUNTEER_INDUCTION else "referral_id"
+        other = "referral_id" if wanted == "enquiry_id" else "enquiry_id"
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(f"{self.purpose} is about a {wanted}, and nothing else")
+        return self
+
+
+class Disclosed(BaseModel):
+    """The fields that the purpose opens; one without a value is left out."""
+
+    disclosure_id: UUID
+    purpose: Purpose
+    disclosed_at: datetime
+    referral_id: UUID | None = None
+    enquiry_id: UUID | None = None
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    birth_date: date | None = None
+    nhs_number: str | None = None
+    address: str | None = None
+    postcode: str | None = None
+    household: Household | None = None
+    flags: list[str] | None = None
+    notes: str | None = None
+    consent: bool | None = None
+
+
+class AuditRow(BaseModel):
+    """Who was told what, when and why."""
+
+    model_config = ConfigDict(from_attributes=True)
+    disclosure_id: UUID
+    purpose: str
+    fields: list[str]
+    caller: str
+    reason: str
+    disclosed_at: datetime
+
+
+class Audit(BaseModel):
+    """All disclosures about one referral, newest last."""
+
+    items: list[AuditRow]
+
+
+def router() -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["disclosures"])
+
+    @routes.post("/disclosures", response_model_exclude_none=True)
+    async def disclose(
+        request: Request,
+        response: Response,
+        body: DisclosureAsked,
+        caller: Annotated[Caller, Depends(caller_of)],
+    ) -> Disclosed:
+        # answers are about a person and are kept nowhere: no Idempotency-Key, no cache
+        response.headers["Cache-Control"] = "no-store"
+        if f"disclosures:{body.purpose}" not in caller.scopes:
+            raise ForbiddenError(f"The scope disclosures:{body.purpose} is needed.")
+        async with transactions_of(request).begin(request.state.traceparent) as tx:
+            if body.referral_id is not None:
+                fields = await _about_resident(tx, body.referral_id, body.purpose, caller)
+            else:
+                fields = await _about_volunteer(tx, body.enquiry_id)
+            opened = {name: fields[name] for name in OPENS[body.purpose].fields}
+            audit = disclosures.Disclosure(
+                new_id(),
+                body.referral_id or body.enquiry_id or new_id(),
+                body.purpose,
+                list(opened),
+                caller.name,
+                body.reason,
+                tx.now,
+            )
+            await disclosures.add(tx.connection, audit)
+        return Disclosed.model_validate(
+            {
+                "disclosure_id": audit.disclosure_id,
+                "purpose": body.purpose,
+                "disclosed_at": audit.disclosed_at,
+                "referral_id": body.referral_id,
+                "enquiry_id": body.enquiry_id,
+                **opened,
+            }
+        )
+
+    @routes.get("/referrals/{referral_id}/disclosures")
+    async def audit(request: Request, referral_id: UUID, caller: Reader) -> Audit:
+        async with transactions_of(request).pool.acquire() as connection:
+            must_see(caller, await views.referral(connection, referral_id))
+            found = await disclosures.of_subject(connection, referral_id)
+        return Audit(items=[AuditRow.model_validate(row) for row in found])
+
+    return routes
+
+
+async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: Caller) -> dict[str, object]:
+    referral = (await referrals.lock(tx.connection, [referral_id])).get(referral_id)
+    if referral is None:
+        raise NotFoundError("There is no such thing.")
+    if OPENS[purpose].hub_only:
+        caller.must_see_hub(referral.hub_id)
+    must_be_live(referral, purpose)
+    resident = await residents.get(tx.connection, referral_id)
+    household, _, flags = await referrals.particulars(tx.connection, referral_id)
+    person = resident.person
+    return {
+        "name": person.name,
+        "phone": person.phone,
+        "email": person.email,
+        "birth_date": person.birth_date,
+        "nhs_number": person.nhs_number,
+        "address": person.address,
+        "postcode": person.postcode,
+        "household": household,
+        "flags": [str(flag) for flag in flags],
+        "notes": resident.notes,
+        "consent": resident.consent,
+    }
+
+
+async def _about_volunteer(tx: Tx, enquiry_id: UUID | None) -> dict[str, object]:
+    enquiry = await enquiries.get(tx.connection, enquiry_id) if enquiry_id else None
+    if enquiry is None:
+        raise NotFoundError("There is no such thing.")
+    return dict(enquiry._asdict())

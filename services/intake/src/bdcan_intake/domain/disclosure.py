@@ -1,0 +1,85 @@
+"""Who may be told what about a resident: a purpose opens a fixed set of fields, while there is a live reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from bdcan_contracts.models import Lane, NeedState
+from bdcan_intake.domain.errors import NotAllowedError
+from bdcan_intake.domain.referral import Referral, ReferralState
+
+
+class Purpose(StrEnum):
+    """Why somebody must see a name or an address."""
+
+    TRIAGE = "triage"
+    WELFARE_CALL = "welfare_call"
+    DELIVERY_LABEL = "delivery_label"
+    DELIVERY = "delivery"
+    ESCALATION = "escalation"
+    VOLUNTEER_INDUCTION = "volunteer_induction"
+
+
+@dataclass(frozen=True, slots=True)
+class Opens:
+    """What a purpose opens. `hub_only`: to the hub's own people alone."""
+
+    fields: tuple[str, ...]
+    hub_only: bool
+
+
+OPENS = {
+    Purpose.TRIAGE: Opens(("name", "phone", "address", "postcode", "notes"), hub_only=True),
+    Purpose.WELFARE_CALL: Opens(
+        ("name", "phone", "email", "address", "postcode", "flags", "notes", "consent"), hub_only=True
+    ),
+    Purpose.DELIVERY_LABEL: Opens(("name", "address", "postcode"), hub_only=True),
+    Purpose.DELIVERY: Opens(("name", "phone", "address", "postcode", "flags"), hub_only=True),
+    Purpose.ESCALATION: Opens(
+        (
+            "name",
+            "phone",
+            "email",
+            "birth_date",
+            "nhs_number",
+            "address",
+            "postcode",
+            "household",
+            "flags",
+            "notes",
+            "consent",
+        ),
+        hub_only=False,
+    ),
+    Purpose.VOLUNTEER_INDUCTION: Opens(("name", "phone", "email", "postcode", "notes"), hub_only=False),
+}
+"""The fields of each purpose. All but volunteer_induction are about a referral."""
+
+
+def must_be_live(referral: Referral, purpose: Purpose) -> None:
+    """Raise NotAllowedError unless the referral's state gives the purpose a reason now."""
+    if referral.state is ReferralState.CLOSED:
+        raise NotAllowedError("The referral is closed: there is no reason any more.")
+    match purpose:
+        case Purpose.TRIAGE:
+            live = referral.hub_id is None
+        case Purpose.WELFARE_CALL:
+            live = referral.hub_id is not None and not referral.withdrawn_reason
+        case Purpose.DELIVERY_LABEL:
+            live = _in_hand(referral, Lane.FOOD)
+        case Purpose.DELIVERY:
+            live = _in_hand(referral, Lane.FOOD, Lane.COMMUNITY)
+        case Purpose.ESCALATION:
+            live = True  # escalation asks as soon as it knows, which may be before intake has heard of it
+        case Purpose.VOLUNTEER_INDUCTION:
+            live = False
+        case _:
+            assert_never(purpose)
+    if not live:
+        raise NotAllowedError("The referral's present state gives no reason for this purpose.")
+
+
+def _in_hand(referral: Referral, *lanes: Lane) -> bool:
+    return any(n.state is NeedState.IN_HAND and n.lane in lanes for n in referral.needs)

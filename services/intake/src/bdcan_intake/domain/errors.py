@@ -1,0 +1,41 @@
+"""What intake refuses, mapped to HTTP in `app.py`.
+
+IntakeError
+├── NotAllowedError     the referral's state does not allow it
+├── StaleError          somebody else changed the referral first
+└── RefusedError        a submission that cannot be taken on; has `errors`, every problem at once
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bdcan_contracts.models import FieldProblem
+
+
+class IntakeError(Exception):
+    """Base of intake's own errors. `code` is a stable word for programs."""
+
+    code = "refused"
+
+
+class NotAllowedError(IntakeError):
+    """The referral's present state does not allow it."""
+
+    code = "not-allowed"
+
+
+class StaleError(IntakeError):
+    """The caller decided on an older version of the referral."""
+
+    code = "stale-version"
+
+
+class RefusedError(IntakeError):
+    """The submission cannot be taken on: `errors` names every field at fault."""
+
+    code = "invalid"
+
+    def __init__(self, errors: Sequence[FieldProblem]) -> None:
+        super().__init__(f"{len(errors)} field(s) at fault.")
+        self.errors = tuple(errors)

@@ -1,0 +1,370 @@
+"""What each event of the other services means for a referral: a function per event, `(referral, event, at) -> referral`.
+
+Events of different topics come in any order. A need follows an event only if that is not older than the one it
+followed last (time first, then rank: how far along the event stands); what ends a need always counts; a need
+that nobody here has heard of is written down. Nothing raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from bdcan_contracts import models
+from bdcan_contracts.models import (
+    LANE_OF,
+    CallNeedResult,
+    EscalationOutcome,
+    Lane,
+    NeedCode,
+    NeedState,
+    TaskKind,
+)
+from bdcan_intake.domain.referral import (
+    COMMUNITY_SOLUTIONS,
+    CONTACT_WITHIN,
+    FOODHUB,
+    INTAKE,
+    ROUTING,
+    SAFEGUARDING_WITHIN,
+    VOLUNTEERS,
+    Need,
+    Referral,
+    ReferralState,
+)
+
+ACKNOWLEDGED_WITHIN = timedelta(days=1)
+"""Community Solutions acknowledges within a day; its own events bring the exact time."""
+
+HELPER = {
+    Lane.FOOD: FOODHUB,
+    Lane.COMMUNITY: VOLUNTEERS,
+    Lane.COMPLEX: COMMUNITY_SOLUTIONS,
+    Lane.SAFEGUARDING: COMMUNITY_SOLUTIONS,
+}
+"""Who owns a need of each lane once a call has confirmed it."""
+
+_PLACED, _TRIED, _CALLED, _HELPED = 1, 2, 3, 4  # ranks: how far along an event stands
+
+
+def assigned(
+    referral: Referral, event: models.ReferralAssigned | models.ReferralReassigned, at: datetime
+) -> Referral:
+    """A hub has it: what nobody has in hand yet is the hub's, due at the first call."""
+    if event.version <= referral.placement_version:
+        return referral
+    hub = f"hub:{event.hub_id}"
+    placed = replace(
+        _waiting_goes_to(referral, hub, event.contact_due_at, at, _PLACED),
+        hub_id=event.hub_id,
+        placement_version=event.version,
+        out_of_area=False,
+    )
+    return placed.at_least(ReferralState.ASSIGNED)
+
+
+def held_for_triage(referral: Referral, event: models.ReferralHeldForTriage, at: datetime) -> Referral:
+    """Routing's people decide until the given time."""
+    if event.version <= referral.placement_version:
+        return referral
+    return replace(
+        _waiting_goes_to(referral, ROUTING, event.triage_due_at, at, _PLACED),
+        placement_version=event.version,
+    )
+
+
+def out_of_area(referral: Referral, event: models.ReferralOutOfArea, at: datetime) -> Referral:
+    """Another council must help. A concern for somebody's safety stays with Community Solutions, who pass it on."""
+    if event.version <= referral.placement_version:
+        return referral
+    needs = tuple(
+        need
+        if need.ended or need.owner == COMMUNITY_SOLUTIONS
+        else _end(need, NeedState.UNMET, at, "out-of-area")
+        for need in referral.needs
+    )
+    return replace(referral, needs=needs, placement_version=event.version, out_of_area=True)
+
+
+def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: datetime) -> Referral:
+    """What is needed is known: each need goes to who helps with it, or ends if it is not wanted."""
+    due_at = at + CONTACT_WITHIN[event.priority]
+    needs = {need.need_id: need for need in referral.needs}
+    for said in event.needs:
+        need = needs.get(said.need_id)
+        if said.result is CallNeedResult.DECLINED:
+            need = need or Need(said.need_id, said.code, NeedState.OPEN, INTAKE, at, at)
+            needs[said.need_id] = (
+                need if need.ended else _end(need, NeedState.WITHDRAWN, at, "declined-at-call")
+            )
+            continue
+        helper = HELPER[LANE_OF[said.code]]
+        if need is None:
+            needs[said.need_id] = Need(
+                said.need_id, said.code, NeedState.IN_HAND, helper, due_at, at, _CALLED
+            )
+            continue
+        if not need.ended and need.code is not said.code:
+            need = replace(need, code=said.code)
+        already = need.state is NeedState.IN_HAND and need.owner == helper
+        needs[said.need_id] = _in_hand(need, helper, None if already else due_at, at, _CALLED)
+    told = replace(referral, needs=tuple(needs.values()), called=True)
+    # what the call did not speak about stays with the hub, which must ring again
+    told = _waiting_goes_to(told, f"hub:{event.hub_id}", due_at, at, _CALLED)
+    return told.at_least(ReferralState.IN_CONTACT)
+
+
+def call_unanswered(referral: Referral, event: models.WelfareCallUnanswered, at: datetime) -> Referral:
+    """The hub tries again at the given time."""
+    return _waiting_goes_to(referral, f"hub:{event.hub_id}", event.next_attempt_at, at, _TRIED)
+
+
+def call_exhausted(referral: Referral, event: models.WelfareCallExhausted, at: datetime) -> Referral:
+    """Nobody was reached: Community Solutions has all that is open.
+
+    Where nobody ever learned what is needed, there is no need to hand over: the welfare concern becomes one.
+    """
+    due_at = at + ACKNOWLEDGED_WITHIN
+    referral = replace(referral, called=True)
+    for listed in event.needs:
+        referral = _helped(referral, listed.need_id, listed.code, COMMUNITY_SOLUTIONS, due_at, at, _CALLED)
+    if not referral.needs:
+        concern = Need(
+            welfare_concern_id(referral.referral_id),
+            NeedCode.SAFEGUARDING_ADULT,
+            NeedState.IN_HAND,
+            COMMUNITY_SOLUTIONS,
+            at + SAFEGUARDING_WITHIN,
+            at,
+            _CALLED,
+        )
+        referral = replace(referral, needs=(concern,))
+    return referral
+
+
+def welfare_concern_id(referral_id: UUID) -> UUID:
+    """The need that stands for a resident of whom nobody knows more than that they cannot be reached."""
+    return uuid5(referral_id, "welfare-concern")
+
+
+def task_opened(referral: Referral, event: models.TaskOpened, at: datetime) -> Referral:
+    """Volunteers are being asked. A delivery is the parcel's story, told by foodhub."""
+    if event.need_id is None or event.parcel_id is not None:
+        return referral
+    helped = _helped(referral, event.need_id, _code_of(event.kind), VOLUNTEERS, event.due_at, at, _HELPED)
+    return helped.at_least(ReferralState.BEING_HELPED)
+
+
+def task_completed(referral: Referral, event: models.TaskCompleted, at: datetime) -> Referral:
+    """Done: the need is met, unless the task was a parcel's way to the door."""
+    if event.need_id is None or event.parcel_id is not None:
+        return referral
+    return _ended(referral, event.need_id, _code_of(event.kind), NeedState.MET, at)
+
+
+def task_cancelled(referral: Referral, event: models.TaskCancelled, at: datetime) -> Referral:
+    """Nobody does it any more: if the need still stands, the hub has it back."""
+    if event.need_id is None or event.parcel_id is not None:
+        return referral
+    return _given_back(referral, event.need_id, _code_of(event.kind), at)
+
+
+def parcel_requested(referral: Referral, event: models.ParcelRequested, at: datetime) -> Referral:
+    """Foodhub prepares a parcel."""
+    helped = _helped(referral, event.need_id, event.code, FOODHUB, event.due_at, at, _HELPED)
+    return helped.at_least(ReferralState.BEING_HELPED)
+
+
+def parcel_short(referral: Referral, event: models.ParcelShort, at: datetime) -> Referral:
+    """Foodhub looks for stock again at the given time."""
+    return _helped(referral, event.need_id, None, FOODHUB, event.retry_at, at, _HELPED)
+
+
+def parcel_packed(referral: Referral, event: models.ParcelPacked, at: datetime) -> Referral:
+    """The parcel waits for a volunteer."""
+    return _helped(referral, event.need_id, None, VOLUNTEERS, event.due_at, at, _HELPED)
+
+
+def parcel_returned(referral: Referral, event: models.ParcelReturned, at: datetime) -> Referral:
+    """The parcel came back and goes out again."""
+    return _helped(
+        referral, event.need_id, None, FOODHUB, at + CONTACT_WITHIN[referral.priority], at, _HELPED
+    )
+
+
+def parcel_delivered(referral: Referral, event: models.ParcelDelivered, at: datetime) -> Referral:
+    """The parcel is at the door: the need is met."""
+    return _ended(referral, event.need_id, None, NeedState.MET, at)
+
+
+def parcel_cancelled(referral: Referral, event: models.ParcelCancelled, at: datetime) -> Referral:
+    """No parcel any more: if the need still stands, the hub has it back."""
+    return _given_back(referral, event.need_id, None, at)
+
+
+def escalation_opened(referral: Referral, event: models.EscalationOpened, at: datetime) -> Referral:
+    """Handed to Community Solutions. A concern that a volunteer raised shows up here as a need of its own."""
+    return _escalated(referral, event, event.acknowledge_by, at).at_least(ReferralState.BEING_HELPED)
+
+
+def escalation_acknowledged(
+    referral: Referral, event: models.EscalationAcknowledged, at: datetime
+) -> Referral:
+    """A person there has seen it and decides until the given time."""
+    return _escalated(referral, event, event.decide_by, at)
+
+
+def escalation_overdue(referral: Referral, event: models.EscalationOverdue, at: datetime) -> Referral:
+    """A step is late; it is looked at again at the given time."""
+    return _escalated(referral, event, event.next_check_at, at)
+
+
+def escalation_accepted(referral: Referral, event: models.EscalationAccepted, at: datetime) -> Referral:
+    """Community Solutions has taken it on: from here it is theirs."""
+    for need_id in event.need_ids:
+        referral = _ended(referral, need_id, event.code, NeedState.REFERRED_ON, at)
+    return referral
+
+
+def escalation_closed(referral: Referral, event: models.EscalationClosed, at: datetime) -> Referral:
+    """Done there; where it was withdrawn before anybody took it on, so is the need."""
+    withdrawn = event.outcome is EscalationOutcome.WITHDRAWN
+    for need_id in event.need_ids:
+        referral = _ended(
+            referral, need_id, event.code, NeedState.WITHDRAWN if withdrawn else NeedState.REFERRED_ON, at
+        )
+    return referral
+
+
+def escalation_declined(referral: Referral, event: models.EscalationDeclined, at: datetime) -> Referral:
+    """Not theirs: the hub has it back. Out of area there is no hub to give it to."""
+    for need_id in event.need_ids:
+        referral = _given_back(referral, need_id, event.code, at)
+    return referral
+
+
+def _escalated(
+    referral: Referral,
+    event: models.EscalationOpened | models.EscalationAcknowledged | models.EscalationOverdue,
+    due_at: datetime,
+    at: datetime,
+) -> Referral:
+    for need_id in event.need_ids:
+        referral = _helped(referral, need_id, event.code, COMMUNITY_SOLUTIONS, due_at, at, _HELPED)
+    return referral
+
+
+def _waiting_goes_to(referral: Referral, owner: str, due_at: datetime, at: datetime, rank: int) -> Referral:
+    """Whatever nobody has in hand yet goes to `owner`; so does the referral as a whole, for its first call."""
+    if referral.state is ReferralState.CLOSED:
+        return referral
+    needs = tuple(
+        replace(need, owner=owner, due_at=due_at, fact_at=at, rank=rank)
+        if need.state is NeedState.OPEN and need.owner != COMMUNITY_SOLUTIONS and _is_news(need, at, rank)
+        else need
+        for need in referral.needs
+    )
+    return replace(referral, needs=needs, owner=owner, due_at=due_at)
+
+
+def _helped(
+    referral: Referral,
+    need_id: UUID,
+    code: NeedCode | None,
+    owner: str,
+    due_at: datetime,
+    at: datetime,
+    rank: int,
+) -> Referral:
+    return _with_need(
+        referral,
+        need_id,
+        lambda need: _in_hand(need, owner, due_at, at, rank),
+        Need(need_id, code, NeedState.IN_HAND, owner, due_at, at, rank) if code else None,
+    )
+
+
+def _ended(
+    referral: Referral, need_id: UUID, code: NeedCode | None, state: NeedState, at: datetime
+) -> Referral:
+    return _with_need(
+        referral,
+        need_id,
+        lambda need: need if need.ended else _end(need, state, at, None),
+        Need(need_id, code, state, None, None, at, _HELPED) if code else None,
+    )
+
+
+def _given_back(referral: Referral, need_id: UUID, code: NeedCode | None, at: datetime) -> Referral:
+    due_at = at + CONTACT_WITHIN[referral.priority]
+
+    def give_back(need: Need) -> Need:
+        if need.ended or not _is_news(need, at, _HELPED):
+            return need
+        if referral.withdrawn_reason:
+            return _end(need, NeedState.WITHDRAWN, at, referral.withdrawn_reason)
+        if referral.out_of_area:
+            return _end(need, NeedState.UNMET, at, "out-of-area")
+        return replace(
+            need,
+            state=NeedState.OPEN,
+            owner=referral.placed_with,
+            due_at=due_at,
+            fact_at=at,
+            rank=_HELPED,
+        )
+
+    return _with_need(
+        referral,
+        need_id,
+        give_back,
+        give_back(Need(need_id, code, NeedState.OPEN, referral.placed_with, due_at, at, _HELPED))
+        if code
+        else None,
+    )
+
+
+def _with_need(
+    referral: Referral, need_id: UUID, change: Callable[[Need], Need], unknown: Need | None
+) -> Referral:
+    """The referral with one need changed; a need that is not known becomes `unknown`, if that can be told."""
+    for place, need in enumerate(referral.needs):
+        if need.need_id == need_id:
+            changed = change(need)
+            if changed is need:
+                return referral
+            return replace(referral, needs=(*referral.needs[:place], changed, *referral.needs[place + 1 :]))
+    return referral if unknown is None else replace(referral, needs=(*referral.needs, unknown))
+
+
+def _in_hand(need: Need, owner: str, due_at: datetime | None, at: datetime, rank: int) -> Need:
+    """The need in somebody's hands. `due_at` None leaves the time that was promised."""
+    if need.ended or not _is_news(need, at, rank):
+        return need
+    return replace(
+        need,
+        state=NeedState.IN_HAND,
+        owner=owner,
+        due_at=due_at or need.due_at,
+        fact_at=at,
+        rank=rank,
+        reason=None,
+    )
+
+
+def _end(need: Need, state: NeedState, at: datetime, reason: str | None) -> Need:
+    return replace(need, state=state, owner=None, due_at=None, fact_at=at, rank=_HELPED, reason=reason)
+
+
+def _is_news(need: Need, at: datetime, rank: int) -> bool:
+    return (at, rank) >= (need.fact_at, need.rank)
+
+
+def _code_of(kind: TaskKind) -> NeedCode | None:
+    """The need that a kind of task serves; a delivery or a doorstep visit serves one that is known otherwise."""
+    return _CODES.get(kind)
+
+
+_CODES = {kind: NeedCode(kind) for kind in TaskKind if kind.value in set(NeedCode)}

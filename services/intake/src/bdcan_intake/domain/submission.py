@@ -1,0 +1,202 @@
+"""A request for help as it is handed in, whichever door it comes through, and the few reasons to refuse one.
+
+An incomplete form is no reason. Refused is only what names nobody and nothing to do, and what cannot be true.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from bdcan_contracts.models import (
+    LANE_OF,
+    Channel,
+    Diet,
+    FieldProblem,
+    Flag,
+    Household,
+    Lane,
+    NeedCode,
+    Priority,
+)
+from bdcan_intake.domain.contact import SENT_POSTCODE_CHARACTERS, can_be_rung, tidy_postcode
+
+OLDEST = timedelta(days=130 * 366)
+"""Nobody has lived longer: an earlier date of birth is a slip of the pen."""
+
+_DERIVED = frozenset({Flag.NO_PHONE, Flag.NO_POSTCODE})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who needs help, as far as anybody knows. All of it is personal data."""
+
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    birth_date: date | None = None
+    nhs_number: str | None = None
+    address: str | None = None
+    postcode: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether anything at all is said about the person."""
+        return bool(
+            self.name
+            or self.phone
+            or self.email
+            or self.birth_date
+            or self.nhs_number
+            or self.address
+            or self.postcode
+        )
+
+    @property
+    def sent_postcode(self) -> str | None:
+        """The postcode as events carry it."""
+        if self.postcode is None or len(self.postcode) > SENT_POSTCODE_CHARACTERS:
+            return None
+        return self.postcode
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One request for help. `source` and `reference` together are its identity for the sender."""
+
+    source: str
+    reference: str | None
+    channel: Channel
+    person: Person = Person()
+    household: Household | None = None
+    needs: tuple[NeedCode, ...] = ()
+    diets: tuple[Diet, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    priority: Priority | None = None
+    notes: str | None = None
+    outreach: bool = False
+    consent: bool | None = None
+    import_id: UUID | None = None
+
+
+def tidy(submission: Submission) -> Submission:
+    """The submission as it is kept: blanks gone, each code once, the postcode in its usual form, flags that follow."""
+    person = tidy_person(submission.person)
+    household = submission.household
+    if household is not None and household.adults + household.children + household.infants == 0:
+        household = None
+    return replace(
+        submission,
+        person=person,
+        household=household,
+        needs=tuple(dict.fromkeys(submission.needs)),
+        diets=tuple(dict.fromkeys(submission.diets)),
+        flags=flags_for(person, submission.flags),
+        notes=_text(submission.notes),
+    )
+
+
+def tidy_person(person: Person) -> Person:
+    """The person without blanks, and with the postcode in its usual form where it is one."""
+    postcode = _text(person.postcode)
+    return Person(
+        name=_text(person.name),
+        phone=_text(person.phone),
+        email=_text(person.email),
+        birth_date=person.birth_date,
+        nhs_number=_text(person.nhs_number),
+        address=_text(person.address),
+        postcode=tidy_postcode(postcode)[0] if postcode else None,
+    )
+
+
+def flags_for(person: Person, given: Iterable[Flag]) -> tuple[Flag, ...]:
+    """What the sender flagged, and whether there is a telephone to ring and a postcode to place."""
+    flags = [flag for flag in dict.fromkeys(given) if flag not in _DERIVED]
+    if not (person.phone and can_be_rung(person.phone)):
+        flags.append(Flag.NO_PHONE)
+    if not (person.postcode and tidy_postcode(person.postcode)[1]):
+        flags.append(Flag.NO_POSTCODE)
+    return tuple(flags)
+
+
+def problems(submission: Submission, today: date) -> tuple[FieldProblem, ...]:
+    """Everything that makes a tidied submission impossible to take on; empty for almost all."""
+    found: tuple[FieldProblem, ...] = ()
+    if submission.person.birth_date and (wrong := impossible_birth_date(submission.person.birth_date, today)):
+        found = (FieldProblem(field="person.birth_date", code=wrong[0], message=wrong[1]),)
+    if not (submission.person.known or submission.needs or submission.notes):
+        found += NOBODY_AND_NOTHING
+    return found
+
+
+def impossible_birth_date(born: date, today: date) -> tuple[str, str] | None:
+    """Code and message if nobody who lives can be born then."""
+    if born > today:
+        return "in-the-future", "lies in the future"
+    if born < today - OLDEST:
+        return "too-long-ago", "is too long ago"
+    return None
+
+
+NOBODY_AND_NOTHING = (
+    FieldProblem(field="person", code="nobody-named", message="neither a person nor a need is named"),
+    FieldProblem(field="needs", code="nothing-needed", message="neither a person nor a need is named"),
+)
+"""A submission that nobody could act on."""
+
+
+class Examined(NamedTuple):
+    """A submission, tidied, with what makes it impossible to take on, and what it says as a hash."""
+
+    submission: Submission
+    problems: tuple[FieldProblem, ...]
+    content_hash: bytes
+
+
+def examine(submission: Submission, today: date) -> Examined:
+    """Tidy a submission and look for what is impossible."""
+    tidied = tidy(submission)
+    return Examined(tidied, problems(tidied, today), content_hash(tidied))
+
+
+def priority_of(submission: Submission) -> Priority:
+    """How soon: what the sender says; at once where somebody may be at risk; a list has room."""
+    if any(LANE_OF[code] is Lane.SAFEGUARDING for code in submission.needs):
+        return Priority.URGENT
+    if submission.priority is not None:
+        return submission.priority
+    return Priority.ROUTINE if submission.outreach else Priority.STANDARD
+
+
+def content_hash(submission: Submission) -> bytes:
+    """Tells whether two submissions say the same. Who sent them, and through which door, does not count."""
+    person, household = submission.person, submission.household
+    said = repr(
+        [
+            str(submission.channel),
+            person.name,
+            person.phone,
+            person.email,
+            person.birth_date and person.birth_date.isoformat(),
+            person.nhs_number,
+            person.address,
+            person.postcode,
+            household and [household.adults, household.children, household.infants],
+            sorted(map(str, submission.needs)),
+            sorted(map(str, submission.diets)),
+            sorted(map(str, submission.flags)),
+            submission.priority and str(submission.priority),
+            submission.notes,
+            submission.consent,
+        ]
+    )
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest()
+
+
+def _text(typed: str | None) -> str | None:
+    return (typed.strip() or None) if typed else None

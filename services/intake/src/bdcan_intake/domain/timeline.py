@@ -1,0 +1,81 @@
+"""The story of a referral, an entry per event: its short name, the need it is about, and a few telling fields.
+
+No field that is named here is personal data; a test looks.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from bdcan_contracts import models
+
+
+class Entry(NamedTuple):
+    """One line of a referral's story. `event_key` is the event's identity: the same event is one line."""
+
+    referral_id: UUID
+    event_key: UUID
+    at: datetime
+    kind: str
+    need_id: UUID | None
+    detail: dict[str, Any]
+
+
+TOLD: dict[type[BaseModel], tuple[str, ...]] = {
+    models.ReferralReceived: ("channel", "priority"),
+    models.ReferralAmended: ("version", "priority"),
+    models.ReferralWithdrawn: ("reason",),
+    models.ReferralClosed: ("outcome",),
+    models.SafeguardingConcernRaised: ("code", "respond_by"),
+    models.ReferralAssigned: ("hub_id", "method", "explanation", "contact_due_at"),
+    models.ReferralReassigned: ("hub_id", "previous_hub_id", "reason", "explanation"),
+    models.ReferralHeldForTriage: ("reason", "triage_due_at"),
+    models.ReferralOutOfArea: ("district_gss", "explanation"),
+    models.WelfareCallCompleted: ("hub_id", "attempt"),
+    models.WelfareCallUnanswered: ("hub_id", "attempt", "outcome", "next_attempt_at"),
+    models.WelfareCallExhausted: ("hub_id", "attempts"),
+    models.TaskOpened: ("task_id", "kind", "due_at"),
+    models.TaskAccepted: ("task_id", "kind"),
+    models.TaskCompleted: ("task_id", "kind"),
+    models.TaskFailed: ("task_id", "kind", "reason"),
+    models.TaskCancelled: ("task_id", "kind", "reason"),
+    models.TaskUnfilled: ("task_id", "kind", "offers_made"),
+    models.ParcelRequested: ("parcel_id", "code", "items", "due_at"),
+    models.ParcelReserved: ("parcel_id",),
+    models.ParcelShort: ("parcel_id", "retry_at"),
+    models.ParcelPacked: ("parcel_id", "bags"),
+    models.ParcelDispatched: ("parcel_id", "task_id"),
+    models.ParcelDelivered: ("parcel_id",),
+    models.ParcelReturned: ("parcel_id", "reason"),
+    models.ParcelCancelled: ("parcel_id", "reason"),
+    models.EscalationOpened: ("escalation_id", "kind", "code", "acknowledge_by"),
+    models.EscalationForwarded: ("escalation_id",),
+    models.EscalationAcknowledged: ("escalation_id", "decide_by"),
+    models.EscalationAccepted: ("escalation_id",),
+    models.EscalationDeclined: ("escalation_id", "reason"),
+    models.EscalationClosed: ("escalation_id", "outcome"),
+    models.EscalationOverdue: ("escalation_id", "stage", "next_check_at"),
+}
+"""What is told of each event beside its time."""
+
+
+def kind_of(event_type: str) -> str:
+    """`referral.assigned` of `bdcan.routing.referral.assigned.v1`."""
+    return event_type.split(".", 2)[2].rpartition(".")[0]
+
+
+def entry(event_key: UUID, event_type: str, at: datetime, event: Any) -> Entry:
+    """The line for an event."""
+    detail: dict[str, Any] = {}
+    for name in TOLD[type(event)]:
+        value = getattr(event, name)
+        if value is not None:
+            detail[name] = value.value if isinstance(value, Enum) else value
+    return Entry(
+        event.referral_id, event_key, at, kind_of(event_type), getattr(event, "need_id", None), detail
+    )

@@ -1,0 +1,182 @@
+"""What may be handed in about a person who needs help: the shape of a request and of a row.
+
+Structure is checked here, sense in the domain, and both are answered together: a sender hears of every field at
+fault at once. Lengths are limits against accidents, wide enough for anything that a person could mean.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError
+
+from bdcan_contracts.envelope import Problem
+from bdcan_contracts.models import Channel, Diet, Flag, Household, NeedCode, Priority
+from bdcan_intake.domain.submission import NOBODY_AND_NOTHING, Person, Submission, impossible_birth_date
+
+Slug = Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+F = TypeVar("F", bound=BaseModel)
+
+Reason = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+"""A code such as `no-longer-needed`: it goes into events, where free text could be about a person."""
+
+
+# PostgreSQL cannot keep U+0000
+Text = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
+Short = Annotated[Text, Field(max_length=60)]
+Notes = Annotated[Text, Field(max_length=2000)]
+
+
+def _day(typed: object) -> object:
+    """ISO 8601 or, as British lists have it, day first."""
+    if not isinstance(typed, str):
+        raise PydanticCustomError("not-a-date", "is no date: YYYY-MM-DD or DD/MM/YYYY")
+    text = typed.strip()
+    for layout in ("%Y-%m-%d", "%d/%m/%Y"):
+        try:
+            return datetime.strptime(text, layout).date()  # noqa: DTZ007 # a date of birth has no time zone
+        except ValueError:
+            continue
+    raise PydanticCustomError("not-a-date", "is no date: YYYY-MM-DD or DD/MM/YYYY")
+
+
+def _possible(born: date, info: ValidationInfo) -> date:
+    today: date = (info.context or {})["today"]
+    if wrong := impossible_birth_date(born, today):
+        # the code is ours and the message has no braces: nothing is filled in
+        raise PydanticCustomError(wrong[0], wrong[1])  # pyright: ignore[reportArgumentType]
+    return born
+
+
+BirthDate = Annotated[date, BeforeValidator(_day), AfterValidator(_possible)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PersonForm(_Form):
+    """Who needs help. Nothing is required."""
+
+    name: Annotated[Text, Field(max_length=200)] | None = None
+    phone: Short | None = None
+    email: Annotated[Text, Field(max_length=254)] | None = None
+    birth_date: BirthDate | None = None
+    nhs_number: Short | None = None
+    address: Annotated[Text, Field(max_length=500)] | None = None
+    postcode: Short | None = None
+
+    def person(self) -> Person:
+        """The person as the domain has it."""
+        return Person(
+            name=self.name,
+            phone=self.phone,
+            email=self.email,
+            birth_date=self.birth_date,
+            nhs_number=self.nhs_number,
+            address=self.address,
+            postcode=self.postcode,
+        )
+
+
+class HouseholdForm(_Form):
+    """Who lives there: people of 16 and over, children of 1 to 15, babies under 1."""
+
+    adults: Annotated[int, Field(ge=0, le=20)] = 1
+    children: Annotated[int, Field(ge=0, le=20)] = 0
+    infants: Annotated[int, Field(ge=0, le=20)] = 0
+
+    def household(self) -> Household:
+        """The household as the contracts have it."""
+        return Household(adults=self.adults, children=self.children, infants=self.infants)
+
+
+class ReferralForm(_Form):
+    """A request for help. `reference` is the sender's own, and not about the person: it is shown in lists."""
+
+    channel: Channel
+    reference: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
+    person: PersonForm = PersonForm()
+    household: HouseholdForm | None = None
+    needs: Annotated[list[NeedCode], Field(max_length=50)] = []
+    diets: Annotated[list[Diet], Field(max_length=20)] = []
+    flags: Annotated[list[Flag], Field(max_length=20)] = []
+    priority: Priority | None = None
+    notes: Notes | None = None
+    outreach: bool = False
+    consent: bool | None = None
+
+    def submission(self, source: str, import_id: UUID | None = None) -> Submission:
+        """The request as the domain has it."""
+        return Submission(
+            source=source,
+            reference=self.reference,
+            channel=self.channel,
+            person=self.person.person(),
+            household=self.household and self.household.household(),
+            needs=tuple(self.needs),
+            diets=tuple(self.diets),
+            flags=tuple(self.flags),
+            priority=self.priority,
+            notes=self.notes,
+            outreach=self.outreach,
+            consent=self.consent,
+            import_id=import_id,
+        )
+
+
+class AmendmentForm(_Form):
+    """What changes. A field that is left out stays; null takes a personal detail or the household away."""
+
+    version: int | None = None
+    person: PersonForm | None = None
+    household: HouseholdForm | None = None
+    add_needs: Annotated[list[NeedCode], Field(max_length=50)] = []
+    withdraw_needs: Annotated[list[UUID], Field(max_length=50)] = []
+    diets: Annotated[list[Diet], Field(max_length=20)] | None = None
+    flags: Annotated[list[Flag], Field(max_length=20)] | None = None
+    priority: Priority | None = None
+    notes: Notes | None = None
+    consent: bool | None = None
+
+
+def read_referral(raw: Any, today: date) -> ReferralForm | list[Problem]:
+    """A request for help, or everything that is wrong with it."""
+    form = read(ReferralForm, raw, today)
+    if isinstance(form, list) and _says_nothing(raw):
+        return [*form, *(Problem(p.field, p.code, p.message) for p in NOBODY_AND_NOTHING)]
+    return form
+
+
+def read(form: type[F], raw: Any, today: date) -> F | list[Problem]:
+    """A form that is filled in, or everything that is wrong with it."""
+    try:
+        return form.model_validate(raw, context={"today": today})
+    except ValidationError as error:
+        return [
+            Problem(
+                ".".join(map(str, e["loc"])),
+                e["type"].replace("_", "-"),
+                "no such field" if e["type"] == "extra_forbidden" else e["msg"],
+            )
+            for e in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+
+
+def _says_nothing(raw: Any) -> bool:
+    if not isinstance(raw, dict):
+        return False
+    person = raw.get("person")
+    said = [raw.get("notes"), raw.get("needs"), *(person.values() if isinstance(person, dict) else [person])]
+    return not any(value.strip() if isinstance(value, str) else value for value in said)

@@ -1,0 +1,1 @@
+"""Plain SQL, forward only, applied in the order of the names."""

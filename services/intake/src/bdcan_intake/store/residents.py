@@ -1,0 +1,122 @@
+"""Who asked for help: all that is personal about a referral, and the only place where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from bdcan_chassis.database import Connection
+from bdcan_intake.domain.submission import Person, Submission
+
+
+class Resident(NamedTuple):
+    """What intake keeps of a person."""
+
+    person: Person
+    notes: str | None
+    consent: bool | None
+
+
+class Known(NamedTuple):
+    """The referral that a source and reference belong to, and the hash of what was said then."""
+
+    referral_id: UUID
+    received_at: datetime
+    content_hash: bytes
+
+
+async def insert(connection: Connection, new: Sequence[tuple[UUID, Submission, bytes]]) -> None:
+    """Write down who new referrals are about."""
+    if new:
+        await connection.execute(
+            _INSERT,
+            [i for i, _, _ in new],
+            [s.person.name for _, s, _ in new],
+            [s.person.phone for _, s, _ in new],
+            [s.person.email for _, s, _ in new],
+            [s.person.birth_date for _, s, _ in new],
+            [s.person.nhs_number for _, s, _ in new],
+            [s.person.address for _, s, _ in new],
+            [s.person.postcode for _, s, _ in new],
+            [s.notes for _, s, _ in new],
+            [s.consent for _, s, _ in new],
+            [digest for _, _, digest in new],
+        )
+
+
+async def known(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Known]:
+    """The referrals that these sources and references belong to."""
+    if not keys:
+        return {}
+    rows = await connection.fetch(_KNOWN, [source for source, _ in keys], [ref for _, ref in keys])
+    return {
+        (r["source"], r["reference"]): Known(r["referral_id"], r["received_at"], r["content_hash"])
+        for r in rows
+    }
+
+
+async def get(connection: Connection, referral_id: UUID) -> Resident:
+    """Who a referral is about. Only disclosures and amendments ask."""
+    row = await connection.fetchrow(_GET, referral_id)
+    if row is None:
+        return Resident(Person(), None, None)
+    person = Person(
+        name=row["name"],
+        phone=row["phone"],
+        email=row["email"],
+        birth_date=row["birth_date"],
+        nhs_number=row["nhs_number"],
+        address=row["address"],
+        postcode=row["postcode"],
+    )
+    return Resident(person, row["notes"], row["consent"])
+
+
+async def update(connection: Connection, referral_id: UUID, resident: Resident) -> None:
+    """Replace what is known of a person. The hash of the first submission stays: it tells a repeated one."""
+    person = resident.person
+    await connection.execute(
+        _UPDATE,
+        referral_id,
+        person.name,
+        person.phone,
+        person.email,
+        person.birth_date,
+        person.nhs_number,
+        person.address,
+        person.postcode,
+        resident.notes,
+        resident.consent,
+    )
+
+
+_INSERT = """
+INSERT INTO resident (
+    referral_id, name, phone, email, birth_date, nhs_number, address, postcode, notes, consent, content_hash
+)
+SELECT referral_id, name, phone, email, birth_date, nhs_number, address, postcode, notes, consent, content_hash
+FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::date[], $6::text[], $7::text[], $8::text[], $9::text[],
+    $10::bool[], $11::bytea[]
+) AS n (referral_id, name, phone, email, birth_date, nhs_number, address, postcode, notes, consent, content_hash)
+"""
+
+_KNOWN = """
+SELECT f.source, f.reference, s.referral_id, f.received_at, s.content_hash
+FROM unnest($1::text[], $2::text[]) AS k (source, reference)
+JOIN referral AS f ON f.source = k.source AND f.reference = k.reference
+JOIN resident AS s ON s.referral_id = f.id
+"""
+
+_GET = """
+SELECT name, phone, email, birth_date, nhs_number, address, postcode, notes, consent
+FROM resident WHERE referral_id = $1
+"""
+
+_UPDATE = """
+UPDATE resident SET name = $2, phone = $3, email = $4, birth_date = $5, nhs_number = $6, address = $7,
+    postcode = $8, notes = $9, consent = $10
+WHERE referral_id = $1
+"""
