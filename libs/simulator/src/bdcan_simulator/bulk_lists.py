@@ -1,0 +1,113 @@
+"""Those who send lists: the national shielding list and the council's outreach desk, as CSV files over HTTP."""
+
+from __future__ import annotations
+
+import csv
+import io
+from functools import partial
+
+from bdcan_simulator.borough import NHS_LIST, OUTREACH_DESK, Door, System
+from bdcan_simulator.client import Client
+from bdcan_simulator.forms import as_csv, as_row
+from bdcan_simulator.identity import Person, person
+from bdcan_simulator.ledger import BadInput, Ledger, Submission
+from bdcan_simulator.paging import every
+
+ROWS_PER_FILE = 1000
+
+_SENT_TWICE = 3
+_BAD: tuple[tuple[str, dict[str, str]], ...] = (
+    ("an unknown need", {"needs": "pony"}),
+    ("a birth date that does not exist", {"birth_date": "1948-02-31"}),
+    ("a household of many", {"adults": "lots"}),
+)
+
+
+async def upload_all(client: Client, ledger: Ledger) -> None:
+    """Upload each system's list in files of a thousand rows; its first rows come again, and a few are wrong."""
+    for system in (NHS_LIST, OUTREACH_DESK):
+        rows = [s for s in ledger.through(Door.CSV) if s.resident.system is system]
+        if rows:
+            await client.for_each(
+                range(0, len(rows), ROWS_PER_FILE), partial(_upload, client, ledger, system, rows)
+            )
+            await client.for_each(
+                [rows[:_SENT_TWICE]], partial(_upload_again_with_bad_rows, client, ledger, system)
+            )
+            await _learn_referrals(client, ledger, system)
+
+
+def clerk(system: System) -> Person:
+    """Whoever uploads for a system."""
+    return person(system.name, "referrals:write referrals:read hubs:all")
+
+
+async def _upload(
+    client: Client, ledger: Ledger, system: System, all_rows: list[Submission], start: int
+) -> None:
+    rows = all_rows[start : start + ROWS_PER_FILE]
+    text = as_csv(as_row(submission) for submission in rows)
+    answer = await client.post(
+        clerk(system),
+        "intake",
+        "/v1/referral-imports",
+        text,
+        key=f"{ledger.run}/{system.name}/{start}",
+        params={"source": system.name},
+    )
+    if not answer.ok:
+        ledger.done[f"csv files refused: {answer.problem}"] += 1
+        return
+    for submission in rows:
+        submission.acknowledged = True
+    told = answer.json()
+    if told["accepted"] != len(rows):
+        ledger.done[f"csv rows not accepted in {system.name}/{start}"] += len(rows) - told["accepted"]
+
+
+async def _upload_again_with_bad_rows(
+    client: Client, ledger: Ledger, system: System, rows: list[Submission]
+) -> None:
+    entries = [
+        BadInput(Door.CSV, what, f"{ledger.run}-bad-{system.name}-{number}")
+        for number, (what, _) in enumerate(_BAD)
+    ]
+    ledger.bad.extend(entries)
+    wrong = [
+        {"reference": entry.reference or "", "channel": system.channels[0].value} | cells
+        for entry, (_, cells) in zip(entries, _BAD, strict=True)
+    ]
+    text = as_csv([*map(as_row, rows), *wrong])
+    answer = await client.post(
+        clerk(system),
+        "intake",
+        "/v1/referral-imports",
+        text,
+        key=f"{ledger.run}/{system.name}/again",
+        params={"source": system.name},
+    )
+    if not answer.ok:
+        ledger.done[f"csv files refused: {answer.problem}"] += 1
+        return
+    told = answer.json()
+    ledger.sent_twice[Door.CSV] += len(rows)
+    ledger.recognised[Door.CSV] += told["duplicates"]
+    if told["refused"]:
+        path = f"/v1/referral-imports/{told['import_id']}/errors.csv"
+        errors = await client.get(clerk(system), "intake", path)
+        _note_refusals(entries, errors.body.decode())
+
+
+def _note_refusals(entries: list[BadInput], errors_csv: str) -> None:
+    """Find each bad row's reason: the error file names its reference somewhere in the row."""
+    lines = list(csv.reader(io.StringIO(errors_csv)))
+    for entry in entries:
+        said = [" ".join(line) for line in lines if entry.reference in line]
+        if said:
+            entry.answer = "; ".join(said)
+
+
+async def _learn_referrals(client: Client, ledger: Ledger, system: System) -> None:
+    """An import answers for the file; which referral each row became stands in the list of referrals."""
+    async for item in every(client, clerk(system), "intake", "/v1/referrals", source=system.name):
+        ledger.learn(system.name, item["reference"], item["referral_id"])

@@ -1,0 +1,152 @@
+"""Those who make the welfare calls: volunteers at each hub, ringing the residents of their own hub."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from bdcan_chassis.clock import Clock
+from bdcan_contracts.models import NeedCode
+from bdcan_simulator.borough import Reach, Resident
+from bdcan_simulator.client import Client
+from bdcan_simulator.directory import Directory
+from bdcan_simulator.identity import Person, person
+from bdcan_simulator.ledger import Ledger, Submission
+from bdcan_simulator.paging import first_page, keep_at
+from bdcan_simulator.volunteers import chance
+
+_RING_BACK_AFTER = timedelta(minutes=20)
+_SHOWS_DETAILS = 0.05
+"""Share of calls for which the simulator really asks for name and number; it knows both already."""
+
+
+@dataclass
+class Callers:
+    """The callers of all hubs."""
+
+    client: Client
+    ledger: Ledger
+    directory: Directory
+    clock: Clock
+    _tries: Counter[str] = field(default_factory=Counter)
+    _asked_to_ring_back: set[str] = field(default_factory=set)
+
+    async def work(self, hub_ids: tuple[str, ...], over: asyncio.Event) -> None:
+        """Ring whoever is due, at every hub, until it is over."""
+        async with asyncio.TaskGroup() as group:
+            for hub_id in hub_ids:
+                group.create_task(self._work_at(hub_id, over))
+
+    async def _work_at(self, hub_id: str, over: asyncio.Event) -> None:
+        caller = person(f"caller-{hub_id}", "calls:read calls:write disclosures:welfare_call", hub_id)
+        await keep_at(lambda: self._round(caller, hub_id), over)
+
+    async def _round(self, caller: Person, hub_id: str) -> int:
+        rung = 0
+
+        async def ring(call: dict[str, Any]) -> None:
+            nonlocal rung
+            rung += await self._ring(caller, call)
+
+        calls = await first_page(
+            self.client, caller, "volunteer-match", "/v1/welfare-calls", hub=hub_id, state="due"
+        )
+        await self.client.for_each(calls, ring, at_once=4)
+        return rung
+
+    async def _ring(self, caller: Person, call: dict[str, Any]) -> bool:
+        call_id, referral_id = call["call_id"], call["referral_id"]
+        submission = await self.directory.submission_of(referral_id)
+        if submission is None:
+            return False
+        # a claim that ran out is claimed anew: that is another request, not the same one again
+        self._tries[call_id] += 1
+        key = f"{call_id}/{self._tries[call_id]}"
+        path = f"/v1/welfare-calls/{call_id}"
+        claim = await self.client.post(caller, "volunteer-match", f"{path}/claim", {}, key=f"{key}/claim")
+        if not claim.ok:
+            return False
+        if chance(call_id, "details") < _SHOWS_DETAILS:
+            await self._ask_for_details(caller, referral_id, key)
+        report = self._talk(submission, call | claim.json())
+        answer = await self.client.post(
+            caller, "volunteer-match", f"{path}/outcome", report, key=f"{key}/outcome"
+        )
+        if answer.ok:
+            self._note(submission, referral_id, report, answer.json())
+        return answer.ok
+
+    async def _ask_for_details(self, caller: Person, referral_id: str, key: str) -> None:
+        body = {"referral_id": referral_id, "purpose": "welfare_call", "reason": "The welfare call is due."}
+        answer = await self.client.post(caller, "intake", "/v1/disclosures", body, key=f"{key}/details")
+        self.ledger.done["disclosures" if answer.ok else "disclosures refused"] += 1
+
+    def _talk(self, submission: Submission, call: dict[str, Any]) -> dict[str, Any]:
+        resident, referral_id = submission.resident, call["referral_id"]
+        match resident.answers.reach:
+            case Reach.WRONG_NUMBER:
+                return {"outcome": "wrong-number"}
+            case Reach.NEVER:
+                voicemail = chance(referral_id, call["attempts"], "voicemail") < 0.4
+                return {"outcome": "voicemail" if voicemail else "no-answer"}
+            case Reach.RING_BACK if referral_id not in self._asked_to_ring_back:
+                later = self.clock.now() + _RING_BACK_AFTER
+                return {"outcome": "rescheduled", "next_attempt_at": later.isoformat()}
+            case _:
+                pass
+        if referral_id in self.ledger.reached:
+            return {"outcome": "answered", "needs": _given_back(referral_id, call["needs"])}
+        if resident.answers.wants_no_help:
+            return {"outcome": "refused"}
+        return _told(resident, call["needs"])
+
+    def _note(
+        self, submission: Submission, referral_id: str, report: dict[str, Any], answer: dict[str, Any]
+    ) -> None:
+        outcome = report["outcome"]
+        self.ledger.done[f"calls {outcome}"] += 1
+        if outcome in {"answered", "refused"}:
+            self.ledger.reached.add(referral_id)
+            self.ledger.waiting.pop(referral_id, None)
+            submission.found += sum(need["result"] == "found" for need in report.get("needs", ()))
+            return
+        if outcome == "rescheduled":
+            self._asked_to_ring_back.add(referral_id)
+        again_at = answer.get("next_attempt_at")
+        if not again_at:
+            self.ledger.exhausted.add(referral_id)
+            self.ledger.waiting.pop(referral_id, None)
+        else:
+            self.ledger.waiting[referral_id] = datetime.fromisoformat(again_at)
+
+
+def _told(resident: Resident, asked: list[dict[str, Any]]) -> dict[str, Any]:
+    answers, changed = resident.answers, dict(resident.answers.changed)
+    needs: list[dict[str, Any]] = []
+    for need in asked:
+        code = NeedCode(need["code"])
+        if code in answers.declined:
+            needs.append({"need_id": need["need_id"], "code": code.value, "result": "declined"})
+        elif code in changed:
+            needs.append({"need_id": need["need_id"], "code": changed[code].value, "result": "changed"})
+        else:
+            needs.append({"need_id": need["need_id"], "code": code.value, "result": "confirmed"})
+    needs.extend({"code": code.value, "result": "found"} for code in answers.found)
+    report: dict[str, Any] = {"outcome": "answered", "needs": needs}
+    if resident.household:
+        report["household"] = resident.household.model_dump()
+    if resident.diets:
+        report["diets"] = [diet.value for diet in resident.diets]
+    return report
+
+
+def _given_back(referral_id: str, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Community Solutions gave these needs back: half of the residents see to it themselves, half take a neighbour's help."""
+    if chance(referral_id, "given back") < 0.5:
+        return [{"need_id": n["need_id"], "code": n["code"], "result": "declined"} for n in asked]
+    return [
+        {"need_id": n["need_id"], "code": NeedCode.BEFRIENDING_CALL.value, "result": "changed"} for n in asked
+    ]

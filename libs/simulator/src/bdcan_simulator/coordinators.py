@@ -1,0 +1,133 @@
+"""Those who run the hubs: they sign volunteers up, and decide where a referral goes that routing could not place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bdcan_simulator.client import Client, RefusedError
+from bdcan_simulator.directory import Directory
+from bdcan_simulator.identity import person
+from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.paging import every, first_page, keep_at
+from bdcan_simulator.volunteers import Volunteer, chance
+
+COORDINATOR = person(
+    "borough-coordinator",
+    "volunteers:read volunteers:write routing:read routing:write referrals:write referrals:read hubs:all",
+)
+
+
+async def hub_ids(client: Client) -> tuple[str, ...]:
+    """The borough's hubs. Raises RefusedError where routing has none."""
+    found = [hub["hub_id"] async for hub in every(client, COORDINATOR, "routing", "/v1/hubs")]
+    if not found:
+        raise RefusedError("routing knows no hub")
+    return tuple(sorted(found))
+
+
+@dataclass
+class Coordinators:
+    """The coordinators of all hubs."""
+
+    client: Client
+    ledger: Ledger
+    directory: Directory
+    hubs: tuple[str, ...]
+    _enquired: list[Volunteer] = field(default_factory=list)
+    _welcomed: dict[str, Volunteer] = field(default_factory=dict)
+
+    async def sign_up(self, volunteers: Sequence[Volunteer], over: asyncio.Event) -> None:
+        """Make everybody active: some come through the front door first, as an enquiry, others straight to their hub."""
+        await self.client.for_each(volunteers, self._enquire_or_sign_up)
+        ended = asyncio.Event()
+
+        async def round_of_activations() -> int:
+            done = await self._activate_enquired()
+            if over.is_set() or not self._enquired:
+                ended.set()
+            return done
+
+        await keep_at(round_of_activations, ended)
+
+    async def decide_triage(self, over: asyncio.Event) -> None:
+        """Decide whatever routing holds for a person."""
+        await keep_at(self._round_of_triage, over)
+
+    async def _enquire_or_sign_up(self, volunteer: Volunteer) -> None:
+        key = f"{self.ledger.run}/volunteer/{volunteer.number}"
+        if volunteer.enquires:
+            body = {
+                "name": volunteer.name,
+                "phone": volunteer.phone,
+                "email": volunteer.email,
+                "hub_ids": list(volunteer.hub_ids),
+                "task_kinds": [kind.value for kind in volunteer.task_kinds],
+            }
+            answer = await self.client.post(COORDINATOR, "intake", "/v1/volunteer-enquiries", body, key=key)
+            if answer.ok:
+                self._enquired.append(volunteer)
+        else:
+            answer = await self.client.post(
+                COORDINATOR, "volunteer-match", "/v1/volunteers", _activation(volunteer), key=key
+            )
+            self.ledger.done["volunteers active"] += answer.ok
+
+    async def _activate_enquired(self) -> int:
+        """An enquiry has no name on a list: whoever is next on the phone is welcomed as whoever enquired next."""
+        waiting = await first_page(
+            self.client, COORDINATOR, "volunteer-match", "/v1/volunteers", state="enquired"
+        )
+        for item in waiting:
+            if item["volunteer_id"] not in self._welcomed and self._enquired:
+                self._welcomed[item["volunteer_id"]] = self._enquired.pop()
+        ours = [v["volunteer_id"] for v in waiting if v["volunteer_id"] in self._welcomed]
+        await self.client.for_each(ours, self._activate)
+        return len(ours)
+
+    async def _activate(self, volunteer_id: str) -> None:
+        path = f"/v1/volunteers/{volunteer_id}/activation"
+        body = _activation(self._welcomed[volunteer_id])
+        key = f"{self.ledger.run}/{volunteer_id}/activation"
+        answer = await self.client.post(COORDINATOR, "volunteer-match", path, body, key=key)
+        self.ledger.done["volunteers active"] += answer.ok
+
+    async def _round_of_triage(self) -> int:
+        held = await first_page(self.client, COORDINATOR, "routing", "/v1/triage")
+        decided = 0
+
+        async def decide(item: dict[str, Any]) -> None:
+            nonlocal decided
+            decided += await self._decide(item)
+
+        await self.client.for_each(held, decide, at_once=4)
+        return decided
+
+    async def _decide(self, item: dict[str, Any]) -> bool:
+        referral_id = item["referral_id"]
+        submission = await self.directory.submission_of(referral_id)
+        if submission is None:
+            return False
+        if submission.resident.lives_here:
+            likely = item["candidate_hubs"] or self.hubs
+            hub = likely[int(chance(submission.reference, "hub") * len(likely))]
+            decision = {"hub_id": hub, "reason": "resident-named-the-street"}
+        else:
+            decision = {"out_of_area": True, "reason": "lives-in-another-borough"}
+        path = f"/v1/triage/{referral_id}/decision"
+        answer = await self.client.post(COORDINATOR, "routing", path, decision, key=f"{referral_id}/triage")
+        self.ledger.done["triage decisions"] += answer.ok
+        return answer.ok
+
+
+def _activation(volunteer: Volunteer) -> dict[str, Any]:
+    return {
+        "name": volunteer.name,
+        "phone": volunteer.phone,
+        "hub_ids": list(volunteer.hub_ids),
+        "task_kinds": [kind.value for kind in volunteer.task_kinds],
+        "dbs_cleared": volunteer.dbs_cleared,
+        "has_car": volunteer.has_car,
+    }

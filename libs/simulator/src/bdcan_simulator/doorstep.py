@@ -1,0 +1,78 @@
+"""Those who do the tasks: volunteers who look at their offers, accept most of them, and report back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from bdcan_chassis.clock import Clock
+from bdcan_simulator.client import BrokenError, Client
+from bdcan_simulator.identity import person
+from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.paging import first_page, keep_at
+from bdcan_simulator.volunteers import ACCEPTS, FAILS, NOTICES_A_CONCERN, chance
+
+VOLUNTEERS = person("volunteers", "tasks:read tasks:write hubs:all")
+
+_SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(minutes=20)
+_LONGEST_REAL_SECONDS = 8.0
+
+
+@dataclass
+class Doorstep:
+    """All volunteers, looking at their offers together."""
+
+    client: Client
+    ledger: Ledger
+    clock: Clock
+    _offers: Counter[str] = field(default_factory=Counter)
+
+    async def work(self, over: asyncio.Event) -> None:
+        """Answer offers and do what was accepted, until it is over."""
+        async with asyncio.TaskGroup() as errands:
+
+            async def round_of_offers() -> int:
+                offers = await first_page(
+                    self.client, VOLUNTEERS, "volunteer-match", "/v1/tasks", state="offered"
+                )
+                await self.client.for_each(offers, lambda task: self._answer(task, errands))
+                return len(offers)
+
+            await keep_at(round_of_offers, over)
+
+    async def _answer(self, task: dict[str, Any], errands: asyncio.TaskGroup) -> None:
+        task_id, volunteer_id = task["task_id"], task["volunteer_id"]
+        self._offers[task_id] += 1
+        number = self._offers[task_id]
+        accepts = chance(task_id, volunteer_id, number, "accepts") < ACCEPTS
+        verb = "acceptance" if accepts else "refusal"
+        if await self._report(task_id, volunteer_id, number, verb) and accepts:
+            errands.create_task(self._do(task_id, volunteer_id, number))
+
+    async def _do(self, task_id: str, volunteer_id: str, number: int) -> None:
+        share = chance(task_id, number, "takes")
+        takes = self.clock.real_seconds(_SHORTEST + (_LONGEST - _SHORTEST) * share)
+        await asyncio.sleep(min(takes, _LONGEST_REAL_SECONDS))
+        try:
+            if chance(task_id, "concern") < NOTICES_A_CONCERN:
+                await self._report(task_id, volunteer_id, number, "concerns", code="safeguarding-adult")
+            if number == 1 and chance(task_id, "fails") < FAILS:
+                await self._report(task_id, volunteer_id, number, "failure", reason="nobody-at-home")
+            else:
+                await self._report(task_id, volunteer_id, number, "completion")
+        except BrokenError as error:
+            self.client.broken[str(error)] += 1
+
+    async def _report(self, task_id: str, volunteer_id: str, number: int, verb: str, **more: str) -> bool:
+        answer = await self.client.post(
+            VOLUNTEERS,
+            "volunteer-match",
+            f"/v1/tasks/{task_id}/{verb}",
+            {"volunteer_id": volunteer_id} | more,
+            key=f"{task_id}/{number}/{verb}",
+        )
+        self.ledger.done[f"tasks {verb}" if answer.ok else f"tasks {verb} too late"] += 1
+        return answer.ok

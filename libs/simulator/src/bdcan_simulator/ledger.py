@@ -1,0 +1,86 @@
+"""What the simulator sent and what it was told: the measure against which the system is judged at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bdcan_simulator.borough import Door, Resident
+
+
+@dataclass(slots=True)
+class Submission:
+    """One request for help that must not get lost."""
+
+    resident: Resident
+    source: str
+    reference: str
+    acknowledged: bool = False
+    """The door said that it has it: a 2xx, an import's answer, or the broker's acknowledgement."""
+    referral_id: str | None = None
+    found: int = 0
+    """Needs that calls have brought to light."""
+
+    @property
+    def door(self) -> Door:
+        """How it went in."""
+        return self.resident.system.door
+
+
+@dataclass(slots=True)
+class BadInput:
+    """Something wrong, sent on purpose, and what the system said to it."""
+
+    door: Door
+    what: str
+    reference: str | None
+    answer: str | None = None
+    """None until the system refused it with a reason."""
+
+
+@dataclass
+class Ledger:
+    """The books of one run. References carry the run's label, so that runs against one system never meet."""
+
+    run: str
+    submissions: dict[tuple[str, str], Submission] = field(default_factory=dict)
+    by_referral: dict[str, Submission] = field(default_factory=dict)
+    bad: list[BadInput] = field(default_factory=list)
+    sent_twice: Counter[str] = field(default_factory=Counter)
+    """Submissions that were sent a second time on purpose, by door."""
+    recognised: Counter[str] = field(default_factory=Counter)
+    """Those of them that were answered as known, by door."""
+    waiting: dict[str, datetime] = field(default_factory=dict)
+    """Referrals whose resident was not reached, with the time of the next call (domain time)."""
+    reached: set[str] = field(default_factory=set)
+    """Referrals whose resident was spoken to."""
+    exhausted: set[str] = field(default_factory=set)
+    """Referrals whose ladder of calls came to its end."""
+    done: Counter[str] = field(default_factory=Counter)
+    """What the people did: calls, tasks, parcels, decisions."""
+
+    def enter(self, residents: Iterable[Resident]) -> None:
+        """Write down everyone who will ask for help."""
+        for resident in residents:
+            reference = f"{self.run}-{resident.number:06d}"
+            submission = Submission(resident, resident.system.name, reference)
+            self.submissions[submission.source, reference] = submission
+
+    def through(self, door: Door) -> list[Submission]:
+        """The submissions of one door, in order."""
+        return [s for s in self.submissions.values() if s.door is door]
+
+    def learn(self, source: str, reference: str, referral_id: str) -> Submission | None:
+        """Remember which referral answers a submission; None where it is not one of this run's."""
+        submission = self.submissions.get((source, reference))
+        if submission is not None:
+            submission.referral_id = referral_id
+            self.by_referral[referral_id] = submission
+        return submission
+
+    @property
+    def acknowledged(self) -> int:
+        """How many submissions their doors have taken."""
+        return sum(s.acknowledged for s in self.submissions.values())

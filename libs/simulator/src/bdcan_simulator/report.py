@@ -1,0 +1,247 @@
+"""The report of a run: what was sent, against what the system says became of it. Pure arithmetic on facts.
+
+`passed` is the verdict, and the exit code: nothing lost, nobody without an owner or a deadline, no effect twice,
+nothing valid parked, the books of the stock in balance, and the play came to its own end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from bdcan_contracts.models import LANE_OF, NeedCode
+from bdcan_simulator.audit import Details, Facts, repeated
+from bdcan_simulator.ledger import Ledger, Submission
+from bdcan_simulator.play import Ending
+
+FINAL = frozenset({"met", "unmet", "referred-on", "withdrawn"})
+"""States in which a need stays."""
+
+_ONCE = {
+    "referral.received": None,
+    "referral.closed": None,
+    "referral.withdrawn": None,
+    "safeguarding-concern.raised": "code",
+    "task.opened": "task_id",
+    "task.completed": "task_id",
+    "parcel.requested": "parcel_id",
+    "parcel.delivered": "parcel_id",
+    "escalation.opened": "escalation_id",
+    "escalation.acknowledged": "escalation_id",
+    "escalation.accepted": "escalation_id",
+    "escalation.closed": "escalation_id",
+}
+"""What can happen only once in a referral's life, or once to the thing that this detail names."""
+
+
+class Refused(BaseModel):
+    """Bad input that was sent on purpose, and what the system answered; None: nothing, which is a fault."""
+
+    door: str
+    what: str
+    answer: str | None
+
+
+class SentTwice(BaseModel):
+    """Submissions sent a second time on purpose, and how many were recognised."""
+
+    sent: int
+    recognised: int
+
+
+class OpenNeeds(BaseModel):
+    """Needs that are still open with one owner: how many, and when the first is due (domain time)."""
+
+    needs: int
+    overdue: int
+    next_due_at: datetime | None
+
+
+class Report(BaseModel):
+    """What became of every request for help."""
+
+    passed: bool = False
+    ending: Ending
+    seed: int
+    seconds: float = Field(description="real seconds from the first submission to the end of the play")
+    submitted: int = Field(description="valid submissions that were handed in, each counted once")
+    acknowledged: int = Field(description="of these, those whose door said that it has them")
+    by_door: dict[str, int]
+    by_channel: dict[str, int]
+    by_state: dict[str, int]
+    by_outcome: dict[str, int]
+    needs_by_state: dict[str, int]
+    needs_by_lane_and_state: dict[str, dict[str, int]]
+    open_by_owner: dict[str, OpenNeeds]
+    lost: int = Field(description="submissions without a referral, and needs that do not show up")
+    lost_what: list[str] = Field(description="the first hundred of them")
+    without_owner_or_deadline: int
+    effects_twice: int
+    effects_twice_what: list[str] = Field(description="the first hundred of them")
+    parked: int = Field(description="records that were set aside although nobody meant them to be bad")
+    parked_what: list[str] = Field(description="the first hundred of them")
+    parked_on_purpose: int
+    refused: list[Refused]
+    sent_twice: dict[str, SentTwice]
+    stock_balanced: bool
+    referrals_per_second: float
+    requests: int
+    requests_tried_again: dict[str, int]
+    answers_4xx: dict[str, int]
+    broken: dict[str, int] = Field(description="routes that answered 500 again and again")
+    people_did: dict[str, int] = Field(description="what the residents, volunteers and staff did")
+
+
+class Effort(BaseModel):
+    """What the run cost."""
+
+    seconds: float
+    requests: int
+    tried_again: dict[str, int]
+    answers_4xx: dict[str, int]
+    broken: dict[str, int]
+
+
+def make_report(
+    ledger: Ledger, facts: Facts, *, seed: int, ending: Ending, effort: Effort, now: datetime
+) -> Report:
+    """Judge a run. `now` is domain time: what is due before it is overdue."""
+    referrals = [r for found in facts.referrals.values() for r in found]
+    needs = [(need, referral) for referral in referrals for need in referral["needs"]]
+    by_lane: dict[str, Counter[str]] = defaultdict(Counter)
+    for need, _ in needs:
+        by_lane[LANE_OF[NeedCode(need["code"])].value][need["state"]] += 1
+    sent = list(ledger.submissions.values())
+    lost = [*_lost_referrals(sent, facts), *_lost_needs(ledger, facts)]
+    twice = list(_twice(facts))
+    parked = [p for p in facts.parked if not p["ours"]]
+    report = Report(
+        ending=ending,
+        seed=seed,
+        seconds=round(effort.seconds, 1),
+        submitted=len(sent),
+        acknowledged=ledger.acknowledged,
+        by_door=_count(s.door for s in sent),
+        by_channel=_count(s.resident.channel for s in sent),
+        by_state=_count(r["state"] for r in referrals),
+        by_outcome=_count(r["outcome"] for r in referrals if r.get("outcome")),
+        needs_by_state=_count(need["state"] for need, _ in needs),
+        needs_by_lane_and_state={lane: dict(states) for lane, states in sorted(by_lane.items())},
+        open_by_owner=_open_by_owner([need for need, _ in needs], now),
+        lost=len(lost),
+        lost_what=lost[:100],
+        without_owner_or_deadline=max(
+            sum(_is_nobodys(need) for need, _ in needs),
+            int(facts.summaries.get("intake", {}).get("without_owner_or_deadline", 0)),
+        ),
+        effects_twice=len(twice),
+        effects_twice_what=twice[:100],
+        parked=len(parked),
+        parked_what=[f"{p['service']} {p['topic']}: {p['reason']}" for p in parked[:100]],
+        parked_on_purpose=len(facts.parked) - len(parked),
+        refused=[Refused(door=b.door, what=b.what, answer=b.answer) for b in ledger.bad],
+        sent_twice={
+            door: SentTwice(sent=count, recognised=ledger.recognised[door])
+            for door, count in sorted(ledger.sent_twice.items())
+        },
+        stock_balanced=facts.summaries.get("foodhub", {}).get("stock", {}).get("balanced", False),
+        referrals_per_second=round(len(referrals) / effort.seconds, 1) if effort.seconds else 0.0,
+        requests=effort.requests,
+        requests_tried_again=effort.tried_again,
+        answers_4xx=effort.answers_4xx,
+        broken=effort.broken,
+        people_did=dict(sorted(ledger.done.items())),
+    )
+    report.passed = (
+        report.lost == 0
+        and report.without_owner_or_deadline == 0
+        and report.effects_twice == 0
+        and report.parked == 0
+        and report.stock_balanced
+        and all(r.answer for r in report.refused)
+        and ending is Ending.SETTLED
+    )
+    return report
+
+
+def _count(words: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(map(str, words)).items()))
+
+
+def _is_nobodys(need: Details) -> bool:
+    return need["state"] not in FINAL and not (need.get("owner") and need.get("due_at"))
+
+
+def _lost_referrals(sent: list[Submission], facts: Facts) -> Iterator[str]:
+    for submission in sent:
+        if not facts.referrals.get((submission.source, submission.reference)):
+            told = "acknowledged" if submission.acknowledged else "never acknowledged"
+            yield f"{submission.source} {submission.reference}: {told} by {submission.door}, has no referral"
+
+
+def _lost_needs(ledger: Ledger, facts: Facts) -> Iterator[str]:
+    for key, referrals in facts.referrals.items():
+        submission = ledger.submissions[key]
+        needs = [need for referral in referrals for need in referral["needs"]]
+        withdrawn = any(referral.get("outcome") == "withdrawn" for referral in referrals)
+        expected = len(submission.resident.needs) + (0 if withdrawn else submission.found)
+        if len(needs) < expected:
+            yield f"{key[0]} {key[1]}: {expected} needs submitted or found, {len(needs)} known"
+
+
+def _twice(facts: Facts) -> Iterator[str]:
+    for (source, reference), referrals in facts.referrals.items():
+        if len(referrals) > 1:
+            yield f"{source} {reference}: {len(referrals)} referrals"
+        for referral in referrals:
+            for line in _twice_in_timeline(referral["timeline"]):
+                yield f"{source} {reference}: {line} twice in the timeline"
+    for need_id in repeated(Counter(p["need_id"] for p in facts.parcels)):
+        yield f"need {need_id}: two parcels"
+    for need_id, kind in repeated(
+        Counter((t["need_id"], t["kind"]) for t in facts.tasks if t.get("need_id"))
+    ):
+        yield f"need {need_id}: two tasks {kind}"
+    for parcel_id in repeated(Counter(t["parcel_id"] for t in facts.tasks if t.get("parcel_id"))):
+        yield f"parcel {parcel_id}: two deliveries"
+    for kind, need_id in repeated(
+        Counter((e["kind"], need_id) for e in facts.escalations for need_id in e.get("need_ids", ()))
+    ):
+        yield f"need {need_id}: two escalations {kind}"
+
+
+def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
+    seen: Counter[Any] = Counter()
+    for line in timeline:
+        kind, detail = line["kind"], line.get("detail") or {}
+        seen[kind, line["at"], line.get("need_id"), json.dumps(detail, sort_keys=True)] += 1
+        if kind in _ONCE:
+            field = _ONCE[kind]
+            seen[
+                kind,
+                "once",
+                detail.get(field) if field else None,
+                line.get("need_id") if field == "code" else None,
+            ] += 1
+    return iter(dict.fromkeys(key[0] for key in repeated(seen)))
+
+
+def _open_by_owner(needs: list[Details], now: datetime) -> dict[str, OpenNeeds]:
+    due: dict[str, list[datetime | None]] = defaultdict(list)
+    for need in needs:
+        if need["state"] not in FINAL:
+            at = need.get("due_at")
+            due[need.get("owner") or "nobody"].append(datetime.fromisoformat(at) if at else None)
+    return {
+        owner: OpenNeeds(
+            needs=len(times),
+            overdue=sum(at is not None and at < now for at in times),
+            next_due_at=min((at for at in times if at), default=None),
+        )
+        for owner, times in sorted(due.items())
+    }

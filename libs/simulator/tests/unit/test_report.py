@@ -1,0 +1,181 @@
+"""The arithmetic of the verdict: each fault alone turns it, and only faults do."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import UTC, datetime
+
+import pytest
+
+from bdcan_simulator.audit import Facts
+from bdcan_simulator.borough import Borough, Door
+from bdcan_simulator.ledger import BadInput, Ledger
+from bdcan_simulator.play import Ending
+from bdcan_simulator.postcodes import MadeUpPostcodes
+from bdcan_simulator.report import Effort, Report, make_report
+
+NOW = datetime(2020, 3, 23, 12, tzinfo=UTC)
+
+
+def line(kind: str, minute: int, **detail: object):
+    return {"kind": kind, "at": f"2020-03-23T09:{minute:02d}:00+00:00", "detail": detail}
+
+
+@pytest.fixture
+def given():
+    """Twenty requests that all went well."""
+    ledger, facts = Ledger(run="r1"), Facts()
+    ledger.enter(Borough(2, MadeUpPostcodes()).residents(20))
+    for number, (key, submission) in enumerate(ledger.submissions.items()):
+        submission.acknowledged = True
+        ledger.learn(*key, f"referral-{number}")
+        needs = [
+            {"need_id": f"need-{number}-{n}", "code": code.value, "state": "met"}
+            for n, code in enumerate(submission.resident.needs)
+        ]
+        timeline = [line("referral.received", 0), line("referral.closed", 30, outcome="helped")]
+        facts.referrals[key] = [
+            {"state": "closed", "outcome": "helped", "needs": needs, "timeline": timeline}
+        ]
+    facts.summaries = {
+        "intake": {"without_owner_or_deadline": 0},
+        "foodhub": {"stock": {"balanced": True}},
+    }
+    ledger.bad.append(BadInput(Door.HTTP, "an unknown need", "r1-bad-0", "HTTP 422"))
+    return ledger, facts
+
+
+def judge(given: tuple[Ledger, Facts], ending: Ending = Ending.SETTLED) -> Report:
+    ledger, facts = given
+    effort = Effort(seconds=10, requests=100, tried_again={}, answers_4xx={}, broken={})
+    return make_report(ledger, facts, seed=2, ending=ending, effort=effort, now=NOW)
+
+
+def first(facts: Facts):
+    """A referral that has a need."""
+    return next(found[0] for found in facts.referrals.values() if found[0]["needs"])
+
+
+def test_given_all_went_well_then_it_passes(given):
+    report = judge(given)
+    assert report.passed
+    assert report.submitted == report.acknowledged == 20
+    assert report.by_state == {"closed": 20}
+    assert report.by_outcome == {"helped": 20}
+    assert sum(report.by_door.values()) == sum(report.by_channel.values()) == 20
+    assert report.needs_by_state["met"] == sum(
+        sum(lane.values()) for lane in report.needs_by_lane_and_state.values()
+    )
+    assert report.referrals_per_second == 2.0
+
+
+def test_given_a_submission_without_a_referral_then_it_is_lost(given):
+    facts = given[1]
+    key = next(iter(facts.referrals))
+    del facts.referrals[key]
+    report = judge(given)
+    assert (report.lost, report.passed) == (1, False)
+    assert key[1] in report.lost_what[0]
+
+
+def test_given_a_need_that_does_not_show_up_then_it_is_lost(given):
+    first(given[1])["needs"].pop()
+    report = judge(given)
+    assert (report.lost, report.passed) == (1, False)
+
+
+def test_given_a_found_need_that_does_not_show_up_then_it_is_lost_unless_the_resident_withdrew(given):
+    ledger, facts = given
+    key, submission = next(iter(ledger.submissions.items()))
+    submission.found = 1
+    assert judge(given).lost == 1
+    facts.referrals[key][0]["outcome"] = "withdrawn"
+    assert judge(given).lost == 0
+
+
+@pytest.mark.parametrize("missing", ["owner", "due_at"])
+def test_given_an_open_need_without_owner_or_deadline_then_it_is_named(given, missing: str):
+    need = first(given[1])["needs"][0]
+    need |= {"state": "in-hand", "owner": "foodhub", "due_at": "2020-03-23T11:00:00+00:00"}
+    open_report = judge(given)
+    assert open_report.passed
+    assert open_report.open_by_owner["foodhub"].needs == open_report.open_by_owner["foodhub"].overdue == 1
+    need[missing] = None
+    report = judge(given)
+    assert (report.without_owner_or_deadline, report.passed) == (1, False)
+
+
+def test_given_intake_counts_somebody_without_owner_then_the_report_believes_it(given):
+    given[1].summaries["intake"]["without_owner_or_deadline"] = 3
+    assert judge(given).without_owner_or_deadline == 3
+
+
+def test_given_two_referrals_for_one_reference_then_the_effect_is_there_twice(given):
+    found = next(iter(given[1].referrals.values()))
+    found.append(deepcopy(found[0]))
+    report = judge(given)
+    assert (report.effects_twice, report.passed) == (1, False)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [line("referral.received", 5)],
+        [line("welfare-call.unanswered", 7, attempt=1), line("welfare-call.unanswered", 7, attempt=1)],
+        [line("parcel.delivered", 8, parcel_id="p"), line("parcel.delivered", 9, parcel_id="p")],
+    ],
+)
+def test_given_something_happened_twice_in_a_timeline_then_it_is_named(given, extra):
+    first(given[1])["timeline"] += extra
+    report = judge(given)
+    assert (report.effects_twice, report.passed) == (1, False)
+
+
+def test_given_things_that_may_well_happen_twice_then_nothing_is_named(given):
+    first(given[1])["timeline"] += [
+        line("task.accepted", 5, task_id="t"),
+        line("task.failed", 6, task_id="t", reason="nobody-at-home"),
+        line("task.accepted", 8, task_id="t"),
+        line("parcel.delivered", 8, parcel_id="p"),
+        line("parcel.delivered", 8, parcel_id="q"),
+        line("welfare-call.unanswered", 7, attempt=1),
+        line("welfare-call.unanswered", 9, attempt=2),
+    ]
+    assert judge(given).effects_twice == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "items"),
+    [
+        ("parcels", [{"need_id": "n", "parcel_id": "p"}, {"need_id": "n", "parcel_id": "q"}]),
+        ("tasks", [{"need_id": "n", "kind": "errand"}, {"need_id": "n", "kind": "errand"}]),
+        ("tasks", [{"parcel_id": "p", "kind": "x"}, {"parcel_id": "p", "kind": "x"}]),
+        (
+            "escalations",
+            [{"kind": "complex", "need_ids": ["n", "m"]}, {"kind": "complex", "need_ids": ["n"]}],
+        ),
+    ],
+)
+def test_given_one_need_served_twice_then_it_is_named(given, kind: str, items):
+    getattr(given[1], kind).extend(items)
+    assert judge(given).effects_twice == 1
+
+
+def test_given_parked_records_then_only_valid_ones_count_against_it(given):
+    letter = {"service": "intake", "topic": "t", "reason": "bad-body"}
+    given[1].parked.append(letter | {"ours": True})
+    report = judge(given)
+    assert (report.parked, report.parked_on_purpose, report.passed) == (0, 1, True)
+    given[1].parked.append(letter | {"ours": False})
+    report = judge(given)
+    assert (report.parked, report.parked_on_purpose, report.passed) == (1, 1, False)
+
+
+def test_given_bad_input_without_an_answer_or_stock_out_of_balance_or_no_end_then_it_does_not_pass(given):
+    assert not judge(given, Ending.OUT_OF_TIME).passed
+    assert not judge(given, Ending.STILL).passed
+    given[0].bad[0].answer = None
+    assert not judge(given).passed
+    given[0].bad[0].answer = "HTTP 422"
+    given[1].summaries["foodhub"]["stock"]["balanced"] = False
+    assert not judge(given).passed
