@@ -31,8 +31,8 @@ def server(name: str, port: int) -> Unit:
     return Unit(name, Command((sys.executable, "-c", SERVER, str(port))), is_ready, port=port)
 
 
-def one_shot(_: System) -> list[Unit]:
-    return [Unit("intake-migrate", Command((sys.executable, "-c", "print('migrated')")))]
+def one_shot(_: System) -> list[list[Unit]]:
+    return [[Unit("intake-migrate", Command((sys.executable, "-c", "print('migrated')")))]]
 
 
 def say(text: str) -> None:

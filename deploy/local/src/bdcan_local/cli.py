@@ -77,8 +77,6 @@ def _parser() -> argparse.ArgumentParser:
     provision.add_argument(
         "--replicas", type=int, default=1, help="copies of each new topic (default %(default)s)"
     )
-    secrets = add("secrets", _secrets, "generate all passwords and keys that do not exist yet")
-    secrets.add_argument("directory", type=Path)
     add("kafka-lock", _kafka_lock, "resolve Kafka's jars again and write the lock")
     return parser
 
@@ -184,24 +182,6 @@ def _provision(options: argparse.Namespace) -> int:
             _say(f"{len(CATALOGUE.topics)} topics and {len(passwords)} users in place")
 
     asyncio.run(work())
-    return 0
-
-
-def _secrets(options: argparse.Namespace) -> int:
-    from bdcan_contracts.catalogue import CATALOGUE
-    from bdcan_local import access
-    from bdcan_local.kafka import ADMIN
-    from bdcan_local.postgres import SUPERUSER
-    from bdcan_local.processes import SERVICES
-    from bdcan_local.secrets_store import SecretsStore
-
-    secrets = SecretsStore(options.directory)
-    secrets.prepare()
-    secrets.passwords("kafka", [ADMIN, *access.users(CATALOGUE.topics)])
-    secrets.passwords("postgres", [SUPERUSER, *(service.replace("-", "_") for service in SERVICES)])
-    for name in ("council-api-key", "council-callback-secret"):
-        secrets.get(name)
-    _say(f"secrets in {options.directory}")
     return 0
 
 

@@ -26,8 +26,8 @@ MECHANISM = "SCRAM-SHA-512"
 _MARKER = "complete.json"
 _HEAP = ("-Xms128m", "-Xmx384m")
 _JVM = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:-UsePerfData", "-Djava.awt.headless=true")
-# Kafka 4.3 unmaps its files with it, and Java 25 warns at every start
-_QUIET = ("--sun-misc-unsafe-memory-access=allow",)
+# Kafka 4.3 unmaps its files, and lz4 loads its library, in ways that Java 25 warns of at every start
+_QUIET = ("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED")
 
 
 @dataclass(frozen=True)

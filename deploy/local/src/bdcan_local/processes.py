@@ -58,16 +58,18 @@ def platform_units(system: System) -> list[Unit]:
     ]
 
 
-def one_shot_units(system: System) -> list[Unit]:
-    """What has to be done once before the services start: migrations, and the gazetteer if there is one."""
-    units = [
-        Unit(f"{service}-migrate", _service(system, service, "migrate"), ready_seconds=120)
-        for service in SERVICES
+def one_shot_units(system: System) -> list[list[Unit]]:
+    """What has to be done once before the services start: migrations side by side, then the gazetteer if there is one."""
+    stages = [
+        [
+            Unit(f"{service}-migrate", _service(system, service, "migrate"), ready_seconds=180)
+            for service in SERVICES
+        ]
     ]
     if system.gazetteer is not None:
         imported = _service(system, "routing", "import-gazetteer", str(system.gazetteer))
-        units.append(Unit("routing-import-gazetteer", imported, ready_seconds=600))
-    return units
+        stages.append([Unit("routing-import-gazetteer", imported, ready_seconds=600)])
+    return stages
 
 
 def service_units(system: System) -> list[Unit]:
@@ -113,9 +115,9 @@ def endpoints(system: System) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Table:
-    """Which processes a system has beside PostgreSQL and Kafka: those that run once first, and those that stay."""
+    """The processes beside PostgreSQL and Kafka: those that run once first, stage by stage, and those that stay."""
 
-    one_shot: Callable[[System], list[Unit]] = one_shot_units
+    one_shot: Callable[[System], list[list[Unit]]] = one_shot_units
     services: Callable[[System], list[Unit]] = service_units
 
 

@@ -43,6 +43,7 @@ async def provision_kafka(
         await _make_topics(admin, access.topic_specs(topics), replicas)
         await _grant(admin, access.grants(topics))
         await _wait_for_leaders(admin, access.topic_specs(topics))
+        await _wait_for_groups(admin)
     except KafkaError as error:
         raise PlatformError(
             f"Kafka could not be set up: {error!r}", "Check the address and the administrator's password."
@@ -156,3 +157,19 @@ async def _wait_for_leaders(admin: Any, specs: Sequence[access.TopicSpec]) -> No
         if time.monotonic() > end:
             raise NotReadyError("the topics have no leaders after a minute", "Look at the broker's log.")
         await asyncio.sleep(0.1)
+
+
+async def _wait_for_groups(admin: Any) -> None:
+    """A new cluster makes the topic of consumer groups at the first question for one; every service would log errors."""
+    from aiokafka.errors import KafkaError
+
+    end = time.monotonic() + _LIMIT_SECONDS
+    while True:
+        try:
+            await admin.find_coordinator("bdcan")
+        except KafkaError:
+            if time.monotonic() > end:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return

@@ -203,8 +203,8 @@ async def _start(system: System, table: Table, root: Root, supervisor: Superviso
     say(
         f"{len(SERVICES)} databases, {len(CATALOGUE.topics)} topics, {len(users)} users in place ({took:.1f} s)"
     )
-    for unit in table.one_shot(system):
-        say(f"{unit.name} done ({await supervisor.run(unit):.1f} s)")
+    for stage in table.one_shot(system):
+        await supervisor.run_all(stage, lambda unit, seconds: say(f"{unit.name} done ({seconds:.1f} s)"))
     units = table.services(system)
     _check_ports(units)
     # written first: what a service is told at its start, a reader of the file may need at once

@@ -14,14 +14,17 @@ from pathlib import Path
 
 from bdcan_local.errors import MachineError
 
+_THINGS = ("referrals", "routing", "calls", "tasks", "volunteers", "parcels", "stock", "escalations")
 API_KEYS: dict[str, tuple[str, ...]] = {
     "escalation": ("disclosures:escalation",),
     "simulator": (
         "hubs:all",
         "ops:dead-letters",
-        "referrals:write",
-        "referrals:read",
-        "volunteer-enquiries:write",
+        *(f"{thing}:{verb}" for thing in _THINGS for verb in ("read", "write")),
+        *(
+            f"disclosures:{purpose}"
+            for purpose in ("welfare_call", "delivery_label", "delivery", "escalation")
+        ),
     ),
 }
 """The machines that have a key, and what it opens. Operators' tokens are minted with the signing key instead."""

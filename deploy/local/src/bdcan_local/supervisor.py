@@ -113,17 +113,11 @@ class Supervisor:
 
     async def start_all(self, units: Iterable[Unit], started: Callable[[Unit, float], None]) -> None:
         """Starts units side by side, and tells of each as it gets ready. Raises the first NotReadyError."""
+        await _side_by_side(self.start, units, started)
 
-        async def one(unit: Unit) -> None:
-            started(unit, await self.start(unit))
-
-        tasks = [asyncio.create_task(one(unit)) for unit in units]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async def run_all(self, units: Iterable[Unit], done: Callable[[Unit, float], None]) -> None:
+        """Runs units that end by themselves side by side, and tells of each. Raises the first NotReadyError."""
+        await _side_by_side(self.run, units, done)
 
     async def run(self, unit: Unit) -> float:
         """Runs a unit that ends by itself; returns the seconds it took. Raises NotReadyError when it fails."""
@@ -214,3 +208,18 @@ class Supervisor:
             + "\n".join(f"    {line}" for line in tail),
             f"Read {shown}, mend it, and start again.",
         )
+
+
+async def _side_by_side(
+    action: Callable[[Unit], Awaitable[float]], units: Iterable[Unit], tell: Callable[[Unit, float], None]
+) -> None:
+    async def one(unit: Unit) -> None:
+        tell(unit, await action(unit))
+
+    tasks = [asyncio.create_task(one(unit)) for unit in units]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
