@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID, uuid5
 
 from bdcan_contracts.models import (
@@ -122,30 +122,31 @@ def assign(call: WelfareCall | None, event: Assignment) -> WelfareCall:
     call = call or unknown(event.referral_id)
     if event.version <= call.assignment_version:
         return call
-    amended = call.amendment_version > 0  # then intake told us more than routing knew
-    placed = replace(
-        call,
-        assignment_version=event.version,
-        hub_id=event.hub_id,
-        outreach=event.outreach,
-        confirm_at_call=event.confirm_at_call,
-        priority=call.priority if amended else event.priority,
-        household=call.household if amended else event.household or call.household,
-        diets=call.diets if amended else event.diets,
-        flags=call.flags if amended else event.flags,
-    )
-    if call.state is CallState.AWAITING and not call.ended:
-        needs = call.needs if amended else tuple(CallNeed(n.need_id, n.code) for n in event.needs)
-        return replace(
-            placed,
-            state=CallState.DUE,
-            needs=needs,
-            not_before=event.assigned_at,
-            due_at=event.contact_due_at,
-        )
-    if call.state is CallState.CLAIMED and event.hub_id != call.hub_id:
-        return replace(placed, state=call.waiting, claimed_by=None, claim_expires_at=None)
-    return placed
+    placed: dict[str, Any] = {
+        "assignment_version": event.version,
+        "hub_id": event.hub_id,
+        "outreach": event.outreach,
+        "confirm_at_call": event.confirm_at_call,
+    }
+    amended = call.amendment_version > 0
+    if not amended:  # else intake has told us more than routing knew
+        placed |= {
+            "priority": event.priority,
+            "household": event.household or call.household,
+            "diets": event.diets,
+            "flags": event.flags,
+        }
+    if call.state is CallState.AWAITING:
+        if not amended:
+            placed["needs"] = tuple(CallNeed(n.need_id, n.code) for n in event.needs)
+        placed |= {
+            "state": CallState.DUE,
+            "not_before": event.assigned_at,
+            "due_at": event.contact_due_at,
+        }
+    elif call.state is CallState.CLAIMED and event.hub_id != call.hub_id:
+        placed |= {"state": call.waiting, "claimed_by": None, "claim_expires_at": None}
+    return replace(call, **placed)
 
 
 def amend(call: WelfareCall | None, event: ReferralAmended) -> WelfareCall:

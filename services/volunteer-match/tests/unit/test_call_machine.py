@@ -1,0 +1,145 @@
+"""Whatever happens in whatever order, a referral's calls keep their promises."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from volunteer_match_story import amended, assigned, declined, need, reassigned
+
+from bdcan_chassis.testing.harness import START
+from bdcan_contracts.models import NeedCode, UnansweredOutcome
+from bdcan_volunteer_match.domain.call import (
+    LIVE,
+    CallState,
+    WelfareCall,
+    amend,
+    assign,
+    claim,
+    end,
+    give_back,
+    lapse,
+)
+from bdcan_volunteer_match.domain.errors import NotAllowedError
+from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER
+from bdcan_volunteer_match.domain.report import Answer, answered, unanswered
+
+CALLERS = st.sampled_from(["anna", "ben"])
+
+
+class Calls(RuleBasedStateMachine):
+    """Events of other services and reports of callers, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.event = assigned(uuid4())
+        self.call: WelfareCall | None = None
+        self.now = START
+        self.settled: set[object] = set()
+        self.over = False
+
+    @rule(version=st.integers(1, 4))
+    def the_referral_gets_its_hub(self, version: int) -> None:
+        self.call = assign(self.call, self.event.model_copy(update={"version": version}))
+
+    @rule(version=st.integers(1, 4), hub=st.sampled_from(["heath", "thames"]))
+    def it_moves(self, version: int, hub: str) -> None:
+        self.call = assign(self.call, reassigned(self.event, hub, version))
+
+    @rule(version=st.integers(1, 4))
+    def a_need_is_added(self, version: int) -> None:
+        before = self.call and self.call.amendment_version
+        fresh = need(NeedCode.TRANSPORT)
+        self.call = amend(self.call, amended(self.event.referral_id, (*self.event.needs, fresh), version))
+        if not self.over and version > (before or 0) and self.call.hub_id:
+            assert fresh.need_id in {n.need_id for n in self.call.asks}
+            assert self.call.state in LIVE
+
+    @rule()
+    def the_council_gives_a_need_back(self) -> None:
+        need_id = self.event.needs[0].need_id
+        call = give_back(self.call, declined(self.event.referral_id, need_id), self.now)
+        self.call = call if call is not None else self.call
+        if self.call is not None and self.call.hub_id and not self.over:
+            assert self.call.state in LIVE
+            assert need_id in {n.need_id for n in self.call.asks}
+
+    @rule()
+    def the_referral_ends(self) -> None:
+        self.call = end(self.call, self.event.referral_id)
+        self.over = True
+
+    @rule(caller=CALLERS)
+    def somebody_claims(self, caller: str) -> None:
+        if self.call is None or self.call.hub_id is None:
+            return
+        holder = self.call.claimed_by
+        try:
+            self.call = claim(self.call, caller, self.now)
+        except NotAllowedError:
+            assert self.call.state not in LIVE or holder not in (None, caller)
+        else:
+            assert holder in (None, caller)
+
+    @rule(minutes=st.integers(1, 2000))
+    def time_passes_and_claims_run_out(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        if self.call is not None:
+            self.call = lapse(self.call, self.now)
+
+    @rule(caller=CALLERS)
+    def the_resident_answers(self, caller: str) -> None:
+        if self.call is None or self.call.hub_id is None:
+            return
+        asked = {n.need_id for n in self.call.asks}
+        try:
+            self.call, event = answered(self.call, caller, Answer(), self.now)
+        except NotAllowedError:
+            return
+        assert {n.need_id for n in event.needs} == asked
+        self._settles()
+
+    @rule(caller=CALLERS, outcome=st.sampled_from(UnansweredOutcome))
+    def nobody_answers(self, caller: str, outcome: UnansweredOutcome) -> None:
+        if self.call is None or self.call.hub_id is None:
+            return
+        later = self.now + timedelta(hours=1) if outcome is UnansweredOutcome.RESCHEDULED else None
+        try:
+            self.call, _ = unanswered(self.call, caller, outcome, later, self.now)
+        except NotAllowedError:
+            return
+        if self.call.state is CallState.EXHAUSTED:
+            self._settles()
+        else:
+            assert self.call.not_before is not None
+            assert self.call.not_before > self.now
+
+    def _settles(self) -> None:
+        assert self.call is not None
+        assert self.call.call_id not in self.settled, "a round ends once"
+        self.settled.add(self.call.call_id)
+
+    @invariant()
+    def what_is_live_has_a_hub_and_a_time(self) -> None:
+        if self.call is not None and self.call.state in LIVE:
+            assert self.call.hub_id
+            assert self.call.due_at
+            assert self.call.misses < CALLS_IN_LADDER
+
+    @invariant()
+    def a_claim_has_a_holder_and_an_end(self) -> None:
+        if self.call is not None:
+            held = self.call.state is CallState.CLAIMED
+            assert (self.call.claimed_by is not None) == held
+            assert (self.call.claim_expires_at is not None) == held
+
+    @invariant()
+    def nobody_calls_after_the_end(self) -> None:
+        if self.over:
+            assert self.call is not None
+            assert self.call.state not in LIVE
+
+
+TestCalls = Calls.TestCase

@@ -1,0 +1,131 @@
+"""Whatever volunteers do in whatever order, a task is never forgotten and never done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from volunteer_match_story import packed
+
+from bdcan_chassis.testing.harness import START
+from bdcan_contracts.models import TaskAccepted, TaskCancelled, TaskCompleted, TaskOpened, TaskUnfilled
+from bdcan_volunteer_match.domain.errors import NotAllowedError
+from bdcan_volunteer_match.domain.task import (
+    ENDS,
+    OFFERS_BEFORE_ALARM,
+    Decided,
+    TaskState,
+    accept,
+    cancel,
+    complete,
+    fail,
+    for_parcel,
+    move,
+    offer,
+    on_deadline,
+    refuse,
+    take_back,
+)
+
+VOLUNTEERS = [uuid4() for _ in range(3)]
+WHO = st.sampled_from(VOLUNTEERS)
+
+
+class Tasks(RuleBasedStateMachine):
+    """One task, three volunteers, and time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.task, events = for_parcel(packed(uuid4()), None, START)
+        self.told = list(events)
+        self.offers_since_alarm = 0
+
+    def _decide(self, decide: Callable[[], Decided]) -> bool:
+        before = self.task
+        try:
+            self.task, events = decide()
+        except NotAllowedError:
+            assert self.task == before
+            return False
+        self.told += events
+        if any(isinstance(e, TaskUnfilled | TaskAccepted) for e in events):
+            self.offers_since_alarm = 0
+        if before.state in ENDS:
+            assert (self.task, events) == (before, ()), "the end is the end"
+        return True
+
+    @rule(who=WHO)
+    def it_is_offered(self, who: UUID) -> None:
+        was_open = self.task.state is TaskState.OPEN
+        assert self._decide(lambda: offer(self.task, who, self.now)) == was_open
+        self.offers_since_alarm += was_open
+
+    @rule(who=WHO)
+    def a_volunteer_accepts(self, who: UUID) -> None:
+        mine = self.task.volunteer_id == who and self.task.state in (TaskState.OFFERED, TaskState.ACCEPTED)
+        assert self._decide(lambda: accept(self.task, who, self.now)) == mine
+
+    @rule(who=WHO)
+    def a_volunteer_refuses(self, who: UUID) -> None:
+        self._decide(lambda: refuse(self.task, who, self.now))
+
+    @rule(who=WHO)
+    def a_volunteer_completes(self, who: UUID) -> None:
+        mine = self.task.volunteer_id == who and self.task.state in (TaskState.ACCEPTED, TaskState.DONE)
+        assert self._decide(lambda: complete(self.task, who, self.now)) == mine
+
+    @rule(who=WHO)
+    def a_volunteer_fails(self, who: UUID) -> None:
+        if self._decide(lambda: fail(self.task, who, "nobody-home", self.now)):
+            assert self.task.state is TaskState.OPEN
+            assert who in self.task.asked
+
+    @rule()
+    def the_volunteer_leaves(self) -> None:
+        self._decide(lambda: take_back(self.task, "volunteer-left", self.now))
+
+    @rule()
+    def it_is_not_wanted_any_more(self) -> None:
+        self._decide(lambda: cancel(self.task, "referral-withdrawn", self.now))
+
+    @rule()
+    def the_referral_moves(self) -> None:
+        self._decide(lambda: move(self.task, "heath"))
+
+    @rule(minutes=st.integers(1, 3000))
+    def time_passes(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        for _ in range(100):
+            if self.task.deadline_at is None or self.task.deadline_at > self.now:
+                return
+            before = self.task
+            self._decide(lambda: on_deadline(self.task, self.now))
+            assert self.task != before, "a deadline that is due moves something on"
+        raise AssertionError("a deadline fires for ever")
+
+    @invariant()
+    def what_is_not_at_its_end_has_a_deadline(self) -> None:
+        assert (self.task.deadline_at is None) == (self.task.state in ENDS)
+
+    @invariant()
+    def somebody_has_it_exactly_when_it_is_offered_accepted_or_done(self) -> None:
+        held = self.task.state in (TaskState.OFFERED, TaskState.ACCEPTED, TaskState.DONE)
+        assert (self.task.volunteer_id is not None) == held
+
+    @invariant()
+    def the_alarm_comes_after_three_offers_that_came_to_nothing(self) -> None:
+        assert self.offers_since_alarm <= OFFERS_BEFORE_ALARM
+
+    @invariant()
+    def the_world_hears_of_one_beginning_and_one_end(self) -> None:
+        kinds = [type(e) for e in self.told]
+        assert kinds.count(TaskOpened) == 1
+        ended = kinds.count(TaskCompleted) + kinds.count(TaskCancelled)
+        assert ended == (self.task.state in ENDS)
+
+
+TestTasks = Tasks.TestCase
