@@ -1,0 +1,249 @@
+"""Routes for the council's call-backs, and for those who look after escalations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.problems import InvalidError, NotFoundError, UnauthorizedError
+from bdcan_chassis.transaction import Transactions
+from bdcan_contracts.envelope import Problem
+from bdcan_contracts.models import EscalationKind, EscalationOutcome, EscalationStage, NeedCode, Priority
+from bdcan_escalation import store
+from bdcan_escalation.case_book import CaseBook
+from bdcan_escalation.domain import escalation as cases
+from bdcan_escalation.domain.escalation import CallBack, Escalation, Said, State
+from bdcan_escalation.settings import Settings
+from bdcan_escalation.signature import is_genuine
+
+Reader = Annotated[Caller, Depends(needs("escalations:read"))]
+_SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+
+class CallBackBody(BaseModel):
+    """What the council says about a case. Fields that we don't know are passed over: the body is the council's."""
+
+    model_config = ConfigDict(extra="ignore")
+    event_id: Annotated[
+        str,
+        Field(min_length=1, max_length=100, description="the same event has the same id, however often sent"),
+    ]
+    escalation_id: UUID
+    case_id: Annotated[str, Field(min_length=1, max_length=100)]
+    event: Said
+    reference: Annotated[str, Field(min_length=1, max_length=100)]
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=_SLUG)] | None = None
+    outcome: EscalationOutcome | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.event is Said.DECLINED and self.reason is None:
+            raise ValueError("a case that is declined needs a reason")
+        if self.event is Said.CLOSED and self.outcome is None:
+            raise ValueError("a case that is closed needs an outcome")
+        return self
+
+
+class CallBackTaken(BaseModel):
+    """Where the escalation stands after the call-back. `repeated`: it had been taken before."""
+
+    escalation_id: UUID
+    state: State
+    repeated: bool
+
+
+class NeedView(BaseModel):
+    """A need that is handed over."""
+
+    need_id: UUID
+    code: NeedCode
+
+
+class EscalationView(BaseModel):
+    """An escalation, without a word about the person."""
+
+    escalation_id: UUID
+    referral_id: UUID
+    kind: EscalationKind
+    needs: list[NeedView]
+    hub_id: str | None
+    priority: Priority
+    state: State
+    opened_at: datetime
+    acknowledge_by: datetime
+    due_at: datetime | None
+    late: EscalationStage | None
+    attempts: int
+    problem: str | None
+    next_attempt_at: datetime | None
+    case_id: str | None
+    reference: str | None
+    forwarded_at: datetime | None
+    acknowledged_at: datetime | None
+    accepted_at: datetime | None
+    ended_at: datetime | None
+    reason: str | None
+    outcome: EscalationOutcome | None
+
+    @classmethod
+    def of(cls, e: Escalation) -> Self:
+        """The view of an escalation."""
+        return cls(
+            escalation_id=e.escalation_id,
+            referral_id=e.referral_id,
+            kind=e.kind,
+            needs=[NeedView(need_id=n.need_id, code=n.code) for n in e.needs],
+            hub_id=e.hub_id,
+            priority=e.priority,
+            state=e.state,
+            opened_at=e.opened_at,
+            acknowledge_by=e.acknowledge_by,
+            due_at=e.due_at,
+            late=e.late,
+            attempts=e.attempts,
+            problem=e.problem,
+            next_attempt_at=e.next_attempt_at if e.state in cases.UNSENT else None,
+            case_id=e.case_id,
+            reference=e.reference,
+            forwarded_at=e.forwarded_at,
+            acknowledged_at=e.acknowledged_at,
+            accepted_at=e.accepted_at,
+            ended_at=e.ended_at,
+            reason=e.reason,
+            outcome=e.outcome,
+        )
+
+
+class EscalationList(BaseModel):
+    """Escalations as they were opened. `next` goes into `after` for the page behind this one; absent on the last."""
+
+    items: list[EscalationView]
+    next: UUID | None = None
+
+
+class Summary(BaseModel):
+    """Escalation at a glance."""
+
+    escalations: int
+    by_state: dict[str, int]
+    by_kind_and_state: dict[str, dict[str, int]]
+    late: dict[str, int]
+
+
+def router(settings: Settings) -> APIRouter:
+    """All routes of escalation."""
+    routes = APIRouter(prefix="/v1")
+    _call_back_routes(routes, settings)
+
+    @routes.get("/escalations", tags=["escalations"])
+    async def list_escalations(
+        request: Request,
+        caller: Reader,
+        state: State | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        after: UUID | None = None,
+    ) -> EscalationList:
+        """Escalations in the order in which they were opened."""
+        async with _transactions(request).pool.acquire() as connection:
+            found = await store.escalations.find(
+                connection, state=state, hubs=caller.visible_hubs, after=after, limit=limit + 1
+            )
+        page = found[:limit]
+        return EscalationList(
+            items=[EscalationView.of(e) for e in page],
+            next=page[-1].escalation_id if len(found) > limit else None,
+        )
+
+    @routes.get("/escalations/{escalation_id}", tags=["escalations"])
+    async def get_escalation(request: Request, escalation_id: UUID, caller: Reader) -> EscalationView:
+        """One escalation."""
+        async with _transactions(request).pool.acquire() as connection:
+            found = await store.escalations.get(connection, escalation_id)
+        if found is None:
+            raise NotFoundError("There is no such thing.")
+        caller.must_see_hub(found.hub_id)
+        return EscalationView.of(found)
+
+    @routes.get("/summary", tags=["overview"])
+    async def summary(request: Request, _caller: Reader) -> Summary:
+        """Escalation at a glance."""
+        async with _transactions(request).pool.acquire() as connection:
+            rows = await store.escalations.counts(connection)
+            late = await store.escalations.late(connection)
+        by_state: dict[str, int] = {}
+        by_kind: dict[str, dict[str, int]] = {}
+        for kind, state, count in rows:
+            by_state[state] = by_state.get(state, 0) + count
+            by_kind.setdefault(kind, {})[state] = count
+        return Summary(
+            escalations=sum(by_state.values()), by_state=by_state, by_kind_and_state=by_kind, late=late
+        )
+
+    return routes
+
+
+def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
+    secret = settings.council_callback_secret.get_secret_value().encode()
+
+    @routes.post(
+        "/call-backs",
+        tags=["council"],
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": CallBackBody.model_json_schema()}},
+            },
+            "parameters": [
+                {
+                    "name": "X-Signature",
+                    "in": "header",
+                    "required": True,
+                    "schema": {"type": "string"},
+                    "description": "t=<unix seconds>,v1=<hex HMAC-SHA256 of '<t>.<body>'>",
+                }
+            ],
+        },
+    )
+    async def call_back(request: Request) -> CallBackTaken:
+        """Take what the council says. Signed, not authenticated otherwise; the same event again changes nothing."""
+        body = await request.body()
+        header = request.headers.get("X-Signature")
+        # real time, whatever the domain's clock says: the tolerance is about recordings of a call-back
+        if not is_genuine(header, body, secret, datetime.now(UTC), settings.callback_tolerance):
+            raise UnauthorizedError("The signature is missing, wrong, or too old.")
+        said = _read(body)
+        async with _transactions(request).begin(request.state.traceparent) as tx:
+            book = await CaseBook.of_escalations(tx, [said.escalation_id])
+            escalation = book.escalations.get(said.escalation_id)
+            if escalation is None:
+                raise NotFoundError("There is no such escalation.")
+            first = await store.call_backs.take(
+                tx.connection, said.event_id, said.escalation_id, said.event, tx.now
+            )
+            if first:
+                heard = CallBack(said.event, said.case_id, said.reference, said.reason, said.outcome)
+                escalation = book.put(cases.hear(escalation, heard, tx.now))
+                await book.save()
+        return CallBackTaken(
+            escalation_id=escalation.escalation_id, state=escalation.state, repeated=not first
+        )
+
+
+def _read(body: bytes) -> CallBackBody:
+    try:
+        return CallBackBody.model_validate_json(body)
+    except ValidationError as error:
+        problems = [
+            Problem(".".join(map(str, e["loc"])) or "body", e["type"].replace("_", "-"), e["msg"])
+            for e in error.errors(include_url=False, include_input=False)
+        ]
+        raise InvalidError(f"{len(problems)} field(s) at fault.", errors=problems) from error
+
+
+def _transactions(request: Request) -> Transactions:
+    return request.app.state.transactions

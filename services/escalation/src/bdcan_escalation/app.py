@@ -1,0 +1,35 @@
+"""The wiring of escalation."""
+
+from __future__ import annotations
+
+from bdcan_chassis.service import Service
+from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
+from bdcan_escalation import api, gateways
+from bdcan_escalation.deadlines import DEADLINES
+from bdcan_escalation.domain.errors import NotAllowedError
+from bdcan_escalation.metrics import SAMPLES
+from bdcan_escalation.settings import Settings
+from bdcan_escalation.worker import LOOPS
+
+
+def build() -> Service:
+    """The service as the environment configures it."""
+    return service(Settings.load())
+
+
+def service(settings: Settings) -> Service:
+    """The service with these settings."""
+    return Service(
+        name="escalation",
+        package="bdcan_escalation",
+        title="BD CAN Plus: needs handed to Community Solutions",
+        settings=settings,
+        catalogue=CATALOGUE,
+        personal_fields=PERSONAL_FIELDS,
+        loops=LOOPS,
+        deadlines=DEADLINES,
+        gateways=gateways.gateways(settings),
+        samples=SAMPLES,
+        routers=(api.router(settings),),
+        domain_errors={NotAllowedError: 409},
+    )

@@ -1,0 +1,60 @@
+"""Asks intake who a referral is about, for the moment of handing it over. Nothing of the answer is kept or logged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+
+class DisclosureError(Exception):
+    """Intake did not say who it is. `problem` is a code; nothing has gone to the council."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """What the council needs to know about the person and the household."""
+
+    person: dict[str, Any]
+    household: dict[str, Any] | None
+
+
+async def disclose(intake: httpx.AsyncClient, referral_id: UUID, reason: str) -> Disclosed:
+    """Ask once. Raises DisclosureError."""
+    try:
+        answer = await intake.post(
+            "/v1/disclosures",
+            json={"referral_id": str(referral_id), "purpose": "escalation", "reason": reason},
+        )
+        if answer.status_code not in {200, 201}:
+            raise DisclosureError(f"disclosure-{answer.status_code}")
+        body = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise DisclosureError("disclosure-unavailable") from error
+    fields = body.get("fields", body) if isinstance(body, dict) else None
+    if not isinstance(fields, dict):
+        raise DisclosureError("disclosure-unreadable")
+    person = {k: v for k, v in fields.items() if k in _PERSON and v is not None}
+    return Disclosed(person, fields.get("household"))
+
+
+_PERSON = frozenset(
+    {
+        "name",
+        "phone",
+        "email",
+        "birth_date",
+        "nhs_number",
+        "address",
+        "postcode",
+        "flags",
+        "notes",
+        "consent",
+    }
+)

@@ -1,0 +1,1 @@
+"""Pure: what an escalation is, what may happen to it, and by when."""

@@ -1,0 +1,19 @@
+"""What escalation refuses.
+
+EscalationError
+└── NotAllowedError    the escalation's state does not allow it
+"""
+
+from __future__ import annotations
+
+
+class EscalationError(Exception):
+    """Base of escalation's own errors."""
+
+    code = "refused"
+
+
+class NotAllowedError(EscalationError):
+    """The escalation's present state does not allow it."""
+
+    code = "not-allowed"

@@ -1,0 +1,369 @@
+"""An escalation and what may happen to it.
+
+opened → forwarding → forwarded → acknowledged → accepted → closed, or declined; `unverified` when nobody knows whether
+a send arrived, settled by asking again with the same key. A call-back may come before the answer to the send
+that caused it, twice, or out of order: what it proves is taken, what is old news is ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from bdcan_contracts.models import (
+    EscalationAccepted,
+    EscalationAcknowledged,
+    EscalationClosed,
+    EscalationDeclined,
+    EscalationForwarded,
+    EscalationKind,
+    EscalationOpened,
+    EscalationOutcome,
+    EscalationOverdue,
+    EscalationStage,
+    Need,
+    Priority,
+)
+from bdcan_escalation.domain import promises
+from bdcan_escalation.domain.errors import NotAllowedError
+
+
+class State(StrEnum):
+    """Where an escalation stands."""
+
+    OPENED = "opened"
+    FORWARDING = "forwarding"
+    UNVERIFIED = "unverified"
+    FORWARDED = "forwarded"
+    ACKNOWLEDGED = "acknowledged"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    CLOSED = "closed"
+
+
+UNSENT = frozenset({State.OPENED, State.FORWARDING, State.UNVERIFIED})
+"""States in which nobody has proof yet that the council has it."""
+
+FINAL = frozenset({State.DECLINED, State.CLOSED})
+"""States that an escalation never leaves."""
+
+
+class Said(StrEnum):
+    """What a call-back says."""
+
+    ACKNOWLEDGED = "acknowledged"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class CallBack:
+    """What Community Solutions told us about a case of theirs."""
+
+    said: Said
+    case_id: str
+    reference: str
+    reason: str | None = None
+    outcome: EscalationOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Needs that are handed to Community Solutions. `due_at` is when the present step must be over.
+
+    `next_attempt_at` is when the gateway may take it: while it is being forwarded, the end of the lease. `in_doubt`:
+    an earlier send may have arrived. `problem` says why the last attempt failed, as a code.
+    """
+
+    escalation_id: UUID
+    referral_id: UUID
+    kind: EscalationKind
+    needs: tuple[Need, ...]
+    hub_id: str | None
+    priority: Priority
+    state: State
+    opened_at: datetime
+    acknowledge_by: datetime
+    due_at: datetime | None
+    next_attempt_at: datetime
+    attempts: int = 0
+    in_doubt: bool = False
+    problem: str | None = None
+    late: EscalationStage | None = None
+    case_id: str | None = None
+    reference: str | None = None
+    forwarded_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    accepted_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str | None = None
+    outcome: EscalationOutcome | None = None
+
+    @property
+    def need_ids(self) -> tuple[UUID, ...]:
+        """The needs that are handed over."""
+        return tuple(n.need_id for n in self.needs)
+
+
+Step = tuple[Escalation, tuple[BaseModel, ...]]
+"""An escalation after a step, and the events of the step."""
+
+
+def open_escalation(
+    escalation_id: UUID,
+    referral_id: UUID,
+    kind: EscalationKind,
+    needs: tuple[Need, ...],
+    hub_id: str | None,
+    priority: Priority,
+    now: datetime,
+    respond_by: datetime | None = None,
+) -> Step:
+    """Needs are to be handed over. `respond_by`: what was promised elsewhere, if that is sooner."""
+    acknowledge_by = promises.acknowledge_by(kind, now)
+    if respond_by is not None:
+        acknowledge_by = min(acknowledge_by, respond_by)
+    opened = Escalation(
+        escalation_id=escalation_id,
+        referral_id=referral_id,
+        kind=kind,
+        needs=needs,
+        hub_id=hub_id,
+        priority=priority,
+        state=State.OPENED,
+        opened_at=now,
+        acknowledge_by=acknowledge_by,
+        due_at=promises.forward_by(kind, now),
+        next_attempt_at=now,
+    )
+    return opened, (
+        EscalationOpened(
+            escalation_id=escalation_id,
+            referral_id=referral_id,
+            need_ids=opened.need_ids,
+            code=needs[0].code,
+            kind=kind,
+            hub_id=hub_id,
+            priority=priority,
+            acknowledge_by=acknowledge_by,
+            opened_at=now,
+        ),
+    )
+
+
+def at_hub(escalation: Escalation, hub_id: str) -> Escalation:
+    """The hub that has the resident is known now."""
+    return escalation if escalation.state in FINAL else replace(escalation, hub_id=hub_id)
+
+
+def claim(escalation: Escalation, lease_until: datetime) -> Escalation:
+    """The gateway takes it. One that was taken before and never settled may have arrived."""
+    return replace(
+        escalation,
+        state=State.FORWARDING,
+        in_doubt=escalation.in_doubt or escalation.state is State.FORWARDING,
+        attempts=escalation.attempts + 1,
+        next_attempt_at=lease_until,
+    )
+
+
+def taken(escalation: Escalation, case_id: str, reference: str, now: datetime) -> Step:
+    """The council's system has it. A call-back may have said so first: then only the reference is kept."""
+    known = replace(
+        escalation, case_id=escalation.case_id or case_id, reference=escalation.reference or reference
+    )
+    if escalation.state not in UNSENT:
+        return known, ()
+    forwarded = replace(
+        known,
+        state=State.FORWARDED,
+        forwarded_at=now,
+        in_doubt=False,
+        problem=None,
+        late=None,
+        due_at=escalation.acknowledge_by,
+    )
+    return forwarded, (
+        EscalationForwarded(
+            escalation_id=escalation.escalation_id,
+            referral_id=escalation.referral_id,
+            need_ids=escalation.need_ids,
+            code=escalation.needs[0].code,
+            kind=escalation.kind,
+            acknowledge_by=escalation.acknowledge_by,
+            forwarded_at=now,
+        ),
+    )
+
+
+def not_taken(escalation: Escalation, problem: str, retry_at: datetime, *, in_doubt: bool) -> Escalation:
+    """The attempt failed. `in_doubt`: it may have arrived all the same, so only the same key may be used again."""
+    if escalation.state is not State.FORWARDING:
+        return escalation
+    doubt = escalation.in_doubt or in_doubt
+    return replace(
+        escalation,
+        state=State.UNVERIFIED if doubt else State.OPENED,
+        in_doubt=doubt,
+        problem=problem,
+        next_attempt_at=retry_at,
+    )
+
+
+def hear(escalation: Escalation, heard: CallBack, now: datetime) -> Step:
+    """Take a call-back over. Raises NotAllowedError if it contradicts what is settled."""
+    if escalation.case_id is not None and escalation.case_id != heard.case_id:
+        raise NotAllowedError("Another case of yours answers this escalation.")
+    if escalation.state in FINAL:
+        if _contradicts(escalation.state, heard.said):
+            raise NotAllowedError(f"The escalation is {escalation.state}.")
+        return escalation, ()
+    known, forwarded = taken(escalation, heard.case_id, heard.reference, now)
+    match heard.said:
+        case Said.ACKNOWLEDGED:
+            after, events = _acknowledged(known, now)
+        case Said.ACCEPTED:
+            after, events = _accepted(known, now)
+        case Said.DECLINED:
+            after, events = _declined(known, heard.reason or "not-stated", now)
+        case Said.CLOSED:
+            after, events = _closed(known, heard.outcome or EscalationOutcome.HELPED, now)
+        case _:
+            assert_never(heard.said)
+    return after, (*forwarded, *events)
+
+
+def withdraw(escalation: Escalation, now: datetime) -> Step:
+    """The resident wants no help. What the council may already have stays with it, and so does safeguarding."""
+    sent = escalation.state is not State.OPENED or escalation.in_doubt
+    if sent or escalation.kind is EscalationKind.SAFEGUARDING:
+        return escalation, ()
+    return _closed(escalation, EscalationOutcome.WITHDRAWN, now)
+
+
+def overdue(escalation: Escalation, now: datetime) -> Step:
+    """The present step is late: somebody is told, and it is looked at again.
+
+    The council's own work on what it accepted has no stage in the contract: it shows in `late` and on the dashboard.
+    """
+    if escalation.due_at is None or escalation.state in FINAL:
+        return escalation, ()
+    stage = _stage(escalation.state)
+    next_check_at = promises.next_look(escalation.kind, now)
+    after = replace(escalation, due_at=next_check_at, late=stage or EscalationStage.DECIDE)
+    if stage is None:
+        return after, ()
+    return after, (
+        EscalationOverdue(
+            escalation_id=escalation.escalation_id,
+            referral_id=escalation.referral_id,
+            need_ids=escalation.need_ids,
+            code=escalation.needs[0].code,
+            kind=escalation.kind,
+            stage=stage,
+            was_due_at=escalation.due_at,
+            next_check_at=next_check_at,
+            overdue_at=now,
+        ),
+    )
+
+
+def _stage(state: State) -> EscalationStage | None:
+    match state:
+        case State.OPENED | State.FORWARDING | State.UNVERIFIED:
+            return EscalationStage.FORWARD
+        case State.FORWARDED:
+            return EscalationStage.ACKNOWLEDGE
+        case State.ACKNOWLEDGED:
+            return EscalationStage.DECIDE
+        case State.ACCEPTED | State.DECLINED | State.CLOSED:
+            return None
+        case _:
+            assert_never(state)
+
+
+def _contradicts(state: State, said: Said) -> bool:
+    """Declined and then accepted or closed, or closed and then declined, cannot both be true."""
+    if state is State.DECLINED:
+        return said in {Said.ACCEPTED, Said.CLOSED}
+    return said is Said.DECLINED
+
+
+def _acknowledged(escalation: Escalation, now: datetime) -> Step:
+    if escalation.state is not State.FORWARDED:
+        return escalation, ()
+    by = promises.decide_by(now)
+    after = replace(escalation, state=State.ACKNOWLEDGED, acknowledged_at=now, due_at=by, late=None)
+    return after, (
+        EscalationAcknowledged(
+            escalation_id=after.escalation_id,
+            referral_id=after.referral_id,
+            need_ids=after.need_ids,
+            code=after.needs[0].code,
+            kind=after.kind,
+            council_reference=after.reference or after.case_id or "unknown",
+            decide_by=by,
+            acknowledged_at=now,
+        ),
+    )
+
+
+def _accepted(escalation: Escalation, now: datetime) -> Step:
+    if escalation.state is State.ACCEPTED:
+        return escalation, ()
+    after = replace(
+        escalation, state=State.ACCEPTED, accepted_at=now, due_at=promises.close_by(now), late=None
+    )
+    return after, (
+        EscalationAccepted(
+            escalation_id=after.escalation_id,
+            referral_id=after.referral_id,
+            need_ids=after.need_ids,
+            code=after.needs[0].code,
+            kind=after.kind,
+            council_reference=after.reference or after.case_id or "unknown",
+            accepted_at=now,
+        ),
+    )
+
+
+def _declined(escalation: Escalation, reason: str, now: datetime) -> Step:
+    if escalation.state is State.ACCEPTED:
+        raise NotAllowedError("The case was accepted: it can be closed, not declined.")
+    after = replace(
+        escalation, state=State.DECLINED, reason=reason, ended_at=now, due_at=None, late=None, problem=None
+    )
+    return after, (
+        EscalationDeclined(
+            escalation_id=after.escalation_id,
+            referral_id=after.referral_id,
+            need_ids=after.need_ids,
+            code=after.needs[0].code,
+            kind=after.kind,
+            reason=reason,
+            declined_at=now,
+        ),
+    )
+
+
+def _closed(escalation: Escalation, outcome: EscalationOutcome, now: datetime) -> Step:
+    after = replace(
+        escalation, state=State.CLOSED, outcome=outcome, ended_at=now, due_at=None, late=None, problem=None
+    )
+    return after, (
+        EscalationClosed(
+            escalation_id=after.escalation_id,
+            referral_id=after.referral_id,
+            need_ids=after.need_ids,
+            code=after.needs[0].code,
+            kind=after.kind,
+            outcome=outcome,
+            closed_at=now,
+        ),
+    )

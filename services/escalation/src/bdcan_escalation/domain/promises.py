@@ -1,0 +1,59 @@
+"""By when each step must have happened.
+
+Working days are Mondays to Fridays. Bank holidays count as working days: an alarm that comes a day early costs a
+look, one that comes a day late may cost more.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bdcan_contracts.models import EscalationKind
+
+_SATURDAY = 5
+_SAFEGUARDING_ACKNOWLEDGED = timedelta(hours=1)
+_SAFEGUARDING_FORWARDED = timedelta(minutes=15)
+_FORWARDED = timedelta(hours=4)
+_SAFEGUARDING_LOOKS = timedelta(minutes=30)
+_DECIDE_DAYS = 5
+_CLOSE_DAYS = 20
+
+
+def forward_by(kind: EscalationKind, opened_at: datetime) -> datetime:
+    """When Community Solutions' system must have it."""
+    safeguarding = kind is EscalationKind.SAFEGUARDING
+    return opened_at + (_SAFEGUARDING_FORWARDED if safeguarding else _FORWARDED)
+
+
+def acknowledge_by(kind: EscalationKind, opened_at: datetime) -> datetime:
+    """When a person there must have seen it: within the hour for safeguarding, else one working day."""
+    if kind is EscalationKind.SAFEGUARDING:
+        return opened_at + _SAFEGUARDING_ACKNOWLEDGED
+    return working_days_after(opened_at, 1)
+
+
+def decide_by(acknowledged_at: datetime) -> datetime:
+    """When they must have accepted or declined it."""
+    return working_days_after(acknowledged_at, _DECIDE_DAYS)
+
+
+def close_by(accepted_at: datetime) -> datetime:
+    """When what they took on is looked at, if they have not said that it is done."""
+    return working_days_after(accepted_at, _CLOSE_DAYS)
+
+
+def next_look(kind: EscalationKind, now: datetime) -> datetime:
+    """When a step that is late is looked at again."""
+    if kind is EscalationKind.SAFEGUARDING:
+        return now + _SAFEGUARDING_LOOKS
+    return working_days_after(now, 1)
+
+
+def working_days_after(start: datetime, days: int) -> datetime:
+    """The same time of day, so many working days later."""
+    day = start
+    while days:
+        day += timedelta(days=1)
+        if day.weekday() < _SATURDAY:
+            days -= 1
+    return day

@@ -1,0 +1,156 @@
+"""The way to Community Solutions.
+
+A case is claimed in one transaction (a lease in its row), disclosed and sent with nothing held open, and its end
+written in another. A crash in between leaves the lease to run out, and the case is sent again with the same key. One
+that cannot be sent stays where it is, with the reason, and is tried again, later and later; none is dropped.
+
+Safeguarding has a gateway of its own: it waits behind no other case, not even one that is timing out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never
+
+import httpx
+
+from bdcan_chassis.clock import Clock
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.passes import Gateway
+from bdcan_chassis.transaction import Transactions
+from bdcan_contracts.models import EscalationKind
+from bdcan_escalation import store
+from bdcan_escalation.case_book import FORWARD, FORWARD_SAFEGUARDING, CaseBook
+from bdcan_escalation.council import Answer, NotTaken, Taken, Unknown, send
+from bdcan_escalation.disclosure import DisclosureError, disclose
+from bdcan_escalation.domain import escalation as cases
+from bdcan_escalation.domain.escalation import Escalation
+from bdcan_escalation.settings import Settings
+
+log = get_logger(__name__)
+
+_FIRST_RETRY = timedelta(seconds=2)
+_FIRST_RETRY_REFUSED = timedelta(seconds=30)
+_MOST = {True: timedelta(minutes=1), False: timedelta(minutes=15)}
+"""The longest wait between two attempts, for safeguarding and for the rest."""
+
+
+def gateways(settings: Settings) -> tuple[Gateway, ...]:
+    """What the worker runs."""
+    return (
+        Gateway(FORWARD_SAFEGUARDING, Forwarder(settings, safeguarding=True), timedelta(seconds=1)),
+        Gateway(FORWARD, Forwarder(settings, safeguarding=False), timedelta(seconds=2)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarder:
+    """One pass: some cases, side by side."""
+
+    settings: Settings
+    safeguarding: bool
+
+    async def __call__(self, transactions: Transactions) -> int:
+        """Forward what may be forwarded now; returns how many the council took."""
+        claimed = await self._claim(transactions)
+        if not claimed:
+            return 0
+        settings = self.settings
+        async with (
+            _client(
+                settings.intake_url, settings.intake_api_key.get_secret_value(), settings.intake_timeout
+            ) as intake,
+            _client(
+                settings.council_url, settings.council_api_key.get_secret_value(), settings.council_timeout
+            ) as council,
+        ):
+            taken = await asyncio.gather(
+                *(self._forward(transactions, escalation, intake, council) for escalation in claimed)
+            )
+        return sum(taken)
+
+    async def _claim(self, transactions: Transactions) -> list[Escalation]:
+        async with transactions.begin() as tx:
+            found = await store.escalations.lock_to_forward(
+                tx.connection, tx.now, self.settings.forward_at_once, safeguarding=self.safeguarding
+            )
+            lease_until = tx.now + _domain_span(transactions.clock, self.settings.lease)
+            claimed = [cases.claim(e, lease_until) for e in found]
+            await store.escalations.save(tx.connection, claimed)
+        return claimed
+
+    async def _forward(
+        self,
+        transactions: Transactions,
+        escalation: Escalation,
+        intake: httpx.AsyncClient,
+        council: httpx.AsyncClient,
+    ) -> bool:
+        answer = await self._ask(escalation, intake, council)
+        async with transactions.begin() as tx:
+            book = await CaseBook.of_escalations(tx, [escalation.escalation_id])
+            now_known = book.escalations[escalation.escalation_id]
+            match answer:
+                case Taken(case_id, reference):
+                    book.put(cases.taken(now_known, case_id, reference, tx.now))
+                case NotTaken() | Unknown():
+                    if (
+                        now_known.attempts == escalation.attempts
+                    ):  # else the lease ran out, and another has it
+                        wait = _domain_span(transactions.clock, _backoff(escalation, answer))
+                        doubt = isinstance(answer, Unknown)
+                        failed = cases.not_taken(now_known, answer.problem, tx.now + wait, in_doubt=doubt)
+                        book.put((failed, ()))
+                case _:
+                    assert_never(answer)
+            await book.save()
+        if not isinstance(answer, Taken):
+            log.warning(
+                "escalation.not_forwarded",
+                escalation_id=str(escalation.escalation_id),
+                kind=escalation.kind,
+                problem=answer.problem,
+                attempt=escalation.attempts,
+            )
+        return isinstance(answer, Taken)
+
+    async def _ask(
+        self, escalation: Escalation, intake: httpx.AsyncClient, council: httpx.AsyncClient
+    ) -> Answer:
+        """One attempt. httpx bounds each read, this the whole answer: a slow drip must not outlive the lease."""
+        try:
+            async with asyncio.timeout(self.settings.intake_timeout.total_seconds() + 1):
+                disclosed = await disclose(intake, escalation.referral_id, f"escalation: {escalation.kind}")
+        except DisclosureError as error:
+            return NotTaken(error.problem)
+        except TimeoutError:
+            return NotTaken("disclosure-unavailable")
+        try:
+            async with asyncio.timeout(self.settings.council_timeout.total_seconds() + 1):
+                return await send(council, escalation, disclosed)
+        except TimeoutError:
+            return Unknown("council-silent")
+
+
+def _client(url: str, api_key: str, timeout: timedelta) -> httpx.AsyncClient:
+    # trust_env off: a proxy of the machine has no business with personal data
+    return httpx.AsyncClient(
+        base_url=url, headers={"X-API-Key": api_key}, timeout=timeout.total_seconds(), trust_env=False
+    )
+
+
+def _backoff(escalation: Escalation, answer: NotTaken | Unknown) -> timedelta:
+    """How long to leave a case alone, in real time: doubled with each attempt, jittered, bounded."""
+    refused = isinstance(answer, NotTaken) and answer.refused
+    first = _FIRST_RETRY_REFUSED if refused else _FIRST_RETRY
+    most = _MOST[escalation.kind is EscalationKind.SAFEGUARDING]
+    wait = min(most, first * 2 ** min(escalation.attempts - 1, 10))
+    return wait * random.uniform(0.5, 1.0)  # noqa: S311 # jitter needs no secrecy
+
+
+def _domain_span(clock: Clock, real: timedelta) -> timedelta:
+    """How much domain time passes in a span of real time: leases and waits are about machines, not residents."""
+    return real / clock.real_seconds(timedelta(seconds=1))

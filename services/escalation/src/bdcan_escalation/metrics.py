@@ -1,0 +1,23 @@
+"""Gauges of escalation, read from the database."""
+
+from __future__ import annotations
+
+from prometheus_client import Gauge
+
+from bdcan_chassis.housekeeping import Sample
+from bdcan_escalation.store.escalations import COUNT_BY_KIND_AND_STATE, COUNT_LATE, COUNT_PROBLEMS
+
+ESCALATIONS = Gauge("bdcan_escalations", "Escalations by kind and state", ["kind", "state"])
+LATE = Gauge("bdcan_escalations_late", "Escalations whose step is late, by that step", ["stage"])
+PROBLEMS = Gauge(
+    "bdcan_escalation_forward_problems",
+    "Escalations that could not be handed over yet, by what went wrong at the last attempt",
+    ["problem"],
+)
+
+SAMPLES = (
+    Sample(ESCALATIONS, ("kind", "state"), COUNT_BY_KIND_AND_STATE),
+    Sample(LATE, ("stage",), COUNT_LATE),
+    Sample(PROBLEMS, ("problem",), COUNT_PROBLEMS),
+)
+"""What housekeeping reads."""

@@ -1,0 +1,48 @@
+"""What escalation consumes: topic → event → handler."""
+
+from __future__ import annotations
+
+from bdcan_chassis.subscription import Loop, On
+from bdcan_contracts.catalogue import (
+    ASSIGNMENTS,
+    OUTREACH_ASSIGNMENTS,
+    OUTREACH_REFERRALS,
+    REFERRALS,
+    SAFEGUARDING,
+    TASKS,
+    WELFARE_CALLS,
+)
+from bdcan_contracts.models import (
+    ReferralAssigned,
+    ReferralClosed,
+    ReferralWithdrawn,
+    SafeguardingConcernRaised,
+    TaskConcernRaised,
+    WelfareCallCompleted,
+    WelfareCallExhausted,
+)
+from bdcan_escalation import handlers
+
+LOOPS = (
+    Loop("safeguarding", (On(SAFEGUARDING, SafeguardingConcernRaised, handlers.on_concern_raised),)),
+    Loop("concerns", (On(TASKS, TaskConcernRaised, handlers.on_task_concern),)),
+    Loop(
+        "main",
+        (
+            On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
+            On(WELFARE_CALLS, WelfareCallCompleted, handlers.on_call_completed),
+            On(WELFARE_CALLS, WelfareCallExhausted, handlers.on_call_exhausted),
+            On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
+            On(REFERRALS, ReferralClosed, handlers.on_closed),
+        ),
+    ),
+    Loop(
+        "bulk",
+        (
+            On(OUTREACH_ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
+            On(OUTREACH_REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
+            On(OUTREACH_REFERRALS, ReferralClosed, handlers.on_closed),
+        ),
+    ),
+)
+"""Safeguarding and volunteers' concerns have loops of their own: they wait behind nothing else."""
