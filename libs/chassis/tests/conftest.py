@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # ledger.py is shared by the tests of this folder
 
 from ledger import SQL, Faults, ledger_catalogue, ledger_service
+from toy_api import ToyError, toy_router
 
 from bdcan_chassis.settings import ServiceSettings
-from bdcan_chassis.testing.harness import Harness, harness
+from bdcan_chassis.testing.harness import START, Harness, harness
 
 
 @pytest.fixture
@@ -32,3 +34,42 @@ async def given(postgres_server, faults: Faults, monkeypatch: pytest.MonkeyPatch
     ) as running:
         await running.transactions.pool.execute(SQL)
         yield running
+
+
+@pytest.fixture(scope="module")
+def shared_faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture(scope="module")
+async def shared_ledger(postgres_server, shared_faults: Faults) -> AsyncIterator[Harness]:
+    """One database and one API for the tests of a module: a new one for each test costs half a second."""
+    from bdcan_chassis.service import Service
+
+    catalogue = ledger_catalogue()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Service, "migration_packages", property(lambda _: ["bdcan_chassis"]))
+
+        def build(settings: ServiceSettings) -> Service:
+            return replace(
+                ledger_service(settings, catalogue, shared_faults),
+                routers=(toy_router(),),
+                domain_errors={ToyError: 409},
+            )
+
+        async with harness(postgres_server, build, ServiceSettings) as running:
+            await running.transactions.pool.execute(SQL)
+            yield running
+
+
+@pytest.fixture
+async def ledger(shared_ledger: Harness, shared_faults: Faults) -> Harness:
+    """The module's toy service, with empty tables, its clock at the start and nothing going wrong."""
+    shared_faults.poison, shared_faults.refuse, shared_faults.before_write = set(), set(), None
+    shared_ledger.clock.instant = START
+    shared_ledger._dispatchers.clear()
+    await shared_ledger.transactions.pool.execute(
+        "TRUNCATE account, rung, chassis.inbox, chassis.outbox, chassis.deadline, chassis.parked_key,"
+        " chassis.dead_letter, chassis.dead_letter_audit, chassis.idempotency_key RESTART IDENTITY"
+    )
+    return shared_ledger

@@ -16,12 +16,18 @@ from uuid import UUID
 import asyncpg
 
 from bdcan_chassis.database import Connection
+from bdcan_chassis.errors import storable
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import pack_headers, unpack_headers
-from bdcan_contracts.envelope import Headers, type_of
+from bdcan_contracts.envelope import Headers
 
 Key = tuple[str, bytes]
 """Topic and record key: the scope in which order is kept."""
+
+_MAX_KEY_BYTES = 1024
+"""No longer key is an event's (it must equal ce_subject), and no index takes the 3,000 bytes that a stranger may send."""
+
+_LAST_MILLISECOND = 253_402_300_799_999  # of the year 9999
 
 
 class SetAside(NamedTuple):
@@ -77,16 +83,16 @@ async def set_aside(
         [r.partition for r in records],
         [r.offset for r in records],
         [r.time for r in records],
-        [r.key for r in records],
+        [_stored_key(r.key) for r in records],
         [pack_headers(list(r.headers)) for r in records],
         [r.body for r in records],
-        [type_of(r.headers) for r in records],
+        [storable(named) if (named := type_named(r.headers)) else None for r in records],
         [r.state for r in records],
-        [r.reason for r in records],
-        [r.error for r in records],
+        [storable(r.reason) for r in records],
+        [storable(r.error) for r in records],
         [r.taken for r in records],
     )
-    keys = sorted({(r.topic, r.key) for r in records if r.key is not None})
+    keys = sorted({(r.topic, key) for r in records if (key := _stored_key(r.key)) is not None})
     if ordered and keys:
         await connection.execute(_PARK_KEYS, consumer, [k[0] for k in keys], [k[1] for k in keys])
 
@@ -179,8 +185,20 @@ def _letter(row: asyncpg.Record) -> DeadLetter:
 
 
 def record_time(milliseconds: int) -> datetime:
-    """A Kafka record's time stamp as an instant."""
-    return datetime.fromtimestamp(max(milliseconds, 0) / 1000, UTC)
+    """A Kafka record's time stamp as an instant; one outside of the calendar as the nearest inside."""
+    return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST_MILLISECOND) / 1000, UTC)
+
+
+def type_named(headers: Headers) -> str | None:
+    """The event type that the headers name, if they do: Kafka allows a header without a value."""
+    for name, value in headers:
+        if name == "ce_type":
+            return None if value is None else value.decode("utf-8", "replace")
+    return None
+
+
+def _stored_key(key: bytes | None) -> bytes | None:
+    return None if key is None else key[:_MAX_KEY_BYTES]
 
 
 _COLUMNS = "id, consumer, topic, record_partition, record_offset, record_key, event_type, state, reason, error, parked_at, settled_at"

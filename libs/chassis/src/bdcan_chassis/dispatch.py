@@ -12,17 +12,20 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 
 from bdcan_chassis import dead_letters
-from bdcan_chassis.dead_letters import Key, SetAside, record_time
+from bdcan_chassis.dead_letters import Key, SetAside, record_time, type_named
 from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe, is_transient
+from bdcan_chassis.ids import derived_id
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.subscription import Handler, Loop, Rejected
 from bdcan_chassis.transaction import Transactions, Tx
-from bdcan_contracts.envelope import EnvelopeError, Event, Headers, decode, type_of
+from bdcan_contracts.envelope import EnvelopeError, Event, Headers, decode
 
 log = get_logger(__name__)
 
+_UNREADABLE = UUID("0b7c1d5e-8f0a-5c52-9a3e-6d1f4b2c7e90")  # fixed for ever: inbox keys are made from it
 _WINDOW = 1000
 _RATIO_NEEDS = 200  # records seen before a share of them means anything
 
@@ -59,6 +62,14 @@ class Read(NamedTuple):
     def key(self) -> Key:
         """Topic and record key. A readable event always has one."""
         return (self.record.topic, self.record.key or b"")
+
+    @property
+    def identity(self) -> UUID:
+        """What the inbox knows it by: the event's key, or the record's place if no event can be read from it."""
+        if self.event is not None:
+            return self.event.key
+        r = self.record
+        return derived_id(_UNREADABLE, f"{r.topic}/{r.partition}/{r.offset}/{r.timestamp}")
 
 
 @dataclass(slots=True)
@@ -144,7 +155,7 @@ class Dispatcher:
     def read(self, place: int, record: Record) -> Read | None:
         """Read a record. None: a known type that this loop does not take, which a tolerant reader passes over."""
         try:
-            type_name = type_of(record.headers)
+            type_name = type_named(record.headers)
             handler = self._handlers.get((record.topic, type_name or ""))
             known = self.transactions.catalogue.by_type.get(type_name or "")
             if handler is None and known is not None and any(t.name == record.topic for t in known.topics):
@@ -207,19 +218,20 @@ class Dispatcher:
         if self.loop.ordered:
             keys = sorted({read.key for read in reads if read.record.key is not None})
             attempt.blocked = await dead_letters.parked_keys(connection, self.loop.name, keys)
-        fresh = await take(connection, self.loop.name, (read.event.key for read in reads if read.event))
+        identities = [read.identity for read in reads]
+        fresh = await take(connection, self.loop.name, identities)
         ready: list[Read] = []
-        for read in reads:
+        for read, identity in zip(reads, identities, strict=True):
+            if identity not in fresh:
+                attempt.outcome["duplicate"] += 1
+                continue
+            fresh.discard(identity)  # the same event twice in one batch
             if read.event is None:
                 await self._reject(attempt, read)
-            elif read.event.key not in fresh:
-                attempt.outcome["duplicate"] += 1
+            elif read.key in attempt.blocked:
+                attempt.queue(read)
             else:
-                fresh.discard(read.event.key)  # the same event twice in one batch
-                if read.key in attempt.blocked:
-                    attempt.queue(read)
-                else:
-                    ready.append(read)
+                ready.append(read)
         return ready
 
     async def _reject(self, attempt: _Attempt, read: Read) -> None:
@@ -271,19 +283,19 @@ async def _run(tx: Tx, group: list[Read]) -> None:
 
 
 def stages(ready: Iterable[Read]) -> list[list[Read]]:
-    """Group events by handler so that each key's events keep their order from group to group.
+    """Group events by topic and type so that each key's events keep their order from group to group.
 
-    An event whose key was last seen with another handler goes one stage later than that one.
+    An event whose key was last seen with another type goes one stage later than that one.
     """
-    stage_of: dict[bytes, tuple[int, Handler[Any] | None]] = {}
+    stage_of: dict[bytes, tuple[int, str, str]] = {}
     groups: dict[tuple[int, str, str], list[Read]] = {}
     for read in ready:
-        key = read.record.key or b""
-        last = stage_of.get(key)
-        stage = 0 if last is None else last[0] if last[1] is read.handler else last[0] + 1
-        stage_of[key] = (stage, read.handler)
         assert read.event is not None  # noqa: S101 # only events are ready
-        groups.setdefault((stage, read.record.topic, read.event.type), []).append(read)
+        key, topic, kind = read.record.key or b"", read.record.topic, read.event.type
+        last = stage_of.get(key, (0, topic, kind))
+        group = (last[0] + (last[1:] != (topic, kind)), topic, kind)
+        stage_of[key] = group
+        groups.setdefault(group, []).append(read)
     return [groups[k] for k in sorted(groups, key=lambda k: k[0])]
 
 

@@ -70,4 +70,9 @@ def is_transient(error: BaseException) -> bool:
 def describe(error: BaseException) -> str:
     """The error for an operator: its class, and its first line without the DETAIL that quotes a row's values."""
     first = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first}"[:500]
+    return storable(f"{type(error).__name__}: {first}")
+
+
+def storable(text: str) -> str:
+    """Text that may quote what a stranger sent, as a column can hold it: short, no NUL, no half character."""
+    return text[:500].replace("\x00", "").encode("utf-8", "replace").decode()

@@ -147,8 +147,11 @@ class Transactions:
 
 
 def pack_headers(headers: list[tuple[str, bytes]]) -> bytes:
-    """Record headers as one value for a table. Latin-1 maps each byte to one character, so any bytes survive."""
-    return orjson.dumps([[k, v.decode("latin-1")] for k, v in headers])
+    """Record headers as one value for a table. Latin-1 maps each byte to one character, so any bytes survive.
+
+    A null value, which Kafka allows, becomes an empty one.
+    """
+    return orjson.dumps([[k, (v or b"").decode("latin-1")] for k, v in headers])
 
 
 def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:

@@ -1,0 +1,187 @@
+"""Records that no sender of ours would write: none of them may stop a loop, hide another, or be answered twice."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+from ledger import Added, Faults, Struck
+
+from bdcan_chassis import dead_letters
+from bdcan_chassis.dispatch import Dispatcher, ParkLimit, Read, stages
+from bdcan_chassis.subscription import Batch, Loop, On, Rejected
+from bdcan_chassis.testing.harness import FakeRecord, Harness
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Event
+
+
+def with_header(record: FakeRecord, name: str, value: bytes | None) -> FakeRecord:
+    headers = [(k, value if k == name else v) for k, v in record.headers]
+    return replace(record, headers=headers)
+
+
+def twist(record: FakeRecord, how: str) -> FakeRecord:
+    match how:
+        case "null type":
+            return with_header(record, "ce_type", None)
+        case "null header of no meaning":
+            return replace(record, headers=[*record.headers, ("x", None)])
+        case "NUL in the type":
+            return with_header(record, "ce_type", b"bdcan.\x00")
+        case "type that is not UTF-8":
+            return with_header(record, "ce_type", b"\xff\xfe\xed\xa0\x80")
+        case "key too long for an index":
+            return replace(record, key=secrets.token_bytes(20_000))
+        case "no key, no body":
+            return replace(record, key=None, value=None)
+        case "no header at all":
+            return replace(record, headers=[])
+        case "time before the epoch":
+            return replace(record, timestamp=-1, headers=[])
+        case "time after the year 9999":
+            return replace(record, timestamp=10**18, headers=[])
+        case "nested too deep":
+            return replace(record, value=b"[" * 200_000)
+        case _:
+            raise AssertionError(how)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "null type",
+        "null header of no meaning",
+        "NUL in the type",
+        "type that is not UTF-8",
+        "key too long for an index",
+        "no key, no body",
+        "no header at all",
+        "time before the epoch",
+        "time after the year 9999",
+        "nested too deep",
+    ],
+)
+async def test_given_a_hostile_record_among_good_ones_then_it_parks_and_the_others_are_handled(
+    ledger: Harness, how: str
+) -> None:
+    account, other = uuid4(), uuid4()
+    bad = twist(ledger.record(Added(account_id=account, number=1)), how)
+    outcome = await ledger.deliver(bad, ledger.record(Added(account_id=other, number=2)))
+    assert outcome["handled"] == (2 if how == "null header of no meaning" else 1)
+    assert outcome["parked"] == (0 if how == "null header of no meaning" else 1)
+    again = await ledger.deliver(bad)
+    assert again["duplicate"] == 1, "its redelivery changes nothing"
+
+
+async def test_given_a_handler_whose_error_quotes_a_null_character_when_it_fails_then_its_record_parks(
+    ledger: Harness, shared_faults: Faults
+) -> None:
+    def fail() -> None:
+        raise ValueError("bad \x00 character \ud800")
+
+    shared_faults.before_write = fail
+    assert (await ledger.deliver(ledger.record(Added(account_id=uuid4(), number=1))))["parked"] == 1
+
+
+async def test_given_an_unreadable_record_when_it_comes_again_then_its_sender_is_answered_once(
+    ledger: Harness,
+) -> None:
+    answered: list[str] = []
+
+    async def answer(rejected: Rejected, _tx: Tx) -> None:
+        answered.append(rejected.error.reason)
+
+    loop = replace(ledger.service.loops[0], on_rejected=answer)
+    dispatcher = Dispatcher(loop, ledger.transactions, ParkLimit(50, 0.5))
+    bad = with_header(ledger.record(Added(account_id=uuid4(), number=1)), "ce_time", b"yesterday")
+    assert (await dispatcher.process([bad, bad]))["parked"] == 1
+    assert (await dispatcher.process([bad]))["duplicate"] == 1
+    assert answered == ["bad-header"]
+
+
+async def test_given_a_discarded_record_when_it_is_read_again_from_the_start_then_its_key_stays_free(
+    ledger: Harness,
+) -> None:
+    account = uuid4()
+    bad = with_header(ledger.record(Added(account_id=account, number=1)), "ce_time", b"yesterday")
+    await ledger.deliver(bad)
+    async with ledger.transactions.begin() as tx:
+        [letter] = await dead_letters.find(tx.connection)
+        assert await dead_letters.discard(tx.connection, letter.id, "operator", "cannot be mended")
+    await ledger.deliver(bad)
+    outcome = await ledger.deliver(ledger.record(Added(account_id=account, number=2)))
+    assert outcome["handled"] == 1
+    assert await ledger.fetch("SELECT 1 FROM chassis.parked_key") == []
+
+
+def read(place: int, key: str, model: type[Added | Struck], handler: object) -> Read:
+    record = FakeRecord("t", 0, place, 0, key.encode(), [], b"")
+    event = Event(str(place), model.__name__, "", key, None, None, None, None)  # type: ignore[arg-type]
+    return Read(place, record, event, handler, None)  # type: ignore[arg-type]
+
+
+async def one_handler_for_both(batch: Batch[Added], tx: Tx) -> None:
+    """Two types may share it."""
+
+
+async def another_handler(batch: Batch[Added], tx: Tx) -> None:
+    """For the second type."""
+
+
+@for_all(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([Added, Struck])), max_size=40),
+    st.booleans(),
+)
+def test_given_any_mix_of_keys_and_types_then_stages_keep_each_key_in_order(
+    records: Sequence[tuple[str, type[Added | Struck]]], shared: bool
+) -> None:
+    handlers = {Added: one_handler_for_both, Struck: one_handler_for_both if shared else another_handler}
+    reads = [read(place, key, model, handlers[model]) for place, (key, model) in enumerate(records)]
+    grouped = stages(reads)
+    run = [r for group in grouped for r in group]
+    assert sorted(r.place for r in run) == list(range(len(reads))), "each once"
+    for key in "abc":
+        places = [r.place for r in run if r.record.key == key.encode()]
+        assert places == sorted(places)
+    assert all(len({r.event.type for r in group if r.event}) == 1 for group in grouped), "one type at a time"
+
+
+async def test_given_one_handler_for_two_types_when_a_key_alternates_then_order_holds(
+    ledger: Harness,
+) -> None:
+    seen: list[int] = []
+
+    async def both(batch: Batch[Added] | Batch[Struck], _tx: Tx) -> None:
+        seen.extend(e.data.number for e in batch)
+
+    numbers = ledger.service.catalogue.topics[0]
+    loop = Loop("both", (On(numbers, Added, both), On(numbers, Struck, both)))
+    dispatcher = Dispatcher(loop, ledger.transactions, ParkLimit(50, 0.5))
+    key, other = uuid4(), uuid4()
+    await dispatcher.process(
+        [
+            ledger.record(Added(account_id=other, number=0)),
+            ledger.record(Struck(account_id=key, number=1)),
+            ledger.record(Added(account_id=key, number=2)),
+            ledger.record(Struck(account_id=key, number=3)),
+        ]
+    )
+    assert [n for n in seen if n] == [1, 2, 3]
+
+
+async def test_given_a_column_that_changes_under_a_running_worker_when_delivered_then_nothing_parks(
+    ledger: Harness,
+) -> None:
+    account = uuid4()
+    await ledger.deliver(*(Added(account_id=account, number=n) for n in (1, 2)))
+    await ledger.transactions.pool.execute("ALTER TABLE account ALTER COLUMN numbers TYPE bigint[]")
+    record = ledger.record(Added(account_id=account, number=3))
+    assert (await ledger.deliver(record))["parked"] == 0
+    rows = await ledger.fetch("SELECT numbers FROM account")
+    assert rows[0]["numbers"] == [1, 2, 3]
+    await ledger.transactions.pool.execute("ALTER TABLE account ALTER COLUMN numbers TYPE int[]")

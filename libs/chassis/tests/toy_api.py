@@ -1,0 +1,118 @@
+"""Routes that go wrong in every way that a route can."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+import asyncpg
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.problems import ConflictError
+from bdcan_chassis.transaction import Transactions, Tx
+
+
+class ByPost(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    by: Literal["post"]
+    postcode: str = Field(pattern="^[A-Z0-9 ]+$")
+
+
+class ByPhone(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    by: Literal["phone"]
+    number: str
+
+
+class Person(BaseModel):
+    """A body with something of every kind that can be at fault."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: UUID
+    name: str = Field(min_length=2, max_length=40)
+    born: date
+    household: int = Field(ge=1, le=20)
+    contact: Annotated[ByPost | ByPhone, Field(discriminator="by")]
+    needs: list[Literal["food", "call"]] = []
+
+
+class Kept(BaseModel):
+    """An answer."""
+
+    number: int
+
+
+class ToyError(Exception):
+    """A domain error that the service maps to 409."""
+
+
+def toy_router() -> APIRouter:
+    router = APIRouter(prefix="/toy")
+
+    @router.post("/people", status_code=201)
+    async def person(body: Person, _caller: Annotated[Caller, Depends(needs("tasks:write"))]) -> Kept:
+        return Kept(number=body.household)
+
+    @router.post("/entries/{account}", status_code=201)
+    async def entry(
+        account: UUID,
+        body: Kept,
+        _caller: Annotated[Caller, Depends(needs("tasks:write"))],
+        once: Annotated[Once, Depends(Once)],
+    ) -> Response:
+        async def work(tx: Tx) -> Kept:
+            if body.number < 0:
+                raise ConflictError("Not below nought.")
+            await tx.connection.execute(
+                "INSERT INTO account VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET numbers = account.numbers || excluded.numbers",
+                account,
+                [body.number],
+            )
+            return body
+
+        return await once(work, status=201)
+
+    @router.get("/accounts/{account}")
+    async def account(
+        account: UUID, request: Request, _caller: Annotated[Caller, Depends(needs("tasks:read"))]
+    ) -> Kept:
+        transactions: Transactions = request.app.state.transactions
+        return Kept(
+            number=await transactions.pool.fetchval("SELECT count(*) FROM account WHERE id = $1", account)
+        )
+
+    @router.get("/hubs/{hub}")
+    async def hub(hub: str, caller: Annotated[Caller, Depends(needs("tasks:read"))]) -> Kept:
+        caller.must_see_hub(hub)
+        return Kept(number=len(caller.visible_hubs or []))
+
+    @router.get("/text")
+    async def text(text: str, request: Request) -> Kept:
+        transactions: Transactions = request.app.state.transactions
+        return Kept(number=await transactions.pool.fetchval("SELECT length($1::text)", text))
+
+    @router.get("/bug")
+    async def bug() -> Kept:
+        raise RuntimeError("Rose Tremain, 07700 900123")
+
+    @router.get("/row")
+    async def row(request: Request) -> Kept:
+        transactions: Transactions = request.app.state.transactions
+        await transactions.pool.execute(
+            "INSERT INTO account VALUES ('07700900-1230-0000-0000-000000000000', '{}'), ('07700900-1230-0000-0000-000000000000', '{}')"
+        )
+        return Kept(number=0)
+
+    @router.get("/deadlock")
+    async def deadlock() -> Kept:
+        raise asyncpg.DeadlockDetectedError("deadlock detected")
+
+    @router.get("/refused")
+    async def refused() -> Kept:
+        raise ToyError("It is too late for that.")
+
+    return router
