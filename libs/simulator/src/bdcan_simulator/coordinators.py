@@ -63,8 +63,8 @@ class Coordinators:
                 "name": volunteer.name,
                 "phone": volunteer.phone,
                 "email": volunteer.email,
-                "hub_ids": list(volunteer.hub_ids),
                 "task_kinds": [kind.value for kind in volunteer.task_kinds],
+                "has_car": volunteer.has_car,
             }
             answer = await self.client.post(COORDINATOR, "intake", "/v1/volunteer-enquiries", body, key=key)
             if answer.ok:

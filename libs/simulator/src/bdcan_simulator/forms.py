@@ -46,6 +46,7 @@ def as_row(submission: Submission) -> dict[str, str]:
     """The row of a CSV file, an empty cell for what is not known."""
     body = as_json(submission)
     flat = body | body.pop("person", {}) | body.pop("household", {})
+    flat["outreach"] = submission.resident.system.outreach  # an empty cell would mean yes
     return {column: _cell(flat.get(column)) for column in COLUMNS}
 
 

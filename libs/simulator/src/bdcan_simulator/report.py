@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -136,7 +136,8 @@ def make_report(
         lost=len(lost),
         lost_what=lost[:100],
         without_owner_or_deadline=max(
-            sum(_is_nobodys(need) for need, _ in needs),
+            sum(_is_nobodys(need, FINAL) for need, _ in needs)
+            + sum(_is_nobodys(referral, {"closed"}) for referral in referrals),
             int(facts.summaries.get("intake", {}).get("without_owner_or_deadline", 0)),
         ),
         effects_twice=len(twice),
@@ -173,8 +174,8 @@ def _count(words: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(map(str, words)).items()))
 
 
-def _is_nobodys(need: Details) -> bool:
-    return need["state"] not in FINAL and not (need.get("owner") and need.get("due_at"))
+def _is_nobodys(it: Details, ends: Collection[str]) -> bool:
+    return it["state"] not in ends and not (it.get("owner") and it.get("due_at"))
 
 
 def _lost_referrals(sent: list[Submission], facts: Facts) -> Iterator[str]:

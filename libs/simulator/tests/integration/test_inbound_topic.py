@@ -1,0 +1,151 @@
+"""Submissions by Kafka while the broker goes away: each is kept, as one event, and its receipt is read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from bdcan_chassis.clock import SystemClock
+from bdcan_contracts.catalogue import CATALOGUE, INBOUND_RECEIPTS, INBOUND_REFERRALS
+from bdcan_contracts.envelope import EnvelopeError, decode, encode_body, encode_headers, source_of
+from bdcan_contracts.models import FieldProblem, InboundReferralAccepted, InboundReferralRefused
+from bdcan_simulator.borough import Borough, Door
+from bdcan_simulator.endpoints import Endpoints, KafkaEndpoint
+from bdcan_simulator.inbound_topic import InboundTopic
+from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.postcodes import MadeUpPostcodes
+
+
+@pytest.fixture
+async def broker(kafka_broker):
+    await kafka_broker.create_topics({INBOUND_REFERRALS.name: 3, INBOUND_RECEIPTS.name: 3})
+    return kafka_broker
+
+
+@pytest.fixture
+def connection(kafka_broker):
+    return {
+        "bootstrap_servers": kafka_broker.bootstrap,
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": kafka_broker.username,
+        "sasl_plain_password": kafka_broker.password,
+    }
+
+
+@pytest.fixture
+def endpoints(kafka_broker) -> Endpoints:
+    kafka = KafkaEndpoint(
+        bootstrap=kafka_broker.bootstrap,
+        protocol="SASL_PLAINTEXT",
+        mechanism="SCRAM-SHA-512",
+        username=kafka_broker.username,
+        password_file=Path("unused"),
+    )
+    return Endpoints(kafka, kafka_broker.password, {}, "", "", "", "", SystemClock())
+
+
+async def answer_everything(connection, run: str, seen: dict[str, set[str]], over: asyncio.Event) -> None:
+    """Intake's part: a receipt for each submission that can be read, and for each whose sender can be told."""
+    consumer = AIOKafkaConsumer(INBOUND_REFERRALS.name, auto_offset_reset="earliest", **connection)
+    producer = AIOKafkaProducer(**connection)
+    await consumer.start()
+    await producer.start()
+    try:
+        while not over.is_set():
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                for record in records:
+                    source, _, reference = record.key.decode().partition(":")
+                    if not reference.startswith(run):
+                        continue
+                    now = datetime.now(UTC)
+                    try:
+                        event = decode(
+                            CATALOGUE, INBOUND_REFERRALS.name, record.key, record.headers, record.value
+                        )
+                    except EnvelopeError as error:
+                        problems = tuple(
+                            FieldProblem(field=p.field, code=p.code, message=p.message)
+                            for p in error.problems
+                        )
+                        receipt = InboundReferralRefused(
+                            source=source, reference=reference, problems=problems, refused_at=now
+                        )
+                    else:
+                        duplicate = reference in seen
+                        seen[reference].add(event.id)
+                        receipt = InboundReferralAccepted(
+                            source=source,
+                            reference=reference,
+                            referral_id=uuid4(),
+                            duplicate=duplicate,
+                            received_at=now,
+                        )
+                    kind = CATALOGUE.of(type(receipt))
+                    subject = kind.subject_of(receipt)
+                    headers = encode_headers(kind, uuid4(), source_of("intake"), subject, now, None)
+                    await producer.send_and_wait(
+                        INBOUND_RECEIPTS.name, encode_body(receipt), subject.encode(), headers=headers
+                    )
+    finally:
+        await consumer.stop()
+        await producer.stop()
+
+
+async def test_given_a_broker_when_submitting_then_every_receipt_is_read(broker, connection, endpoints):
+    # given
+    ledger = Ledger(run=f"a{uuid4().hex[:6]}")
+    ledger.enter(Borough(3, MadeUpPostcodes()).residents(60))
+    inbound, over, seen = InboundTopic(endpoints, ledger), asyncio.Event(), defaultdict(set)
+    intake = asyncio.create_task(answer_everything(connection, ledger.run, seen, over))
+    # when
+    async with asyncio.timeout(60):
+        await asyncio.gather(inbound.submit_all(), inbound.read_receipts(asyncio.Event()))
+    over.set()
+    await intake
+    # then
+    sent = ledger.through(Door.TOPIC)
+    assert len(sent) > 10
+    assert all(s.acknowledged and s.referral_id for s in sent)
+    assert {s.reference for s in sent} == set(seen)
+    assert ledger.recognised[Door.TOPIC] == ledger.sent_twice[Door.TOPIC] == 3
+    assert len(ledger.bad) == 3
+    assert all(bad.answer is not None for bad in ledger.bad)
+    assert any("needs.0" in bad.answer for bad in ledger.bad if bad.answer)
+
+
+async def test_given_the_broker_goes_away_when_submitting_then_each_submission_is_kept_as_one_event(
+    broker, connection, endpoints, monkeypatch, eventually
+):
+    # given
+    monkeypatch.setattr("bdcan_simulator.inbound_topic._BATCH", 10)
+    monkeypatch.setattr("bdcan_simulator.inbound_topic._QUIET_SECONDS", 3)
+    ledger = Ledger(run=f"b{uuid4().hex[:6]}")
+    ledger.enter(Borough(4, MadeUpPostcodes()).residents(200))
+    inbound, stop = InboundTopic(endpoints, ledger), asyncio.Event()
+    sent = ledger.through(Door.TOPIC)
+    # when: it stops after the first batch, and comes back when somebody noticed
+    submitting = asyncio.create_task(inbound.submit_all())
+    reading = asyncio.create_task(inbound.read_receipts(stop))
+    await eventually(lambda: ledger.acknowledged >= 10, 30)
+    await broker.stop()
+    await eventually(lambda: inbound.tried_again, 60)
+    await broker.start()
+    over, seen = asyncio.Event(), defaultdict(set)
+    intake = asyncio.create_task(answer_everything(connection, ledger.run, seen, over))
+    async with asyncio.timeout(90):
+        await asyncio.gather(submitting, reading)
+    over.set()
+    await intake
+    # then
+    assert ledger.acknowledged == len(sent) > 20
+    assert {s.reference for s in sent} == set(seen)
+    again = {s.reference for s in sent[:3]}
+    assert all(len(ids) == (2 if reference in again else 1) for reference, ids in seen.items())
+    assert all(s.referral_id for s in sent)

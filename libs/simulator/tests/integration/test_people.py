@@ -1,0 +1,315 @@
+"""The people against a system whose answers get lost: whatever happens on the way, each act has one effect."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import random
+import re
+from collections import Counter
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiohttp import web
+
+from bdcan_chassis.clock import ScaledClock, SystemClock
+from bdcan_contracts.models import TaskKind
+from bdcan_simulator import bulk_lists, front_door
+from bdcan_simulator.borough import PHONE_DESK, Borough, Door, Reach
+from bdcan_simulator.callers import Callers
+from bdcan_simulator.directory import Directory
+from bdcan_simulator.doorstep import Doorstep
+from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.pickers import Pickers
+from bdcan_simulator.postcodes import MadeUpPostcodes
+
+FAST = ScaledClock(SystemClock().now(), 0.0, 100_000.0)
+
+
+class Unreliable:
+    """Answers each request once for good, by its key, and loses every third answer or so, before or after the work."""
+
+    def __init__(self) -> None:
+        self.effects: Counter[str] = Counter()
+        self._replies: dict[str, web.Response | Any] = {}
+        self._chance = random.Random(4)
+
+    async def handler(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        lost = self._chance.random()
+        if lost < 0.15:
+            return web.json_response({}, status=503)
+        key = request.headers.get("Idempotency-Key")
+        if request.method == "POST" and key in self._replies:
+            status, reply = self._replies[key]
+        else:
+            status, reply = self.work(request, body)
+            if request.method == "POST" and key and status < 400:
+                self.effects[f"{request.path} {key}"] += 1
+                self._replies[key] = status, reply
+        if lost > 0.85:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response(reply, status=status)
+
+    def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
+        raise NotImplementedError
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr("bdcan_simulator.client._FIRST_PAUSE", 0.005)
+    monkeypatch.setattr("bdcan_simulator.client._LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr("bdcan_simulator.paging._LEAST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    ledger = Ledger(run="r1")
+    ledger.enter(Borough(11, MadeUpPostcodes()).residents(120))
+    return ledger
+
+
+class Intake(Unreliable):
+    """Takes referrals and lists; knows them by source and reference."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.referrals: dict[str, str] = {}
+
+    def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
+        if request.path == "/v1/referral-imports":
+            return 201, self._take_file(body.decode())
+        if request.path.endswith("/errors.csv") or request.method == "GET":
+            items = [{"reference": r, "referral_id": i} for r, i in self.referrals.items()]
+            return 200, {"items": items}
+        told = json.loads(body)
+        if "pony" in told["needs"] or "colour" in told or told.get("household", {}).get("adults") == -1:
+            return 422, {"detail": "1 field(s) at fault.", "errors": [{"field": "needs.0", "code": "enum"}]}
+        new = told["reference"] not in self.referrals
+        referral_id = self.referrals.setdefault(told["reference"], str(uuid4()))
+        return 201 if new else 200, {"referral_id": referral_id}
+
+    def _take_file(self, text: str) -> dict[str, Any]:
+        counts = Counter[str]()
+        for row in csv.DictReader(io.StringIO(text)):
+            if "-bad-" in row["reference"]:
+                counts["refused"] += 1
+            elif row["reference"] in self.referrals:
+                counts["duplicates"] += 1
+            else:
+                counts["accepted"] += 1
+                self.referrals[row["reference"]] = str(uuid4())
+        return {"import_id": str(uuid4()), "accepted": 0, "duplicates": 0, "refused": 0} | counts
+
+
+async def test_given_lost_answers_when_submitting_by_http_then_each_request_is_one_referral(
+    serving, client_of, ledger
+):
+    intake = Intake()
+    async with serving(intake.handler) as url, client_of(url) as client:
+        await front_door.submit_all(client, ledger)
+    sent = ledger.through(Door.HTTP)
+    assert sent
+    assert all(s.acknowledged and s.referral_id == intake.referrals[s.reference] for s in sent)
+    assert len(intake.referrals) == len(sent)
+    assert max(intake.effects.values()) == 1
+    assert all(bad.answer and "needs.0" in bad.answer for bad in ledger.bad)
+    assert ledger.recognised == ledger.sent_twice
+
+
+async def test_given_lost_answers_when_uploading_lists_then_each_row_is_one_referral(
+    serving, client_of, ledger, monkeypatch
+):
+    monkeypatch.setattr("bdcan_simulator.bulk_lists.ROWS_PER_FILE", 7)
+    intake = Intake()
+    async with serving(intake.handler) as url, client_of(url) as client:
+        await bulk_lists.upload_all(client, ledger)
+    sent = ledger.through(Door.CSV)
+    assert len(sent) > 14
+    assert all(s.acknowledged and s.referral_id == intake.referrals[s.reference] for s in sent)
+    assert len(intake.referrals) == len(sent)
+    assert not ledger.done
+
+
+class Calls(Unreliable):
+    """One hub's welfare calls. Every fifth claim has run out when the outcome comes."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self.calls = {}
+        self.outcomes: dict[str, list[dict[str, Any]]] = {}
+        self._claims = Counter[str]()
+        for submission in ledger.submissions.values():
+            referral_id = str(uuid4())
+            ledger.learn(submission.source, submission.reference, referral_id)
+            needs = [{"need_id": str(uuid4()), "code": c.value} for c in submission.resident.needs]
+            call = {"call_id": str(uuid4()), "referral_id": referral_id, "attempts": 0, "needs": needs}
+            self.calls[call["call_id"]] = call | {"state": "due"}
+
+    def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
+        if request.method == "GET":
+            return 200, {"items": [c for c in self.calls.values() if c["state"] == "due"]}
+        if request.path == "/v1/disclosures":
+            return 200, {}
+        found = re.fullmatch(r"/v1/welfare-calls/(.{36})/(claim|outcome)", request.path)
+        assert found
+        call = self.calls[found[1]]
+        if found[2] == "claim":
+            if call["state"] != "due":
+                return 409, {"detail": "claimed"}
+            self._claims[call["call_id"]] += 1
+            ran_out = hash(call["call_id"]) % 5 == 0 and self._claims[call["call_id"]] == 1
+            call["state"] = "due" if ran_out else "claimed"
+            return 200, call
+        if call["state"] != "claimed":
+            return 409, {"detail": "not claimed"}
+        report = json.loads(body)
+        self.outcomes.setdefault(call["referral_id"], []).append(report)
+        call["attempts"] += 1
+        again = report["outcome"] == "rescheduled"
+        call["state"] = "due" if again else "answered"
+        waits = report["outcome"] in {"no-answer", "voicemail", "rescheduled"}
+        return 200, {"state": call["state"], "next_attempt_at": "2020-03-24T09:00:00Z" if waits else None}
+
+
+async def test_given_lost_answers_and_claims_that_ran_out_when_calling_then_each_resident_is_heard_once(
+    serving, client_of, ledger, eventually
+):
+    calls = Calls(ledger)
+    over = asyncio.Event()
+    async with serving(calls.handler) as url, client_of(url) as client:
+        callers = Callers(client, ledger, Directory(client, ledger), SystemClock())
+        work = asyncio.create_task(callers.work(("heath",), over))
+        await eventually(lambda: all(c["state"] == "answered" for c in calls.calls.values()))
+        over.set()
+        await work
+    for referral_id, submission in ledger.by_referral.items():
+        outcomes = [report["outcome"] for report in calls.outcomes[referral_id]]
+        resident = submission.resident
+        match resident.answers.reach:
+            case Reach.NEVER:
+                assert outcomes in (["no-answer"], ["voicemail"])
+                assert referral_id in ledger.waiting
+            case Reach.WRONG_NUMBER:
+                assert outcomes == ["wrong-number"]
+                assert referral_id in ledger.exhausted
+            case Reach.RING_BACK:
+                assert outcomes[0] == "rescheduled"
+                assert len(outcomes) == 2
+            case Reach.ANSWERS:
+                assert outcomes in (["answered"], ["refused"])
+        if outcomes[-1] == "answered":
+            told = calls.outcomes[referral_id][-1]["needs"]
+            assert submission.found == sum(need["result"] == "found" for need in told)
+            assert len(told) == len(resident.needs) + len(resident.answers.found)
+            assert referral_id in ledger.reached
+
+
+class Tasks(Unreliable):
+    """Tasks that are offered, done or failed; a failed or refused one is offered to somebody else."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.done = Counter[str]()
+        self.tasks = {
+            (task_id := str(uuid4())): {
+                "task_id": task_id,
+                "volunteer_id": str(uuid4()),
+                "kind": TaskKind.ERRAND.value,
+                "state": "offered",
+            }
+            for _ in range(count)
+        }
+
+    def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
+        if request.method == "GET":
+            return 200, {"items": [t for t in self.tasks.values() if t["state"] == "offered"]}
+        _, _, _, task_id, verb = request.path.split("/")
+        task, told = self.tasks[task_id], json.loads(body)
+        if told["volunteer_id"] != task["volunteer_id"]:
+            return 409, {"detail": "somebody else's"}
+        expected = {"acceptance": "offered", "refusal": "offered", "concerns": "accepted"}
+        if task["state"] != expected.get(verb, "accepted"):
+            return 409, {"detail": task["state"]}
+        match verb:
+            case "acceptance":
+                task["state"] = "accepted"
+            case "refusal" | "failure":
+                task |= {"state": "offered", "volunteer_id": str(uuid4())}
+            case "completion":
+                task["state"] = "done"
+                self.done[task_id] += 1
+        return 200, task
+
+
+async def test_given_lost_answers_when_volunteers_work_then_each_task_is_done_once(
+    serving, client_of, ledger, eventually
+):
+    tasks = Tasks(150)
+    over = asyncio.Event()
+    async with serving(tasks.handler) as url, client_of(url) as client:
+        work = asyncio.create_task(Doorstep(client, ledger, FAST).work(over))
+        await eventually(lambda: len(tasks.done) == 150)
+        over.set()
+        await work
+    assert set(tasks.done.values()) == {1}
+    assert ledger.done["tasks refusal"] > 5
+    assert ledger.done["tasks completion"] == 150
+
+
+class Food(Unreliable):
+    """Parcels of which some are short until a second delivery comes."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.deliveries = Counter[str]()
+        self.parcels = {
+            (parcel_id := str(uuid4())): {
+                "parcel_id": parcel_id,
+                "site_id": "central" if n % 2 else "becontree",
+                "state": "reserved" if n % 3 else "short",
+            }
+            for n in range(count)
+        }
+
+    def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
+        if request.method == "GET":
+            state = request.query["state"]
+            return 200, {"items": [dict(p) for p in self.parcels.values() if p["state"] == state]}
+        if request.path == "/v1/stock-receipts":
+            site = json.loads(body)["site_id"]
+            self.deliveries[site] += 1
+            if site != "central" or self.deliveries[site] > 1:
+                for parcel in self.parcels.values():
+                    if parcel["site_id"] == site and parcel["state"] == "short":
+                        parcel["state"] = "reserved"
+            return 201, {}
+        _, _, _, parcel_id, verb = request.path.split("/")
+        parcel = self.parcels[parcel_id]
+        if parcel["state"] != {"picking": "reserved", "packing": "picking"}[verb]:
+            return 409, {"detail": parcel["state"]}
+        parcel["state"] = {"picking": "picking", "packing": "packed"}[verb]
+        return 200, parcel
+
+
+async def test_given_short_parcels_at_every_site_when_pickers_work_then_stock_comes_and_all_are_packed_once(
+    serving, client_of, ledger, eventually
+):
+    food = Food(60)
+    over = asyncio.Event()
+    async with serving(food.handler) as url, client_of(url) as client:
+        work = asyncio.create_task(Pickers(client, ledger, referrals=60).work(("central",), over))
+        await eventually(lambda: all(p["state"] == "packed" for p in food.parcels.values()))
+        over.set()
+        await work
+    assert ledger.done["parcels packed"] == 60
+    assert food.deliveries["becontree"] >= 1
+    assert max(food.effects.values()) == 1
+
+
+def test_given_the_phone_desk_then_its_token_names_the_source_of_what_it_submits():
+    assert front_door.OPERATOR.name == PHONE_DESK.name
