@@ -1,0 +1,54 @@
+"""A need is handed to Community Solutions, which answers."""
+
+from __future__ import annotations
+
+from bdcan_chassis.ids import derived_id, new_id
+from bdcan_chassis.testing.harness import START
+from bdcan_contracts.models import (
+    EscalationAccepted,
+    EscalationAcknowledged,
+    EscalationClosed,
+    EscalationForwarded,
+    EscalationOpened,
+    NeedCode,
+    SafeguardingConcernRaised,
+)
+
+
+async def test_given_a_concern_when_it_is_raised_then_the_council_has_it_and_its_answers_are_heard(
+    world, eventually
+):
+    need_id, referral_id = new_id(), new_id()
+    concern = SafeguardingConcernRaised(
+        referral_id=referral_id,
+        need_id=need_id,
+        code=NeedCode.DOMESTIC_ABUSE,
+        raised_at=START,
+        respond_by=START,
+    )
+    escalation_id = derived_id(need_id, "escalation")
+
+    await world.service.deliver(concern)
+    assert await world.service.run("forward-safeguarding") == 1
+
+    async def closed() -> bool:
+        answer = await world.service.http.get(f"/v1/escalations/{escalation_id}")
+        return answer.json()["state"] == "closed"
+
+    await eventually(closed)
+    told = [type(e.data) for e in await world.service.emitted()]
+    assert told == [
+        EscalationOpened,
+        EscalationForwarded,
+        EscalationAcknowledged,
+        EscalationAccepted,
+        EscalationClosed,
+    ]
+    (case,) = await world.cases()
+    assert case["escalation_id"] == str(escalation_id)
+    assert case["person_fields"] == ["name", "phone"]
+    assert world.intake.asked == [
+        {"referral_id": str(referral_id), "purpose": "escalation", "reason": "escalation: safeguarding"}
+    ]
+    assert await world.service.deadlines() == {}
+    assert (await world.service.http.get("/v1/summary")).json()["by_state"] == {"closed": 1}
