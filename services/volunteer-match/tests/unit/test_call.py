@@ -9,7 +9,13 @@ import pytest
 from volunteer_match_story import amended, assigned, declined, need, reassigned
 
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import CallNeedResult, NeedCode, UnansweredOutcome
+from bdcan_contracts.models import (
+    CallNeedResult,
+    NeedCode,
+    UnansweredOutcome,
+    WelfareCallExhausted,
+    WelfareCallUnanswered,
+)
 from bdcan_volunteer_match.domain.call import (
     CLAIM_FOR,
     CallState,
@@ -165,10 +171,12 @@ def test_four_calls_without_an_answer_exhaust_the_ladder_with_all_open_needs() -
     for _ in range(3):
         call, event = unanswered(claim(call, ANNA, now), ANNA, UnansweredOutcome.NO_ANSWER, None, now)
         assert call.state is CallState.UNANSWERED
+        assert isinstance(event, WelfareCallUnanswered)
         assert call.not_before == event.next_attempt_at > now
         now = event.next_attempt_at
     call, event = unanswered(claim(call, ANNA, now), ANNA, UnansweredOutcome.VOICEMAIL, None, now)
     assert call.state is CallState.EXHAUSTED
+    assert isinstance(event, WelfareCallExhausted)
     assert (event.attempts, len(event.needs)) == (4, 1)
     assert now - START <= timedelta(hours=24)
 
@@ -176,12 +184,14 @@ def test_four_calls_without_an_answer_exhaust_the_ladder_with_all_open_needs() -
 def test_a_wrong_number_exhausts_at_once() -> None:
     call, event = unanswered(claimed(), ANNA, UnansweredOutcome.WRONG_NUMBER, None, LATER)
     assert call.state is CallState.EXHAUSTED
+    assert isinstance(event, WelfareCallExhausted)
     assert event.attempts == 1
 
 
 def test_a_call_that_is_put_off_takes_no_rung_of_the_ladder() -> None:
     when = START + timedelta(days=2)
     call, event = unanswered(claimed(), ANNA, UnansweredOutcome.RESCHEDULED, when, LATER)
+    assert isinstance(event, WelfareCallUnanswered)
     assert (call.misses, call.attempts, event.next_attempt_at) == (0, 1, when)
 
 

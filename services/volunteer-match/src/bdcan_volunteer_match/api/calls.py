@@ -63,20 +63,20 @@ class CallView(BaseModel):
     not_before: datetime = Field(description="the slot of the next call begins")
     due_at: datetime = Field(description="the next call is due")
     needs: list[AskedNeed] = Field(description="what to ask about")
-    household: HouseholdBody | None
+    household: HouseholdBody | None = None
     diets: list[Diet]
     flags: list[Flag]
     confirm_address: bool = Field(description="the hub was guessed: ask for the address")
     outreach: bool
-    claimed_by: str | None
-    claim_expires_at: datetime | None
+    claimed_by: str | None = None
+    claim_expires_at: datetime | None = None
 
 
 class CallList(BaseModel):
     """Calls, the soonest due first. `next` asks for the page that follows; absent on the last."""
 
     items: list[CallView]
-    next: UUID | None
+    next: UUID | None = None
 
 
 class FindingBody(Body):
@@ -104,7 +104,7 @@ class OutcomeView(BaseModel):
     referral_id: UUID
     state: CallState
     attempts: int
-    next_attempt_at: datetime | None
+    next_attempt_at: datetime | None = None
     task_ids: list[UUID] = Field(description="tasks that the call opened")
 
 
@@ -112,7 +112,7 @@ def router() -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/v1/welfare-calls", tags=["welfare calls"])
 
-    @router.get("")
+    @router.get("", response_model_exclude_none=True)
     async def list_calls(
         request: Request,
         caller: Reader,
@@ -132,7 +132,7 @@ def router() -> APIRouter:
             items=[_view(call) for call in found], next=found[-1].call_id if len(found) == limit else None
         )
 
-    @router.get("/{call_id}", responses={404: {}})
+    @router.get("/{call_id}", response_model_exclude_none=True, responses={404: {}})
     async def show(call_id: UUID, request: Request, caller: Reader) -> CallView:
         """One call."""
         transactions: Transactions = request.app.state.transactions

@@ -33,17 +33,17 @@ class TaskView(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     task_id: UUID
     referral_id: UUID
-    need_id: UUID | None
-    parcel_id: UUID | None
+    need_id: UUID | None = None
+    parcel_id: UUID | None = None
     kind: TaskKind
     hub_id: str
     priority: Priority
     state: TaskState
     requires_dbs: bool
     due_at: datetime
-    volunteer_id: UUID | None
-    offer_expires_at: datetime | None
-    do_by: datetime | None = Field(description="an accepted task must be done by then")
+    volunteer_id: UUID | None = None
+    offer_expires_at: datetime | None = None
+    do_by: datetime | None = Field(default=None, description="an accepted task must be done by then")
     offers_made: int
     failures: int
     unfilled: bool = Field(description="the alarm is on: nobody was found in time")
@@ -53,7 +53,7 @@ class TaskList(BaseModel):
     """Tasks, the soonest due first. `next` asks for the page that follows; absent on the last."""
 
     items: list[TaskView]
-    next: UUID | None
+    next: UUID | None = None
 
 
 class ByVolunteer(Body):
@@ -86,7 +86,7 @@ def router() -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
-    @router.get("")
+    @router.get("", response_model_exclude_none=True)
     async def list_tasks(
         request: Request,
         caller: Reader,
@@ -105,7 +105,7 @@ def router() -> APIRouter:
             next=found[-1].task_id if len(found) == limit else None,
         )
 
-    @router.get("/{task_id}", responses={404: {}})
+    @router.get("/{task_id}", response_model_exclude_none=True, responses={404: {}})
     async def show(task_id: UUID, request: Request, caller: Reader) -> TaskView:
         """One task."""
         async with pool_of(request).acquire() as connection:

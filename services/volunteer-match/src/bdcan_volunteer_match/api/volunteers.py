@@ -42,15 +42,15 @@ class VolunteerView(BaseModel):
     task_kinds: list[TaskKind]
     dbs_cleared: bool
     has_car: bool
-    welcome_by: datetime | None = Field(description="an enquiry must be answered by then")
-    paused_until: datetime | None
+    welcome_by: datetime | None = Field(default=None, description="an enquiry must be answered by then")
+    paused_until: datetime | None = None
 
 
 class VolunteerList(BaseModel):
     """Volunteers. `next` asks for the page that follows; absent on the last."""
 
     items: list[VolunteerView]
-    next: UUID | None
+    next: UUID | None = None
 
 
 class OfferingBody(Body):
@@ -80,15 +80,15 @@ class ContactView(BaseModel):
     """Who a volunteer is."""
 
     volunteer_id: UUID
-    name: str | None
-    phone: str | None
+    name: str | None = None
+    phone: str | None = None
 
 
 def router() -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/v1/volunteers", tags=["volunteers"])
 
-    @router.get("")
+    @router.get("", response_model_exclude_none=True)
     async def list_volunteers(
         request: Request,
         caller: Reader,

@@ -48,7 +48,7 @@ class Answer:
     diets: tuple[Diet, ...] | None = None
 
 
-CallEvent: TypeAlias = WelfareCallCompleted | WelfareCallUnanswered | WelfareCallExhausted
+MissedEvent: TypeAlias = WelfareCallUnanswered | WelfareCallExhausted
 
 
 def answered(
@@ -92,7 +92,7 @@ def refused(call: WelfareCall, caller: str, now: datetime) -> tuple[WelfareCall,
 
 def unanswered(
     call: WelfareCall, caller: str, outcome: UnansweredOutcome, put_off_to: datetime | None, now: datetime
-) -> tuple[WelfareCall, CallEvent]:
+) -> tuple[WelfareCall, MissedEvent]:
     """The resident was not reached, or asked for another time (`put_off_to`, which takes no rung of the ladder).
 
     A wrong number ends the round: more calls to it reach nobody. Raises NotAllowedError, FindingsError.

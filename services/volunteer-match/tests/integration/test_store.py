@@ -1,0 +1,86 @@
+"""What the SQL promises: no lost update, indexes where they are needed, gauges that can be read."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from prometheus_client import REGISTRY
+from volunteer_match_story import assigned, enquiry, open_task
+
+from bdcan_chassis.housekeeping import sample
+from bdcan_chassis.testing.harness import START, Harness
+from bdcan_volunteer_match.domain.call import CallState, assign, end
+from bdcan_volunteer_match.store import calls, tasks, volunteers
+from bdcan_volunteer_match.store.rows import LostUpdateError
+
+
+async def test_two_first_events_of_a_referral_at_once_do_not_overwrite_each_other(given: Harness) -> None:
+    event = assigned()
+    async with given.transactions.begin() as slow:
+        assert await calls.lock(slow.connection, [event.referral_id]) == {}
+        async with given.transactions.begin() as quick:
+            await calls.save(quick, {}, [end(None, event.referral_id)])
+        with pytest.raises(LostUpdateError):
+            await calls.save(slow, {}, [assign(None, event)])
+    rows = await given.fetch("SELECT state FROM welfare_call")
+    assert [r["state"] for r in rows] == [CallState.CANCELLED]
+
+
+PLANS = [
+    (calls._FIND_DUE, ["due", ["thames"], START, 50, None], "welfare_call_to_make"),
+    (calls._LOCK_ROUND, [uuid4()], "welfare_call_call_id"),
+    (tasks._LOCK_LIVE_OF, [[uuid4()]], "task_referral"),
+    (tasks._LOCK_IN_HAND, [uuid4()], "task_in_hand"),
+    (tasks._LOCK_OPEN, [["thames"], ["errand"], [False], [10]], "task_to_offer"),
+    (volunteers._LOCK_CANDIDATES, [3], "task_in_hand"),
+]
+
+
+async def test_every_hot_query_uses_its_index(given: Harness) -> None:
+    await given.fetch(
+        """
+        INSERT INTO task (task_id, referral_id, kind, hub_id, priority, requires_dbs, state, revision, due_at, alarm_at,
+            opened_at, settled_at, volunteer_id, offers_made, failures, unfilled, asked)
+        SELECT gen_random_uuid(), gen_random_uuid(), 'errand', 'hub-' || n % 9, 'standard', false,
+            CASE WHEN n % 20 = 0 THEN 'open' ELSE 'done' END, 1, now(), now(), now(),
+            CASE WHEN n % 20 = 0 THEN NULL ELSE now() END, CASE WHEN n % 20 = 0 THEN NULL ELSE gen_random_uuid() END,
+            0, 0, false, '' FROM generate_series(1, 20000) AS n
+        """
+    )
+    await given.fetch(
+        """
+        INSERT INTO welfare_call (referral_id, call_id, state, revision, hub_id, assignment_version, amendment_version,
+            priority, outreach, confirm_at_call, circumstances, attempts, misses, not_before, due_at, ended)
+        SELECT gen_random_uuid(), gen_random_uuid(), CASE WHEN n % 20 = 0 THEN 'due' ELSE 'answered' END, 1,
+            'hub-' || n % 9, 1, 0, 'standard', true, false, '{}', 0, 0, now(), now(), false
+        FROM generate_series(1, 20000) AS n
+        """
+    )
+    await given.fetch("ANALYZE task, welfare_call")
+    for sql, arguments, index in PLANS:
+        plan = "\n".join(r[0] for r in await given.fetch(f"EXPLAIN {sql}", *arguments))
+        assert index in plan, plan
+
+
+async def test_every_gauge_can_be_read(given: Harness) -> None:
+    await given.deliver(assigned(), enquiry())
+    await open_task(given)
+    await sample(given.transactions, given.service.samples)
+    read = REGISTRY.get_sample_value
+    assert read("bdcan_welfare_calls", {"state": "due"}) == 1
+    assert (
+        read("bdcan_welfare_call_due_timestamp_seconds", {"hub": "thames"}) == START.timestamp() + 48 * 3600
+    )
+    assert read("bdcan_tasks", {"kind": "errand", "state": "open"}) == 1
+    assert read("bdcan_volunteers", {"state": "enquired"}) == 1
+    assert read("bdcan_volunteer_welcome_due_timestamp_seconds") == START.timestamp() + 48 * 3600
+
+
+async def test_an_open_round_without_hub_or_time_cannot_be_written(given: Harness) -> None:
+    await given.deliver(assigned())
+    with pytest.raises(asyncpg.CheckViolationError):
+        await given.fetch("UPDATE welfare_call SET due_at = NULL")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await given.fetch("UPDATE welfare_call SET ended = true")
