@@ -54,7 +54,7 @@ def platform_units(system: System) -> list[Unit]:
     postgres, kafka = system.postgres, system.kafka
     return [
         Unit("postgres", postgres.command(), postgres.is_ready, stop_seconds=20, port=postgres.port),
-        Unit("kafka", kafka.command(), kafka.is_ready, ready_seconds=90, stop_seconds=20, port=kafka.port),
+        Unit("kafka", kafka.command(), kafka.is_ready, ready_seconds=180, stop_seconds=20, port=kafka.port),
     ]
 
 

@@ -26,7 +26,7 @@ from bdcan_local.ports import free_ports
 from bdcan_local.postgres import Postgres
 from bdcan_local.settings import Settings
 
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 _POLL_SECONDS = 0.05
 
 
