@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 from bdcan_contracts import models
@@ -55,14 +56,14 @@ def assigned(
     """A hub has it: what nobody has in hand yet is the hub's, due at the first call."""
     if event.version <= referral.placement_version:
         return referral
-    hub = f"hub:{event.hub_id}"
-    placed = replace(
-        _waiting_goes_to(referral, hub, event.contact_due_at, at, _PLACED),
+    return replace(
+        referral,
+        state=referral.at_least(ReferralState.ASSIGNED),
         hub_id=event.hub_id,
         placement_version=event.version,
         out_of_area=False,
+        **_waiting(referral, f"hub:{event.hub_id}", event.contact_due_at, at, _PLACED),
     )
-    return placed.at_least(ReferralState.ASSIGNED)
 
 
 def held_for_triage(referral: Referral, event: models.ReferralHeldForTriage, at: datetime) -> Referral:
@@ -70,8 +71,9 @@ def held_for_triage(referral: Referral, event: models.ReferralHeldForTriage, at:
     if event.version <= referral.placement_version:
         return referral
     return replace(
-        _waiting_goes_to(referral, ROUTING, event.triage_due_at, at, _PLACED),
+        referral,
         placement_version=event.version,
+        **_waiting(referral, ROUTING, event.triage_due_at, at, _PLACED),
     )
 
 
@@ -96,9 +98,10 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
         need = needs.get(said.need_id)
         if said.result is CallNeedResult.DECLINED:
             need = need or Need(said.need_id, said.code, NeedState.OPEN, INTAKE, at, at)
-            needs[said.need_id] = (
-                need if need.ended else _end(need, NeedState.WITHDRAWN, at, "declined-at-call")
-            )
+            # a concern for somebody's safety is not theirs alone to decline: Community Solutions has it
+            if not need.ended and need.lane is not Lane.SAFEGUARDING:
+                need = _end(need, NeedState.WITHDRAWN, at, "declined-at-call")
+            needs[said.need_id] = need
             continue
         helper = HELPER[LANE_OF[said.code]]
         if need is None:
@@ -110,15 +113,20 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
             need = replace(need, code=said.code)
         already = need.state is NeedState.IN_HAND and need.owner == helper
         needs[said.need_id] = _in_hand(need, helper, None if already else due_at, at, _CALLED)
-    told = replace(referral, needs=tuple(needs.values()), called=True)
     # what the call did not speak about stays with the hub, which must ring again
-    told = _waiting_goes_to(told, f"hub:{event.hub_id}", due_at, at, _CALLED)
-    return told.at_least(ReferralState.IN_CONTACT)
+    return replace(
+        referral,
+        state=referral.at_least(ReferralState.IN_CONTACT),
+        called=True,
+        **_waiting(referral, _hub_of(referral, event), due_at, at, _CALLED, tuple(needs.values())),
+    )
 
 
 def call_unanswered(referral: Referral, event: models.WelfareCallUnanswered, at: datetime) -> Referral:
     """The hub tries again at the given time."""
-    return _waiting_goes_to(referral, f"hub:{event.hub_id}", event.next_attempt_at, at, _TRIED)
+    return replace(
+        referral, **_waiting(referral, _hub_of(referral, event), event.next_attempt_at, at, _TRIED)
+    )
 
 
 def call_exhausted(referral: Referral, event: models.WelfareCallExhausted, at: datetime) -> Referral:
@@ -154,7 +162,7 @@ def task_opened(referral: Referral, event: models.TaskOpened, at: datetime) -> R
     if event.need_id is None or event.parcel_id is not None:
         return referral
     helped = _helped(referral, event.need_id, _code_of(event.kind), VOLUNTEERS, event.due_at, at, _HELPED)
-    return helped.at_least(ReferralState.BEING_HELPED)
+    return _being_helped(helped)
 
 
 def task_completed(referral: Referral, event: models.TaskCompleted, at: datetime) -> Referral:
@@ -174,7 +182,7 @@ def task_cancelled(referral: Referral, event: models.TaskCancelled, at: datetime
 def parcel_requested(referral: Referral, event: models.ParcelRequested, at: datetime) -> Referral:
     """Foodhub prepares a parcel."""
     helped = _helped(referral, event.need_id, event.code, FOODHUB, event.due_at, at, _HELPED)
-    return helped.at_least(ReferralState.BEING_HELPED)
+    return _being_helped(helped)
 
 
 def parcel_short(referral: Referral, event: models.ParcelShort, at: datetime) -> Referral:
@@ -206,7 +214,7 @@ def parcel_cancelled(referral: Referral, event: models.ParcelCancelled, at: date
 
 def escalation_opened(referral: Referral, event: models.EscalationOpened, at: datetime) -> Referral:
     """Handed to Community Solutions. A concern that a volunteer raised shows up here as a need of its own."""
-    return _escalated(referral, event, event.acknowledge_by, at).at_least(ReferralState.BEING_HELPED)
+    return _being_helped(_escalated(referral, event, event.acknowledge_by, at))
 
 
 def escalation_acknowledged(
@@ -245,6 +253,16 @@ def escalation_declined(referral: Referral, event: models.EscalationDeclined, at
     return referral
 
 
+def _hub_of(referral: Referral, event: models.WelfareCallCompleted | models.WelfareCallUnanswered) -> str:
+    """Whose calls these are: the referral's own hub; the event's as long as routing's word is not here."""
+    return f"hub:{referral.hub_id or event.hub_id}"
+
+
+def _being_helped(referral: Referral) -> Referral:
+    state = referral.at_least(ReferralState.BEING_HELPED)
+    return referral if state is referral.state else replace(referral, state=state)
+
+
 def _escalated(
     referral: Referral,
     event: models.EscalationOpened | models.EscalationAcknowledged | models.EscalationOverdue,
@@ -256,17 +274,30 @@ def _escalated(
     return referral
 
 
-def _waiting_goes_to(referral: Referral, owner: str, due_at: datetime, at: datetime, rank: int) -> Referral:
-    """Whatever nobody has in hand yet goes to `owner`; so does the referral as a whole, for its first call."""
+def _waiting(
+    referral: Referral,
+    owner: str,
+    due_at: datetime,
+    at: datetime,
+    rank: int,
+    needs: tuple[Need, ...] | None = None,
+) -> dict[str, Any]:
+    """What nobody has in hand yet goes to `owner`, and so does the referral as a whole, for its first call.
+
+    The owner changes even if the need has followed a later event since: that event's sender may not have known yet.
+    """
+    needs = referral.needs if needs is None else needs
     if referral.state is ReferralState.CLOSED:
-        return referral
-    needs = tuple(
-        replace(need, owner=owner, due_at=due_at, fact_at=at, rank=rank)
-        if need.state is NeedState.OPEN and need.owner != COMMUNITY_SOLUTIONS and _is_news(need, at, rank)
-        else need
-        for need in referral.needs
-    )
-    return replace(referral, needs=needs, owner=owner, due_at=due_at)
+        return {"needs": needs}
+    moved = [
+        need
+        if need.state is not NeedState.OPEN or need.owner == COMMUNITY_SOLUTIONS
+        else replace(need, owner=owner, due_at=due_at, fact_at=at, rank=rank)
+        if _is_news(need, at, rank)
+        else replace(need, owner=owner)
+        for need in needs
+    ]
+    return {"needs": tuple(moved), "owner": owner, "due_at": due_at}
 
 
 def _helped(

@@ -107,9 +107,9 @@ class Referral:
         """Who looks after it as a whole: its hub, or routing as long as it has none."""
         return f"hub:{self.hub_id}" if self.hub_id else ROUTING
 
-    def at_least(self, state: ReferralState) -> Referral:
-        """The referral in `state`, unless it is further already."""
-        return self if _ORDER[self.state] >= _ORDER[state] else replace(self, state=state)
+    def at_least(self, state: ReferralState) -> ReferralState:
+        """`state`, or the referral's own if that is further."""
+        return self.state if _ORDER[self.state] >= _ORDER[state] else state
 
 
 def open_referral(

@@ -1,0 +1,199 @@
+"""Values for the unit tests: a referral, and events about it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+from bdcan_contracts import models as m
+from bdcan_intake.domain.referral import Referral, open_referral, settle
+from bdcan_intake.domain.submission import Person, Submission
+
+T0 = datetime(2020, 3, 23, 9, tzinfo=UTC)
+HUB = "thames-ward"
+
+
+def minutes(count: float) -> datetime:
+    return T0 + timedelta(minutes=count)
+
+
+def referral(*codes: m.NeedCode, outreach: bool = False, priority: m.Priority | None = None) -> Referral:
+    given = Submission(
+        "desk",
+        None,
+        m.Channel.PHONE,
+        Person(name="Amina Example"),
+        needs=codes,
+        outreach=outreach,
+        priority=priority,
+    )
+    return open_referral(given, uuid4(), tuple(uuid4() for _ in codes), T0)
+
+
+def told(given: Referral, *steps: tuple[Any, Any, float]) -> tuple[Referral, list[m.ReferralClosed]]:
+    """Follow (step, event, minute) one after the other."""
+    closings = []
+    for step, event, minute in steps:
+        given, closed = settle(step(given, event, minutes(minute)), minutes(minute))
+        if closed:
+            closings.append(closed)
+    return given, closings
+
+
+def assigned(r: Referral, version: int = 1, hub: str = HUB, **more: Any) -> m.ReferralAssigned:
+    return m.ReferralAssigned(
+        **{
+            "referral_id": r.referral_id,
+            "version": version,
+            "hub_id": hub,
+            "method": m.AssignmentMethod.EXACT,
+            "confidence": 1.0,
+            "confirm_at_call": False,
+            "explanation": "the postcode's own ward",
+            "outreach": r.outreach,
+            "priority": r.priority,
+            "needs": (),
+            "contact_due_at": r.contact_due_at,
+            "assigned_at": T0,
+            **more,
+        }
+    )
+
+
+def triage(r: Referral, version: int = 1) -> m.ReferralHeldForTriage:
+    return m.ReferralHeldForTriage(
+        referral_id=r.referral_id,
+        version=version,
+        reason=m.TriageReason.NO_POSTCODE,
+        needs=(),
+        priority=r.priority,
+        triage_due_at=minutes(240),
+        held_at=T0,
+    )
+
+
+def out_of_area(r: Referral, version: int = 1) -> m.ReferralOutOfArea:
+    return m.ReferralOutOfArea(
+        referral_id=r.referral_id, version=version, explanation="another council", needs=(), decided_at=T0
+    )
+
+
+def called(r: Referral, *said: tuple[UUID, m.NeedCode, m.CallNeedResult]) -> m.WelfareCallCompleted:
+    return m.WelfareCallCompleted(
+        referral_id=r.referral_id,
+        call_id=uuid5(r.referral_id, "welfare-call"),
+        hub_id=HUB,
+        attempt=1,
+        needs=tuple(m.CalledNeed(need_id=i, code=c, result=result) for i, c, result in said),
+        priority=r.priority,
+        completed_at=T0,
+    )
+
+
+def confirmed(r: Referral) -> m.WelfareCallCompleted:
+    return called(r, *((n.need_id, n.code, m.CallNeedResult.CONFIRMED) for n in r.needs))
+
+
+def unanswered(r: Referral, next_minute: float = 200) -> m.WelfareCallUnanswered:
+    return m.WelfareCallUnanswered(
+        referral_id=r.referral_id,
+        call_id=uuid5(r.referral_id, "welfare-call"),
+        hub_id=HUB,
+        attempt=1,
+        outcome=m.UnansweredOutcome.NO_ANSWER,
+        next_attempt_at=minutes(next_minute),
+    )
+
+
+def exhausted(r: Referral) -> m.WelfareCallExhausted:
+    return m.WelfareCallExhausted(
+        referral_id=r.referral_id,
+        call_id=uuid5(r.referral_id, "welfare-call"),
+        hub_id=HUB,
+        attempts=4,
+        needs=tuple(m.Need(need_id=n.need_id, code=n.code) for n in r.needs),
+        exhausted_at=T0,
+    )
+
+
+def task(
+    model: Any, r: Referral, need_id: UUID, kind: m.TaskKind, parcel_id: UUID | None = None, **more: Any
+) -> Any:
+    fields = {
+        "task_id": uuid5(need_id, "task"),
+        "referral_id": r.referral_id,
+        "need_id": need_id,
+        "parcel_id": parcel_id,
+        "kind": kind,
+        "volunteer_id": uuid4(),
+        "hub_id": HUB,
+        "priority": r.priority,
+        "due_at": minutes(2000),
+        "requires_dbs": False,
+        "reason": "no-time",
+        **dict.fromkeys(("opened_at", "accepted_at", "completed_at", "failed_at", "cancelled_at"), T0),
+        **more,
+    }
+    return model(**{name: fields[name] for name in model.model_fields if name in fields})
+
+
+def parcel(model: Any, r: Referral, need_id: UUID, **more: Any) -> Any:
+    fields = {
+        "parcel_id": uuid5(need_id, "parcel"),
+        "referral_id": r.referral_id,
+        "need_id": need_id,
+        "hub_id": HUB,
+        "site_id": "central",
+        "code": m.NeedCode.FOOD_PARCEL,
+        "priority": r.priority,
+        "items": 13,
+        "bags": 2,
+        "weight_grams": 9000,
+        "missing": (),
+        "due_at": minutes(3000),
+        "retry_at": minutes(3100),
+        "reason": "nobody-home",
+        **{
+            f"{what}_at": T0
+            for what in (
+                "requested",
+                "reserved",
+                "short",
+                "packed",
+                "dispatched",
+                "delivered",
+                "returned",
+                "cancelled",
+            )
+        },
+        **more,
+    }
+    return model(**{name: fields[name] for name in model.model_fields if name in fields})
+
+
+def escalation(
+    model: Any, r: Referral, *need_ids: UUID, code: m.NeedCode = m.NeedCode.HOUSING, **more: Any
+) -> Any:
+    fields = {
+        "escalation_id": uuid5(need_ids[0], "escalation"),
+        "referral_id": r.referral_id,
+        "need_ids": need_ids,
+        "code": code,
+        "kind": m.EscalationKind.COMPLEX,
+        "priority": r.priority,
+        "council_reference": "CS-1",
+        "acknowledge_by": minutes(1500),
+        "decide_by": minutes(7000),
+        "next_check_at": minutes(1600),
+        "was_due_at": minutes(1500),
+        "stage": m.EscalationStage.ACKNOWLEDGE,
+        "reason": "not-eligible",
+        "outcome": m.EscalationOutcome.HELPED,
+        **{
+            f"{what}_at": T0
+            for what in ("opened", "forwarded", "acknowledged", "accepted", "declined", "closed", "overdue")
+        },
+        **more,
+    }
+    return model(**{name: fields[name] for name in model.model_fields if name in fields})

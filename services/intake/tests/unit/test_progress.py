@@ -1,0 +1,279 @@
+"""What the events of the others mean for a referral, in order and out of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # intake_story.py is shared by the tests of this folder
+
+import intake_story as s
+
+from bdcan_contracts import models as m
+from bdcan_contracts.models import NeedCode, NeedState, ReferralOutcome
+from bdcan_intake.domain import progress as p
+from bdcan_intake.domain.referral import (
+    COMMUNITY_SOLUTIONS,
+    FOODHUB,
+    ROUTING,
+    VOLUNTEERS,
+    Need,
+    ReferralState,
+)
+
+
+def test_given_a_new_referral_then_routing_owns_each_need_and_community_solutions_each_concern():
+    r = s.referral(NeedCode.SHOPPING, NeedCode.DOMESTIC_ABUSE)
+    assert [(n.owner, n.state, n.due_at) for n in r.needs] == [
+        (ROUTING, NeedState.OPEN, s.minutes(60)),
+        (COMMUNITY_SOLUTIONS, NeedState.OPEN, s.minutes(60)),
+    ]
+    assert r.contact_due_at == s.minutes(240)
+
+
+def test_given_an_urgent_row_of_a_list_then_it_does_not_wait_in_the_bulk_lane():
+    assert s.referral(NeedCode.SHOPPING, outreach=True).lane == "bulk"
+    assert s.referral(NeedCode.SHOPPING, outreach=True, priority=m.Priority.URGENT).lane is None
+
+
+def test_given_a_need_without_owner_or_time_then_it_cannot_be_built():
+    with pytest.raises(ValueError, match="owner"):
+        Need(uuid4(), NeedCode.DEBT, NeedState.OPEN, None, s.T0, s.T0)
+    with pytest.raises(ValueError, match="owner"):
+        Need(uuid4(), NeedCode.DEBT, NeedState.IN_HAND, ROUTING, None, s.T0)
+
+
+def test_given_an_assignment_then_the_hub_owns_what_nobody_has_in_hand():
+    r, _ = s.told(s.referral(NeedCode.SHOPPING), (p.assigned, (e := s.assigned(s.referral())), 1))
+    assert (r.state, r.hub_id, r.owner) == (ReferralState.ASSIGNED, s.HUB, f"hub:{s.HUB}")
+    assert r.needs[0].owner == f"hub:{s.HUB}"
+    assert r.needs[0].due_at == e.contact_due_at
+
+
+def test_given_an_older_assignment_then_it_is_ignored():
+    r = s.referral(NeedCode.SHOPPING)
+    r, _ = s.told(
+        r, (p.assigned, s.assigned(r, 2, "new-hub"), 2), (p.assigned, s.assigned(r, 1, "old-hub"), 3)
+    )
+    assert r.hub_id == "new-hub"
+
+
+def test_given_triage_then_routing_owns_it_until_a_person_has_placed_it():
+    r = s.referral(NeedCode.SHOPPING)
+    r, _ = s.told(r, (p.held_for_triage, s.triage(r), 1))
+    assert (r.state, r.needs[0].owner, r.needs[0].due_at) == (ReferralState.RECEIVED, ROUTING, s.minutes(240))
+
+
+def test_given_out_of_area_then_it_closes_but_a_concern_stays_with_community_solutions():
+    r = s.referral(NeedCode.SHOPPING)
+    r, [closed] = s.told(r, (p.out_of_area, s.out_of_area(r), 1))
+    assert (closed.outcome, closed.needs[0].reason) == (ReferralOutcome.OUT_OF_AREA, "out-of-area")
+    r = s.referral(NeedCode.SHOPPING, NeedCode.SAFEGUARDING_CHILD)
+    r, closed = s.told(r, (p.out_of_area, s.out_of_area(r), 1))
+    assert not closed
+    assert [n.state for n in r.needs] == [NeedState.UNMET, NeedState.OPEN]
+
+
+def test_given_a_call_then_each_need_goes_to_who_helps_with_it():
+    r = s.referral(NeedCode.FOOD_PARCEL, NeedCode.SHOPPING, NeedCode.HOUSING, NeedCode.ERRAND)
+    food, shopping, housing, errand = r.needs
+    found = uuid4()
+    event = s.called(
+        r,
+        (food.need_id, food.code, m.CallNeedResult.CONFIRMED),
+        (shopping.need_id, NeedCode.PRESCRIPTION, m.CallNeedResult.CHANGED),
+        (housing.need_id, housing.code, m.CallNeedResult.CONFIRMED),
+        (errand.need_id, errand.code, m.CallNeedResult.DECLINED),
+        (found, NeedCode.BEFRIENDING_CALL, m.CallNeedResult.FOUND),
+    )
+    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_completed, event, 2))
+    assert not closed
+    assert [(n.code, n.state, n.owner) for n in r.needs] == [
+        (NeedCode.FOOD_PARCEL, NeedState.IN_HAND, FOODHUB),
+        (NeedCode.PRESCRIPTION, NeedState.IN_HAND, VOLUNTEERS),
+        (NeedCode.HOUSING, NeedState.IN_HAND, COMMUNITY_SOLUTIONS),
+        (NeedCode.ERRAND, NeedState.WITHDRAWN, None),
+        (NeedCode.BEFRIENDING_CALL, NeedState.IN_HAND, VOLUNTEERS),
+    ]
+    assert r.state is ReferralState.IN_CONTACT
+
+
+def test_given_a_call_that_left_a_need_out_then_the_hub_still_owns_it():
+    r = s.referral(NeedCode.FOOD_PARCEL)
+    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_completed, s.called(r), 2))
+    assert not closed
+    assert (r.needs[0].state, r.needs[0].owner) == (NeedState.OPEN, f"hub:{s.HUB}")
+
+
+def test_given_everything_declined_then_it_closes_as_declined():
+    r = s.referral(NeedCode.FOOD_PARCEL)
+    event = s.called(r, (r.needs[0].need_id, r.needs[0].code, m.CallNeedResult.DECLINED))
+    _, [closed] = s.told(r, (p.call_completed, event, 2))
+    assert closed.outcome is ReferralOutcome.DECLINED
+
+
+def test_given_a_concern_declined_at_the_call_then_it_stays_with_community_solutions():
+    r = s.referral(NeedCode.SAFEGUARDING_ADULT)
+    event = s.called(r, (r.needs[0].need_id, r.needs[0].code, m.CallNeedResult.DECLINED))
+    r, closed = s.told(r, (p.call_completed, event, 2))
+    assert not closed
+    assert r.needs[0].owner == COMMUNITY_SOLUTIONS
+
+
+def test_given_no_answer_then_the_next_call_is_the_time():
+    r = s.referral(NeedCode.SHOPPING)
+    r, _ = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_unanswered, s.unanswered(r, 200), 2))
+    assert (r.needs[0].owner, r.needs[0].due_at) == (f"hub:{s.HUB}", s.minutes(200))
+
+
+def test_given_no_answer_ever_then_community_solutions_has_all_that_is_open():
+    r = s.referral(NeedCode.SHOPPING)
+    r, _ = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_exhausted, s.exhausted(r), 2))
+    assert (r.needs[0].state, r.needs[0].owner) == (NeedState.IN_HAND, COMMUNITY_SOLUTIONS)
+    accepted = s.escalation(m.EscalationAccepted, r, r.needs[0].need_id)
+    _, [closed] = s.told(r, (p.escalation_accepted, accepted, 3))
+    assert closed.outcome is ReferralOutcome.REFERRED_ON
+
+
+def test_given_no_answer_and_no_known_need_then_the_concern_becomes_the_need():
+    r = s.referral()
+    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_exhausted, s.exhausted(r), 2))
+    assert not closed
+    [need] = r.needs
+    assert (need.need_id, need.code, need.owner) == (
+        p.welfare_concern_id(r.referral_id),
+        NeedCode.SAFEGUARDING_ADULT,
+        COMMUNITY_SOLUTIONS,
+    )
+
+
+def test_given_a_parcel_then_its_need_is_met_at_the_door_and_not_by_the_delivery_task():
+    r = s.referral(NeedCode.FOOD_PARCEL)
+    need = r.needs[0].need_id
+    delivery = s.task(m.TaskCompleted, r, need, m.TaskKind.PARCEL_DELIVERY, parcel_id=uuid4())
+    r, closed = s.told(
+        r,
+        (p.call_completed, s.confirmed(r), 1),
+        (p.parcel_requested, s.parcel(m.ParcelRequested, r, need), 2),
+        (p.parcel_short, s.parcel(m.ParcelShort, r, need), 3),
+        (p.parcel_packed, s.parcel(m.ParcelPacked, r, need), 4),
+        (p.task_completed, delivery, 5),
+    )
+    assert not closed
+    assert (r.state, r.needs[0].owner, r.needs[0].due_at) == (
+        ReferralState.BEING_HELPED,
+        VOLUNTEERS,
+        s.minutes(3000),
+    )
+    r, _ = s.told(r, (p.parcel_returned, s.parcel(m.ParcelReturned, r, need), 6))
+    assert r.needs[0].owner == FOODHUB
+    r, [closed] = s.told(r, (p.parcel_delivered, s.parcel(m.ParcelDelivered, r, need), 7))
+    assert closed.outcome is ReferralOutcome.HELPED
+
+
+@pytest.mark.parametrize(
+    ("step", "event"),
+    [
+        (p.task_cancelled, lambda r, n: s.task(m.TaskCancelled, r, n, m.TaskKind.SHOPPING)),
+        (p.parcel_cancelled, lambda r, n: s.parcel(m.ParcelCancelled, r, n)),
+        (p.escalation_declined, lambda r, n: s.escalation(m.EscalationDeclined, r, n)),
+    ],
+)
+def test_given_a_helper_who_gives_it_back_then_the_hub_owns_it_again(step, event):
+    r = s.referral(NeedCode.SHOPPING)
+    r, closed = s.told(
+        r,
+        (p.assigned, s.assigned(r), 1),
+        (p.call_completed, s.confirmed(r), 2),
+        (step, event(r, r.needs[0].need_id), 3),
+    )
+    assert not closed
+    assert (r.needs[0].state, r.needs[0].owner, r.needs[0].due_at) == (
+        NeedState.OPEN,
+        f"hub:{s.HUB}",
+        s.minutes(48 * 60 + 3),
+    )
+
+
+def test_given_a_declined_escalation_before_the_assignment_is_here_then_the_hub_gets_it_when_it_comes():
+    r = s.referral(NeedCode.HOUSING)
+    r, _ = s.told(
+        r,
+        (p.escalation_declined, s.escalation(m.EscalationDeclined, r, r.needs[0].need_id), 5),
+        (p.assigned, s.assigned(r), 1),
+    )
+    assert r.needs[0].owner == f"hub:{s.HUB}"
+
+
+def test_given_a_volunteers_concern_after_the_end_then_the_referral_is_open_again():
+    r = s.referral(NeedCode.SHOPPING)
+    done = s.task(m.TaskCompleted, r, r.needs[0].need_id, m.TaskKind.SHOPPING)
+    r, closed = s.told(r, (p.call_completed, s.confirmed(r), 1), (p.task_completed, done, 2))
+    assert len(closed) == 1
+    concern = uuid4()
+    opened = s.escalation(m.EscalationOpened, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
+    r, closed = s.told(r, (p.escalation_opened, opened, 3))
+    assert (r.state, r.outcome, r.owner) == (ReferralState.BEING_HELPED, None, COMMUNITY_SOLUTIONS)
+    accepted = s.escalation(m.EscalationAccepted, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
+    r, [closed] = s.told(r, (p.escalation_accepted, accepted, 4))
+    assert closed.outcome is ReferralOutcome.PARTLY_HELPED
+
+
+def test_given_a_task_done_before_its_call_is_here_then_the_end_waits_for_the_call():
+    r = s.referral(NeedCode.SHOPPING)
+    found = uuid4()
+    need = r.needs[0]
+    done = s.task(m.TaskCompleted, r, need.need_id, m.TaskKind.SHOPPING)
+    r, closed = s.told(r, (p.task_completed, done, 9))
+    assert not closed
+    call = s.called(
+        r,
+        (need.need_id, need.code, m.CallNeedResult.CONFIRMED),
+        (found, NeedCode.FOOD_PARCEL, m.CallNeedResult.FOUND),
+    )
+    r, closed = s.told(r, (p.call_completed, call, 3))
+    assert not closed
+    assert [n.state for n in r.needs] == [NeedState.MET, NeedState.IN_HAND]
+
+
+def test_given_any_event_twice_then_the_second_changes_nothing():
+    r = s.referral(NeedCode.SHOPPING, NeedCode.FOOD_PARCEL, NeedCode.HOUSING)
+    shopping, food, housing = (n.need_id for n in r.needs)
+    for step, event in [
+        (p.assigned, s.assigned(r)),
+        (p.call_unanswered, s.unanswered(r)),
+        (p.call_completed, s.confirmed(r)),
+        (p.task_opened, s.task(m.TaskOpened, r, shopping, m.TaskKind.SHOPPING)),
+        (p.parcel_requested, s.parcel(m.ParcelRequested, r, food)),
+        (p.parcel_short, s.parcel(m.ParcelShort, r, food)),
+        (p.parcel_packed, s.parcel(m.ParcelPacked, r, food)),
+        (p.parcel_returned, s.parcel(m.ParcelReturned, r, food)),
+        (p.escalation_opened, s.escalation(m.EscalationOpened, r, housing)),
+        (p.escalation_acknowledged, s.escalation(m.EscalationAcknowledged, r, housing)),
+        (p.escalation_overdue, s.escalation(m.EscalationOverdue, r, housing)),
+        (p.escalation_declined, s.escalation(m.EscalationDeclined, r, housing)),
+        (p.escalation_accepted, s.escalation(m.EscalationAccepted, r, housing)),
+        (p.escalation_closed, s.escalation(m.EscalationClosed, r, housing)),
+        (p.task_completed, s.task(m.TaskCompleted, r, shopping, m.TaskKind.SHOPPING)),
+        (p.task_cancelled, s.task(m.TaskCancelled, r, shopping, m.TaskKind.SHOPPING)),
+        (p.parcel_delivered, s.parcel(m.ParcelDelivered, r, food)),
+        (p.parcel_cancelled, s.parcel(m.ParcelCancelled, r, food)),
+    ]:
+        once, _ = s.told(r, (step, event, 5))
+        twice, closed = s.told(once, (step, event, 5))
+        assert twice == once, step.__name__
+        assert not closed
+        r = once
+    assert r.state is ReferralState.CLOSED
+
+
+def test_given_no_needs_named_then_the_referral_itself_has_owner_and_time():
+    r = s.referral()
+    assert (r.owner, r.due_at) == (ROUTING, s.minutes(60))
+    r, _ = s.told(r, (p.assigned, s.assigned(r), 1))
+    assert (r.owner, r.due_at) == (f"hub:{s.HUB}", r.contact_due_at)
+    r, [closed] = s.told(r, (p.call_completed, s.called(r), 2))
+    assert closed.outcome is ReferralOutcome.DECLINED

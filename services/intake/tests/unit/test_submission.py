@@ -1,0 +1,108 @@
+"""Nobody is refused for an incomplete form; refused is what names nobody and nothing, and what cannot be true."""
+
+from datetime import date
+
+import pytest
+
+from bdcan_contracts.models import Channel, Flag, Household, NeedCode, Priority
+from bdcan_intake.domain.submission import Person, Submission, content_hash, examine, priority_of, tidy
+
+TODAY = date(2020, 3, 23)
+
+
+def submission(**more) -> Submission:
+    return Submission(source="desk", reference=None, channel=Channel.PHONE, **more)
+
+
+def codes(given: Submission) -> list[str]:
+    return [p.code for p in examine(given, TODAY).problems]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        submission(person=Person(name="Amina Example")),
+        submission(person=Person(phone="07700 900417")),
+        submission(person=Person(address="12 Example Close")),
+        submission(needs=(NeedCode.FOOD_PARCEL,)),
+        submission(notes="The neighbour at number 12 has not been seen."),
+    ],
+)
+def test_given_a_person_or_a_need_then_it_is_taken_on_whatever_is_missing(given: Submission):
+    assert codes(given) == []
+
+
+def test_given_neither_person_nor_need_then_both_are_named_as_missing():
+    given = submission(person=Person(name="  "), household=Household(adults=2))
+    assert codes(given) == ["nobody-named", "nothing-needed"]
+
+
+def test_given_a_birth_date_in_the_future_then_it_is_refused_and_today_is_not():
+    assert codes(submission(person=Person(name="A", birth_date=date(2020, 3, 24)))) == ["in-the-future"]
+    assert codes(submission(person=Person(name="A", birth_date=TODAY))) == []
+    assert codes(submission(person=Person(name="A", birth_date=date(1880, 1, 1)))) == ["too-long-ago"]
+
+
+def test_given_no_phone_and_no_postcode_then_it_is_flagged():
+    assert tidy(submission(person=Person(name="A"))).flags == (Flag.NO_PHONE, Flag.NO_POSTCODE)
+
+
+def test_given_an_unusable_phone_and_postcode_then_they_are_kept_as_typed_and_flagged():
+    tidied = tidy(submission(person=Person(phone="ask at 12", postcode="near the park")))
+    assert (tidied.person.phone, tidied.person.postcode) == ("ask at 12", "near the park")
+    assert set(tidied.flags) == {Flag.NO_PHONE, Flag.NO_POSTCODE}
+    assert tidied.person.sent_postcode is None  # longer than a postcode: it may be an address
+
+
+def test_given_a_usable_phone_then_a_wrong_flag_of_the_sender_goes():
+    given = submission(
+        person=Person(phone="07700900417", postcode="rm108xx"), flags=(Flag.NO_PHONE, Flag.SHIELDING)
+    )
+    assert tidy(given).flags == (Flag.SHIELDING,)
+
+
+def test_given_a_household_of_nobody_then_nothing_is_known_of_it():
+    assert tidy(submission(household=Household(adults=0))).household is None
+
+
+def test_given_a_code_twice_then_it_is_one_need():
+    assert tidy(submission(needs=(NeedCode.DEBT, NeedCode.DEBT))).needs == (NeedCode.DEBT,)
+
+
+@pytest.mark.parametrize(
+    ("given", "priority"),
+    [
+        (submission(needs=(NeedCode.FOOD_PARCEL,)), Priority.STANDARD),
+        (submission(needs=(NeedCode.FOOD_PARCEL,), outreach=True), Priority.ROUTINE),
+        (
+            submission(needs=(NeedCode.FOOD_PARCEL,), outreach=True, priority=Priority.STANDARD),
+            Priority.STANDARD,
+        ),
+        (submission(needs=(NeedCode.DOMESTIC_ABUSE,), priority=Priority.ROUTINE), Priority.URGENT),
+    ],
+)
+def test_given_no_stated_priority_then_it_follows_from_what_is_asked(given: Submission, priority: Priority):
+    assert priority_of(given) is priority
+
+
+def test_given_the_same_content_from_another_door_then_the_hash_is_the_same():
+    one = submission(
+        person=Person(name="Amina Example", postcode="rm108xx"), needs=(NeedCode.DEBT, NeedCode.HOUSING)
+    )
+    other = Submission(
+        "list",
+        "x",
+        Channel.PHONE,
+        Person(name=" Amina Example ", postcode="RM10 8XX"),
+        needs=(NeedCode.HOUSING, NeedCode.DEBT),
+    )
+    assert content_hash(tidy(one)) == content_hash(tidy(other))
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": "B"}, {"phone": "1"}, {"address": "x"}, {"birth_date": date(1950, 1, 1)}]
+)
+def test_given_other_content_then_the_hash_differs(change):
+    assert content_hash(tidy(submission(person=Person(name="A")))) != content_hash(
+        tidy(submission(person=Person(**({"name": "A"} | change))))
+    )
