@@ -17,11 +17,14 @@ from typing import Any, NamedTuple
 
 import faust
 import mode
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from faust.types import EventT
 from faust.types.auth import SASLMechanism
 from pydantic import BaseModel, ValidationError
 
+from bdcan_chassis.database import backoff_seconds
 from bdcan_chassis.errors import ChassisError
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.kafka import connection_options
@@ -134,6 +137,8 @@ def make_app(settings: Settings, routing: Service) -> faust.App:
         topic_replication_factor=settings.pulse_replicas,
         topic_disable_leader=True,
         producer_acks=-1,
+        broker_session_timeout=20,  # so long the place of a killed process is kept, and its successor waits
+        broker_heartbeat_interval=3,
         stream_wait_empty=False,
         web_enabled=False,
         autodiscover=False,
@@ -150,7 +155,7 @@ class _Pulse:
         self._window = settings.pulse_window
         self._sensitivity = settings.sensitivity
         self._clock = routing.clock
-        self._demand = app.topic(f"{APP_ID}-demand", key_type=str, value_type=Demand)
+        self._demand = app.topic(f"{APP_ID}-demand", key_type=str, value_type=Demand, internal=True)
         self._signals = app.topic(DEMAND_SIGNALS.name, key_serializer="raw", value_serializer="raw")
         self._counts: Any = app.Table("counts", default=int, key_type=str, value_type=int).tumbling(
             self._window, expires=self._window * (HISTORY + 2), key_index=False
@@ -222,7 +227,9 @@ class _Pulse:
                 await self._demand.send(key=text, value=Demand(count=0, at=now))
 
     def _seen(self, text: str, start: datetime) -> int:
-        return self._counts.relative_to(start)[text].current()
+        windows = self._counts.relative_to(start)
+        # looked for first: to read a window that is not there would make it, and nothing expires those
+        return windows[text].value() if text in windows else 0
 
     def _history(self, text: str, start: datetime) -> list[int]:
         return [self._seen(text, start - self._window * back) for back in range(1, HISTORY + 1)]
@@ -265,6 +272,44 @@ def _ops(app: faust.App, routing: Service) -> type[mode.Service]:
     return Ops
 
 
+async def make_topics(settings: Settings) -> None:
+    """Make the app's own topics, and wait until every topic that it reads can be read.
+
+    Faust makes its topics as it starts, too late: one that is not yet in the cluster's metadata when it joins its
+    group is ignored for minutes, and a table without its changelog crashes its agent over and over.
+    """
+    kept = str(int(timedelta(days=2) / timedelta(milliseconds=1)))
+    own = {
+        f"{APP_ID}-demand": {"retention.ms": kept},
+        f"{APP_ID}-counts-changelog": {"cleanup.policy": "compact,delete", "retention.ms": kept},
+        f"{APP_ID}-surging-changelog": {"cleanup.policy": "compact"},
+    }
+    new = [
+        NewTopic(name, ASSIGNMENTS.partitions, settings.pulse_replicas, topic_configs=config)
+        for name, config in own.items()
+    ]
+    attempt = 0
+    while True:
+        admin = AIOKafkaAdminClient(**connection_options(settings))
+        try:
+            await admin.start()
+            await admin.create_topics(new)
+            described = await admin.describe_topics([*own, ASSIGNMENTS.name, OUTREACH_ASSIGNMENTS.name])
+            if all(not topic["error_code"] and _led(topic) for topic in described):
+                return
+            log.info("pulse.waiting", why="topics", attempt=attempt)
+        except (KafkaError, OSError) as error:
+            log.warning("pulse.waiting", why=type(error).__name__, attempt=attempt)
+        finally:
+            await admin.close()
+        attempt += 1
+        await asyncio.sleep(backoff_seconds(attempt, most=5))
+
+
+def _led(topic: Mapping[str, Any]) -> bool:
+    return all(partition["leader"] >= 0 for partition in topic["partitions"])
+
+
 def run_pulse() -> int:
     """Run the pulse until it is told to stop; returns the exit code. 2: the configuration is at fault."""
     try:
@@ -278,11 +323,13 @@ def run_pulse() -> int:
         return 2
     routing = service(settings)
     configure_logging(routing.name, "pulse", settings.log_level, routing.personal_fields)
+    asyncio.run(make_topics(settings))
     worker = faust.Worker(
         make_app(settings, routing),
         loglevel=settings.log_level,
         redirect_stdouts=False,
         override_logging=False,
+        quiet=True,  # no spinner in the log
     )
     try:
         worker.execute_from_commandline()
