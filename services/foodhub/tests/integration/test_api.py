@@ -1,0 +1,129 @@
+"""The foodhub's routes: what they do, and what they refuse."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bdcan_chassis.ids import derived_id, new_id
+
+
+async def test_given_a_double_click_when_stock_is_received_then_it_counts_once(foodhub):
+    body = {"site_id": "central", "lines": [{"item_id": "soup-tin", "quantity": 24, "lot": "L1"}]}
+    first = await foodhub.http.post("/v1/stock-receipts", json=body, headers={"Idempotency-Key": "lorry-7"})
+    again = await foodhub.http.post("/v1/stock-receipts", json=body, headers={"Idempotency-Key": "lorry-7"})
+    assert first.status_code == again.status_code == 201
+    assert first.json() == again.json()
+    (soup,) = (await foodhub.http.get("/v1/stock", params={"site": "central"})).json()["items"]
+    assert (soup["on_hand"], soup["free"], soup["low"]) == (24, 24, True)
+
+
+async def test_given_first_receipts_side_by_side_when_they_are_counted_in_then_none_is_lost(foodhub):
+    body = {
+        "site_id": "central",
+        "lines": [{"item_id": "egg", "quantity": 1}, {"item_id": "rice", "quantity": 1}],
+    }
+    turned = body | {"lines": body["lines"][::-1]}
+    answers = await asyncio.gather(
+        *(foodhub.http.post("/v1/stock-receipts", json=b) for b in [body, turned] * 10)
+    )
+    assert {a.status_code for a in answers} == {201}
+    levels = (await foodhub.http.get("/v1/stock")).json()["items"]
+    assert [x["on_hand"] for x in levels] == [20, 20]
+
+
+async def test_given_a_receipt_full_of_mistakes_when_it_is_sent_then_every_field_is_named(foodhub):
+    body = {
+        "site_id": "nowhere",
+        "lines": [
+            {"item_id": "caviar", "quantity": 1},
+            {"item_id": "egg", "quantity": 1},
+            {"item_id": "gold", "quantity": 1},
+        ],
+    }
+    answer = await foodhub.http.post("/v1/stock-receipts", json=body)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [e["field"] for e in answer.json()["errors"]] == ["site_id", "lines.0.item_id", "lines.2.item_id"]
+    body = {"site_id": "Not A Slug", "lines": [{"item_id": "egg", "quantity": 0, "colour": "brown"}]}
+    answer = await foodhub.http.post("/v1/stock-receipts", json=body)
+    assert {e["field"] for e in answer.json()["errors"]} == {"site_id", "lines.0.quantity", "lines.0.colour"}
+
+
+async def test_given_promised_goods_when_they_are_thrown_away_then_that_is_refused(foodhub, tell):
+    call, _ = tell.call_completed()
+    await tell.received(foodhub, tell.asked_for(call))
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    body = {"site_id": "central", "reason": "mouldy", "lines": [{"item_id": "bread-loaf", "quantity": 1}]}
+    refused = await foodhub.http.post("/v1/stock-write-offs", json=body)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:bdcan:problem:not-enough-stock")
+    await tell.received(foodhub, {"bread-loaf": 1})
+    done = await foodhub.http.post("/v1/stock-write-offs", json=body)
+    assert done.status_code == 201
+    assert done.json()["items"][0]["wasted"] == 1
+    assert (await foodhub.http.get("/v1/summary")).json()["stock"]["balanced"]
+
+
+async def test_given_a_parcel_that_waits_when_it_is_picked_or_packed_then_that_is_a_conflict(foodhub, tell):
+    call, need_id = tell.call_completed()
+    await foodhub.deliver(call)
+    for step in ("picking", "packing"):
+        answer = await foodhub.http.post(f"/v1/parcels/{derived_id(need_id, 'parcel')}/{step}")
+        assert answer.status_code == 409
+        assert "requested" in answer.json()["detail"]
+
+
+async def test_given_two_pickers_when_both_pack_the_parcel_then_its_stock_leaves_once(foodhub, tell):
+    call, need_id = tell.call_completed()
+    await tell.received(foodhub, tell.asked_for(call, times=2))
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    path = f"/v1/parcels/{derived_id(need_id, 'parcel')}"
+    for step in ("picking", "packing"):
+        answers = await asyncio.gather(*(foodhub.http.post(f"{path}/{step}") for _ in range(4)))
+        assert {a.status_code for a in answers} == {200}
+    stock = (await foodhub.http.get("/v1/summary")).json()["stock"]
+    assert (stock["issued"], stock["reserved"]) == (stock["on_hand"], 0)
+
+
+async def test_given_many_parcels_when_they_are_listed_then_pages_follow_in_due_order(foodhub, tell):
+    calls = [tell.call_completed()[0] for _ in range(5)]
+    await foodhub.deliver(*calls)
+    seen, after = [], None
+    while True:
+        params = {"limit": 2, "state": "requested"} | ({"after": after} if after else {})
+        page = (await foodhub.http.get("/v1/parcels", params=params)).json()
+        seen += [p["parcel_id"] for p in page["items"]]
+        if not (after := page.get("next")):
+            break
+    assert sorted(seen) == sorted(str(derived_id(c.needs[0].need_id, "parcel")) for c in calls)
+
+
+async def test_given_a_hubs_own_people_when_they_look_then_they_see_their_residents_parcels_alone(
+    foodhub, tell
+):
+    mine, mine_need = tell.call_completed(hub_id="thames")
+    theirs, their_need = tell.call_completed(hub_id="heath")
+    await foodhub.deliver(mine, theirs)
+    hub = foodhub.client(["parcels:read", "parcels:write"], ["thames"])
+    seen = (await hub.get("/v1/parcels")).json()["items"]
+    assert [p["parcel_id"] for p in seen] == [str(derived_id(mine_need, "parcel"))]
+    other = f"/v1/parcels/{derived_id(their_need, 'parcel')}"
+    assert (await hub.get(other)).status_code == 404
+    assert (await hub.post(f"{other}/picking")).status_code == 404
+
+
+async def test_given_wrong_keys_or_ids_when_routes_are_called_then_the_answers_say_so(foodhub):
+    stranger = {"X-API-Key": "wrong"}
+    reader = foodhub.client(["parcels:read"], [])
+    receipt = {"site_id": "central", "lines": [{"item_id": "egg", "quantity": 1}]}
+    assert (await foodhub.http.get("/v1/parcels", headers=stranger)).status_code == 401
+    assert (await reader.post("/v1/stock-receipts", json=receipt)).status_code == 403
+    assert (await reader.post(f"/v1/parcels/{new_id()}/picking")).status_code == 403
+    assert (await foodhub.http.get(f"/v1/parcels/{new_id()}")).status_code == 404
+    assert (await foodhub.http.get("/v1/parcels/not-an-id")).status_code == 422
+    assert (await foodhub.http.get("/v1/parcels", params={"state": "lost"})).status_code == 422
+    bad = await foodhub.http.post(
+        "/v1/stock-receipts", content=b"{", headers={"Content-Type": "application/json"}
+    )
+    assert bad.status_code == 400

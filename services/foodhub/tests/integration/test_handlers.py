@@ -1,0 +1,264 @@
+"""What the foodhub does with events: once, twice, and in any order across topics."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from bdcan_chassis.ids import derived_id, new_id
+from bdcan_chassis.testing.harness import START, Harness
+from bdcan_contracts.models import (
+    AssignmentMethod,
+    CallNeedResult,
+    Diet,
+    Household,
+    NeedCode,
+    ParcelCancelled,
+    ParcelDelivered,
+    ParcelDispatched,
+    ParcelRequested,
+    ParcelReturned,
+    Priority,
+    ReferralReassigned,
+    ReferralWithdrawn,
+    TaskAccepted,
+    TaskCompleted,
+    TaskFailed,
+    TaskKind,
+)
+
+
+async def the_parcel(foodhub: Harness, parcel_id: UUID) -> dict[str, Any]:
+    answer = await foodhub.http.get(f"/v1/parcels/{parcel_id}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def told(foodhub: Harness) -> list[str]:
+    return [e.type.split(".")[-2] for e in await foodhub.emitted() if ".parcel." in e.type]
+
+
+async def packed(foodhub: Harness, tell: Any, call: Any, need_id: UUID) -> UUID:
+    parcel_id = derived_id(need_id, "parcel")
+    await tell.received(foodhub, tell.asked_for(call))
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    for step in ("picking", "packing"):
+        assert (await foodhub.http.post(f"/v1/parcels/{parcel_id}/{step}")).status_code == 200
+    await foodhub.emitted()
+    return parcel_id
+
+
+def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
+    return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
+
+
+def reassigned(referral_id: UUID, hub_id: str, version: int = 2) -> ReferralReassigned:
+    return ReferralReassigned(
+        referral_id=referral_id,
+        version=version,
+        hub_id=hub_id,
+        method=AssignmentMethod.MANUAL,
+        confidence=1,
+        confirm_at_call=False,
+        explanation="",
+        outreach=False,
+        priority=Priority.STANDARD,
+        needs=(),
+        contact_due_at=START,
+        previous_hub_id="northbury",
+        reason="moved",
+        assigned_at=START,
+    )
+
+
+async def test_given_the_same_call_twice_when_it_is_delivered_then_there_is_one_parcel(foodhub, tell):
+    call, need_id = tell.call_completed()
+    record = foodhub.record(call)
+    await foodhub.deliver(record, record)
+    await foodhub.deliver(record)
+    await foodhub.deliver(call)  # a second event that says the same
+    assert await told(foodhub) == ["requested"]
+    assert len((await foodhub.http.get("/v1/parcels")).json()["items"]) == 1
+    assert set(await foodhub.deadlines()) == {("parcel-due", derived_id(need_id, "parcel"))}
+
+
+async def test_given_a_call_about_other_needs_when_it_is_delivered_then_there_is_no_parcel(foodhub, tell):
+    declined, _ = tell.call_completed(result=CallNeedResult.DECLINED)
+    housing, _ = tell.call_completed(NeedCode.HOUSING)
+    await foodhub.deliver(declined, housing)
+    assert await told(foodhub) == []
+
+
+async def test_given_a_food_need_found_at_the_call_when_it_is_delivered_then_it_becomes_a_parcel(
+    foodhub, tell
+):
+    call, _ = tell.call_completed(
+        NeedCode.BABY_SUPPLIES,
+        CallNeedResult.FOUND,
+        household=Household(adults=1, infants=1),
+        hub_id="thames",
+    )
+    await foodhub.deliver(call)
+    (event,) = await foodhub.emitted(ParcelRequested)
+    assert (event.data.code, event.data.site_id, event.data.items) == (NeedCode.BABY_SUPPLIES, "becontree", 9)
+
+
+async def test_given_a_withdrawal_before_the_call_when_the_call_arrives_then_there_is_no_parcel(
+    foodhub, tell
+):
+    call, _ = tell.call_completed()
+    await foodhub.deliver(withdrawn(call.referral_id))
+    await foodhub.deliver(call)
+    assert await told(foodhub) == []
+
+
+async def test_given_a_reserved_parcel_when_the_referral_is_withdrawn_then_its_stock_is_free_again(
+    foodhub, tell
+):
+    call, _need_id = tell.call_completed()
+    await tell.received(foodhub, tell.asked_for(call))
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    record = foodhub.record(withdrawn(call.referral_id), lane="bulk")
+    await foodhub.deliver(record)
+    await foodhub.deliver(record)
+    assert await told(foodhub) == ["requested", "reserved", "cancelled"]
+    stock = (await foodhub.http.get("/v1/summary")).json()["stock"]
+    assert (stock["reserved"], stock["on_hand"], stock["balanced"]) == (0, stock["received"], True)
+    assert await foodhub.deadlines() == {}
+
+
+async def test_given_a_packed_parcel_when_the_referral_is_withdrawn_then_it_goes_back_on_the_shelf(
+    foodhub, tell
+):
+    call, need_id = tell.call_completed()
+    await packed(foodhub, tell, call, need_id)
+    await foodhub.deliver(withdrawn(call.referral_id))
+    stock = (await foodhub.http.get("/v1/summary")).json()["stock"]
+    assert (stock["issued"], stock["on_hand"]) == (0, stock["received"])
+    moves = await foodhub.fetch("SELECT kind, sum(quantity) AS n FROM movement GROUP BY kind ORDER BY kind")
+    sums = {r["kind"]: r["n"] for r in moves}
+    assert sums["issued"] == sums["put-back"] == sums["received"]
+
+
+async def test_given_a_parcel_on_the_road_when_the_referral_is_withdrawn_and_it_comes_back_then_it_is_unpacked(
+    foodhub, tell
+):
+    call, need_id = tell.call_completed()
+    parcel_id = await packed(foodhub, tell, call, need_id)
+    await foodhub.deliver(tell.delivery_task(TaskAccepted, parcel_id))
+    await foodhub.deliver(withdrawn(call.referral_id))
+    assert (await the_parcel(foodhub, parcel_id))["state"] == "dispatched"
+    await foodhub.deliver(tell.delivery_task(TaskFailed, parcel_id))
+    kinds = [type(e.data) for e in await foodhub.emitted()]
+    assert kinds == [ParcelDispatched, ParcelReturned, ParcelCancelled]
+    assert (await foodhub.http.get("/v1/summary")).json()["stock"]["issued"] == 0
+
+
+async def test_given_a_failed_delivery_when_the_next_volunteer_takes_it_then_it_arrives(foodhub, tell):
+    call, need_id = tell.call_completed()
+    parcel_id = await packed(foodhub, tell, call, need_id)
+    task_id = new_id()
+    await foodhub.deliver(
+        tell.delivery_task(TaskAccepted, parcel_id, task_id),
+        tell.delivery_task(TaskFailed, parcel_id, task_id),
+        tell.delivery_task(TaskAccepted, parcel_id, task_id),
+        tell.delivery_task(TaskCompleted, parcel_id, task_id),
+    )
+    kinds = [type(e.data) for e in await foodhub.emitted()]
+    assert kinds == [ParcelDispatched, ParcelReturned, ParcelDispatched, ParcelDelivered]
+
+
+async def test_given_a_completed_task_when_its_acceptance_comes_late_then_the_parcel_stays_delivered(
+    foodhub, tell
+):
+    call, need_id = tell.call_completed()
+    parcel_id = await packed(foodhub, tell, call, need_id)
+    await foodhub.deliver(tell.delivery_task(TaskCompleted, parcel_id))
+    await foodhub.deliver(tell.delivery_task(TaskAccepted, parcel_id))
+    await foodhub.deliver(tell.delivery_task(TaskFailed, parcel_id))
+    assert (await the_parcel(foodhub, parcel_id))["state"] == "delivered"
+    assert [type(e.data) for e in await foodhub.emitted()] == [ParcelDelivered]
+
+
+async def test_given_tasks_of_other_kinds_or_unknown_parcels_when_they_happen_then_they_are_passed_over(
+    foodhub, tell
+):
+    shopping = TaskCompleted(
+        task_id=new_id(), referral_id=new_id(), need_id=new_id(), kind=TaskKind.SHOPPING, completed_at=START
+    )
+    outcome = await foodhub.deliver(shopping, tell.delivery_task(TaskAccepted, new_id()))
+    assert outcome["handled"] == 2
+    assert await foodhub.emitted() == []
+
+
+async def test_given_a_waiting_parcel_when_the_referral_moves_then_the_new_hub_and_its_site_have_it(
+    foodhub, tell
+):
+    call, need_id = tell.call_completed()
+    await foodhub.deliver(call)
+    await foodhub.deliver(reassigned(call.referral_id, "thames", 3))
+    await foodhub.deliver(reassigned(call.referral_id, "heath", 2), lane="bulk")  # old news
+    parcel = await the_parcel(foodhub, derived_id(need_id, "parcel"))
+    assert (parcel["hub_id"], parcel["site_id"]) == ("thames", "becontree")
+
+
+async def test_given_a_reassignment_before_the_call_when_the_call_arrives_then_the_newest_hub_counts(
+    foodhub, tell
+):
+    call, need_id = tell.call_completed()
+    await foodhub.deliver(reassigned(call.referral_id, "thames"))
+    await foodhub.deliver(call)
+    parcel = await the_parcel(foodhub, derived_id(need_id, "parcel"))
+    assert (parcel["hub_id"], parcel["site_id"]) == ("thames", "becontree")
+
+
+async def test_given_a_reserved_parcel_when_a_second_call_finds_an_allergy_then_stock_follows(foodhub, tell):
+    call, need_id = tell.call_completed()
+    await tell.received(foodhub, tell.asked_for(call))
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    again, _ = tell.call_completed(
+        result=CallNeedResult.CHANGED,
+        need_id=need_id,
+        referral_id=call.referral_id,
+        diets=(Diet.SEAFOOD_ALLERGY,),
+    )
+    await foodhub.deliver(again)
+    stock = {s["item_id"]: s for s in (await foodhub.http.get("/v1/stock")).json()["items"]}
+    assert stock["fish-tin"]["reserved"] == 0
+    await tell.received(foodhub, {"chickpeas-tin": 3})
+    await foodhub.run("allocate")
+    parcel = await the_parcel(foodhub, derived_id(need_id, "parcel"))
+    assert parcel["state"] == "reserved"
+    assert {"item_id": "chickpeas-tin", "unit": "each", "quantity": 3, "instead_of": "fish-tin"} in parcel[
+        "lines"
+    ]
+
+
+async def test_given_a_cancelled_parcel_when_a_later_call_confirms_the_need_then_there_is_a_new_one(
+    foodhub, tell
+):
+    call, need_id = tell.call_completed()
+    same = {"need_id": need_id, "referral_id": call.referral_id}
+    await foodhub.deliver(call)
+    await foodhub.deliver(tell.call_completed(result=CallNeedResult.DECLINED, **same)[0])
+    await foodhub.deliver(tell.call_completed(**same)[0])
+    await foodhub.deliver(tell.call_completed(**same)[0])
+    assert await told(foodhub) == ["requested", "cancelled", "requested"]
+    assert (await the_parcel(foodhub, derived_id(need_id, "parcel-2")))["state"] == "requested"
+
+
+async def test_given_a_parcel_when_its_time_has_passed_then_it_is_overdue_until_it_arrives(foodhub, tell):
+    call, need_id = tell.call_completed(priority=Priority.URGENT)
+    await foodhub.deliver(call)
+    parcel_id = derived_id(need_id, "parcel")
+    foodhub.clock.advance(timedelta(hours=23))
+    assert await foodhub.fire() == 0
+    foodhub.clock.advance(timedelta(hours=1))
+    assert await foodhub.fire() == 1
+    assert (await the_parcel(foodhub, parcel_id))["overdue"]
+    assert (await foodhub.http.get("/v1/summary")).json()["overdue"] == 1
+    assert (await foodhub.deadlines())["parcel-due", parcel_id] == START + timedelta(hours=48)

@@ -1,0 +1,129 @@
+"""Stock for parcels, and news of the stock."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from bdcan_chassis.ids import derived_id
+from bdcan_chassis.testing.harness import START
+from bdcan_contracts.models import ParcelReserved, ParcelShort, Priority, StockChanged, StockFellLow
+from bdcan_foodhub import store
+from bdcan_foodhub.domain.parcel import RETRY_AFTER
+
+
+async def test_given_stock_for_one_when_two_wait_then_the_sooner_due_gets_it(foodhub, tell):
+    standard, need_a = tell.call_completed()
+    urgent, need_b = tell.call_completed(priority=Priority.URGENT)
+    await tell.received(foodhub, tell.asked_for(standard))
+    await foodhub.deliver(standard, urgent)
+    assert await foodhub.run("allocate") == 2
+    (reserved,) = await foodhub.emitted(ParcelReserved)
+    assert reserved.data.parcel_id == derived_id(need_b, "parcel")
+    (short,) = (await foodhub.http.get("/v1/parcels", params={"state": "short"})).json()["items"]
+    assert short["parcel_id"] == str(derived_id(need_a, "parcel"))
+    assert len(short["missing"]) == len(short["lines"])
+
+
+async def test_given_a_short_parcel_when_what_it_lacks_comes_in_then_it_is_reserved_at_once(foodhub, tell):
+    call, need_id = tell.call_completed()
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    (short,) = await foodhub.emitted(ParcelShort)
+    assert short.data.retry_at == START + RETRY_AFTER
+    await tell.received(foodhub, {"nappies-pack": 1})
+    assert await foodhub.run("allocate") == 0, "what came in is not what it lacks"
+    await tell.received(foodhub, tell.asked_for(call))
+    assert await foodhub.run("allocate") == 1
+    assert len(await foodhub.emitted(ParcelReserved)) == 1
+    assert ("parcel-retry", derived_id(need_id, "parcel")) not in await foodhub.deadlines()
+
+
+async def test_given_a_short_parcel_when_some_of_it_comes_in_then_it_is_looked_at_but_says_nothing(
+    foodhub, tell
+):
+    call, _ = tell.call_completed()
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    await foodhub.emitted()
+    await tell.received(foodhub, {"soup-tin": 50})
+    assert await foodhub.run("allocate") == 1
+    assert await foodhub.emitted(ParcelShort) == []
+    (short,) = (await foodhub.http.get("/v1/parcels", params={"state": "short"})).json()["items"]
+    assert "soup-tin" not in {m["item_id"] for m in short["missing"]}
+
+
+async def test_given_a_short_parcel_when_its_promise_comes_due_then_it_is_tried_and_promised_again(
+    foodhub, tell
+):
+    call, need_id = tell.call_completed()
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    await foodhub.emitted()
+    foodhub.clock.advance(RETRY_AFTER)
+    assert await foodhub.fire() == 1
+    assert await foodhub.run("allocate") == 1
+    (short,) = await foodhub.emitted(ParcelShort)
+    assert short.data.retry_at == START + 2 * RETRY_AFTER
+    assert (await foodhub.deadlines())["parcel-retry", derived_id(need_id, "parcel")] == short.data.retry_at
+
+
+async def test_given_many_changes_when_the_world_is_told_then_each_item_is_told_once(foodhub, tell):
+    for _ in range(5):
+        await tell.received(foodhub, {"soup-tin": 20, "fish-tin": 1})
+    assert await foodhub.run("announce-stock") == 0
+    events = {e.data.item_id: e.data for e in await foodhub.emitted()}
+    assert isinstance(events["soup-tin"], StockChanged)
+    assert (events["soup-tin"].on_hand, events["soup-tin"].version) == (100, 5)
+    assert isinstance(events["fish-tin"], StockFellLow)
+    await foodhub.run("announce-stock")
+    assert await foodhub.emitted() == []
+
+
+async def test_given_a_low_item_when_it_stays_low_then_it_is_told_as_low_once_until_it_recovers(
+    foodhub, tell
+):
+    seen = []
+    for quantity in (1, 1, 100, 1):
+        await tell.received(foodhub, {"soup-tin": quantity})
+        await foodhub.run("announce-stock")
+        seen += [type(e.data) for e in await foodhub.emitted()]
+    assert seen == [StockFellLow, StockChanged, StockChanged, StockChanged]
+
+
+async def test_given_three_thousand_parcels_when_stock_suffices_then_two_passes_reserve_them_all(
+    foodhub, tell
+):
+    calls = [tell.call_completed()[0] for _ in range(3000)]
+    await tell.received(foodhub, tell.asked_for(calls[0], times=len(calls)))
+    for start in range(0, len(calls), 500):
+        await foodhub.deliver(*calls[start : start + 500])
+    started = time.perf_counter()
+    assert [await foodhub.run("allocate") for _ in range(3)] == [2000, 1000, 0]
+    assert time.perf_counter() - started < 30, "a pass must stay well below the statement time-out"
+    summary = (await foodhub.http.get("/v1/summary")).json()
+    assert summary["by_state"] == {"reserved": 3000}
+    assert summary["stock"]["reserved"] == summary["stock"]["on_hand"]
+    async with foodhub.transactions.pool.acquire() as connection:
+        assert await store.stock.drifted(connection) == []
+
+
+async def test_given_a_level_that_was_tampered_with_when_stock_is_checked_then_it_is_named(
+    foodhub, tell, capsys
+):
+    await tell.received(foodhub, {"soup-tin": 5, "egg": 5})
+    check = foodhub.service.commands["check-stock"]
+    assert await check(foodhub.transactions, []) == 0
+    await foodhub.transactions.pool.execute("UPDATE stock SET received = 6 WHERE item_id = 'egg'")
+    assert await check(foodhub.transactions, []) == 1
+    assert "central egg" in capsys.readouterr().out
+
+
+async def test_given_a_late_allocation_when_it_is_planned_then_the_clock_is_the_unit_of_works(foodhub, tell):
+    call, _ = tell.call_completed()
+    await tell.received(foodhub, tell.asked_for(call))
+    await foodhub.deliver(call)
+    foodhub.clock.advance(timedelta(minutes=7))
+    await foodhub.run("allocate")
+    (event,) = await foodhub.emitted(ParcelReserved)
+    assert event.data.reserved_at == START + timedelta(minutes=7)
