@@ -17,20 +17,21 @@ SPARE = 50
 
 async def plan_match(tx: Tx) -> int:
     """Offer tasks; returns how many. Its cost follows the free places of volunteers, not the length of the queue."""
-    candidates = await volunteers.lock_candidates(tx.connection)
-    if not candidates:
-        return 0
+    candidates = await volunteers.candidates(tx.connection)
     open_tasks = await tasks.lock_open(tx.connection, _wanted(candidates))
     matches = match(open_tasks, candidates, tx.now)
     if not matches:
         return 0
-    decided = [offer(found.task, found.volunteer_id, tx.now) for found in matches]
+    # somebody may have paused or left since they were read: from here on they cannot
+    willing = await volunteers.mark_offered(tx.connection, (found.volunteer_id for found in matches), tx.now)
+    decided = [
+        offer(found.task, found.volunteer_id, tx.now) for found in matches if found.volunteer_id in willing
+    ]
     for one in decided:
         for event in one.events:
             tx.emit(event)
     await tasks.save(tx, [one.task for one in decided])
-    await volunteers.mark_offered(tx.connection, (found.volunteer_id for found in matches), tx.now)
-    return len(matches)
+    return len(decided)
 
 
 def _wanted(candidates: Sequence[Candidate]) -> list[tuple[str, TaskKind, bool, int]]:

@@ -7,11 +7,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
-from volunteer_match_story import assigned, enquiry, open_task
+from volunteer_match_story import assigned, enquiry, open_task, task, volunteer
 
+from bdcan_chassis.database import Connection
 from bdcan_chassis.housekeeping import sample
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_volunteer_match.domain.call import CallState, assign, end
+from bdcan_volunteer_match.domain.matching import Candidate
 from bdcan_volunteer_match.store import calls, tasks, volunteers
 from bdcan_volunteer_match.store.rows import LostUpdateError
 
@@ -34,7 +36,8 @@ PLANS = [
     (tasks._LOCK_LIVE_OF, [[uuid4()]], "task_referral"),
     (tasks._LOCK_IN_HAND, [uuid4()], "task_in_hand"),
     (tasks._LOCK_OPEN, [["thames"], ["errand"], [False], [10]], "task_to_offer"),
-    (volunteers._LOCK_CANDIDATES, [3], "task_in_hand"),
+    (tasks._FIND, ["offered", None, None, 50, None], "task_live"),
+    (volunteers._CANDIDATES, [3], "task_in_hand"),
 ]
 
 
@@ -42,11 +45,15 @@ async def test_every_hot_query_uses_its_index(given: Harness) -> None:
     await given.fetch(
         """
         INSERT INTO task (task_id, referral_id, kind, hub_id, priority, requires_dbs, state, revision, due_at, alarm_at,
-            opened_at, settled_at, volunteer_id, offers_made, failures, unfilled, asked)
-        SELECT gen_random_uuid(), gen_random_uuid(), 'errand', 'hub-' || n % 9, 'standard', false,
-            CASE WHEN n % 20 = 0 THEN 'open' ELSE 'done' END, 1, now(), now(), now(),
-            CASE WHEN n % 20 = 0 THEN NULL ELSE now() END, CASE WHEN n % 20 = 0 THEN NULL ELSE gen_random_uuid() END,
-            0, 0, false, '' FROM generate_series(1, 20000) AS n
+            opened_at, settled_at, offer_expires_at, volunteer_id, offers_made, failures, unfilled, asked)
+        SELECT gen_random_uuid(), gen_random_uuid(), 'errand', 'hub-' || n % 9, 'standard', false, state, 1,
+            now() + n * interval '1 second', now(), now(), CASE WHEN state = 'done' THEN now() END,
+            CASE WHEN state = 'offered' THEN now() END, CASE WHEN state <> 'open' THEN gen_random_uuid() END,
+            0, 0, false, ''
+        FROM (
+            SELECT n, CASE n % 20 WHEN 0 THEN 'open' WHEN 1 THEN 'offered' ELSE 'done' END AS state
+            FROM generate_series(1, 20000) AS n
+        ) AS made
         """
     )
     await given.fetch(
@@ -62,6 +69,23 @@ async def test_every_hot_query_uses_its_index(given: Harness) -> None:
     for sql, arguments, index in PLANS:
         plan = "\n".join(r[0] for r in await given.fetch(f"EXPLAIN {sql}", *arguments))
         assert index in plan, plan
+
+
+async def test_somebody_who_leaves_while_a_pass_is_planning_is_not_asked(
+    given: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = await volunteer(given)
+    task_id = await open_task(given)
+    read_candidates = volunteers.candidates
+
+    async def read_candidates_just_before_one_leaves(connection: Connection) -> list[Candidate]:
+        found = await read_candidates(connection)
+        assert (await given.http.post(f"/v1/volunteers/{helper}/leave")).status_code == 200
+        return found
+
+    monkeypatch.setattr(volunteers, "candidates", read_candidates_just_before_one_leaves)
+    assert await given.run("match") == 0
+    assert (await task(given, task_id))["state"] == "open"
 
 
 async def test_every_gauge_can_be_read(given: Harness) -> None:

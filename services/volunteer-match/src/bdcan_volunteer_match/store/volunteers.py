@@ -33,9 +33,9 @@ async def lock(connection: Connection, volunteer_ids: Iterable[UUID]) -> dict[UU
     return {row["volunteer_id"]: _volunteer(row) for row in rows}
 
 
-async def lock_candidates(connection: Connection) -> list[Candidate]:
-    """All active volunteers who have room for another offer, locked."""
-    rows = await connection.fetch(_LOCK_CANDIDATES, MOST_AT_ONCE)
+async def candidates(connection: Connection) -> list[Candidate]:
+    """All active volunteers who have room for another offer."""
+    rows = await connection.fetch(_CANDIDATES, MOST_AT_ONCE)
     return [
         Candidate(
             volunteer_id=row["volunteer_id"],
@@ -78,9 +78,10 @@ async def save(tx: Tx, volunteer: Volunteer) -> None:
         await tx.connection.execute(_FORGET_PERSON, volunteer.volunteer_id)
 
 
-async def mark_offered(connection: Connection, volunteer_ids: Iterable[UUID], now: datetime) -> None:
-    """Write down that these volunteers were asked."""
-    await connection.execute(_MARK_OFFERED, sorted(set(volunteer_ids)), now)
+async def mark_offered(connection: Connection, volunteer_ids: Iterable[UUID], now: datetime) -> set[UUID]:
+    """Write down that these volunteers are asked; returns those who are active still, and stay so until the commit."""
+    rows = await connection.fetch(_MARK_OFFERED, sorted(set(volunteer_ids)), now)
+    return {row["volunteer_id"] for row in rows}
 
 
 async def save_person(connection: Connection, volunteer_id: UUID, person: Person) -> None:
@@ -135,9 +136,7 @@ _LOCK = f"""
 SELECT {_COLUMNS} FROM volunteer WHERE volunteer_id = ANY ($1::uuid[]) ORDER BY volunteer_id FOR UPDATE
 """  # noqa: S608 # a constant
 
-# The advisory lock of the planner keeps others from offering; locking the volunteers keeps them from leaving
-# between being chosen and being asked.
-_LOCK_CANDIDATES = """
+_CANDIDATES = """
 SELECT v.volunteer_id, v.hub_ids, v.task_kinds, v.dbs_cleared, v.last_offered_at,
     ($1::int - coalesce(held.tasks, 0))::int AS free
 FROM volunteer AS v
@@ -145,7 +144,6 @@ LEFT JOIN (
     SELECT volunteer_id, count(*) AS tasks FROM task WHERE state IN ('offered', 'accepted') GROUP BY volunteer_id
 ) AS held ON held.volunteer_id = v.volunteer_id
 WHERE v.state = 'active' AND coalesce(held.tasks, 0) < $1::int
-ORDER BY v.volunteer_id FOR NO KEY UPDATE OF v
 """
 
 _FIND = f"""
@@ -175,7 +173,10 @@ ON CONFLICT (volunteer_id) DO UPDATE SET
     welcome_by = excluded.welcome_by, paused_until = excluded.paused_until
 """  # noqa: S608 # a constant
 
-_MARK_OFFERED = "UPDATE volunteer SET last_offered_at = $2 WHERE volunteer_id = ANY ($1::uuid[])"
+_MARK_OFFERED = """
+UPDATE volunteer SET last_offered_at = $2 WHERE volunteer_id = ANY ($1::uuid[]) AND state = 'active'
+RETURNING volunteer_id
+"""
 
 _SAVE_PERSON = """
 INSERT INTO volunteer_person (volunteer_id, name, phone) VALUES ($1, $2, $3)

@@ -81,6 +81,7 @@ CREATE TABLE task (
 CREATE INDEX task_referral ON task (referral_id);
 CREATE INDEX task_to_offer ON task (hub_id, kind, requires_dbs, due_at, task_id) WHERE state = 'open';
 CREATE INDEX task_in_hand ON task (volunteer_id) WHERE state IN ('offered', 'accepted');
+CREATE INDEX task_live ON task (due_at, task_id) WHERE state IN ('open', 'offered', 'accepted');
 CREATE INDEX task_by_due ON task (due_at, task_id);
 
 CREATE TABLE concern (
