@@ -91,7 +91,9 @@ class World:
 @asynccontextmanager
 async def serving(app: Any, port: int = 0, lifespan: Any = "off") -> AsyncIterator[str]:
     """A real HTTP server; yields its URL."""
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan=lifespan))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_config=None, lifespan=lifespan, timeout_graceful_shutdown=1)
+    )
     server.capture_signals = nullcontext  # pyright: ignore[reportAttributeAccessIssue] # the test runner has the signals
     running = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
@@ -101,7 +103,6 @@ async def serving(app: Any, port: int = 0, lifespan: Any = "off") -> AsyncIterat
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        server.force_exit = True
         await running
 
 

@@ -1,0 +1,157 @@
+"""Call-backs and routes: what they do, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+from uuid import UUID
+
+from bdcan_chassis.ids import derived_id, new_id
+from bdcan_chassis.testing.harness import START
+from bdcan_contracts.models import (
+    EscalationAcknowledged,
+    EscalationDeclined,
+    EscalationForwarded,
+    NeedCode,
+    SafeguardingConcernRaised,
+)
+from bdcan_simulator.council import sign
+
+SECRET = "call-back-secret"
+
+
+async def given_concern(world: Any) -> UUID:
+    need_id = new_id()
+    await world.service.deliver(
+        SafeguardingConcernRaised(
+            referral_id=new_id(),
+            need_id=need_id,
+            code=NeedCode.SAFEGUARDING_CHILD,
+            raised_at=START,
+            respond_by=START,
+        )
+    )
+    return derived_id(need_id, "escalation")
+
+
+def call_back(escalation_id: UUID, event: str, **more: Any) -> dict[str, Any]:
+    return {
+        "event_id": str(new_id()),
+        "escalation_id": str(escalation_id),
+        "case_id": "case-1",
+        "reference": "CS-1",
+        "event": event,
+        **more,
+    }
+
+
+async def sent(
+    world: Any, body: dict[str, Any] | bytes, *, at: float | None = None, secret: str = SECRET
+) -> Any:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"X-Signature": sign(secret, raw, at or time.time()), "X-API-Key": ""}
+    return await world.service.http.post("/v1/call-backs", content=raw, headers=headers)
+
+
+async def test_given_a_signed_call_back_twice_when_it_is_sent_then_it_counts_once(world):
+    body = call_back(await given_concern(world), "acknowledged")
+    first, again = await sent(world, body), await sent(world, body)
+    assert (first.status_code, first.json()["state"], first.json()["repeated"]) == (
+        200,
+        "acknowledged",
+        False,
+    )
+    assert (again.status_code, again.json()["repeated"]) == (200, True)
+    assert len(await world.service.emitted(EscalationAcknowledged)) == 1
+
+
+async def test_given_a_decline_before_the_answer_to_the_send_when_it_comes_then_the_story_is_told_in_order(
+    world,
+):
+    escalation_id = await given_concern(world)
+    answer = await sent(world, call_back(escalation_id, "declined", reason="not-eligible"))
+    assert answer.json()["state"] == "declined"
+    kinds = [type(e.data) for e in await world.service.emitted(EscalationForwarded, EscalationDeclined)]
+    assert kinds == [EscalationForwarded, EscalationDeclined]
+    assert await world.service.deadlines() == {}
+    assert await world.service.run("forward-safeguarding") == 0
+
+
+async def test_given_no_right_signature_when_a_call_back_comes_then_nothing_happens(world):
+    body = call_back(await given_concern(world), "accepted")
+    answers = [
+        await sent(world, body, secret="guessed"),
+        await sent(world, body, at=time.time() - 301),
+        await sent(world, body, at=time.time() + 301),
+        await world.service.http.post("/v1/call-backs", json=body),
+    ]
+    assert {a.status_code for a in answers} == {401}
+    assert {a.headers["content-type"] for a in answers} == {"application/problem+json"}
+    assert (await world.service.http.get("/v1/summary")).json()["by_state"] == {"opened": 1}
+
+
+async def test_given_a_genuine_but_faulty_call_back_when_it_comes_then_every_field_is_named(world):
+    answer = await sent(world, {"event_id": "", "escalation_id": "x", "event": "lost", "case_id": "c"})
+    assert answer.status_code == 422
+    assert {e["field"] for e in answer.json()["errors"]} == {
+        "event_id",
+        "escalation_id",
+        "event",
+        "reference",
+    }
+    no_reason = await sent(world, call_back(new_id(), "declined"))
+    no_outcome = await sent(world, call_back(new_id(), "closed"))
+    not_json = await sent(world, b"{")
+    assert [a.status_code for a in (no_reason, no_outcome, not_json)] == [422, 422, 422]
+
+
+async def test_given_an_escalation_that_does_not_exist_when_a_call_back_names_it_then_it_may_be_sent_again_later(
+    world,
+):
+    need_id = new_id()
+    body = call_back(derived_id(need_id, "escalation"), "acknowledged")
+    assert (await sent(world, body)).status_code == 404
+    await world.service.deliver(
+        SafeguardingConcernRaised(
+            referral_id=new_id(),
+            need_id=need_id,
+            code=NeedCode.DOMESTIC_ABUSE,
+            raised_at=START,
+            respond_by=START,
+        )
+    )
+    assert (await sent(world, body)).json()["repeated"] is False
+
+
+async def test_given_a_settled_case_when_the_council_contradicts_itself_then_that_is_a_conflict(world):
+    escalation_id = await given_concern(world)
+    await sent(world, call_back(escalation_id, "declined", reason="not-eligible"))
+    contradiction = call_back(escalation_id, "accepted")
+    answer = await sent(world, contradiction)
+    assert (answer.status_code, answer.json()["detail"]) == (409, "The escalation is declined.")
+    other_case = call_back(escalation_id, "acknowledged") | {"case_id": "case-2"}
+    assert (await sent(world, other_case)).status_code == 409
+
+
+async def test_given_many_escalations_when_they_are_listed_then_pages_follow_in_the_order_of_opening(world):
+    wanted = []
+    for _ in range(3):
+        wanted.append(str(await given_concern(world)))
+        world.service.clock.advance(START - START.replace(hour=8))
+    first = (await world.service.http.get("/v1/escalations", params={"limit": 2, "state": "opened"})).json()
+    second = (
+        await world.service.http.get("/v1/escalations", params={"limit": 2, "after": first["next"]})
+    ).json()
+    assert [e["escalation_id"] for e in first["items"] + second["items"]] == wanted
+    assert second.get("next") is None
+
+
+async def test_given_wrong_keys_or_ids_when_routes_are_called_then_the_answers_say_so(world):
+    http = world.service.http
+    stranger = world.service.client(["parcels:read"], [])
+    assert (await http.get("/v1/escalations", headers={"X-API-Key": "wrong"})).status_code == 401
+    assert (await stranger.get("/v1/escalations")).status_code == 403
+    assert (await stranger.get("/v1/summary")).status_code == 403
+    assert (await http.get(f"/v1/escalations/{new_id()}")).status_code == 404
+    assert (await http.get("/v1/escalations", params={"state": "lost", "limit": 0})).status_code == 422

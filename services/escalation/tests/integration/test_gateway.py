@@ -1,0 +1,213 @@
+"""The way to the council when something goes wrong on it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from bdcan_chassis.ids import derived_id, new_id
+from bdcan_chassis.testing.harness import START
+from bdcan_contracts.models import (
+    CalledNeed,
+    CallNeedResult,
+    EscalationForwarded,
+    EscalationOverdue,
+    EscalationStage,
+    NeedCode,
+    Priority,
+    SafeguardingConcernRaised,
+    WelfareCallCompleted,
+)
+
+
+async def given_needs(world: Any, count: int = 1, code: NeedCode = NeedCode.DEBT) -> list[UUID]:
+    """So many escalations, opened by welfare calls."""
+    needs = [CalledNeed(need_id=new_id(), code=code, result=CallNeedResult.CONFIRMED) for _ in range(count)]
+    calls = [
+        WelfareCallCompleted(
+            referral_id=new_id(),
+            call_id=new_id(),
+            hub_id="thames",
+            attempt=1,
+            needs=(need,),
+            priority=Priority.STANDARD,
+            completed_at=START,
+        )
+        for need in needs
+    ]
+    await world.service.deliver(*calls)
+    return [derived_id(need.need_id, "escalation") for need in needs]
+
+
+async def given_concern(world: Any) -> UUID:
+    need_id = new_id()
+    await world.service.deliver(
+        SafeguardingConcernRaised(
+            referral_id=new_id(),
+            need_id=need_id,
+            code=NeedCode.SAFEGUARDING_CHILD,
+            raised_at=START,
+            respond_by=START + timedelta(hours=4),
+        )
+    )
+    return derived_id(need_id, "escalation")
+
+
+async def standing(world: Any, escalation_id: UUID) -> dict[str, Any]:
+    return (await world.service.http.get(f"/v1/escalations/{escalation_id}")).json()
+
+
+async def later(world: Any, span: timedelta = timedelta(hours=1)) -> None:
+    world.service.clock.advance(span)
+
+
+async def test_given_intake_is_away_when_a_case_is_due_then_nothing_is_sent_and_it_waits(world):
+    (escalation_id,) = await given_needs(world)
+    world.intake.status = 503
+    assert await world.service.run("forward") == 0
+    now = await standing(world, escalation_id)
+    assert (now["state"], now["problem"], now["attempts"]) == ("opened", "disclosure-503", 1)
+    assert world.faults.keys == []
+    assert await world.service.run("forward") == 0
+    assert (await standing(world, escalation_id))["attempts"] == 1, "it is left alone for a while"
+    world.intake.status = 200
+    await later(world)
+    assert await world.service.run("forward") == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 409, 422])
+async def test_given_the_council_refuses_when_a_case_is_sent_then_it_stays_open_with_the_reason(
+    world, status
+):
+    (escalation_id,) = await given_needs(world)
+    world.faults.status = status
+    assert await world.service.run("forward") == 0
+    now = await standing(world, escalation_id)
+    assert (now["state"], now["problem"]) == ("opened", f"council-{status}")
+    world.faults.status = None
+    await later(world)
+    assert await world.service.run("forward") == 1
+    assert world.faults.keys == [str(escalation_id)] * 2
+
+
+async def test_given_the_council_takes_a_case_and_fails_to_say_so_when_it_is_sent_again_then_there_is_one_case(
+    world,
+):
+    (escalation_id,) = await given_needs(world)
+    world.faults.status, world.faults.taken_first = 502, True
+    await world.service.run("forward")
+    # its call-backs may already have proved the arrival; if not, nobody knows
+    assert (await standing(world, escalation_id))["state"] != "opened"
+    world.faults.status, world.faults.taken_first = None, False
+    await later(world)
+    await world.service.run("forward")
+    assert len(await world.cases()) == 1
+    assert set(world.faults.keys) == {str(escalation_id)}
+
+
+async def test_given_the_council_is_silent_when_a_case_is_sent_then_it_is_unverified_and_asked_again(
+    world, eventually
+):
+    (escalation_id,) = await given_needs(world)
+    world.faults.hang = asyncio.Event()
+    assert await world.service.run("forward") == 0
+    now = await standing(world, escalation_id)
+    assert (now["state"], now["problem"]) == ("unverified", "council-silent")
+    world.faults.hang.set()
+    world.faults.hang = None
+    await later(world)
+    await world.service.run("forward")
+
+    async def closed() -> bool:
+        return (await standing(world, escalation_id))["state"] == "closed"
+
+    await eventually(closed)
+    assert len(await world.cases()) == 1
+    assert len(await world.service.emitted(EscalationForwarded)) == 1
+
+
+async def test_given_a_crash_while_forwarding_when_the_lease_runs_out_then_the_same_key_is_sent_again(world):
+    (escalation_id,) = await given_needs(world)
+    world.faults.hang = asyncio.Event()
+    crashing = asyncio.create_task(world.service.run("forward"))
+    async with asyncio.timeout(5):
+        while not world.faults.keys:  # noqa: ASYNC110 # the council is another server
+            await asyncio.sleep(0.01)
+    crashing.cancel()
+    await asyncio.gather(crashing, return_exceptions=True)
+    world.faults.hang.set()
+    world.faults.hang = None
+    assert await world.service.run("forward") == 0, "the lease holds"
+    await later(world)
+    await world.service.run("forward")
+    assert set(world.faults.keys) == {str(escalation_id)}
+    assert len(await world.cases()) == 1
+
+
+async def test_given_more_cases_than_fit_when_passes_follow_then_eight_go_side_by_side_and_all_arrive(world):
+    escalation_ids = await given_needs(world, 20)
+    assert [await world.service.run("forward") for _ in range(4)] == [8, 8, 4, 0]
+    assert {c["escalation_id"] for c in await world.cases()} == {str(i) for i in escalation_ids}
+
+
+async def test_given_complex_cases_that_time_out_when_a_concern_is_raised_then_it_does_not_wait_for_them(
+    world,
+):
+    await given_needs(world, 10)
+    world.faults.hang = asyncio.Event()
+    stuck = asyncio.create_task(world.service.run("forward"))
+    async with asyncio.timeout(5):
+        while len(world.faults.keys) < 8:  # noqa: ASYNC110 # the council is another server
+            await asyncio.sleep(0.01)
+    held, world.faults.hang = world.faults.hang, None
+    escalation_id = await given_concern(world)
+    assert await world.service.run("forward-safeguarding") == 1
+    assert not stuck.done()
+    assert str(escalation_id) in world.faults.keys
+    held.set()
+    await stuck
+
+
+async def test_given_a_concern_when_complex_needs_are_forwarded_then_each_gateway_takes_its_own(world):
+    concern = await given_concern(world)
+    (debt,) = await given_needs(world)
+    assert await world.service.run("forward") == 1
+    assert world.faults.keys == [str(debt)]
+    assert await world.service.run("forward-safeguarding") == 1
+    assert world.faults.keys[-1] == str(concern)
+
+
+async def test_given_a_case_that_cannot_be_sent_when_its_time_passes_then_somebody_is_told_again_and_again(
+    world,
+):
+    escalation_id = await given_concern(world)
+    world.intake.status = 500
+    await world.service.run("forward-safeguarding")
+    for _ in range(2):
+        await later(world, timedelta(minutes=30))
+        assert await world.service.fire() == 1
+    events = await world.service.emitted(EscalationOverdue)
+    assert [e.data.stage for e in events] == [EscalationStage.FORWARD] * 2
+    assert (await standing(world, escalation_id))["late"] == "forward"
+    world.intake.status = 200
+    assert await world.service.run("forward-safeguarding") == 1
+    assert (await standing(world, escalation_id))["late"] is None
+
+
+async def test_given_a_person_when_their_case_is_sent_then_nothing_of_them_is_kept_here(world, caplog):
+    await given_needs(world)
+    await world.service.run("forward")
+    tables = await world.service.fetch(
+        "SELECT table_schema AS s, table_name AS t FROM information_schema.tables WHERE table_schema IN ('public', 'chassis')"
+    )
+    for table in tables:
+        rows = await world.service.fetch(
+            f'SELECT to_jsonb(x)::text AS row FROM "{table["s"]}"."{table["t"]}" AS x'
+        )
+        assert not [r for r in rows if "Ada" in r["row"] or "07700" in r["row"]], table["t"]
+    assert "Ada" not in caplog.text
+    assert "07700" not in caplog.text

@@ -1,0 +1,254 @@
+"""What escalation does with events: once, twice, and in any order across topics."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from bdcan_chassis.ids import derived_id, new_id
+from bdcan_chassis.testing.harness import START
+from bdcan_contracts.models import (
+    AssignmentMethod,
+    CalledNeed,
+    CallNeedResult,
+    ClosedNeed,
+    EscalationClosed,
+    EscalationKind,
+    EscalationOpened,
+    EscalationOutcome,
+    Need,
+    NeedCode,
+    NeedState,
+    Priority,
+    ReferralAssigned,
+    ReferralClosed,
+    ReferralOutcome,
+    ReferralWithdrawn,
+    SafeguardingConcernRaised,
+    TaskConcernRaised,
+    WelfareCallCompleted,
+    WelfareCallExhausted,
+)
+
+
+def assigned(
+    referral_id: UUID,
+    *needs: Need,
+    priority: Priority = Priority.URGENT,
+    hub_id: str = "thames",
+    version: int = 1,
+) -> ReferralAssigned:
+    return ReferralAssigned(
+        referral_id=referral_id,
+        version=version,
+        hub_id=hub_id,
+        method=AssignmentMethod.EXACT,
+        confidence=1,
+        confirm_at_call=False,
+        explanation="",
+        outreach=False,
+        priority=priority,
+        needs=needs,
+        contact_due_at=START,
+        assigned_at=START,
+    )
+
+
+def called(referral_id: UUID, *needs: CalledNeed) -> WelfareCallCompleted:
+    return WelfareCallCompleted(
+        referral_id=referral_id,
+        call_id=new_id(),
+        hub_id="thames",
+        attempt=1,
+        needs=needs,
+        priority=Priority.STANDARD,
+        completed_at=START,
+    )
+
+
+def exhausted(referral_id: UUID, *needs: Need) -> WelfareCallExhausted:
+    return WelfareCallExhausted(
+        referral_id=referral_id,
+        call_id=new_id(),
+        hub_id="thames",
+        attempts=4,
+        needs=needs,
+        exhausted_at=START,
+    )
+
+
+def concern(referral_id: UUID, need_id: UUID) -> SafeguardingConcernRaised:
+    return SafeguardingConcernRaised(
+        referral_id=referral_id,
+        need_id=need_id,
+        code=NeedCode.SAFEGUARDING_ADULT,
+        raised_at=START,
+        respond_by=START,
+    )
+
+
+def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
+    return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
+
+
+def a_need(code: NeedCode = NeedCode.HOUSING) -> Need:
+    return Need(need_id=new_id(), code=code)
+
+
+def said(need: Need, result: CallNeedResult = CallNeedResult.CONFIRMED) -> CalledNeed:
+    return CalledNeed(need_id=need.need_id, code=need.code, result=result)
+
+
+async def opened(world: Any) -> list[EscalationOpened]:
+    return [e.data for e in await world.service.emitted(EscalationOpened)]
+
+
+async def test_given_a_concern_twice_when_it_is_delivered_then_it_is_escalated_once(world):
+    record = world.service.record(concern(new_id(), new_id()))
+    await world.service.deliver(record, record)
+    await world.service.deliver(record)
+    (event,) = await opened(world)
+    assert (event.kind, event.priority, event.hub_id) == (EscalationKind.SAFEGUARDING, Priority.URGENT, None)
+    assert event.acknowledge_by == START, "what intake promised is sooner"
+
+
+async def test_given_a_concern_from_intake_and_from_the_call_when_both_arrive_then_there_is_one_case(world):
+    referral_id, need = new_id(), a_need(NeedCode.SAFEGUARDING_ADULT)
+    await world.service.deliver(called(referral_id, said(need)))
+    await world.service.deliver(concern(referral_id, need.need_id))
+    assert len(await opened(world)) == 1
+
+
+async def test_given_an_urgent_complex_need_when_it_is_assigned_then_it_does_not_wait_for_the_call(world):
+    referral_id, need, food = new_id(), a_need(), a_need(NeedCode.FOOD_PARCEL)
+    await world.service.deliver(assigned(referral_id, need, food))
+    await world.service.deliver(called(referral_id, said(need), said(food)))
+    (event,) = await opened(world)
+    assert (event.need_ids, event.kind, event.hub_id) == ((need.need_id,), EscalationKind.COMPLEX, "thames")
+
+
+async def test_given_a_standard_complex_need_when_it_is_assigned_then_it_waits_for_the_call(world):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(assigned(referral_id, need, priority=Priority.STANDARD), lane="bulk")
+    assert await opened(world) == []
+    await world.service.deliver(called(referral_id, said(need, CallNeedResult.CHANGED)))
+    assert len(await opened(world)) == 1
+
+
+async def test_given_an_escalated_need_when_the_call_declines_it_then_it_is_taken_back_unless_sent(world):
+    referral_id, waiting, sent = new_id(), a_need(), a_need(NeedCode.DEBT)
+    await world.service.deliver(assigned(referral_id, sent))
+    await world.service.run("forward")
+    await world.service.deliver(assigned(referral_id, waiting, version=2))
+    await world.service.deliver(
+        called(referral_id, said(waiting, CallNeedResult.DECLINED), said(sent, CallNeedResult.DECLINED))
+    )
+    closed = [e.data for e in await world.service.emitted(EscalationClosed)]
+    taken_back = [e for e in closed if e.outcome is EscalationOutcome.WITHDRAWN]
+    assert [e.need_ids for e in taken_back] == [(waiting.need_id,)]
+
+
+async def test_given_nobody_was_reached_when_the_ladder_ends_then_one_concern_holds_what_is_open(world):
+    referral_id, theirs, open_need = new_id(), a_need(), a_need(NeedCode.SHOPPING)
+    await world.service.deliver(assigned(referral_id, theirs))
+    await world.service.deliver(exhausted(referral_id, theirs, open_need))
+    _complex, welfare = await opened(world)
+    assert (welfare.kind, welfare.need_ids) == (EscalationKind.WELFARE_CONCERN, (open_need.need_id,))
+    assert welfare.code is NeedCode.SHOPPING
+
+
+async def test_given_nobody_was_reached_when_all_needs_are_the_councils_already_then_the_concern_is_raised_still(
+    world,
+):
+    referral_id, theirs = new_id(), a_need()
+    await world.service.deliver(assigned(referral_id, theirs))
+    await world.service.deliver(exhausted(referral_id, theirs))
+    assert [e.kind for e in await opened(world)] == [EscalationKind.COMPLEX, EscalationKind.WELFARE_CONCERN]
+
+
+async def test_given_nobody_ever_learned_what_is_needed_when_the_ladder_ends_then_the_concern_is_the_need(
+    world,
+):
+    referral_id = new_id()
+    await world.service.deliver(exhausted(referral_id))
+    (event,) = await opened(world)
+    assert event.need_ids == (derived_id(referral_id, "welfare-concern"),)
+
+
+async def test_given_a_volunteers_concern_when_it_is_raised_then_it_is_a_need_of_its_own(world):
+    event = TaskConcernRaised(
+        task_id=new_id(),
+        referral_id=new_id(),
+        concern_id=new_id(),
+        code=NeedCode.SAFEGUARDING_CHILD,
+        raised_at=START,
+    )
+    await world.service.deliver(event)
+    await world.service.deliver(event)
+    (told,) = await opened(world)
+    assert (told.need_ids, told.kind) == ((event.concern_id,), EscalationKind.SAFEGUARDING)
+
+
+async def test_given_a_withdrawal_before_the_call_when_the_call_arrives_then_only_safeguarding_goes_on(world):
+    referral_id = new_id()
+    await world.service.deliver(withdrawn(referral_id))
+    await world.service.deliver(
+        called(referral_id, said(a_need()), said(a_need(NeedCode.DOMESTIC_ABUSE))), exhausted(referral_id)
+    )
+    assert [e.kind for e in await opened(world)] == [EscalationKind.SAFEGUARDING]
+
+
+async def test_given_an_unsent_complex_need_when_the_referral_is_withdrawn_then_it_ends_and_has_no_promise(
+    world,
+):
+    referral_id = new_id()
+    await world.service.deliver(assigned(referral_id, a_need()))
+    await world.service.deliver(withdrawn(referral_id), lane="bulk")
+    (event,) = await world.service.emitted(EscalationClosed)
+    assert event.data.outcome is EscalationOutcome.WITHDRAWN
+    assert await world.service.deadlines() == {}
+    assert await world.service.run("forward") == 0
+    assert world.faults.keys == []
+
+
+async def test_given_a_need_that_ended_otherwise_when_the_referral_closes_then_it_is_not_handed_over(world):
+    referral_id, over, theirs = new_id(), a_need(), a_need(NeedCode.DEBT)
+    await world.service.deliver(assigned(referral_id, over, theirs))
+    ends = (
+        ClosedNeed(need_id=over.need_id, code=over.code, state=NeedState.UNMET),
+        ClosedNeed(need_id=theirs.need_id, code=theirs.code, state=NeedState.REFERRED_ON),
+    )
+    await world.service.deliver(
+        ReferralClosed(
+            referral_id=referral_id, outcome=ReferralOutcome.PARTLY_HELPED, needs=ends, closed_at=START
+        )
+    )
+    (event,) = await world.service.emitted(EscalationClosed)
+    assert event.data.need_ids == (over.need_id,)
+
+
+async def test_given_a_concern_before_the_hub_is_known_when_the_referral_is_assigned_then_the_hub_sees_it(
+    world,
+):
+    referral_id, need_id = new_id(), new_id()
+    await world.service.deliver(concern(referral_id, need_id))
+    hub = world.service.client(["escalations:read"], ["thames"])
+    path = f"/v1/escalations/{derived_id(need_id, 'escalation')}"
+    assert (await hub.get(path)).status_code == 404
+    await world.service.deliver(assigned(referral_id, priority=Priority.STANDARD))
+    await world.service.deliver(assigned(referral_id, hub_id="heath", version=1))  # old news
+    assert (await hub.get(path)).json()["hub_id"] == "thames"
+
+
+async def test_given_a_need_that_was_given_back_when_a_later_call_confirms_it_then_it_is_handed_over_again(
+    world,
+):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(called(referral_id, said(need)))
+    first = derived_id(need.need_id, "escalation")
+    await world.service.transactions.pool.execute(
+        "UPDATE escalation SET state = 'declined', due_at = NULL, case_id = 'case-1' WHERE escalation_id = $1",
+        first,
+    )
+    await world.service.deliver(called(referral_id, said(need)))
+    assert [e.escalation_id for e in await opened(world)] == [first, derived_id(need.need_id, "escalation-2")]

@@ -1,0 +1,47 @@
+"""Which call-backs are believed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bdcan_escalation.signature import is_genuine
+from bdcan_simulator.council import sign
+
+NOW = datetime(2020, 3, 23, 9, 0, tzinfo=UTC)
+SECRET, BODY, TOLERANCE = "a secret", b'{"event":"accepted"}', timedelta(minutes=5)
+
+
+def believed(header: str | None, body: bytes = BODY, now: datetime = NOW) -> bool:
+    return is_genuine(header, body, SECRET.encode(), now, TOLERANCE)
+
+
+def test_given_the_councils_own_signature_when_it_is_fresh_then_it_is_believed():
+    assert believed(sign(SECRET, BODY, NOW.timestamp()))
+
+
+@pytest.mark.parametrize("minutes", [-6, 6])
+def test_given_a_signature_when_its_time_is_far_off_then_it_is_not_believed(minutes: int):
+    assert not believed(sign(SECRET, BODY, (NOW + timedelta(minutes=minutes)).timestamp()))
+
+
+def test_given_a_signature_when_the_body_was_changed_then_it_is_not_believed():
+    assert not believed(sign(SECRET, BODY, NOW.timestamp()), BODY + b" ")
+
+
+def test_given_a_signature_when_its_time_was_changed_then_it_is_not_believed():
+    header = sign(SECRET, BODY, (NOW - timedelta(hours=1)).timestamp())
+    fresh = f"t={int(NOW.timestamp())},{header.partition(',')[2]}"
+    assert not believed(fresh)
+
+
+def test_given_another_secret_when_it_signs_then_it_is_not_believed():
+    assert not believed(sign("another", BODY, NOW.timestamp()))
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "t=1", "v1=00", "t=x,v1=" + "0" * 64, "t=1,v1=" + "g" * 64, "t=1,v1=" + "0" * 63]
+)
+def test_given_no_readable_signature_when_a_call_back_comes_then_it_is_not_believed(header: str | None):
+    assert not believed(header)
