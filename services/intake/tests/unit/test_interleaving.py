@@ -61,8 +61,15 @@ def story_of(r: Referral, found: bool, triage: bool, rings: int, stock: bool, de
 
 def draw_story(data: st.DataObject) -> tuple[Referral, list[Line], list[tuple[Any, Any, float]]]:
     r = s.referral(NeedCode.SHOPPING, NeedCode.FOOD_PARCEL, NeedCode.HOUSING)
-    choices = (st.booleans(), st.booleans(), st.integers(0, 3), st.booleans(), st.booleans())
-    lines = story_of(r, *(data.draw(choice) for choice in choices))
+    yes_or_no = st.booleans()
+    lines = story_of(
+        r,
+        found=data.draw(yes_or_no),
+        triage=data.draw(yes_or_no),
+        rings=data.draw(st.integers(0, 3)),
+        stock=data.draw(yes_or_no),
+        declined=data.draw(yes_or_no),
+    )
     return r, lines, [(step, event, minute) for minute, (_, step, event) in enumerate(lines, start=1)]
 
 

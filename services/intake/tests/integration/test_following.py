@@ -1,0 +1,284 @@
+"""What becomes of a referral as the others report: over real Postgres, duplicates and any order of topics included."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))  # intake_story.py is shared by all tests
+
+import intake_story as s  # pyright: ignore[reportMissingImports] # found by the line above
+
+from bdcan_chassis.testing.harness import Harness
+from bdcan_contracts import models as m
+from bdcan_contracts.catalogue import CATALOGUE
+from bdcan_contracts.envelope import consumed_types
+from bdcan_intake import worker
+from bdcan_intake.domain.referral import Referral
+from bdcan_intake.store import referrals
+
+
+async def handed_in(given: Harness, *needs: str, **more: Any) -> Referral:
+    body = {
+        "channel": "phone",
+        "person": {"name": "Amina Example", "phone": "07700 900417"},
+        "needs": list(needs),
+    }
+    answer = await given.http.post("/v1/referrals", json=body | more)
+    assert answer.status_code == 201, answer.text
+    await given.emitted()
+    return await stored(given, UUID(answer.json()["referral_id"]))
+
+
+async def stored(given: Harness, referral_id: UUID) -> Referral:
+    async with given.transactions.begin() as tx:
+        return (await referrals.lock(tx.connection, [referral_id]))[referral_id]
+
+
+async def shown(given: Harness, r: Referral) -> dict[str, Any]:
+    return (await given.http.get(f"/v1/referrals/{r.referral_id}")).json()
+
+
+def test_given_the_catalogue_then_intake_handles_what_it_says_and_nothing_else():
+    handled = {(t.topic.name, CATALOGUE.of(t.model).type) for loop in worker.loops() for t in loop.table}
+    assert handled == {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, "intake")}
+
+
+async def test_given_a_referral_from_call_to_doorstep_then_its_story_is_told_in_order_and_it_closes(
+    given: Harness,
+):
+    r = await handed_in(given, "food-parcel", "shopping")
+    food, shopping = (n.need_id for n in r.needs)
+    parcel_id = uuid4()
+    for event in (
+        s.assigned(r),
+        s.unanswered(r),
+        s.confirmed(r),
+        s.task(m.TaskOpened, r, shopping, m.TaskKind.SHOPPING),
+        s.parcel(m.ParcelRequested, r, food),
+        s.parcel(m.ParcelReserved, r, food),
+        s.task(m.TaskAccepted, r, shopping, m.TaskKind.SHOPPING),
+        s.task(m.TaskFailed, r, shopping, m.TaskKind.SHOPPING),
+        s.task(m.TaskUnfilled, r, shopping, m.TaskKind.SHOPPING, offers_made=3, unfilled_at=s.T0),
+        s.parcel(m.ParcelPacked, r, food),
+        s.task(m.TaskOpened, r, food, m.TaskKind.PARCEL_DELIVERY, parcel_id=parcel_id),
+        s.task(m.TaskCompleted, r, shopping, m.TaskKind.SHOPPING),
+        s.parcel(m.ParcelDispatched, r, food),
+    ):
+        given.clock.advance(timedelta(minutes=1))
+        record = given.record(event)
+        assert (await given.deliver(record))["handled"] == 1
+        assert (await given.deliver(record))["duplicate"] == 1
+    assert not await given.emitted()
+    given.clock.advance(timedelta(minutes=1))
+    await given.deliver(s.parcel(m.ParcelDelivered, r, food))
+    [closed] = await given.emitted()
+    assert closed.data.outcome is m.ReferralOutcome.HELPED
+    assert {n.need_id: n.state for n in closed.data.needs} == dict.fromkeys((food, shopping), m.NeedState.MET)
+    told = await shown(given, r)
+    assert (told["state"], told["outcome"], told["closed_at"]) == ("closed", "helped", "2020-03-23T09:14:00Z")
+    assert [e["kind"] for e in told["timeline"]] == [
+        "referral.received",
+        "referral.assigned",
+        "welfare-call.unanswered",
+        "welfare-call.completed",
+        "task.opened",
+        "parcel.requested",
+        "parcel.reserved",
+        "task.accepted",
+        "task.failed",
+        "task.unfilled",
+        "parcel.packed",
+        "task.opened",
+        "task.completed",
+        "parcel.dispatched",
+        "parcel.delivered",
+        "referral.closed",
+    ]
+
+
+async def test_given_events_of_other_topics_first_then_the_story_and_the_end_are_the_same(given: Harness):
+    r = await handed_in(given, "shopping")
+    need = r.needs[0].need_id
+    found = uuid4()
+    call = s.called(
+        r,
+        (need, m.NeedCode.SHOPPING, m.CallNeedResult.CONFIRMED),
+        (found, m.NeedCode.FOOD_PARCEL, m.CallNeedResult.FOUND),
+    )
+    events = [
+        s.assigned(r),
+        call,
+        s.task(m.TaskOpened, r, need, m.TaskKind.SHOPPING),
+        s.parcel(m.ParcelRequested, r, found),
+        s.task(m.TaskCompleted, r, need, m.TaskKind.SHOPPING),
+        s.parcel(m.ParcelDelivered, r, found),
+    ]
+    records = []
+    for event in events:
+        given.clock.advance(timedelta(minutes=1))
+        records.append(given.record(event))
+    assigned, called, opened, requested, completed, delivered = records
+    await given.deliver(requested, delivered)
+    await given.deliver(opened, completed)
+    assert not await given.emitted(), "the call is still to come: it may have found more"
+    await given.deliver(assigned)
+    await given.deliver(called)
+    [closed] = await given.emitted()
+    assert closed.data.outcome is m.ReferralOutcome.HELPED
+    assert [e["kind"] for e in (await shown(given, r))["timeline"]][1:] == [
+        "referral.assigned",
+        "welfare-call.completed",
+        "task.opened",
+        "parcel.requested",
+        "task.completed",
+        "parcel.delivered",
+        "referral.closed",
+    ]
+
+
+async def test_given_an_assignment_then_the_watch_over_routing_ends(given: Harness):
+    r = await handed_in(given, "shopping")
+    assert ("assignment-due", r.referral_id) in await given.deadlines()
+    await given.deliver(s.assigned(r))
+    assert not await given.deadlines()
+    assert (await shown(given, r))["owner"] == f"hub:{s.HUB}"
+
+
+async def test_given_silence_from_routing_then_intake_owns_it_and_looks_again_every_hour(given: Harness):
+    r = await handed_in(given, "shopping", "safeguarding-adult")
+    for hour in (1, 2):
+        given.clock.advance(timedelta(hours=1))
+        assert await given.fire() == 1
+        assert await given.deadlines() == {("assignment-due", r.referral_id): s.minutes(60 * (hour + 1))}
+    told = await shown(given, r)
+    assert [(n["owner"], n["due_at"]) for n in told["needs"]] == [
+        ("intake", "2020-03-23T12:00:00Z"),
+        ("community-solutions", "2020-03-23T10:00:00Z"),
+    ]
+    assert [e["kind"] for e in told["timeline"]].count("assignment.overdue") == 2
+    late = given.record(s.assigned(r))
+    await given.deliver(late)
+    assert (await shown(given, r))["needs"][0]["owner"] == f"hub:{s.HUB}"
+    assert not await given.deadlines()
+
+
+async def test_given_nobody_reached_and_no_need_known_then_a_concern_is_raised(given: Harness):
+    r = await handed_in(given)
+    await given.deliver(s.assigned(r))
+    record = given.record(s.exhausted(r))
+    await given.deliver(record)
+    [concern] = await given.emitted()
+    assert (concern.data.code, concern.data.respond_by) == (m.NeedCode.SAFEGUARDING_ADULT, s.minutes(60))
+    told = await shown(given, r)
+    assert told["needs"][0]["owner"] == "community-solutions"
+
+
+async def test_given_an_escalation_declined_then_the_hub_has_the_need_until_a_new_call(given: Harness):
+    r = await handed_in(given, "housing")
+    need = r.needs[0].need_id
+    for event in (
+        s.assigned(r),
+        s.confirmed(r),
+        s.escalation(m.EscalationOpened, r, need),
+        s.escalation(m.EscalationForwarded, r, need),
+        s.escalation(m.EscalationOverdue, r, need),
+        s.escalation(m.EscalationAcknowledged, r, need),
+        s.escalation(m.EscalationDeclined, r, need),
+    ):
+        given.clock.advance(timedelta(minutes=1))
+        await given.deliver(event)
+    [shown_need] = (await shown(given, r))["needs"]
+    assert (shown_need["state"], shown_need["owner"]) == ("open", f"hub:{s.HUB}")
+    given.clock.advance(timedelta(minutes=1))
+    await given.deliver(s.called(r, (need, m.NeedCode.HOUSING, m.CallNeedResult.DECLINED)))
+    [closed] = await given.emitted()
+    assert closed.data.outcome is m.ReferralOutcome.DECLINED
+
+
+@pytest.mark.parametrize(
+    ("model", "outcome"), [(m.EscalationAccepted, "referred-on"), (m.EscalationClosed, "referred-on")]
+)
+async def test_given_community_solutions_took_it_on_then_the_need_is_referred_on(
+    given: Harness, model, outcome
+):
+    r = await handed_in(given, "housing")
+    await given.deliver(s.escalation(model, r, r.needs[0].need_id))
+    [closed] = await given.emitted()
+    assert closed.data.outcome == outcome
+
+
+async def test_given_out_of_area_or_triage_then_the_need_says_so(given: Harness):
+    r = await handed_in(given, "shopping")
+    await given.deliver(s.triage(r))
+    assert (await shown(given, r))["needs"][0]["due_at"] == "2020-03-23T13:00:00Z"
+    await given.deliver(s.out_of_area(r, 2))
+    [closed] = await given.emitted()
+    assert closed.data.outcome is m.ReferralOutcome.OUT_OF_AREA
+    [need] = (await shown(given, r))["needs"]
+    assert (need["state"], need["reason"]) == ("unmet", "out-of-area")
+
+
+async def test_given_a_referral_that_nobody_knows_then_nothing_is_parked_and_the_line_is_kept(given: Harness):
+    stranger = s.referral(m.NeedCode.SHOPPING)
+    outcome = await given.deliver(s.assigned(stranger), s.confirmed(stranger))
+    assert outcome["handled"] == 2
+    assert len(await given.fetch("SELECT 1 FROM timeline")) == 2
+
+
+async def test_given_an_outreach_referral_then_it_closes_in_its_own_lane(given: Harness):
+    r = await handed_in(given, "shopping", outreach=True)
+    await given.deliver(s.out_of_area(r), lane="bulk")
+    rows = await given.fetch("SELECT lane FROM chassis.outbox")
+    assert [row["lane"] for row in rows] == ["bulk"]
+
+
+async def test_given_a_mixed_borough_then_the_summary_counts_everybody_once(given: Harness):
+    open_one = await handed_in(given, "shopping", "housing")
+    gone = await handed_in(given, "food-parcel")
+    await given.deliver(s.out_of_area(gone))
+    given.clock.advance(timedelta(hours=2))
+    summary = (await given.http.get("/v1/summary")).json()
+    assert summary == {
+        "referrals": 2,
+        "by_state": {"received": 1, "closed": 1},
+        "by_outcome": {"out-of-area": 1},
+        "needs_by_state": {"open": 2, "unmet": 1},
+        "needs_by_lane_and_state": {"community": {"open": 1}, "complex": {"open": 1}, "food": {"unmet": 1}},
+        "without_owner_or_deadline": 0,
+        "open_needs_overdue": 2,
+        "by_source": {"test": 2},
+    }
+    assert open_one.owner == "routing"
+
+
+async def test_given_a_row_without_owner_or_time_then_the_database_refuses_it(given: Harness):
+    import asyncpg
+
+    await handed_in(given, "shopping")
+    for statement in (
+        "UPDATE need SET owner = NULL",
+        "UPDATE need SET due_at = NULL",
+        "UPDATE referral SET due_at = NULL",
+        "UPDATE referral SET state = 'closed'",
+    ):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await given.transactions.pool.execute(statement)
+
+
+async def test_given_a_full_table_then_the_hot_queries_use_their_indexes(given: Harness):
+    rows = "\n".join(f"R-{i},Person {i},shopping" for i in range(3000))
+    await given.http.post("/v1/referral-imports?source=a-list", content=f"reference,name,needs\n{rows}")
+    await given.transactions.pool.execute("ANALYZE referral; ANALYZE need")
+    [some] = await given.fetch("SELECT array_agg(id) AS ids FROM (SELECT id FROM referral LIMIT 20) AS x")
+    for query, argument, index in (
+        (referrals._LOCK, some["ids"], "referral_pkey"),
+        (referrals._NEEDS, some["ids"], "need_pkey"),
+    ):
+        plan = await given.fetch(f"EXPLAIN {query}", argument)
+        assert index in "\n".join(r[0] for r in plan)

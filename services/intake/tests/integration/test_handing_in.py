@@ -1,0 +1,291 @@
+"""POST /v1/referrals and what can be seen afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from bdcan_chassis.testing.harness import Harness
+from bdcan_contracts import models as m
+from bdcan_contracts.catalogue import OUTREACH_REFERRALS, REFERRALS, SAFEGUARDING
+
+AMINA = {
+    "channel": "phone",
+    "person": {
+        "name": "Amina Example",
+        "phone": "07700 900417",
+        "postcode": "rm108xx",
+        "address": "12 Example Close",
+    },
+    "household": {"adults": 2, "children": 1},
+    "needs": ["food-parcel", "prescription"],
+    "diets": ["halal"],
+    "notes": "Daughter usually shops for her.",
+}
+
+
+async def test_given_a_request_when_it_is_handed_in_then_it_is_on_record_with_owner_and_time(given: Harness):
+    answer = await given.http.post("/v1/referrals", json=AMINA)
+    assert answer.status_code == 201
+    shown = answer.json()
+    assert shown["state"] == "received"
+    assert shown["contact_due_at"] == "2020-03-25T09:00:00Z"
+    assert [(n["code"], n["state"], n["owner"], n["due_at"]) for n in shown["needs"]] == [
+        ("food-parcel", "open", "routing", "2020-03-23T10:00:00Z"),
+        ("prescription", "open", "routing", "2020-03-23T10:00:00Z"),
+    ]
+    [event] = await given.emitted()
+    assert event.data.postcode == "RM10 8XX"
+    assert event.data.household == m.Household(adults=2, children=1)
+    assert [str(n.need_id) for n in event.data.needs] == [n["need_id"] for n in shown["needs"]]
+    assert set(await given.deadlines()) == {("assignment-due", event.data.referral_id)}
+
+
+async def test_given_a_person_when_shown_or_listed_or_told_then_nothing_says_who_it_is(given: Harness):
+    shown = (await given.http.post("/v1/referrals", json=AMINA)).text
+    shown += (await given.http.get("/v1/referrals")).text + (await given.http.get("/v1/summary")).text
+    [row] = await given.fetch("SELECT convert_from(body, 'utf-8') AS body FROM chassis.outbox")
+    for secret in ("Amina", "900417", "Example Close", "Daughter"):
+        assert secret not in shown
+        assert secret not in row["body"]
+    assert "8XX" not in shown
+
+
+async def test_given_no_phone_and_no_postcode_then_it_is_taken_on_and_flagged(given: Harness):
+    answer = await given.http.post("/v1/referrals", json={"channel": "web", "person": {"name": "A"}})
+    assert answer.status_code == 201
+    assert answer.json()["flags"] == ["no-phone", "no-postcode"]
+    [event] = await given.emitted()
+    assert event.data.needs == ()
+    assert event.data.postcode is None
+
+
+async def test_given_an_unusable_phone_and_postcode_then_they_are_kept_as_typed(given: Harness):
+    body = {"channel": "web", "person": {"phone": "ask at number 12", "postcode": "by the park gate"}}
+    assert (await given.http.post("/v1/referrals", json=body)).status_code == 201
+    [row] = await given.fetch("SELECT phone, postcode FROM resident")
+    assert tuple(row) == ("ask at number 12", "by the park gate")
+
+
+async def test_given_many_faults_then_all_are_named_at_once_and_none_of_them_quoted(given: Harness):
+    answer = await given.http.post(
+        "/v1/referrals",
+        json={
+            "channel": "pigeon",
+            "person": {"birth_date": "2999-01-01", "surname": "Secret"},
+            "household": {"adults": 99},
+            "needs": ["foood"],
+            "reference": "",
+        },
+    )
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [e["field"] for e in answer.json()["errors"]] == [
+        "channel",
+        "reference",
+        "person.birth_date",
+        "person.surname",
+        "household.adults",
+        "needs.0",
+    ]
+    assert "Secret" not in answer.text
+    assert not await given.fetch("SELECT id FROM referral")
+
+
+@pytest.mark.parametrize("said", [{}, {"person": {}}, {"person": {"name": " "}, "needs": []}])
+async def test_given_nobody_and_nothing_then_it_is_refused(given: Harness, said: dict[str, object]):
+    answer = await given.http.post("/v1/referrals", json={"channel": "web", **said})
+    assert answer.status_code == 422
+    assert [e["code"] for e in answer.json()["errors"]] == ["nobody-named", "nothing-needed"]
+
+
+async def test_given_nobody_and_a_wrong_channel_then_both_are_named_at_once(given: Harness):
+    answer = await given.http.post("/v1/referrals", json={"channel": "pigeon"})
+    assert [e["code"] for e in answer.json()["errors"]] == ["enum", "nobody-named", "nothing-needed"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"{", 400), (b"", 400), (b"\xff\xfe", 400), (b"[]", 422), (b"null", 422)]
+)
+async def test_given_no_form_at_all_then_it_is_a_clear_4xx(given: Harness, body: bytes, status: int):
+    answer = await given.http.post("/v1/referrals", content=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_given_no_key_or_too_few_scopes_then_nothing_happens(given: Harness):
+    nobody = given.client(["referrals:read"])
+    assert (await nobody.post("/v1/referrals", json=AMINA)).status_code == 403
+    answer = await given.http.post("/v1/referrals", json=AMINA, headers={"X-API-Key": "wrong"})
+    assert answer.status_code == 401
+
+
+async def test_given_the_same_reference_and_content_then_it_is_the_same_referral(given: Harness):
+    first = await given.http.post("/v1/referrals", json=AMINA | {"reference": "D-1"})
+    second = await given.http.post("/v1/referrals", json=AMINA | {"reference": "D-1"})
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["referral_id"] == second.json()["referral_id"]
+    assert len(await given.emitted()) == 1
+
+
+async def test_given_the_same_reference_with_other_content_then_it_is_a_conflict(given: Harness):
+    await given.http.post("/v1/referrals", json=AMINA | {"reference": "D-1"})
+    answer = await given.http.post("/v1/referrals", json=AMINA | {"reference": "D-1", "needs": ["debt"]})
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "urn:bdcan:problem:reference-reused"
+    assert len(await given.fetch("SELECT id FROM referral")) == 1
+
+
+async def test_given_an_idempotency_key_twice_then_there_is_one_referral(given: Harness):
+    answers = [
+        await given.http.post("/v1/referrals", json=AMINA, headers={"Idempotency-Key": "k"}) for _ in range(2)
+    ]
+    assert answers[0].json() == answers[1].json()
+    assert len(await given.emitted()) == 1
+
+
+async def test_given_a_concern_then_it_is_told_at_once_in_the_urgent_lane(given: Harness):
+    await given.http.post(
+        "/v1/referrals", json=AMINA | {"needs": ["shopping", "domestic-abuse"], "outreach": True}
+    )
+    rows = await given.fetch("SELECT topic, lane FROM chassis.outbox ORDER BY seq")
+    assert [tuple(r) for r in rows] == [(REFERRALS.name, "normal"), (SAFEGUARDING.name, "urgent")]
+
+
+async def test_given_an_outreach_referral_then_all_its_events_keep_to_the_bulk_lane(given: Harness):
+    shown = (await given.http.post("/v1/referrals", json=AMINA | {"outreach": True})).json()
+    await given.http.post(f"/v1/referrals/{shown['referral_id']}/withdrawal", json={"reason": "moved-away"})
+    rows = await given.fetch("SELECT DISTINCT topic FROM chassis.outbox")
+    assert [r["topic"] for r in rows] == [OUTREACH_REFERRALS.name]
+
+
+async def test_given_a_withdrawal_then_the_referral_ends_and_a_second_one_is_a_conflict(given: Harness):
+    shown = (await given.http.post("/v1/referrals", json=AMINA)).json()
+    await given.emitted()
+    url = f"/v1/referrals/{shown['referral_id']}/withdrawal"
+    answer = await given.http.post(url, json={"reason": "no-longer-needed"})
+    assert answer.status_code == 200
+    assert (answer.json()["state"], answer.json()["outcome"]) == ("closed", "withdrawn")
+    assert [type(e.data) for e in await given.emitted()] == [m.ReferralWithdrawn, m.ReferralClosed]
+    assert [e["kind"] for e in answer.json()["timeline"]] == [
+        "referral.received",
+        "referral.withdrawn",
+        "referral.closed",
+    ]
+    assert not await given.deadlines()
+    assert (await given.http.post(url, json={"reason": "no-longer-needed"})).status_code == 409
+    assert (await given.http.post(url, json={"reason": "She moved in with me"})).status_code == 422
+
+
+async def test_given_a_withdrawal_with_a_concern_then_the_concern_stays(given: Harness):
+    shown = (
+        await given.http.post("/v1/referrals", json=AMINA | {"needs": ["debt", "safeguarding-adult"]})
+    ).json()
+    answer = await given.http.post(
+        f"/v1/referrals/{shown['referral_id']}/withdrawal", json={"reason": "moved-away"}
+    )
+    assert answer.json()["state"] == "received"
+    assert [(n["state"], n.get("owner")) for n in answer.json()["needs"]] == [
+        ("withdrawn", None),
+        ("open", "community-solutions"),
+    ]
+
+
+async def test_given_an_amendment_then_the_event_carries_all_as_it_now_stands(given: Harness):
+    shown = (await given.http.post("/v1/referrals", json=AMINA)).json()
+    await given.emitted()
+    url = f"/v1/referrals/{shown['referral_id']}/amendments"
+    prescription = shown["needs"][1]["need_id"]
+    answer = await given.http.post(
+        url,
+        json={
+            "version": 1,
+            "person": {"postcode": "RM9 5AA", "phone": None},
+            "add_needs": ["shopping", "safeguarding-child"],
+            "withdraw_needs": [prescription],
+        },
+    )
+    assert answer.status_code == 200, answer.text
+    amended, concern = await given.emitted()
+    assert (amended.data.version, amended.data.postcode) == (2, "RM9 5AA")
+    assert amended.data.priority is m.Priority.URGENT
+    assert [n.code for n in amended.data.needs] == ["food-parcel", "shopping", "safeguarding-child"]
+    assert amended.data.household == m.Household(adults=2, children=1)
+    assert amended.data.diets == (m.Diet.HALAL,)
+    assert amended.data.flags == (m.Flag.NO_PHONE,)
+    assert concern.data.code is m.NeedCode.SAFEGUARDING_CHILD
+    [row] = await given.fetch("SELECT name, phone, notes FROM resident")
+    assert tuple(row) == ("Amina Example", None, "Daughter usually shops for her.")
+    assert (await given.http.post(url, json={"version": 1, "notes": "x"})).status_code == 409
+    answer = await given.http.post(url, json={"person": {"birth_date": "2999-01-01"}, "add_needs": ["foood"]})
+    assert [e["field"] for e in answer.json()["errors"]] == ["person.birth_date", "add_needs.0"]
+
+
+async def test_given_hubs_then_each_sees_its_own_residents_and_a_sender_its_own_referrals(given: Harness):
+    shown = (await given.http.post("/v1/referrals", json=AMINA)).json()
+    url = f"/v1/referrals/{shown['referral_id']}"
+    await given.transactions.pool.execute("UPDATE referral SET hub_id = 'thames-ward'")
+    own = given.client(["referrals:read"], hubs=["thames-ward"])
+    other = given.client(["referrals:read", "referrals:write"], hubs=["heath"])
+    assert (await own.get(url)).status_code == 200
+    assert len((await own.get("/v1/referrals")).json()["items"]) == 1
+    assert (await other.get(url)).status_code == 404
+    assert (await other.get(url + "/disclosures")).status_code == 404
+    assert (await other.post(url + "/withdrawal", json={"reason": "moved-away"})).status_code == 404
+    assert (await other.get("/v1/referrals")).json()["items"] == []
+    theirs = (await other.post("/v1/referrals", json=AMINA)).json()
+    assert (await other.get(f"/v1/referrals/{theirs['referral_id']}")).status_code == 200
+
+
+async def test_given_many_referrals_then_lists_come_in_pages_and_can_be_filtered(given: Harness):
+    for i in range(5):
+        await given.http.post("/v1/referrals", json=AMINA | {"reference": f"D-{i}"})
+    seen: list[str] = []
+    after = ""
+    while True:
+        page = (await given.http.get(f"/v1/referrals?limit=2{after}")).json()
+        seen += [r["reference"] for r in page["items"]]
+        if not page["next"]:
+            break
+        after = f"&after={page['next']}"
+    assert seen == [f"D-{i}" for i in range(5)]
+    found = (await given.http.get("/v1/referrals?reference=D-3&state=received&source=test")).json()["items"]
+    assert [r["reference"] for r in found] == ["D-3"]
+    assert (await given.http.get("/v1/referrals?state=closed")).json()["items"] == []
+    assert (await given.http.get("/v1/referrals?limit=0")).status_code == 422
+
+
+async def test_given_an_unknown_referral_then_it_is_not_found(given: Harness):
+    url = "/v1/referrals/018e0000-0000-7000-8000-000000000000"
+    assert (await given.http.get(url)).status_code == 404
+    assert (await given.http.post(url + "/withdrawal", json={"reason": "moved-away"})).status_code == 404
+    assert (await given.http.post(url + "/amendments", json={})).status_code == 404
+
+
+async def test_given_a_volunteer_then_only_a_disclosure_says_who_it_is(given: Harness):
+    body = {
+        "name": "Vic Example",
+        "phone": "07700 900555",
+        "postcode": "rm10 8xx",
+        "task_kinds": ["shopping", "shopping"],
+        "has_car": True,
+    }
+    answer = await given.http.post("/v1/volunteer-enquiries", json=body)
+    assert answer.status_code == 201
+    [event] = await given.emitted()
+    assert event.data.postcode_sector == "RM10 8"
+    assert event.data.task_kinds == (m.TaskKind.SHOPPING,)
+    asked = {
+        "enquiry_id": answer.json()["enquiry_id"],
+        "purpose": "volunteer_induction",
+        "reason": "induction",
+    }
+    matcher = given.client(["disclosures:volunteer_induction"])
+    disclosed = await matcher.post("/v1/disclosures", json=asked)
+    assert disclosed.status_code == 200
+    assert disclosed.json()["phone"] == "07700 900555"
+
+
+async def test_given_a_volunteer_whom_nobody_could_answer_then_both_ways_are_named(given: Harness):
+    answer = await given.http.post("/v1/volunteer-enquiries", json={"name": "Vic Example"})
+    assert answer.status_code == 422
+    assert [e["field"] for e in answer.json()["errors"]] == ["phone", "email"]

@@ -1,0 +1,177 @@
+"""CSV files: good rows go in, bad ones come back by line and column, and the same file twice is one list."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+
+import pytest
+
+from bdcan_chassis.testing.harness import Harness
+from bdcan_contracts import models as m
+from bdcan_intake.csv_file import COLUMNS
+
+URL = "/v1/referral-imports?source=shielding-list"
+
+
+async def test_given_every_column_then_all_of_it_is_kept(given: Harness):
+    cells = {
+        "reference": "S-1",
+        "channel": "nhs-list",
+        "name": "Amina Example",
+        "phone": "07700 900417",
+        "email": "amina@example.org",
+        "birth_date": "17/05/1948",
+        "nhs_number": "999 000 0018",
+        "address": "12 Example Close, Dagenham",
+        "postcode": "rm108xx",
+        "adults": "2",
+        "children": "1",
+        "infants": "0",
+        "needs": "food-parcel; prescription",
+        "diets": "halal nut-allergy",
+        "flags": "lives-alone",
+        "priority": "standard",
+        "notes": "Rings twice, please",
+        "consent": "yes",
+        "outreach": "no",
+    }
+    assert set(cells) == set(COLUMNS)
+    written = io.StringIO()
+    writer = csv.DictWriter(written, list(cells))
+    writer.writeheader()
+    writer.writerow(cells)
+    answer = await given.http.post(URL, content=written.getvalue())
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["accepted"] == 1
+    [event] = await given.emitted()
+    assert (event.data.channel, event.data.outreach, event.data.priority) == (
+        m.Channel.NHS_LIST,
+        False,
+        "standard",
+    )
+    assert event.data.household == m.Household(adults=2, children=1)
+    assert event.data.diets == (m.Diet.HALAL, m.Diet.NUT_ALLERGY)
+    [row] = await given.fetch("SELECT name, birth_date::text, postcode, notes, consent FROM resident")
+    assert tuple(row) == ("Amina Example", "1948-05-17", "RM10 8XX", "Rings twice, please", True)
+
+
+async def test_given_good_and_bad_rows_then_good_ones_go_in_and_errors_name_line_and_column(given: Harness):
+    content = (
+        "Reference,Name,Needs,Birth Date,Adults\r\n"
+        "A-1,Amina Example,food-parcel,,\r\n"
+        "A-2,Ben Example,foood,2999-01-01,two\r\n"
+        "\r\n"
+        "A-3,,,,\r\n"
+        'A-4,"Cal\nExample",shopping,,\r\n'
+        "A-5,Dee Example,shopping,,1,extra\r\n"
+        "A-1,Amina Example,debt,,\r\n"
+        "A-1,Amina Example,food-parcel,,\r\n"
+        "=1+1,,,,\r\n"
+    )
+    answer = await given.http.post(URL, content=content)
+    assert answer.status_code == 201
+    done = answer.json()
+    assert (done["accepted"], done["duplicates"], done["refused"]) == (2, 1, 5)
+    errors = await given.http.get(done["errors_url"])
+    assert errors.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "attachment" in errors.headers["content-disposition"]
+    rows = [
+        (r["line"], r["reference"], r["field"], r["code"]) for r in csv.DictReader(io.StringIO(errors.text))
+    ]
+    assert rows == [
+        ("3", "A-2", "birth_date", "in-the-future"),
+        ("3", "A-2", "adults", "int-parsing"),
+        ("3", "A-2", "needs", "enum"),
+        ("5", "A-3", "person", "nobody-named"),
+        ("5", "A-3", "needs", "nothing-needed"),
+        ("8", "A-5", "", "too-many-cells"),
+        ("9", "A-1", "reference", "reference-reused"),
+        ("11", "'=1+1", "person", "nobody-named"),
+        ("11", "'=1+1", "needs", "nothing-needed"),
+    ]
+    assert (await given.http.get(f"/v1/referral-imports/{done['import_id']}")).json() == done
+
+
+@pytest.mark.parametrize("with_reference", [True, False])
+async def test_given_the_same_file_twice_then_nothing_is_taken_on_twice(given: Harness, with_reference: bool):
+    lines = [f"{f'R-{i}' if with_reference else ''},Person {i},food-parcel" for i in range(50)]
+    content = "\n".join(["reference,name,needs", *lines])
+    first, second = [(await given.http.post(URL, content=content)).json() for _ in range(2)]
+    assert (first["accepted"], second["accepted"], second["duplicates"]) == (50, 0, 50)
+    assert "errors_url" not in second
+    assert len(await given.emitted()) == 50
+
+
+async def test_given_a_list_then_it_is_bulk_except_for_who_is_urgent(given: Harness):
+    await given.http.post(URL, content="name,priority\nA,\nB,urgent\n")
+    rows = await given.fetch("SELECT lane FROM chassis.outbox ORDER BY seq")
+    assert [r["lane"] for r in rows] == ["bulk", "normal"]
+
+
+@pytest.mark.parametrize(
+    ("content", "codes"),
+    [
+        (b"", ["empty"]),
+        (b"\n\n", ["empty"]),
+        (b"nam,neds\nA,b\n", ["unknown-column", "unknown-column"]),
+        (b"name,name\nA,b\n", ["twice"]),
+        (b"name\nAm\xe9lie\n", ["not-utf-8"]),
+        (b"name\nA\0\n", ["not-text"]),
+        (b'name\n"A\n', ["not-csv"]),
+        (b"\x89PNG\r\n\x1a\n", ["not-utf-8"]),
+    ],
+)
+async def test_given_what_is_no_such_file_then_the_answer_says_why(
+    given: Harness, content: bytes, codes: list[str]
+):
+    answer = await given.http.post(URL, content=content)
+    assert answer.status_code == 422
+    assert [e["code"] for e in answer.json()["errors"]] == codes
+
+
+async def test_given_a_header_alone_then_there_is_nothing_to_do(given: Harness):
+    answer = await given.http.post(URL, content="\ufeffname,needs\n")
+    assert answer.status_code == 201
+    assert answer.json()["accepted"] == 0
+
+
+async def test_given_no_source_or_a_wrong_one_then_it_is_named(given: Harness):
+    for url in ("/v1/referral-imports", "/v1/referral-imports?source=No Slug"):
+        answer = await given.http.post(url, content="name\nA\n")
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "query.source"
+
+
+async def test_given_somebody_elses_import_then_it_is_not_found(given: Harness):
+    done = (await given.http.post(URL, content="name\nA\n")).json()
+    other = given.client(["referrals:read"], hubs=["heath"])
+    assert (await other.get(f"/v1/referral-imports/{done['import_id']}")).status_code == 404
+    assert (await other.get(f"/v1/referral-imports/{done['import_id']}/errors.csv")).status_code == 404
+
+
+async def test_given_12000_rows_then_they_are_in_within_seconds_and_an_urgent_call_is_served_meanwhile(
+    given: Harness,
+):
+    import asyncio
+
+    rows = "\n".join(
+        f"R-{i},Person {i},07700 900123,{i} Example Road,RM10 8XX,2,food-parcel;prescription"
+        for i in range(12_000)
+    )
+    content = f"reference,name,phone,address,postcode,adults,needs\n{rows}\n"
+    started = time.perf_counter()
+    sending = asyncio.create_task(given.http.post(URL, content=content, timeout=120))
+    slowest = 0.0
+    while not sending.done():
+        asked = time.perf_counter()
+        answer = await given.http.post(
+            "/v1/referrals", json={"channel": "phone", "needs": ["domestic-abuse"]}
+        )
+        slowest = max(slowest, time.perf_counter() - asked)
+        assert answer.status_code == 201
+    assert (await sending).json()["accepted"] == 12_000
+    # some seconds on an idle machine; the limits leave room for a busy one
+    assert time.perf_counter() - started < 60
+    assert slowest < 10

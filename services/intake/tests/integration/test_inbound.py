@@ -1,0 +1,112 @@
+"""The inbound topic: each submission gets its receipt, also the one that nobody can read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from bdcan_chassis.testing.harness import Harness
+from bdcan_contracts import models as m
+
+
+def submitted(**more: object) -> m.InboundReferralSubmitted:
+    fields = {
+        "source": "riverside-surgery",
+        "reference": "RS-1",
+        "channel": m.Channel.GP,
+        "person": m.Person(name="Amina Example", phone="07700 900417", postcode="rm108xx"),
+        "needs": (m.NeedCode.FOOD_PARCEL,),
+    }
+    return m.InboundReferralSubmitted.model_validate(fields | more)
+
+
+async def test_given_a_submission_then_it_is_a_referral_and_the_sender_knows(given: Harness):
+    await given.deliver(submitted())
+    received, receipt = await given.emitted()
+    assert received.data.postcode == "RM10 8XX"
+    assert (receipt.subject, receipt.data.referral_id, receipt.data.duplicate) == (
+        "riverside-surgery:RS-1",
+        received.data.referral_id,
+        False,
+    )
+
+
+async def test_given_the_same_record_twice_then_it_has_one_effect(given: Harness):
+    record = given.record(submitted(), source="riverside-surgery")
+    assert (await given.deliver(record))["handled"] == 1
+    assert (await given.deliver(record))["duplicate"] == 1
+    assert len(await given.emitted(m.ReferralReceived)) == 1
+
+
+async def test_given_the_same_reference_again_then_the_receipt_names_the_first_referral(given: Harness):
+    await given.deliver(submitted(), submitted())
+    first, second = await given.emitted(m.InboundReferralAccepted)
+    assert first.data.referral_id == second.data.referral_id
+    assert (first.data.duplicate, second.data.duplicate) == (False, True)
+    await given.deliver(submitted())
+    [third] = await given.emitted()
+    assert third.data.duplicate
+
+
+async def test_given_the_same_reference_with_other_content_then_the_sender_hears_that_it_was_not_taken(
+    given: Harness,
+):
+    await given.deliver(submitted(), submitted(notes="She has moved."))
+    [refused] = await given.emitted(m.InboundReferralRefused)
+    assert [p.code for p in refused.data.problems] == ["reference-reused"]
+
+
+async def test_given_what_cannot_be_true_then_all_of_it_is_in_the_receipt(given: Harness):
+    await given.deliver(submitted(person=m.Person(birth_date=date(2999, 1, 1))))
+    [refused] = await given.emitted()
+    assert [p.field for p in refused.data.problems] == ["person.birth_date"]
+    await given.deliver(submitted(person=None, needs=()))
+    [refused] = await given.emitted()
+    assert [p.code for p in refused.data.problems] == ["nobody-named", "nothing-needed"]
+    assert not await given.fetch("SELECT id FROM referral")
+
+
+async def test_given_a_list_then_its_referrals_go_by_the_bulk_lane(given: Harness):
+    await given.deliver(submitted(channel=m.Channel.NHS_LIST))
+    assert (await given.emitted(m.ReferralReceived))[0].data.outreach
+
+
+async def test_given_a_body_that_breaks_the_schema_then_it_is_parked_and_the_sender_told_every_field(
+    given: Harness,
+):
+    record = given.record(submitted(), source="riverside-surgery")
+    broken = replace(
+        record,
+        value=b'{"source":"riverside-surgery","reference":"RS-1","channel":"pigeon","needs":["foood"]}',
+    )
+    assert (await given.deliver(broken))["parked"] == 1
+    [refused] = await given.emitted()
+    assert refused.subject == "riverside-surgery:RS-1"
+    assert [p.field for p in refused.data.problems] == ["channel", "needs.0"]
+    [letter] = await given.fetch("SELECT reason, state FROM chassis.dead_letter")
+    assert tuple(letter) == ("bad-body", "parked")
+
+
+async def test_given_no_json_then_it_is_parked_and_the_sender_told(given: Harness):
+    record = given.record(submitted(), source="riverside-surgery")
+    await given.deliver(replace(record, value=b"\xff{"))
+    [refused] = await given.emitted()
+    assert [p.code for p in refused.data.problems] == ["bad-body"]
+
+
+async def test_given_a_key_that_names_no_sender_then_it_is_parked_alone(given: Harness):
+    record = given.record(submitted(), source="riverside-surgery")
+    for place, key in enumerate((None, b"", b"nothing", b"Not A Slug:1", b"\xff:1"), start=1):
+        await given.deliver(replace(record, key=key, value=b"{}", offset=record.offset + place))
+    assert not await given.emitted()
+    assert len(await given.fetch("SELECT 1 FROM chassis.dead_letter")) == 5
+
+
+async def test_given_a_bad_record_then_the_next_of_its_key_is_still_taken(given: Harness):
+    record = given.record(submitted(), source="riverside-surgery")
+    outcome = await given.deliver(
+        replace(record, value=b"{}"), given.record(submitted(), source="riverside-surgery")
+    )
+    assert (outcome["parked"], outcome["handled"]) == (1, 1)
+    receipts = await given.emitted(m.InboundReferralRefused, m.InboundReferralAccepted)
+    assert {type(e.data) for e in receipts} == {m.InboundReferralAccepted, m.InboundReferralRefused}
