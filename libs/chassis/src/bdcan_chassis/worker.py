@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 import faust
 import mode
+import mode.loop
 import uvicorn
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
@@ -132,6 +134,8 @@ def loop_check(loop: ConsumerLoop) -> Check:
 
 def run_worker(service: Service) -> int:
     """Run the service's worker until it is told to stop; returns the exit code."""
+    if find_spec("uvloop"):  # not on every platform
+        mode.loop.use("uvloop")
     with tempfile.TemporaryDirectory(prefix="bdcan-worker-") as datadir:
         app = faust.App(
             f"bdcan.{service.name}",
