@@ -1,0 +1,203 @@
+"""Importing a postcode table, and how right its answers are, on the real one where it is at hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bdcan_contracts.models import AssignmentMethod, ReferralAssigned
+from bdcan_routing.commands import import_gazetteer
+from bdcan_routing.domain.gazetteer import InWard, Lookup, OutOfArea, Thresholds, Unit, locate
+from bdcan_routing.domain.wards import BOROUGH
+from bdcan_routing.gazetteer import coarse
+from bdcan_routing.gazetteer.codepoint import GazetteerError, csv_files, rows, survey
+
+ROW = '"{postcode}",10,544000,184000,"E92000001","","","","{district}","{ward}"\n'
+PACKAGE = Path(coarse.__file__).parent
+
+
+def row(postcode: str = "IG11 7NB", ward: str = "E05014053", district: str = BOROUGH) -> str:
+    return ROW.format(postcode=postcode, district=district, ward=ward)
+
+
+def release(folder: Path, text: str, name: str = "ig.csv") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+    return folder
+
+
+async def test_given_a_release_when_imported_then_it_answers_at_once(routing, referral, tmp_path):
+    folder = release(
+        tmp_path / "codepo_gb" / "Data" / "CSV", row() + row("IG1 1AR", "E05011246", "E09000026")
+    )
+
+    assert await import_gazetteer(routing.transactions, [str(folder.parents[1])]) == 0
+    await routing.deliver(referral("IG11 7NB"))
+
+    [event] = await routing.emitted(ReferralAssigned)
+    assert event.data.method is AssignmentMethod.EXACT
+    assert "codepo_gb" in event.data.explanation
+    shown = (await routing.http.get("/v1/gazetteer")).json()
+    assert shown | {"imported_at": None} == {
+        "release": "codepo_gb",
+        "kind": "code-point-open",
+        "coarse": False,
+        "vintage": 2022,
+        "rows": 2,
+        "rows_in_borough": 1,
+        "imported_at": None,
+    }
+
+
+async def test_given_a_release_is_in_use_when_imported_again_then_nothing_changes(routing, tmp_path, capsys):
+    folder = release(tmp_path / "one", row())
+    await import_gazetteer(routing.transactions, [str(folder)])
+
+    assert await import_gazetteer(routing.transactions, [str(folder)]) == 0
+    assert "in use already" in capsys.readouterr().out
+    assert len(await routing.fetch("SELECT FROM gazetteer_release")) == 2
+
+
+async def test_given_several_releases_when_imported_then_the_active_and_the_last_one_keep_their_rows(
+    routing, tmp_path
+):
+    for name, postcode in (("one", "IG11 7NA"), ("two", "IG11 7NB"), ("three", "IG11 7ND")):
+        await import_gazetteer(routing.transactions, [str(release(tmp_path / name, row(postcode)))])
+
+    kept = await routing.fetch("SELECT name, active FROM gazetteer_release ORDER BY release_id")
+    assert [(r["name"], r["active"]) for r in kept] == [("two", False), ("three", True)]
+
+
+async def test_given_a_wrong_table_when_imported_then_each_fault_is_told_and_the_old_one_stays(
+    routing, tmp_path, capsys
+):
+    folder = release(
+        tmp_path / "wrong",
+        "Postcode,Positional_quality_indicator,Eastings\n"
+        + row()
+        + row("nowhere")
+        + row("IG11 7NA", "E05099999")
+        + row()
+        + row("IG11 7ND", district="London").replace(",10,", ",11,"),
+    )
+
+    assert await import_gazetteer(routing.transactions, [str(folder)]) == 1
+
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "refused: This is not a Code-Point Open table.",
+        "  ig.csv:1: 3 columns instead of 10",
+        "  ig.csv:3: column 1, 'nowhere', is no postcode",
+        "  ig.csv:4: column 10, 'E05099999', is no ward of the borough that is known here",
+        "  ig.csv:5: IG11 7NB stands there for the second time",
+        "  ig.csv:6: column 2, '11', is no positional quality",
+    ]
+    assert (await routing.http.get("/v1/gazetteer")).json()["coarse"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "no CSV files"),
+        (row("IG1 1AR", "E05011246", "E09000026"), "no postcode of the borough"),
+        (row() + row("IG11 7NA", "E05000026"), r"mixes ward boundaries of \[2002, 2022\]"),
+        ("\x00\xff" * 50, "not a Code-Point Open table"),
+        (row("nowhere") * 100, "not a Code-Point Open table"),
+    ],
+)
+def test_given_no_table_of_this_borough_when_surveyed_then_it_says_why(tmp_path, text, why):
+    folder = tmp_path if text is None else release(tmp_path / "x", text)
+    with pytest.raises(GazetteerError, match=why) as caught:
+        survey(folder)
+    assert len(caught.value.faults) <= 20
+
+
+def test_given_a_table_of_the_old_wards_when_surveyed_then_its_vintage_is_theirs(tmp_path):
+    assert survey(release(tmp_path / "old", row(ward="E05000026"))).vintage == 2002
+
+
+def test_given_a_postcode_without_a_position_when_surveyed_then_it_is_let_pass(tmp_path):
+    unplaced = '"IG11 7NZ",90,0,0,"","","","","",""\n'
+    found = survey(release(tmp_path / "x", row() + unplaced))
+    assert (found.unit_count, found.borough_count) == (2, 1)
+    assert sum(r.unit is None for r in rows(tmp_path / "x")) == 1
+
+
+async def test_given_a_referral_was_held_as_unknown_when_a_release_knows_it_then_it_is_assigned(
+    routing, referral, tmp_path
+):
+    await routing.deliver(referral("RM99 9AA"))
+    await routing.emitted()
+
+    await import_gazetteer(routing.transactions, [str(release(tmp_path / "new", row("RM99 9AA")))])
+    assert await routing.run("place-held") == 1
+
+    [event] = await routing.emitted(ReferralAssigned)
+    assert event.data.version == 2
+    assert await routing.deadlines() == {}
+
+
+def test_given_the_real_table_when_the_coarse_one_is_built_then_it_is_the_one_that_is_shipped(code_point):
+    script = Path(__file__).parents[2] / "tools" / "build_coarse_gazetteer.py"
+    built = subprocess.run([sys.executable, script, code_point], capture_output=True, check=True).stdout
+    assert built == (PACKAGE / "coarse.csv").read_bytes(), "run tools/build_coarse_gazetteer.py again"
+
+
+def test_given_the_coarse_table_when_read_then_it_holds_no_postcode_and_says_whose_data_it_is():
+    assert all(
+        len(prefix.replace(" ", "")) <= 6 and prefix.count(" ") <= 1 for prefix in coarse.load().shares
+    )
+    assert all(len(prefix.partition(" ")[2]) <= 2 for prefix in coarse.load().shares)
+    attribution = " ".join((PACKAGE / "ATTRIBUTION.md").read_text().split())
+    for owner in ("OS data ©", "Royal Mail data ©", "National Statistics data ©"):
+        assert owner in attribution
+
+
+def test_given_the_real_table_when_the_coarse_one_answers_then_it_is_as_right_as_measured(code_point, capsys):
+    """Sector and letter put 86 % of the borough's postcodes in the right ward (domain.md); outcodes alone put 33 %."""
+    lookup = Lookup("coarse", True, {}, coarse.load().shares)
+    outcome: Counter[str] = Counter()
+    sure_and_wrong = 0
+    for known in rows(code_point):
+        assert known.unit is not None
+        found = locate(str(known.postcode), lookup, Thresholds())
+        if known.unit.district != BOROUGH:
+            outcome["outside, " + _kind(found)] += 1
+            continue
+        right = isinstance(found, InWard) and found.ward.gss == known.unit.ward
+        outcome["inside, " + ("right" if right else _kind(found))] += 1
+        sure_and_wrong += isinstance(found, InWard) and not right and not found.confirm_at_call
+    with capsys.disabled():
+        sys.stdout.write(f"\ncoarse on the real table: {sorted(outcome.items())}, {sure_and_wrong=}\n")
+
+    inside = sum(n for name, n in outcome.items() if name.startswith("inside"))
+    assert inside == 3060
+    assert outcome["inside, right"] / inside > 0.85
+    assert outcome["inside, out of area"] == 0, "nobody in the borough is turned away on a guess"
+    assert sure_and_wrong / inside < 0.02
+    assert outcome["outside, out of area"] / (16081 - inside) > 0.9
+
+
+def test_given_the_real_table_when_it_answers_itself_then_always_rightly(code_point):
+    found = survey(code_point)
+    units = {str(r.postcode): r.unit for r in rows(code_point) if r.unit}
+    lookup = Lookup(found.name, False, units, found.shares)
+    assert (found.unit_count, found.borough_count, found.vintage) == (16081, 3060, 2022)
+    for text, unit in units.items():
+        answer = locate(text, lookup, Thresholds())
+        match unit:
+            case Unit(district, None):
+                assert isinstance(answer, OutOfArea)
+                assert answer.district == district
+            case Unit(_, ward):
+                assert isinstance(answer, InWard)
+                assert answer.ward.gss == ward
+    assert len(csv_files(code_point)) == 2
+
+
+def _kind(found: object) -> str:
+    return {InWard: "another ward", OutOfArea: "out of area"}.get(type(found), "a person decides")
