@@ -1,0 +1,234 @@
+"""The stand-in council: a case once per key, signed call-backs in order, nothing forgotten at a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest_asyncio
+import uvicorn
+from fastapi import FastAPI, Request, Response
+
+from bdcan_simulator import council
+from bdcan_simulator.council import CouncilSettings, create_app
+
+SECRET = "call-back-secret"
+KEY = {"X-API-Key": "council-key"}
+
+
+@dataclass
+class Listener:
+    """Hears call-backs. `statuses` are the first answers it gives; then it takes everything."""
+
+    statuses: list[int] = field(default_factory=list)
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    signatures: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def app(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.post("/v1/call-backs")
+        async def hear(request: Request) -> Response:
+            body = await request.body()
+            self.signatures.append((request.headers["X-Signature"], body))
+            if self.statuses:
+                return Response(status_code=self.statuses.pop(0))
+            self.heard.append(json.loads(body))
+            return Response(status_code=200)
+
+        return app
+
+    async def hears(self, count: int) -> list[dict[str, Any]]:
+        async with asyncio.timeout(10):
+            while len(self.heard) < count:  # noqa: ASYNC110 # the council is another server
+                await asyncio.sleep(0.01)
+        return self.heard
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, lifespan: Any = "off") -> AsyncIterator[str]:
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, lifespan=lifespan, timeout_graceful_shutdown=1)
+    )
+    server.capture_signals = nullcontext  # pyright: ignore[reportAttributeAccessIssue] # the test runner has the signals
+    running = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110 # uvicorn offers no event
+            await asyncio.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def listener() -> AsyncIterator[tuple[Listener, str]]:
+    ears = Listener()
+    async with serving(ears.app()) as url:
+        yield ears, f"{url}/v1/call-backs"
+
+
+def settings(callback_url: str, **more: Any) -> CouncilSettings:
+    values = {
+        "port": 0,
+        "api_key": "council-key",
+        "callback_secret": SECRET,
+        "callback_url": callback_url,
+        "step_seconds": 0.01,
+        "declined_share": 0,
+    }
+    return CouncilSettings.model_validate(values | more)
+
+
+@asynccontextmanager
+async def running(made: CouncilSettings) -> AsyncIterator[httpx.AsyncClient]:
+    async with (
+        serving(create_app(made), lifespan="on") as url,
+        httpx.AsyncClient(base_url=url, headers=KEY, trust_env=False) as client,
+    ):
+        yield client
+
+
+def case(escalation_id: UUID | None = None) -> dict[str, Any]:
+    return {
+        "escalation_id": str(escalation_id or uuid4()),
+        "kind": "complex",
+        "codes": ["housing"],
+        "priority": "standard",
+        "person": {"name": "Ada Example", "phone": "07700 900123"},
+    }
+
+
+async def sent(client: httpx.AsyncClient, body: dict[str, Any]) -> httpx.Response:
+    return await client.post("/v1/cases", json=body, headers={"Idempotency-Key": body["escalation_id"]})
+
+
+async def test_given_a_case_when_it_is_sent_twice_then_there_is_one(listener):
+    async with running(settings(listener[1])) as client:
+        body = case()
+        first, again = await sent(client, body), await sent(client, body)
+        cases = (await client.get("/v1/cases")).json()
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert [c["escalation_id"] for c in cases] == [body["escalation_id"]]
+    assert cases[0]["person_fields"] == ["name", "phone"]
+
+
+async def test_given_a_key_when_it_comes_with_another_case_then_that_is_refused(listener):
+    async with running(settings(listener[1])) as client:
+        body = case()
+        await sent(client, body)
+        other = case() | {"codes": ["debt"]}
+        answer = await client.post(
+            "/v1/cases", json=other, headers={"Idempotency-Key": body["escalation_id"]}
+        )
+    assert answer.status_code == 422
+
+
+async def test_given_an_accepted_case_when_time_passes_then_its_call_backs_come_signed_and_in_order(listener):
+    ears, url = listener
+    async with running(settings(url)) as client:
+        taken = (await sent(client, case())).json()
+        heard = await ears.hears(3)
+    assert [h["event"] for h in heard] == ["acknowledged", "accepted", "closed"]
+    assert {(h["case_id"], h["reference"]) for h in heard} == {(taken["case_id"], taken["reference"])}
+    assert heard[2]["outcome"]
+    for header, body in ears.signatures:
+        at, _, signature = header.removeprefix("t=").partition(",v1=")
+        wanted = hmac.new(SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+        assert signature == wanted
+
+
+async def test_given_a_council_that_declines_when_a_case_comes_then_it_says_why_and_no_more(listener):
+    ears, url = listener
+    async with running(settings(url, declined_share=1)) as client:
+        await sent(client, case())
+        heard = await ears.hears(2)
+    assert [h["event"] for h in heard] == ["acknowledged", "declined"]
+    assert heard[1]["reason"]
+
+
+async def test_given_nobody_takes_a_call_back_when_it_is_sent_again_then_the_order_stays(listener):
+    ears, url = listener
+    ears.statuses = [503, 401, 404]
+    async with running(settings(url)) as client:
+        await sent(client, case())
+        heard = await ears.hears(3)
+    assert [h["event"] for h in heard] == ["acknowledged", "accepted", "closed"]
+    assert len({json.loads(body)["event_id"] for _, body in ears.signatures[:4]}) == 1
+
+
+async def test_given_a_call_back_that_is_refused_for_good_when_it_is_settled_then_the_next_one_goes_out(
+    listener,
+):
+    ears, url = listener
+    ears.statuses = [409]
+    async with running(settings(url)) as client:
+        await sent(client, case())
+        heard = await ears.hears(2)
+    assert [h["event"] for h in heard] == ["accepted", "closed"]
+
+
+async def test_given_a_restart_when_the_key_comes_again_then_it_is_the_same_case_and_what_is_owed_is_sent(
+    listener, tmp_path
+):
+    ears, url = listener
+    made = settings("http://127.0.0.1:1/nobody", state=str(tmp_path / "council.sqlite"))
+    body = case()
+    async with running(made) as client:
+        first = await sent(client, body)
+    async with running(settings(url, state=made.state)) as client:
+        again = await sent(client, body)
+        heard = await ears.hears(3)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert [h["event"] for h in heard] == ["acknowledged", "accepted", "closed"]
+
+
+async def test_given_the_same_keys_when_two_councils_decide_then_they_decide_alike(listener):
+    ears, url = listener
+    bodies = [case(UUID(int=n)) for n in range(12)]
+    fates = []
+    for _ in range(2):
+        ears.heard.clear()
+        async with running(settings(url, declined_share=0.5)) as client:
+            for body in bodies:
+                await sent(client, body)
+            await ears.hears(24)
+            decided = {
+                h["escalation_id"]: h["event"]
+                for h in list(ears.heard)
+                if h["event"] in {"accepted", "declined"}
+            }
+            fates.append(decided)
+    assert set(fates[0].values()) == {"accepted", "declined"}
+    assert all(fates[1].get(k, v) == v for k, v in fates[0].items())
+
+
+async def test_given_no_key_when_a_case_is_sent_then_it_is_not_taken(listener):
+    async with running(settings(listener[1])) as client:
+        wrong = await client.post(
+            "/v1/cases", json=case(), headers={"X-API-Key": "x", "Idempotency-Key": "k"}
+        )
+        no_key = await client.post("/v1/cases", json=case())
+        bad = await client.post("/v1/cases", json={"kind": "complex"}, headers={"Idempotency-Key": "k"})
+        cases = (await client.get("/v1/cases")).json()
+    assert (wrong.status_code, no_key.status_code, bad.status_code, cases) == (401, 422, 422, [])
+
+
+def test_given_settings_that_are_missing_when_it_starts_then_each_is_named(monkeypatch, capsys):
+    for name in ("PORT", "API_KEY", "CALLBACK_SECRET", "CALLBACK_URL"):
+        monkeypatch.delenv(f"BDCAN_COUNCIL_{name}", raising=False)
+    monkeypatch.setenv("BDCAN_COUNCIL_PORT", "many")
+    assert council.main() == 2
+    told = capsys.readouterr().err
+    for name in ("PORT", "API_KEY", "CALLBACK_SECRET", "CALLBACK_URL"):
+        assert f"BDCAN_COUNCIL_{name}:" in told
