@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -20,7 +19,7 @@ from bdcan_contracts.models import Channel, FieldProblem
 from bdcan_intake import journal
 from bdcan_intake.admission import ASSIGNMENT_DUE, Accepted, Duplicate, Refused, take_on
 from bdcan_intake.domain import progress
-from bdcan_intake.domain.referral import Referral, ReferralState, concerns, settle
+from bdcan_intake.domain.referral import Referral, settle
 from bdcan_intake.domain.submission import Person, Submission, examine
 from bdcan_intake.store import referrals, timeline
 
@@ -105,13 +104,8 @@ async def on_call_unanswered(batch: Batch[models.WelfareCallUnanswered], tx: Tx)
 
 
 async def on_call_exhausted(batch: Batch[models.WelfareCallExhausted], tx: Tx) -> None:
-    """Nobody was reached; where no need is known, the concern itself is raised at once."""
-    before, after = await _follow(batch, tx, progress.call_exhausted)
-    raised = []
-    for referral_id, referral in after.items():
-        if not before[referral_id].needs and referral.needs:
-            raised += [journal.tell(tx, concern) for concern in concerns(referral_id, referral.needs, tx.now)]
-    await timeline.add(tx.connection, raised)
+    """Nobody was reached."""
+    await _follow(batch, tx, progress.call_exhausted)
 
 
 async def on_task_opened(batch: Batch[models.TaskOpened], tx: Tx) -> None:
@@ -197,8 +191,8 @@ async def on_told(batch: Batch[Any], tx: Tx) -> None:
 Step = Callable[[Referral, Any, datetime], Referral]
 
 
-async def _follow(batch: Batch[Any], tx: Tx, step: Step) -> tuple[dict[UUID, Referral], dict[UUID, Referral]]:
-    """Move referrals on, event by event; returns them as they were and as they are now."""
+async def _follow(batch: Batch[Any], tx: Tx, step: Step) -> None:
+    """Move referrals on, event by event."""
     before = await referrals.lock(tx.connection, {event.data.referral_id for event in batch})
     after = dict(before)
     entries = []
@@ -215,14 +209,12 @@ async def _follow(batch: Batch[Any], tx: Tx, step: Step) -> tuple[dict[UUID, Ref
             entries.append(journal.tell(tx, closed, lane=referral.lane, cause=event))
     await timeline.add(tx.connection, entries)
     await referrals.save(tx.connection, before, after, tx.now)
-    return before, after
 
 
 async def _follow_placement(batch: Batch[Any], tx: Tx, step: Step) -> None:
-    before, _ = await _follow(batch, tx, step)
-    for referral_id, referral in before.items():
-        if referral.state is ReferralState.RECEIVED and not referral.placement_version:
-            tx.cancel_deadline(ASSIGNMENT_DUE, referral_id)
+    await _follow(batch, tx, step)
+    for event in batch:
+        tx.cancel_deadline(ASSIGNMENT_DUE, event.data.referral_id)
 
 
 def _submission(event: models.InboundReferralSubmitted) -> Submission:

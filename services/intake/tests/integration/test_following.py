@@ -168,15 +168,17 @@ async def test_given_silence_from_routing_then_intake_owns_it_and_looks_again_ev
     assert not await given.deadlines()
 
 
-async def test_given_nobody_reached_and_no_need_known_then_a_concern_is_raised(given: Harness):
+async def test_given_nobody_reached_and_no_need_known_then_the_concern_is_the_need_until_it_is_taken_on(
+    given: Harness,
+):
     r = await handed_in(given)
     await given.deliver(s.assigned(r))
-    record = given.record(s.exhausted(r))
-    await given.deliver(record)
-    [concern] = await given.emitted()
-    assert (concern.data.code, concern.data.respond_by) == (m.NeedCode.SAFEGUARDING_ADULT, s.minutes(60))
-    told = await shown(given, r)
-    assert told["needs"][0]["owner"] == "community-solutions"
+    await given.deliver(s.exhausted(r))
+    [need] = (await shown(given, r))["needs"]
+    assert (need["owner"], need["state"]) == ("community-solutions", "in-hand")
+    await given.deliver(s.escalation(m.EscalationAccepted, r, UUID(need["need_id"])))
+    [closed] = await given.emitted()
+    assert closed.data.outcome is m.ReferralOutcome.REFERRED_ON
 
 
 async def test_given_an_escalation_declined_then_the_hub_has_the_need_until_a_new_call(given: Harness):

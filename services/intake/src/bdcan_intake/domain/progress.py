@@ -132,7 +132,8 @@ def call_unanswered(referral: Referral, event: models.WelfareCallUnanswered, at:
 def call_exhausted(referral: Referral, event: models.WelfareCallExhausted, at: datetime) -> Referral:
     """Nobody was reached: Community Solutions has all that is open.
 
-    Where nobody ever learned what is needed, there is no need to hand over: the welfare concern becomes one.
+    Where nobody ever learned what is needed, there is no need to hand over: the welfare concern becomes one,
+    and escalation opens it under the same id.
     """
     due_at = at + ACKNOWLEDGED_WITHIN
     referral = replace(referral, called=True)
