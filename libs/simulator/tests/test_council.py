@@ -232,3 +232,18 @@ def test_given_settings_that_are_missing_when_it_starts_then_each_is_named(monke
     told = capsys.readouterr().err
     for name in ("PORT", "API_KEY", "CALLBACK_SECRET", "CALLBACK_URL"):
         assert f"BDCAN_COUNCIL_{name}:" in told
+
+
+def test_given_a_folder_of_secrets_when_it_starts_then_they_are_read_from_there(tmp_path):
+    (tmp_path / "bdcan_council_api_key").write_text("from a file\n")
+    (tmp_path / "bdcan_council_callback_secret").write_text("hidden")
+    environment = {
+        "BDCAN_SECRETS_DIR": str(tmp_path),
+        "BDCAN_COUNCIL_PORT": "8300",
+        "BDCAN_COUNCIL_CALLBACK_URL": "http://localhost/v1/call-backs",
+        "BDCAN_COUNCIL_CALLBACK_SECRET": "from the environment",
+    }
+    made = CouncilSettings.load(environment)
+    assert made.api_key.get_secret_value() == "from a file"
+    assert made.callback_secret.get_secret_value() == "from the environment"
+    assert "file" not in repr(made)

@@ -6,6 +6,7 @@ and the call-backs still owed are kept in a SQLite file where one is named, so t
 
     BDCAN_COUNCIL_PORT  BDCAN_COUNCIL_API_KEY  BDCAN_COUNCIL_CALLBACK_SECRET  BDCAN_COUNCIL_CALLBACK_URL
     BDCAN_COUNCIL_HOST (127.0.0.1)  BDCAN_COUNCIL_STATE (a file; in memory without)
+    BDCAN_SECRETS_DIR (a folder of files named like the settings, in lower case)
     BDCAN_COUNCIL_STEP_SECONDS (0.5: between two steps of a case)  BDCAN_COUNCIL_DECLINED_SHARE (0.08)
 """
 
@@ -24,6 +25,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
@@ -62,9 +64,20 @@ class CouncilSettings(BaseModel):
 
     @classmethod
     def load(cls, environment: Mapping[str, str]) -> Self:
-        """Read BDCAN_COUNCIL_…. Raises ValidationError, which names each setting at fault."""
-        names = {f"{_PREFIX}{name.upper()}": name for name in cls.model_fields}
-        return cls.model_validate({names[k]: v for k, v in environment.items() if k in names})
+        """Read BDCAN_COUNCIL_…, or files of these names in lower case below BDCAN_SECRETS_DIR.
+
+        Raises ValidationError, which names each setting at fault.
+        """
+        folder = environment.get("BDCAN_SECRETS_DIR")
+        found: dict[str, str] = {}
+        for name in cls.model_fields:
+            variable = f"{_PREFIX}{name.upper()}"
+            file = Path(folder, variable.lower()) if folder else None
+            if variable in environment:
+                found[name] = environment[variable]
+            elif file is not None and file.is_file():
+                found[name] = file.read_text().strip()
+        return cls.model_validate(found)
 
 
 class Case(BaseModel):
