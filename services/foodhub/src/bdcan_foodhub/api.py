@@ -23,6 +23,7 @@ from bdcan_foodhub.domain.items import ITEMS
 from bdcan_foodhub.domain.parcel import Parcel, State, Step
 from bdcan_foodhub.domain.stock import Level, Place
 from bdcan_foodhub.parcel_book import ALLOCATE, ParcelBook
+from bdcan_foodhub.recall import recall
 from bdcan_foodhub.settings import SLUG, Settings
 
 _MOST = 100_000_000
@@ -71,6 +72,16 @@ class StockWaste(_Request):
     site_id: Slug
     reason: Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
     lines: Annotated[list[WasteLine], Field(min_length=1, max_length=500)]
+
+
+class StockRecall(_Request):
+    """A lot that a supplier calls back, as it was counted on the shelf."""
+
+    site_id: Slug
+    item_id: Slug
+    lot: Annotated[str, Field(min_length=1, max_length=60)]
+    quantity: Quantity
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
 
 
 class Packing(_Request):
@@ -239,7 +250,9 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
     @routes.post("/stock-receipts", status_code=201, response_model=ReceiptView, tags=["stock"])
     async def receive(body: StockReceipt, _caller: StockWriter, once: OnceOnly) -> Response:
         """Count a delivery in. Send an Idempotency-Key: a double click must not double the stock."""
-        _known(settings, body.site_id, [line.item_id for line in body.lines])
+        _must_be_known(
+            settings, body.site_id, {f"lines.{i}.item_id": x.item_id for i, x in enumerate(body.lines)}
+        )
 
         async def work(tx: Tx) -> BaseModel:
             receipt_id = new_id()
@@ -258,7 +271,9 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
     @routes.post("/stock-write-offs", status_code=201, response_model=ReceiptView, tags=["stock"])
     async def write_off(body: StockWaste, _caller: StockWriter, once: OnceOnly) -> Response:
         """Throw goods away. 409 if more would go than is free."""
-        _known(settings, body.site_id, [line.item_id for line in body.lines])
+        _must_be_known(
+            settings, body.site_id, {f"lines.{i}.item_id": x.item_id for i, x in enumerate(body.lines)}
+        )
 
         async def work(tx: Tx) -> BaseModel:
             receipt_id = new_id()
@@ -269,6 +284,17 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
             await store.stock.save(tx.connection, shelf, tx.now)
             levels = [_stock_view(shelf.levels[place]) for place in sorted(places)]
             return ReceiptView(receipt_id=receipt_id, items=levels)
+
+        return await once(work, status=201)
+
+    @routes.post("/stock-recalls", status_code=201, response_model=StockView, tags=["stock"])
+    async def recall_lot(body: StockRecall, _caller: StockWriter, once: OnceOnly) -> Response:
+        """Take a lot off the shelf. Reserved parcels give way; 409 if the rest is in somebody's hands already."""
+        _must_be_known(settings, body.site_id, {"item_id": body.item_id})
+
+        async def work(tx: Tx) -> BaseModel:
+            place = Place(body.site_id, body.item_id)
+            return _stock_view(await recall(tx, place, body.lot, body.quantity, body.reason))
 
         return await once(work, status=201)
 
@@ -344,11 +370,11 @@ def _seen(caller: Caller, parcel: Parcel | None) -> Parcel:
     return parcel
 
 
-def _known(settings: Settings, site_id: str, item_ids: list[str]) -> None:
-    """Name every site and item at fault at once."""
+def _must_be_known(settings: Settings, site_id: str, item_ids: dict[str, str]) -> None:
+    """Raise InvalidError that names the site and every item at fault at once. `item_ids`: field → item."""
     problems = [
-        Problem(f"lines.{i}.item_id", "unknown-item", "no such item")
-        for i, item_id in enumerate(item_ids)
+        Problem(field, "unknown-item", "no such item")
+        for field, item_id in item_ids.items()
         if item_id not in ITEMS
     ]
     if site_id not in settings.sites:

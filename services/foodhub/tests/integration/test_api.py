@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bdcan_chassis.ids import derived_id, new_id
+from bdcan_contracts.models import Priority, StockRecalled
 
 
 async def test_given_a_double_click_when_stock_is_received_then_it_counts_once(foodhub):
@@ -127,3 +128,35 @@ async def test_given_wrong_keys_or_ids_when_routes_are_called_then_the_answers_s
         "/v1/stock-receipts", content=b"{", headers={"Content-Type": "application/json"}
     )
     assert bad.status_code == 400
+
+
+async def test_given_a_recalled_lot_when_parcels_counted_on_it_then_the_last_due_gives_way(foodhub, tell):
+    urgent, urgent_need = tell.call_completed(priority=Priority.URGENT)
+    later, later_need = tell.call_completed()
+    await tell.received(foodhub, tell.asked_for(urgent, times=2))
+    await foodhub.deliver(urgent, later)
+    await foodhub.run("allocate")
+    body = {
+        "site_id": "central",
+        "item_id": "soup-tin",
+        "lot": "L7",
+        "quantity": 1,
+        "reason": "supplier-recall",
+    }
+    answer = await foodhub.http.post("/v1/stock-recalls", json=body)
+    assert answer.status_code == 201, answer.text
+    (event,) = await foodhub.emitted(StockRecalled)
+    assert (event.data.lot, event.data.on_hand, event.data.reserved) == ("L7", 11, 6)
+    await foodhub.run("allocate")
+    states = {p["need_id"]: p["state"] for p in (await foodhub.http.get("/v1/parcels")).json()["items"]}
+    assert states == {str(urgent_need): "reserved", str(later_need): "short"}
+    assert (await foodhub.http.get("/v1/summary")).json()["stock"]["balanced"]
+    too_much = await foodhub.http.post("/v1/stock-recalls", json=body | {"quantity": 12})
+    assert too_much.status_code == 409
+    assert (await foodhub.http.get("/v1/parcels", params={"state": "reserved"})).json()["items"], (
+        "nothing moved"
+    )
+    unknown = await foodhub.http.post(
+        "/v1/stock-recalls", json=body | {"item_id": "gold", "site_id": "nowhere"}
+    )
+    assert [e["field"] for e in unknown.json()["errors"]] == ["site_id", "item_id"]

@@ -196,6 +196,12 @@ def fall_short(parcel: Parcel, missing: tuple[MissingItem, ...], now: datetime) 
     )
 
 
+def lose_reservation(parcel: Parcel, now: datetime) -> Step:
+    """What was set aside is gone: it waits for stock again, and the next allocation says what came of that."""
+    _must(parcel, {State.RESERVED}, "lose its reservation")
+    return replace(parcel, state=State.REQUESTED, changed_at=now), ()
+
+
 def start_picking(parcel: Parcel, now: datetime) -> Step:
     """Somebody collects the lines. Again is the same."""
     if parcel.state is State.PICKING:
