@@ -76,7 +76,7 @@ async def _upload_again_with_bad_rows(
     ]
     ledger.bad.extend(entries)
     wrong = [
-        {"reference": entry.reference or "", "channel": system.channels[0].value} | cells
+        {"reference": entry.reference or "", "channel": system.channels[0].value, "name": "A. Slip"} | cells
         for entry, (_, cells) in zip(entries, _BAD, strict=True)
     ]
     text = as_csv([*map(as_row, rows), *wrong])
@@ -101,10 +101,10 @@ async def _upload_again_with_bad_rows(
 
 
 def _note_refusals(entries: list[BadInput], errors_csv: str) -> None:
-    """Find each bad row's reason: the error file names its reference somewhere in the row."""
-    lines = list(csv.reader(io.StringIO(errors_csv)))
+    """The error file has a line for each thing that is wrong with a row, and names the row's reference."""
+    errors = list(csv.DictReader(io.StringIO(errors_csv)))
     for entry in entries:
-        said = [" ".join(line) for line in lines if entry.reference in line]
+        said = [f"{e['field']}: {e['code']}" for e in errors if e["reference"] == entry.reference]
         if said:
             entry.answer = "; ".join(said)
 

@@ -11,6 +11,7 @@ from bdcan_simulator.report import FINAL, Report
 from bdcan_simulator.story import most_telling, tell
 
 _STATES = ("open", "in-hand", "met", "referred-on", "unmet", "withdrawn")
+_LONGEST_ANSWER = 80
 _ENDINGS = {
     Ending.SETTLED: "Every resident who can be reached has been helped, or has an answer.",
     Ending.STILL: "The play stopped: nothing moved any more, although some requests should have.",
@@ -69,10 +70,14 @@ def _on_purpose(report: Report) -> Table:
     for column in ("door", "what", "answer"):
         table.add_column(column)
     for bad in report.refused:
-        table.add_row(bad.door, bad.what, bad.answer or "[red]no answer[/red]")
+        table.add_row(bad.door, bad.what, _short(bad.answer) or "[red]no answer[/red]")
     for door, twice in report.sent_twice.items():
         table.add_row(door, f"{twice.sent} sent a second time", f"{twice.recognised} recognised")
     return table
+
+
+def _short(answer: str | None) -> str | None:
+    return answer if answer is None or len(answer) <= _LONGEST_ANSWER else answer[: _LONGEST_ANSWER - 1] + "…"
 
 
 def _print_story(console: Console, facts: Facts) -> None:
@@ -82,7 +87,7 @@ def _print_story(console: Console, facts: Facts) -> None:
     codes = ", ".join(need["code"] for need in referral["needs"])
     console.print(f"\nOne of them, referral {referral['referral_id']} ({codes}):", highlight=False)
     for line in tell(referral):
-        console.print(f"  {line}", highlight=False)
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
 def _print_verdict(console: Console, report: Report) -> None:

@@ -12,11 +12,12 @@ from bdcan_simulator.directory import Directory
 from bdcan_simulator.identity import person
 from bdcan_simulator.ledger import Ledger
 from bdcan_simulator.paging import every, first_page, keep_at
-from bdcan_simulator.volunteers import Volunteer, chance
+from bdcan_simulator.volunteers import Volunteer, chance, recruit
 
+_A_QUEUE = 50
 COORDINATOR = person(
     "borough-coordinator",
-    "volunteers:read volunteers:write routing:read routing:write referrals:write referrals:read hubs:all",
+    "volunteers:read volunteers:write tasks:read routing:read routing:write referrals:write referrals:read hubs:all",
 )
 
 
@@ -36,6 +37,8 @@ class Coordinators:
     ledger: Ledger
     directory: Directory
     hubs: tuple[str, ...]
+    seed: int
+    _recruited: int = 0
     _enquired: list[Volunteer] = field(default_factory=list)
     _welcomed: dict[str, Volunteer] = field(default_factory=dict)
 
@@ -51,6 +54,35 @@ class Coordinators:
             return done
 
         await keep_at(round_of_activations, ended)
+
+    async def find_more_volunteers(self, over: asyncio.Event) -> None:
+        """Ring round for each task that everybody suitable has let go by: somebody new signs up at its hub."""
+        seen: dict[str, int] = {}
+
+        async def look() -> int:
+            nonlocal seen
+            left_over = await first_page(
+                self.client, COORDINATOR, "volunteer-match", "/v1/tasks", state="open"
+            )
+            asked = {task["task_id"]: task["offers_made"] for task in left_over}
+            if len(left_over) < _A_QUEUE:  # in a queue, volunteers are busy, not unwilling
+                stuck = [
+                    t for t in left_over if t["offers_made"] and seen.get(t["task_id"]) == t["offers_made"]
+                ]
+                for hub_id in dict.fromkeys(task["hub_id"] for task in stuck):
+                    await self._recruit(hub_id)
+            seen = asked
+            return 0
+
+        await keep_at(look, over)
+
+    async def _recruit(self, hub_id: str) -> None:
+        self._recruited += 1
+        volunteer = recruit(self.seed, self._recruited, hub_id)
+        key = f"{self.ledger.run}/recruit/{self._recruited}"
+        body = _activation(volunteer)
+        answer = await self.client.post(COORDINATOR, "volunteer-match", "/v1/volunteers", body, key=key)
+        self.ledger.done["volunteers found for a task left over"] += answer.ok
 
     async def decide_triage(self, over: asyncio.Event) -> None:
         """Decide whatever routing holds for a person."""

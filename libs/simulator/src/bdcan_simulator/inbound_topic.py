@@ -119,7 +119,7 @@ class InboundTopic:
             case InboundReferralRefused():
                 entry = self._unanswered.pop(receipt.reference, None)
                 if entry:
-                    entry.answer = "; ".join(f"{p.field}: {p.message}" for p in receipt.problems)
+                    entry.answer = _said(receipt)
             case _:
                 return
 
@@ -197,6 +197,11 @@ class InboundTopic:
             "sasl_plain_password": self.endpoints.kafka_password,
             "ssl_context": ssl.create_default_context() if kafka.protocol == "SASL_SSL" else None,
         }
+
+
+def _said(receipt: InboundReferralRefused) -> str:
+    said = [f"{p.field}: {p.code}" if p.field else p.code for p in receipt.problems]
+    return "; ".join(said) or "refused"
 
 
 def _event_id(subject: str, which: str) -> UUID:

@@ -85,7 +85,7 @@ class Play:
         before = await self._summary()
         directory = Directory(self.client, self.ledger)
         clock = self.endpoints.clock
-        coordinators = Coordinators(self.client, self.ledger, directory, self.hubs)
+        coordinators = Coordinators(self.client, self.ledger, directory, self.hubs, self.borough.seed)
         helpers = tuple(volunteers(self.borough.seed, how_many(self.referrals), self.hubs))
         async with asyncio.TaskGroup() as people:
             watcher = people.create_task(self._watch(before))
@@ -94,6 +94,7 @@ class Play:
                 self.inbound.read_receipts(self._over),
                 coordinators.sign_up(helpers, self._over),
                 coordinators.decide_triage(self._over),
+                coordinators.find_more_volunteers(self._over),
                 Callers(self.client, self.ledger, directory, clock).work(self.hubs, self._over),
                 Doorstep(self.client, self.ledger, clock).work(self._over),
                 Pickers(self.client, self.ledger, self.referrals).work(SITES, self._over),

@@ -24,9 +24,8 @@ FINAL = frozenset({"met", "unmet", "referred-on", "withdrawn"})
 
 _ONCE = {
     "referral.received": None,
-    "referral.closed": None,
     "referral.withdrawn": None,
-    "safeguarding-concern.raised": "code",
+    "safeguarding-concern.raised": None,
     "task.opened": "task_id",
     "task.completed": "task_id",
     "parcel.requested": "parcel_id",
@@ -36,7 +35,11 @@ _ONCE = {
     "escalation.accepted": "escalation_id",
     "escalation.closed": "escalation_id",
 }
-"""What can happen only once in a referral's life, or once to the thing that this detail names."""
+"""What happens once to a referral or one of its needs, or once to the thing that this detail names."""
+
+_OPENS_AGAIN = frozenset({"escalation.opened", "welfare-call.completed", "referral.amended"})
+_GIVEN_BACK = frozenset({"declined", "withdrawn"})
+"""States of escalations after which the same need may be handed over again."""
 
 
 class Refused(BaseModel):
@@ -211,24 +214,28 @@ def _twice(facts: Facts) -> Iterator[str]:
     for parcel_id in repeated(Counter(t["parcel_id"] for t in facts.tasks if t.get("parcel_id"))):
         yield f"parcel {parcel_id}: two deliveries"
     for kind, need_id in repeated(
-        Counter((e["kind"], need_id) for e in facts.escalations for need_id in e.get("need_ids", ()))
+        Counter(
+            (e["kind"], need["need_id"])
+            for e in facts.escalations
+            if e["state"] not in _GIVEN_BACK
+            for need in e["needs"]
+        )
     ):
         yield f"need {need_id}: two escalations {kind}"
 
 
 def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
     seen: Counter[Any] = Counter()
+    times_opened = 0
     for line in timeline:
-        kind, detail = line["kind"], line.get("detail") or {}
-        seen[kind, line["at"], line.get("need_id"), json.dumps(detail, sort_keys=True)] += 1
-        if kind in _ONCE:
+        kind, detail, need_id = line["kind"], line.get("detail") or {}, line.get("need_id")
+        seen[kind, line["at"], need_id, json.dumps(detail, sort_keys=True)] += 1
+        times_opened += kind in _OPENS_AGAIN
+        if kind == "referral.closed":  # a need that turns up after the end opens the referral again
+            seen[kind, times_opened] += 1
+        elif kind in _ONCE:
             field = _ONCE[kind]
-            seen[
-                kind,
-                "once",
-                detail.get(field) if field else None,
-                line.get("need_id") if field == "code" else None,
-            ] += 1
+            seen[kind, need_id if field is None else detail.get(field)] += 1
     return iter(dict.fromkeys(key[0] for key in repeated(seen)))
 
 

@@ -43,14 +43,31 @@ class Volunteer:
 
 def how_many(referrals: int) -> int:
     """So many volunteers for so many referrals: about one for four (348 for 1,260 in April 2020), 900 at most."""
-    return max(45, min(900, referrals * 28 // 100))
+    return max(63, min(900, referrals * 28 // 100))
+
+
+def recruit(seed: int, number: int, hub_id: str) -> Volunteer:
+    """Somebody whom a coordinator finds for a hub when a task is left over: cleared, and ready for anything."""
+    random = Random(f"{seed}/recruit/{number}")  # noqa: S311 # a play, no secret
+    name = names.full_name(random)
+    return Volunteer(
+        number=number,
+        name=name,
+        phone=names.phone(random),
+        email=names.email(name, number),
+        hub_ids=(hub_id,),
+        task_kinds=(*_ANYONE, *_NEEDS_DBS),
+        dbs_cleared=True,
+        has_car=True,
+        enquires=False,
+    )
 
 
 def volunteers(seed: int, count: int, hub_ids: tuple[str, ...]) -> Iterator[Volunteer]:
-    """`count` volunteers spread evenly over the hubs; the first of each hub is cleared for every kind of task."""
+    """`count` volunteers spread evenly over the hubs; the first three of each hub are cleared for every kind of task."""
     for number in range(count):
         random = Random(f"{seed}/volunteer/{number}")  # noqa: S311 # a play, no secret
-        first_ones = number < 2 * len(hub_ids)
+        first_ones = number < 3 * len(hub_ids)
         cleared = first_ones or random.random() < 0.55
         hub = hub_ids[number % len(hub_ids)]
         neighbour = random.choice(hub_ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -71,7 +72,7 @@ async def answer_everything(connection, run: str, seen: dict[str, set[str]], ove
                         )
                     except EnvelopeError as error:
                         problems = tuple(
-                            FieldProblem(field=p.field, code=p.code, message=p.message)
+                            FieldProblem(field=p.field, code=p.code, message=p.message[:300])
                             for p in error.problems
                         )
                         receipt = InboundReferralRefused(
@@ -98,6 +99,16 @@ async def answer_everything(connection, run: str, seen: dict[str, set[str]], ove
         await producer.stop()
 
 
+async def _unless_it_fails(intake: asyncio.Task[None], *works: Awaitable[None]) -> None:
+    """Wait for the works; where intake's part fails, say so instead of waiting for ever."""
+    done = asyncio.gather(*works)
+    await asyncio.wait({intake, done}, return_when=asyncio.FIRST_COMPLETED)
+    if intake.done():
+        done.cancel()
+        intake.result()
+    await done
+
+
 async def test_given_a_broker_when_submitting_then_every_receipt_is_read(broker, connection, endpoints):
     # given
     ledger = Ledger(run=f"a{uuid4().hex[:6]}")
@@ -106,7 +117,7 @@ async def test_given_a_broker_when_submitting_then_every_receipt_is_read(broker,
     intake = asyncio.create_task(answer_everything(connection, ledger.run, seen, over))
     # when
     async with asyncio.timeout(60):
-        await asyncio.gather(inbound.submit_all(), inbound.read_receipts(asyncio.Event()))
+        await _unless_it_fails(intake, inbound.submit_all(), inbound.read_receipts(asyncio.Event()))
     over.set()
     await intake
     # then
@@ -140,7 +151,7 @@ async def test_given_the_broker_goes_away_when_submitting_then_each_submission_i
     over, seen = asyncio.Event(), defaultdict(set)
     intake = asyncio.create_task(answer_everything(connection, ledger.run, seen, over))
     async with asyncio.timeout(90):
-        await asyncio.gather(submitting, reading)
+        await _unless_it_fails(intake, submitting, reading)
     over.set()
     await intake
     # then

@@ -34,7 +34,7 @@ class Unreliable:
 
     def __init__(self) -> None:
         self.effects: Counter[str] = Counter()
-        self._replies: dict[str, web.Response | Any] = {}
+        self._replies: dict[str | None, tuple[int, Any]] = {}
         self._chance = random.Random(4)
 
     async def handler(self, request: web.Request) -> web.StreamResponse:
@@ -53,6 +53,8 @@ class Unreliable:
         if lost > 0.85:
             assert request.transport is not None
             request.transport.abort()
+        if isinstance(reply, str):
+            return web.Response(status=status, text=reply)
         return web.json_response(reply, status=status)
 
     def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
@@ -79,11 +81,15 @@ class Intake(Unreliable):
     def __init__(self) -> None:
         super().__init__()
         self.referrals: dict[str, str] = {}
+        self.refused: set[str] = set()
 
     def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
         if request.path == "/v1/referral-imports":
             return 201, self._take_file(body.decode())
-        if request.path.endswith("/errors.csv") or request.method == "GET":
+        if request.path.endswith("/errors.csv"):
+            lines = [f"2,{reference},needs,enum,Input should be" for reference in self.refused]
+            return 200, "\n".join(["line,reference,field,code,message", *lines])
+        if request.method == "GET":
             items = [{"reference": r, "referral_id": i} for r, i in self.referrals.items()]
             return 200, {"items": items}
         told = json.loads(body)
@@ -98,6 +104,7 @@ class Intake(Unreliable):
         for row in csv.DictReader(io.StringIO(text)):
             if "-bad-" in row["reference"]:
                 counts["refused"] += 1
+                self.refused.add(row["reference"])
             elif row["reference"] in self.referrals:
                 counts["duplicates"] += 1
             else:
@@ -133,6 +140,8 @@ async def test_given_lost_answers_when_uploading_lists_then_each_row_is_one_refe
     assert all(s.acknowledged and s.referral_id == intake.referrals[s.reference] for s in sent)
     assert len(intake.referrals) == len(sent)
     assert not ledger.done
+    assert {bad.answer for bad in ledger.bad} == {"needs: enum"}
+    assert len(ledger.bad) == len(intake.refused) == 6
 
 
 class Calls(Unreliable):
