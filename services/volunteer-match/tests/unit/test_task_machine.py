@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from volunteer_match_story import packed
 
 from bdcan_chassis.testing.harness import START
@@ -31,7 +31,8 @@ from bdcan_volunteer_match.domain.task import (
 )
 
 VOLUNTEERS = [uuid4() for _ in range(3)]
-WHO = st.sampled_from(VOLUNTEERS)
+WHO = st.sampled_from([*VOLUNTEERS, None, None, None])
+"""Somebody, or whoever has the task: left to chance alone, hardly anything would be accepted and then done."""
 
 
 class Tasks(RuleBasedStateMachine):
@@ -58,36 +59,48 @@ class Tasks(RuleBasedStateMachine):
             assert (self.task, events) == (before, ()), "the end is the end"
         return True
 
+    def _somebody(self, who: UUID | None) -> UUID:
+        return who or self.task.volunteer_id or VOLUNTEERS[0]
+
     @rule(who=WHO)
-    def it_is_offered(self, who: UUID) -> None:
+    def it_is_offered(self, who: UUID | None) -> None:
+        volunteer = self._somebody(who)
         was_open = self.task.state is TaskState.OPEN
-        assert self._decide(lambda: offer(self.task, who, self.now)) == was_open
+        assert self._decide(lambda: offer(self.task, volunteer, self.now)) == was_open
         self.offers_since_alarm += was_open
 
     @rule(who=WHO)
-    def a_volunteer_accepts(self, who: UUID) -> None:
-        mine = self.task.volunteer_id == who and self.task.state in (TaskState.OFFERED, TaskState.ACCEPTED)
-        assert self._decide(lambda: accept(self.task, who, self.now)) == mine
+    def a_volunteer_accepts(self, who: UUID | None) -> None:
+        volunteer = self._somebody(who)
+        mine = self.task.volunteer_id == volunteer and self.task.state in (
+            TaskState.OFFERED,
+            TaskState.ACCEPTED,
+        )
+        assert self._decide(lambda: accept(self.task, volunteer, self.now)) == mine
 
     @rule(who=WHO)
-    def a_volunteer_refuses(self, who: UUID) -> None:
-        self._decide(lambda: refuse(self.task, who, self.now))
+    def a_volunteer_refuses(self, who: UUID | None) -> None:
+        volunteer = self._somebody(who)
+        self._decide(lambda: refuse(self.task, volunteer, self.now))
 
     @rule(who=WHO)
-    def a_volunteer_completes(self, who: UUID) -> None:
-        mine = self.task.volunteer_id == who and self.task.state in (TaskState.ACCEPTED, TaskState.DONE)
-        assert self._decide(lambda: complete(self.task, who, self.now)) == mine
+    def a_volunteer_completes(self, who: UUID | None) -> None:
+        volunteer = self._somebody(who)
+        mine = self.task.volunteer_id == volunteer and self.task.state in (TaskState.ACCEPTED, TaskState.DONE)
+        assert self._decide(lambda: complete(self.task, volunteer, self.now)) == mine
 
     @rule(who=WHO)
-    def a_volunteer_fails(self, who: UUID) -> None:
-        if self._decide(lambda: fail(self.task, who, "nobody-home", self.now)):
+    def a_volunteer_fails(self, who: UUID | None) -> None:
+        volunteer = self._somebody(who)
+        if self._decide(lambda: fail(self.task, volunteer, "nobody-home", self.now)):
             assert self.task.state is TaskState.OPEN
-            assert who in self.task.asked
+            assert volunteer in self.task.asked
 
     @rule()
     def the_volunteer_leaves(self) -> None:
         self._decide(lambda: take_back(self.task, "volunteer-left", self.now))
 
+    @precondition(lambda self: len(self.told) > 4)
     @rule()
     def it_is_not_wanted_any_more(self) -> None:
         self._decide(lambda: cancel(self.task, "referral-withdrawn", self.now))

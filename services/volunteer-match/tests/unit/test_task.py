@@ -1,0 +1,109 @@
+"""The rules of one task that a machine of random steps would not name."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from volunteer_match_story import assigned, packed
+
+from bdcan_chassis.testing.harness import START
+from bdcan_contracts.models import (
+    CalledNeed,
+    CallNeedResult,
+    Flag,
+    NeedCode,
+    Priority,
+    TaskKind,
+    TaskUnfilled,
+)
+from bdcan_volunteer_match.domain.call import assign
+from bdcan_volunteer_match.domain.task import (
+    GRACE,
+    LEAST_TIME_TO_DO,
+    TaskState,
+    accept,
+    fail,
+    for_need,
+    for_parcel,
+    offer,
+    on_deadline,
+    refuse,
+    requires_dbs,
+    take_back,
+)
+
+ANNA, BEN = uuid4(), uuid4()
+
+
+def offered_to_anna():
+    return offer(for_parcel(packed(uuid4()), None, START).task, ANNA, START).task
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "needed"),
+    [
+        (TaskKind.PRESCRIPTION, (), True),
+        (TaskKind.TRANSPORT, (), True),
+        (TaskKind.SHOPPING, (), False),
+        (TaskKind.SHOPPING, (Flag.SHIELDING,), True),
+        (TaskKind.ERRAND, (Flag.SHIELDING,), False),
+        (TaskKind.PARCEL_DELIVERY, (Flag.SHIELDING,), False),
+    ],
+)
+def test_regulated_activity_needs_a_dbs_check(kind: TaskKind, flags: tuple[Flag, ...], needed: bool) -> None:
+    assert requires_dbs(kind, flags) is needed
+
+
+@pytest.mark.parametrize(
+    ("priority", "hours"), [(Priority.URGENT, 24), (Priority.STANDARD, 72), (Priority.ROUTINE, 168)]
+)
+def test_help_follows_the_call_by_urgency(priority: Priority, hours: int) -> None:
+    call = assign(None, assigned(priority=priority))
+    need = CalledNeed(need_id=uuid4(), code=NeedCode.ERRAND, result=CallNeedResult.FOUND)
+    opened = for_need(call, need, START)
+    assert opened is not None
+    assert opened.task.due_at == START + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [(NeedCode.FOOD_PARCEL, CallNeedResult.CONFIRMED), (NeedCode.ERRAND, CallNeedResult.DECLINED)],
+)
+def test_what_is_no_volunteers_or_not_wanted_opens_no_task(code: NeedCode, result: CallNeedResult) -> None:
+    need = CalledNeed(need_id=uuid4(), code=code, result=result)
+    assert for_need(assign(None, assigned()), need, START) is None
+
+
+def test_whoever_refuses_lets_an_offer_lapse_or_fails_has_been_asked() -> None:
+    task = offered_to_anna()
+    accepted = accept(task, ANNA, START).task
+    for after in (
+        refuse(task, ANNA, START),
+        on_deadline(task, START + timedelta(hours=2)),
+        fail(accepted, ANNA, "nobody-home", START),
+        take_back(accepted, "volunteer-left", START),
+    ):
+        assert (after.task.state, after.task.asked) == (TaskState.OPEN, (ANNA,))
+
+
+def test_an_alarm_for_time_lets_everybody_be_asked_once_more() -> None:
+    task = refuse(offered_to_anna(), ANNA, START).task
+    alarmed, events = on_deadline(task, task.alarm_at)
+    assert [type(e) for e in events] == [TaskUnfilled]
+    assert (alarmed.asked, alarmed.unfilled) == ((), True)
+    assert alarmed.alarm_at > task.alarm_at
+
+
+def test_a_volunteer_who_accepts_late_still_has_time() -> None:
+    task = offered_to_anna()
+    late = task.due_at - timedelta(minutes=5)
+    accepted = accept(task, ANNA, late).task
+    assert accepted.do_by == late + LEAST_TIME_TO_DO
+    assert accepted.deadline_at == late + LEAST_TIME_TO_DO + GRACE
+
+
+def test_a_deadline_that_comes_too_early_changes_nothing() -> None:
+    task = offered_to_anna()
+    assert on_deadline(task, START + timedelta(minutes=119)) == (task, ())
