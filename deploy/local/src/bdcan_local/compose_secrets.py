@@ -18,6 +18,7 @@ from bdcan_local.processes import AUDIENCE, ISSUER, SERVICES
 from bdcan_local.secrets_store import SecretsStore
 
 _KAFKA_USER = 1000
+_POSTGRES_USER = 999
 _FIRST_SERVICE_USER = 10001
 _COUNCIL_USER, _DEMO_USER, _GRAFANA_USER = 10006, 10007, 472
 
@@ -54,9 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     grafana = directory / "services" / "grafana" / "admin-password"
     if not grafana.exists():
         _give(grafana.parent, {grafana.name: secrets.token_urlsafe(18)}, _GRAFANA_USER)
-    for path in (directory, directory / "services", directory / "kafka"):
+    for path in (directory, directory / "services", directory / "kafka", directory / "postgres"):
         path.chmod(0o755)
     os.chown(directory / "kafka" / ADMIN, _KAFKA_USER, _KAFKA_USER)
+    os.chown(directory / "postgres" / SUPERUSER, _POSTGRES_USER, _POSTGRES_USER)
     for public in (store.jwks_file, store.api_keys_file):
         public.chmod(0o644)  # public keys, and hashes of long random keys
     return 0
