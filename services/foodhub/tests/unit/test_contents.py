@@ -7,8 +7,8 @@ from itertools import combinations
 import pytest
 
 from bdcan_contracts.models import Diet, Household, NeedCode, StockUnit
-from bdcan_foodhub.domain.contents import Line, bags_for, contents, pieces, weight_grams
-from bdcan_foodhub.domain.items import ALLERGENS, FORBIDDEN, ITEMS, Content
+from bdcan_foodhub.domain.contents import Line, bags_for, contents, pieces, suitable, weight_grams
+from bdcan_foodhub.domain.items import ALLERGENS, FORBIDDEN, ITEMS, Content, Item, Substitute
 
 EVERY_DIETS = [d for n in range(len(Diet) + 1) for d in combinations(Diet, n)]
 
@@ -122,3 +122,19 @@ def test_given_lines_when_they_are_carried_then_weight_pieces_and_bags_are_round
 def test_given_the_catalogue_when_a_substitute_is_named_then_it_exists():
     named = {s.item_id for item in ITEMS.values() for s in item.substitutes}
     assert named <= ITEMS.keys()
+
+
+def test_given_a_substitute_with_an_allergen_of_its_own_when_the_item_is_ruled_out_then_it_is_passed_over():
+    usual = Item(
+        "milk",
+        StockUnit.MILLILITRE,
+        1030,
+        0,
+        frozenset({Content.DAIRY}),
+        (Substitute("almond-drink"), Substitute("rice-drink")),
+    )
+    nutty = Item("almond-drink", StockUnit.MILLILITRE, 1030, 0, frozenset({Content.NUTS}))
+    plain = Item("rice-drink", StockUnit.MILLILITRE, 1030, 0)
+    items = {i.item_id: i for i in (usual, nutty, plain)}
+    line = suitable(usual, 1000, frozenset({Content.DAIRY}), items)
+    assert line == Line("rice-drink", StockUnit.MILLILITRE, 1000, "milk")

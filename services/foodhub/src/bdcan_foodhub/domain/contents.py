@@ -52,7 +52,7 @@ def contents(code: NeedCode, household: Household | None, diets: Iterable[Diet])
     forbidden = frozenset[Content]().union(*(FORBIDDEN[d] for d in diets))
     lines: dict[str, Line] = {}
     for item_id, quantity in _usual(code, home).items():
-        line = _suitable(ITEMS[item_id], quantity, forbidden)
+        line = suitable(ITEMS[item_id], quantity, forbidden)
         if line is None:
             continue
         same = lines.get(line.item_id)
@@ -65,6 +65,21 @@ def contents(code: NeedCode, household: Household | None, diets: Iterable[Diet])
 def weight_grams(lines: Iterable[Line]) -> int:
     """What the lines weigh together, in whole grams, rounded up."""
     return -(-sum(ITEMS[line.item_id].milligrams * line.quantity for line in lines) // 1000)
+
+
+def suitable(
+    item: Item, quantity: int, forbidden: frozenset[Content], items: Mapping[str, Item] = ITEMS
+) -> Line | None:
+    """The item, or the first substitute that suits and brings in no allergen of its own; None: leave it out."""
+    if item.suits(forbidden):
+        return Line(item.item_id, item.unit, quantity)
+    for substitute in item.substitutes:
+        other = items[substitute.item_id]
+        if other.suits(forbidden) and not (other.contents - item.contents) & ALLERGENS:
+            return Line(
+                other.item_id, other.unit, -(-quantity * substitute.gives // substitute.per), item.item_id
+            )
+    return None
 
 
 def pieces(lines: Iterable[Line]) -> int:
@@ -100,16 +115,3 @@ def _usual(code: NeedCode, home: Household) -> dict[str, int]:
 def _for_people(row: tuple[int, ...], people: int) -> int:
     full, rest = divmod(people, _LARGEST)
     return full * row[-1] + (row[rest - 1] if rest else 0)
-
-
-def _suitable(item: Item, quantity: int, forbidden: frozenset[Content]) -> Line | None:
-    """The item, or the first substitute that suits and brings in no allergen of its own; None: leave it out."""
-    if item.suits(forbidden):
-        return Line(item.item_id, item.unit, quantity)
-    for substitute in item.substitutes:
-        other = ITEMS[substitute.item_id]
-        if other.suits(forbidden) and not (other.contents - item.contents) & ALLERGENS:
-            return Line(
-                other.item_id, other.unit, -(-quantity * substitute.gives // substitute.per), item.item_id
-            )
-    return None
