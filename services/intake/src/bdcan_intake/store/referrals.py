@@ -227,11 +227,18 @@ SELECT id, version, state, priority, outreach, contact_due_at, owner, due_at, hu
 FROM referral WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 
+# OFFSET 0 keeps the planner from joining: on a table that has just been filled, and not been analysed yet, it would
+# read all of it for every batch.
 _NEEDS = """
-SELECT referral_id, id, code, state, owner, due_at, fact_at, fact_rank, reason
-FROM need WHERE referral_id = ANY ($1::uuid[]) ORDER BY referral_id, id
+SELECT n.referral_id, n.id, n.code, n.state, n.owner, n.due_at, n.fact_at, n.fact_rank, n.reason
+FROM unnest($1::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT referral_id, id, code, state, owner, due_at, fact_at, fact_rank, reason
+    FROM need WHERE referral_id = wanted.id ORDER BY id OFFSET 0
+) AS n
 """
 
+# The rows are named twice: by the array, so that the index finds them, and by the join.
 _UPDATE = """
 UPDATE referral AS r SET version = n.version, priority = n.priority, state = n.state, hub_id = n.hub_id,
     placement_version = n.placement_version, called = n.called, out_of_area = n.out_of_area,
@@ -245,7 +252,7 @@ FROM unnest(
     id, version, priority, state, hub_id, placement_version, called, out_of_area, withdrawn_reason, outcome, owner,
     due_at, contact_due_at
 )
-WHERE r.id = n.id
+WHERE r.id = ANY ($1::uuid[]) AND r.id = n.id
 """
 
 _SAVE_NEEDS = """

@@ -103,11 +103,15 @@ FROM unnest(
 ) AS n (referral_id, name, phone, email, birth_date, nhs_number, address, postcode, notes, consent, content_hash)
 """
 
+# As for needs: each pair is looked up, whatever the planner thinks of a table that has just been filled.
 _KNOWN = """
-SELECT f.source, f.reference, s.referral_id, f.received_at, s.content_hash
+SELECT k.source, k.reference, f.id AS referral_id, f.received_at, s.content_hash
 FROM unnest($1::text[], $2::text[]) AS k (source, reference)
-JOIN referral AS f ON f.source = k.source AND f.reference = k.reference
-JOIN resident AS s ON s.referral_id = f.id
+CROSS JOIN LATERAL (
+    SELECT id, received_at FROM referral
+    WHERE source = k.source AND reference = k.reference AND reference IS NOT NULL OFFSET 0
+) AS f
+CROSS JOIN LATERAL (SELECT content_hash FROM resident WHERE referral_id = f.id OFFSET 0) AS s
 """
 
 _GET = """

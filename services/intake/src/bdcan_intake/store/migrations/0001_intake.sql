@@ -34,9 +34,10 @@ CREATE TABLE referral (
 CREATE UNIQUE INDEX referral_reference ON referral (source, reference) WHERE reference IS NOT NULL;
 CREATE INDEX referral_hub ON referral (hub_id, id) WHERE hub_id IS NOT NULL;
 
--- One thing that a referral asks for.
+-- One thing that a referral asks for. No foreign key, here and in resident: they are only ever written beside their
+-- referral, in its transaction, and the check would plan a query per row: half of what taking on a need costs.
 CREATE TABLE need (
-    referral_id uuid NOT NULL REFERENCES referral (id),
+    referral_id uuid NOT NULL,
     id uuid NOT NULL,
     code text NOT NULL,
     lane text NOT NULL CHECK (lane IN ('food', 'community', 'complex', 'safeguarding')),
@@ -65,7 +66,7 @@ CREATE TABLE timeline (
 
 -- PERSONAL: who asked for help. The only place where it stands.
 CREATE TABLE resident (
-    referral_id uuid PRIMARY KEY REFERENCES referral (id),
+    referral_id uuid PRIMARY KEY,
     name text,
     phone text,
     email text,
