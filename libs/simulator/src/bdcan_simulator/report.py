@@ -10,6 +10,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -18,6 +19,7 @@ from bdcan_contracts.models import LANE_OF, NeedCode
 from bdcan_simulator.audit import Details, Facts, repeated
 from bdcan_simulator.ledger import Ledger, Submission
 from bdcan_simulator.play import Ending
+from bdcan_simulator.story import tell
 
 FINAL = frozenset({"met", "unmet", "referred-on", "withdrawn"})
 """States in which a need stays."""
@@ -86,6 +88,7 @@ class Report(BaseModel):
     without_owner_or_deadline: int
     effects_twice: int
     effects_twice_what: list[str] = Field(description="the first hundred of them")
+    effects_twice_stories: dict[str, list[str]] = Field(description="the timelines of the first ten of them")
     parked: int = Field(description="records that were set aside although nobody meant them to be bad")
     parked_what: list[str] = Field(description="the first hundred of them")
     parked_on_purpose: int
@@ -145,6 +148,7 @@ def make_report(
         ),
         effects_twice=len(twice),
         effects_twice_what=twice[:100],
+        effects_twice_stories=_stories(facts),
         parked=len(parked),
         parked_what=[f"{p['service']} {p['topic']}: {p['reason']}" for p in parked[:100]],
         parked_on_purpose=len(facts.parked) - len(parked),
@@ -222,6 +226,16 @@ def _twice(facts: Facts) -> Iterator[str]:
         )
     ):
         yield f"need {need_id}: two escalations {kind}"
+
+
+def _stories(facts: Facts) -> dict[str, list[str]]:
+    repeating = (
+        referral
+        for referrals in facts.referrals.values()
+        for referral in referrals
+        if any(_twice_in_timeline(referral["timeline"]))
+    )
+    return {referral["referral_id"]: list(tell(referral)) for referral in islice(repeating, 10)}
 
 
 def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:

@@ -62,7 +62,7 @@ async def answer_everything(connection, run: str, seen: dict[str, set[str]], ove
         while not over.is_set():
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 for record in records:
-                    source, _, reference = record.key.decode().partition(":")
+                    source, _, reference = (record.key or b"").decode().partition(":")
                     if not reference.startswith(run):
                         continue
                     now = datetime.now(UTC)

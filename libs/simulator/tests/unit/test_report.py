@@ -35,7 +35,13 @@ def given():
         ]
         timeline = [line("referral.received", 0), line("referral.closed", 30, outcome="helped")]
         facts.referrals[key] = [
-            {"state": "closed", "outcome": "helped", "needs": needs, "timeline": timeline}
+            {
+                "referral_id": f"referral-{number}",
+                "state": "closed",
+                "outcome": "helped",
+                "needs": needs,
+                "timeline": timeline,
+            }
         ]
     facts.summaries = {
         "intake": {"without_owner_or_deadline": 0},
@@ -43,6 +49,10 @@ def given():
     }
     ledger.bad.append(BadInput(Door.HTTP, "an unknown need", "r1-bad-0", "HTTP 422"))
     return ledger, facts
+
+
+def escalation(kind: str, state: str, *need_ids: str):
+    return {"kind": kind, "state": state, "needs": [{"need_id": need_id} for need_id in need_ids]}
 
 
 def judge(given: tuple[Ledger, Facts], ending: Ending = Ending.SETTLED) -> Report:
@@ -121,6 +131,7 @@ def test_given_two_referrals_for_one_reference_then_the_effect_is_there_twice(gi
     "extra",
     [
         [line("referral.received", 5)],
+        [line("referral.closed", 31, outcome="helped")],
         [line("welfare-call.unanswered", 7, attempt=1), line("welfare-call.unanswered", 7, attempt=1)],
         [line("parcel.delivered", 8, parcel_id="p"), line("parcel.delivered", 9, parcel_id="p")],
     ],
@@ -140,6 +151,13 @@ def test_given_things_that_may_well_happen_twice_then_nothing_is_named(given):
         line("parcel.delivered", 8, parcel_id="q"),
         line("welfare-call.unanswered", 7, attempt=1),
         line("welfare-call.unanswered", 9, attempt=2),
+        line("escalation.opened", 31, escalation_id="e"),
+        line("referral.closed", 32, outcome="partly-helped"),
+    ]
+    given[1].escalations += [
+        escalation("complex", "declined", "n"),
+        escalation("complex", "closed", "n"),
+        escalation("welfare-concern", "closed", "n"),
     ]
     assert judge(given).effects_twice == 0
 
@@ -150,10 +168,7 @@ def test_given_things_that_may_well_happen_twice_then_nothing_is_named(given):
         ("parcels", [{"need_id": "n", "parcel_id": "p"}, {"need_id": "n", "parcel_id": "q"}]),
         ("tasks", [{"need_id": "n", "kind": "errand"}, {"need_id": "n", "kind": "errand"}]),
         ("tasks", [{"parcel_id": "p", "kind": "x"}, {"parcel_id": "p", "kind": "x"}]),
-        (
-            "escalations",
-            [{"kind": "complex", "need_ids": ["n", "m"]}, {"kind": "complex", "need_ids": ["n"]}],
-        ),
+        ("escalations", [escalation("complex", "closed", "n", "m"), escalation("complex", "accepted", "n")]),
     ],
 )
 def test_given_one_need_served_twice_then_it_is_named(given, kind: str, items):
