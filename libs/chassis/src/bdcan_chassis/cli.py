@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import os
 import sys
 from collections.abc import Callable
 from uuid import UUID
 
+import asyncpg
 import uvicorn
 from pydantic import ValidationError
 
 from bdcan_chassis import dead_letters
-from bdcan_chassis.errors import ChassisError
+from bdcan_chassis.errors import ChassisError, describe
 from bdcan_chassis.http.app import create_api
 from bdcan_chassis.http.dead_letters import dead_letter_router
 from bdcan_chassis.logs import configure_logging
@@ -22,7 +24,7 @@ from bdcan_chassis.service import Service
 
 
 def main(build: Callable[[], Service], argv: list[str] | None = None) -> int:
-    """Run one verb of a service; returns the exit code. 2: the command or the configuration is at fault."""
+    """Run one verb of a service; returns the exit code. 1: it failed. 2: the command or the configuration is at fault."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
         service = build()
@@ -44,6 +46,9 @@ def main(build: Callable[[], Service], argv: list[str] | None = None) -> int:
     except ChassisError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        print(f"error: {describe(error)}", file=sys.stderr)
+        return 1
 
 
 def _parser(service: Service) -> argparse.ArgumentParser:
@@ -69,11 +74,18 @@ def _parser(service: Service) -> argparse.ArgumentParser:
         one.add_argument("id", type=UUID)
         one.add_argument("--reason", required=True, help="why; goes to the audit")
         one.add_argument(
-            "--actor", default=getpass.getuser(), help="who; goes to the audit (default: this user)"
+            "--actor", default=_this_user(), help="who; goes to the audit (default: this user)"
         )
     for name in service.commands:
         verbs.add_parser(name, add_help=False)
     return parser
+
+
+def _this_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container a user id need not have a name
+        return f"user {os.getuid()}"
 
 
 def _run(service: Service, options: argparse.Namespace, rest: list[str]) -> int:
