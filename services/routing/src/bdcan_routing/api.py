@@ -16,8 +16,8 @@ from bdcan_contracts.envelope import Problem
 from bdcan_routing import hub_changes, views
 from bdcan_routing.domain import assignment
 from bdcan_routing.domain.assignment import Assignment
-from bdcan_routing.handlers import publish
 from bdcan_routing.paging import read_cursor, write_cursor
+from bdcan_routing.placing import publish
 from bdcan_routing.settings import Settings
 from bdcan_routing.store import assignments, gazetteer, hubs
 

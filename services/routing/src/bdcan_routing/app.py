@@ -8,8 +8,8 @@ from bdcan_routing.api import router
 from bdcan_routing.commands import commands
 from bdcan_routing.deadlines import triage_due
 from bdcan_routing.domain.assignment import NotAllowedError
-from bdcan_routing.handlers import TRIAGE_DUE
 from bdcan_routing.metrics import SAMPLES
+from bdcan_routing.placing import TRIAGE_DUE
 from bdcan_routing.planners import planners
 from bdcan_routing.settings import Settings
 from bdcan_routing.worker import loops

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from bdcan_chassis.deadlines import DeadlineHandler, Due
 from bdcan_chassis.transaction import Tx
 from bdcan_routing.domain import assignment
-from bdcan_routing.handlers import publish
 from bdcan_routing.metrics import TRIAGE_LATE
+from bdcan_routing.placing import publish
 from bdcan_routing.settings import Settings
 from bdcan_routing.store import assignments
 

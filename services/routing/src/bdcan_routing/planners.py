@@ -7,7 +7,7 @@ from datetime import timedelta
 from bdcan_chassis.passes import Planner
 from bdcan_chassis.transaction import Tx
 from bdcan_routing.domain import assignment
-from bdcan_routing.handlers import placer_for, publish
+from bdcan_routing.placing import placer_for, publish
 from bdcan_routing.seed import seed
 from bdcan_routing.settings import Settings
 from bdcan_routing.store import assignments
