@@ -1,16 +1,19 @@
 """JSON logs, one object a line, that never hold personal data.
 
-Two fences: fields whose names the contracts mark as personal are dropped wherever they turn up in a log call,
-and an exception is logged as its class and the places it passed through, never its message (a database error
-quotes the row, a validation error the input).
+Three fences: fields whose names the contracts mark as personal are blanked wherever they turn up in a log call; an
+exception is logged as its class and the places it passed through, never its message (a database error quotes the
+row, a validation error the input); and of a library's message only the first line is kept, in which any argument
+that is not plain text or a number is named by its type (asyncio and Faust put exceptions there).
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -18,6 +21,9 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 REDACTED = "[personal]"
+
+_DEEPEST = 8
+_PLAIN = (str, int, float, bool)
 
 
 class DropPersonalData:
@@ -28,17 +34,21 @@ class DropPersonalData:
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Blank what the contracts mark as personal."""
-        return self._clean(event)
+        return self._clean(event, 0)
 
-    def _clean(self, value: Any) -> Any:
+    def _clean(self, value: Any, depth: int) -> Any:
+        if depth > _DEEPEST:  # a structure that contains itself would have no end
+            return type(value).__name__
         if isinstance(value, dict):
             return {
-                str(k): REDACTED if k in self._fields and k != "event" else self._clean(v)
+                str(self._clean(k, depth)): REDACTED
+                if k in self._fields and k != "event"
+                else self._clean(v, depth + 1)
                 for k, v in value.items()
             }
         if isinstance(value, list | tuple | set | frozenset):
-            return [self._clean(v) for v in value]
-        if value is None or isinstance(value, str | int | float | bool):
+            return [self._clean(v, depth + 1) for v in value]
+        if value is None or isinstance(value, _PLAIN):
             return value
         return str(value) if type(value).__module__ in {"uuid", "datetime"} else type(value).__name__
 
@@ -58,8 +68,34 @@ def exception_place(_logger: WrappedLogger, _method: str, event: EventDict) -> E
     return event
 
 
+def library_message(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Format the message of a record that came by the standard library; see the module's third fence."""
+    record: logging.LogRecord = event["_record"]
+    given = event.pop("positional_args", None)
+    text = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+    arguments = (
+        {k: _plain(v) for k, v in given.items()}
+        if isinstance(given, dict)
+        else tuple(map(_plain, given or ()))
+    )
+    if arguments:
+        with suppress(
+            TypeError, ValueError, KeyError
+        ):  # a library's mistake: its template is all that can be said
+            text = text % arguments
+    event["event"] = text.partition("\n")[0]
+    return event
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, _PLAIN) else type(value).__name__
+
+
 def _dumps(event: Any, **_: Any) -> str:
-    return orjson.dumps(event).decode()
+    try:
+        return orjson.dumps(event).decode()
+    except TypeError:  # an integer above 64 bits, half of a surrogate pair: slower, but escaped
+        return json.dumps(event)
 
 
 def configure_logging(service: str, process: str, level: str, personal_fields: Iterable[str]) -> None:
@@ -90,7 +126,9 @@ def configure_logging(service: str, process: str, level: str, personal_fields: I
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[library_message, *shared],
+            use_get_message=False,
+            pass_foreign_args=True,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 stamp,
