@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bdcan_chassis import metrics
 from bdcan_chassis.http.auth import Authenticator
 from bdcan_chassis.http.health import database_check, health_router
-from bdcan_chassis.http.problems import install_problem_handlers, problem, unforeseen
+from bdcan_chassis.http.problems import BodyTooLargeError, install_problem_handlers, unforeseen
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.transaction import Transactions
@@ -48,10 +48,6 @@ def create_api(
         app.include_router(router)
     app.add_middleware(_Edge)
     return app
-
-
-class _TooLargeError(Exception):
-    """The body is larger than the limit."""
 
 
 class _Edge:
@@ -89,11 +85,7 @@ class _Edge:
         except Exception as error:  # the API's one catching place
             if status:
                 raise  # half an answer is out: let the server cut the connection
-            if isinstance(error, _TooLargeError):
-                answer = problem(413, "too-large", f"A body has {MAX_BODY_BYTES} bytes at most.")
-            else:
-                answer = unforeseen(error)
-            await answer(scope, receive, sending)
+            await unforeseen(error)(scope, receive, sending)
         finally:
             self._account(scope, status, time.perf_counter() - started)
             structlog.contextvars.clear_contextvars()
@@ -121,11 +113,11 @@ def _limited(receive: Receive, headers: dict[bytes, bytes]) -> Callable[[], Any]
     async def receiving() -> Message:
         nonlocal seen
         if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-            raise _TooLargeError
+            raise BodyTooLargeError(MAX_BODY_BYTES)
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > MAX_BODY_BYTES:
-            raise _TooLargeError
+            raise BodyTooLargeError(MAX_BODY_BYTES)
         return message
 
     return receiving

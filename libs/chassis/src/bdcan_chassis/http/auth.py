@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
-import orjson
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from joserfc import jwt
@@ -73,6 +72,10 @@ class ApiKey(BaseModel):
     hubs: list[str] = []
 
 
+class _KeyDocument(BaseModel):
+    keys: list[dict[str, Any]]
+
+
 class Authenticator:
     """Checks tokens and keys. Made once a process."""
 
@@ -110,11 +113,13 @@ class Authenticator:
 
     async def _by_token(self, token: str) -> Caller:
         claims = await self._claims_of(token)
-        scopes, hubs = claims.get("scope", ""), claims.get("hub", [])
+        hubs = claims.get("hub")
+        if isinstance(hubs, str):
+            hubs = [hubs]
         return Caller(
             str(claims["sub"]),
-            frozenset(str(scopes).split()),
-            frozenset([hubs] if isinstance(hubs, str) else map(str, hubs)),
+            frozenset(str(claims.get("scope", "")).split()),
+            frozenset(map(str, hubs)) if isinstance(hubs, list) else frozenset(),
         )
 
     async def _claims_of(self, token: str) -> dict[str, Any]:
@@ -123,7 +128,8 @@ class Authenticator:
             try:
                 decoded = jwt.decode(token, keys, algorithms=_ALGORITHMS)
                 self._claims.validate(decoded.claims)
-            except (JoseError, ValueError) as error:
+            except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+                # the last three: joserfc trips over a header that is JSON of a strange kind, such as "crit": null
                 # a key that we don't know yet may have been published since: look again, but not for every forgery
                 if fresh or time.monotonic() - self._fetched < _REFRESH_SECONDS:
                     raise UnauthorizedError("The access token is not valid.") from error
@@ -134,21 +140,23 @@ class Authenticator:
     async def _key_set(self, *, refresh: bool) -> KeySet:
         async with self._lock:
             if self._keys is None or (refresh and time.monotonic() - self._fetched >= _REFRESH_SECONDS):
-                source = self._settings.jwks
-                if source.startswith("https://"):
-                    async with httpx.AsyncClient(timeout=5) as client:
-                        answer = await client.get(source)
-                        answer.raise_for_status()
-                        document = answer.json()
-                else:
-                    document = await asyncio.to_thread(_read_json, Path(source))
-                self._keys = KeySet.import_key_set(document)
+                try:
+                    self._keys = KeySet.import_key_set((await self._published()).model_dump())  # pyright: ignore[reportArgumentType]
+                except (httpx.HTTPError, OSError, ValueError, JoseError) as error:
+                    if self._keys is None:  # the token may well be right: not 401 but "come again"
+                        raise ConnectionError("the key set cannot be read") from error
+                    log.warning("auth.key_set_unreadable", exc_info=error)
                 self._fetched = time.monotonic()
             return self._keys
 
-
-def _read_json(path: Path) -> Any:
-    return orjson.loads(path.read_bytes())
+    async def _published(self) -> _KeyDocument:
+        source = self._settings.jwks
+        if not source.startswith("https://"):
+            return _KeyDocument.model_validate_json(await asyncio.to_thread(Path(source).read_bytes))
+        async with httpx.AsyncClient(timeout=5) as client:
+            answer = await client.get(source)
+            answer.raise_for_status()
+            return _KeyDocument.model_validate_json(answer.content)
 
 
 def _load_api_keys(path: Path | None) -> list[ApiKey]:

@@ -17,19 +17,28 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from bdcan_chassis.errors import is_transient
+from bdcan_chassis.errors import is_transient, storable
 from bdcan_chassis.logs import get_logger
 from bdcan_contracts.envelope import Problem
 
 log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+
+_UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+
+_OWN_WORDS = {  # where pydantic's quote what was sent
+    "extra_forbidden": "no such field",
+    "union_tag_invalid": "no such kind",
+    "uuid_parsing": "not a UUID",
+}
 
 
 class ApiError(Exception):
@@ -81,6 +90,13 @@ class UnauthorizedError(ApiError):
     code = "unauthorized"
 
 
+class BodyTooLargeError(HTTPException):
+    """The body is larger than the limit. An HTTPException, because FastAPI answers any other one with 400."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has {most} bytes at most.")
+
+
 def problem(
     status: int,
     code: str,
@@ -118,6 +134,8 @@ def install_problem_handlers(app: FastAPI, domain_errors: Mapping[type[Exception
 
     async def on_http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 # as above
+        if isinstance(error, BodyTooLargeError):
+            return problem(error.status_code, "too-large", error.detail)
         phrase = HTTPStatus(error.status_code).phrase
         return problem(error.status_code, phrase.lower().replace(" ", "-"), f"{phrase}.", (), error.headers)
 
@@ -134,6 +152,8 @@ def install_problem_handlers(app: FastAPI, domain_errors: Mapping[type[Exception
 
 def unforeseen(error: Exception) -> JSONResponse:
     """The answer to an exception that nobody mapped: 503 if it passes by itself, else 500. Logs it."""
+    if isinstance(error, _UNSTORABLE):
+        return problem(422, "unstorable-text", "A text holds a character that cannot be stored, such as NUL.")
     if is_transient(error):
         log.warning("http.unavailable", exc_info=error)
         return problem(
@@ -151,7 +171,5 @@ def _field_problem(error: Mapping[str, Any]) -> Problem:
     location = [str(part) for part in error["loc"]]
     if location[0] == "body" and len(location) > 1:
         location = location[1:]
-    message = str(error["msg"])
-    if error["type"] == "extra_forbidden":
-        message = "no such field"
-    return Problem(".".join(location), str(error["type"]).replace("_", "-"), message)
+    message = _OWN_WORDS.get(error["type"], str(error["msg"]))
+    return Problem(storable(".".join(location)), str(error["type"]).replace("_", "-"), message)

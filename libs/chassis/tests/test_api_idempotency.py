@@ -1,0 +1,112 @@
+"""Idempotency-Key: sent again is answered again, and done once."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from waiting import until
+
+from bdcan_chassis.testing.harness import Harness
+
+
+async def post(
+    http: httpx.AsyncClient, account: UUID, number: int, key: str | None = "key-1"
+) -> httpx.Response:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return await http.post(f"/toy/entries/{account}", json={"number": number}, headers=headers)
+
+
+async def numbers(ledger: Harness, account: UUID) -> list[int]:
+    rows = await ledger.fetch("SELECT numbers FROM account WHERE id = $1", account)
+    return list(rows[0]["numbers"]) if rows else []
+
+
+async def test_given_a_key_when_the_request_is_repeated_then_the_reply_is_the_same_and_the_effect_single(
+    ledger: Harness,
+) -> None:
+    account = uuid4()
+    first = await post(ledger.http, account, 7)
+    second = await post(ledger.http, account, 7)
+    assert (
+        (first.status_code, first.content) == (second.status_code, second.content) == (201, b'{"number":7}')
+    )
+    assert second.headers["content-type"] == first.headers["content-type"]
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+    assert await numbers(ledger, account) == [7]
+
+
+async def test_given_no_key_when_the_request_is_repeated_then_it_is_done_again(ledger: Harness) -> None:
+    account = uuid4()
+    await post(ledger.http, account, 7, None)
+    await post(ledger.http, account, 7, None)
+    assert await numbers(ledger, account) == [7, 7]
+
+
+async def test_given_a_used_key_when_it_comes_with_another_request_then_422_and_no_effect(
+    ledger: Harness,
+) -> None:
+    account, other = uuid4(), uuid4()
+    await post(ledger.http, account, 7)
+    for answer in (await post(ledger.http, account, 8), await post(ledger.http, other, 7)):
+        assert answer.status_code == 422
+        assert answer.json()["type"] == "urn:bdcan:problem:idempotency-key-reused"
+    assert await numbers(ledger, account) == [7]
+    assert await numbers(ledger, other) == []
+
+
+async def test_given_the_same_key_of_another_caller_when_sent_then_it_is_another_key(ledger: Harness) -> None:
+    account = uuid4()
+    await post(ledger.http, account, 7)
+    answer = await post(ledger.client(["tasks:write"]), account, 8)
+    assert answer.status_code == 201
+    assert await numbers(ledger, account) == [7, 8]
+
+
+async def test_given_the_same_key_many_times_at_once_when_sent_then_one_effect_and_equal_replies(
+    ledger: Harness,
+) -> None:
+    account = uuid4()
+    answers = await asyncio.gather(*(post(ledger.http, account, 7) for _ in range(12)))
+    assert {(a.status_code, a.content) for a in answers} == {(201, b'{"number":7}')}
+    assert sum("idempotent-replayed" not in a.headers for a in answers) == 1
+    assert await numbers(ledger, account) == [7]
+
+
+async def test_given_a_request_that_failed_when_it_is_sent_again_then_its_key_is_free(
+    ledger: Harness,
+) -> None:
+    account = uuid4()
+    assert (await post(ledger.http, account, -1)).status_code == 409
+    assert (await post(ledger.http, account, 7)).status_code == 201
+    assert await numbers(ledger, account) == [7]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+async def test_given_a_key_of_a_wrong_length_when_sent_then_422(ledger: Harness, key: str) -> None:
+    assert (await post(ledger.http, uuid4(), 7, key)).status_code == 422
+
+
+async def test_given_a_connection_that_is_cut_when_it_passes_then_the_caller_never_hears_of_it(
+    ledger: Harness,
+) -> None:
+    account, blocker = uuid4(), ledger.transactions.pool
+    await post(ledger.http, account, 1, None)
+    async with blocker.acquire() as connection:
+        victim = connection.transaction()
+        await victim.start()
+        await connection.execute("SELECT 1 FROM account WHERE id = $1 FOR UPDATE", account)
+        waiting = asyncio.create_task(post(ledger.http, account, 7))
+        pids = await until(lambda: ledger.fetch(_WAITING))
+        await ledger.fetch("SELECT pg_terminate_backend($1)", pids[0]["pid"])
+        await victim.rollback()
+    assert (await waiting).status_code == 201
+    assert await numbers(ledger, account) == [1, 7]
+
+
+_WAITING = (
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' LIMIT 1"
+)

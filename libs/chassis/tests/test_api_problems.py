@@ -1,0 +1,244 @@
+"""Every error is problem+json, names each field at fault at once, and repeats nothing that was sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from hypothesis import example, settings
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+from toy_api import Person, toy_router
+
+from bdcan_chassis.http import app as app_module
+from bdcan_chassis.http.app import create_api
+from bdcan_chassis.testing.harness import ALL_SCOPES, Harness, _key
+
+GOOD: dict[str, Any] = {
+    "id": "01890000-0000-7000-8000-000000000000",
+    "name": "Somebody",
+    "born": "1950-01-01",
+    "household": 2,
+    "contact": {"by": "phone", "number": "1"},
+}
+
+
+def is_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["type"] == f"urn:bdcan:problem:{code}"
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    assert body["request_id"] == answer.headers["x-request-id"]
+    return body
+
+
+async def test_given_a_good_body_when_sent_then_it_is_taken(ledger: Harness) -> None:
+    answer = await ledger.http.post("/toy/people", json=GOOD)
+    assert (answer.status_code, answer.json()) == (201, {"number": 2})
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"nul", b'{"id": }', b"\xff\xfe{}", b"[" * 100_000, b"1" * 10_000, b"{} {}"]
+)
+async def test_given_a_body_that_is_not_json_when_sent_then_400_or_422(ledger: Harness, body: bytes) -> None:
+    answer = await ledger.http.post("/toy/people", content=body, headers={"Content-Type": "application/json"})
+    assert answer.headers["content-type"] == "application/problem+json"
+    if body == b"":
+        is_problem(answer, 422, "invalid")
+    else:
+        is_problem(answer, 400, "bad-json" if len(body) < 100 else "bad-request")
+
+
+async def test_given_many_wrong_fields_when_sent_then_all_are_named_at_once_and_no_value_is_echoed(
+    ledger: Harness,
+) -> None:
+    secret = "Xq7Zephyr"
+    body = {
+        "id": secret,
+        "name": secret * 9,
+        "born": secret,
+        "household": secret,
+        "contact": {"by": secret},
+        "needs": ["food", secret],
+        "unknown": secret,
+    }
+    answer = await ledger.http.post("/toy/people", json=body)
+    problem = is_problem(answer, 422, "invalid")
+    assert {e["field"] for e in problem["errors"]} == {
+        "id",
+        "name",
+        "born",
+        "household",
+        "contact",
+        "needs.1",
+        "unknown",
+    }
+    assert all(e["code"] and e["message"] for e in problem["errors"])
+    assert secret.lower() not in answer.text.lower()
+
+
+async def test_given_wrong_query_and_path_values_when_asked_then_each_is_named_and_not_echoed(
+    ledger: Harness,
+) -> None:
+    answer = await ledger.http.get("/v1/dead-letters", params={"limit": "Xq7Zephyr", "state": "Xq7Zephyr"})
+    problem = is_problem(answer, 422, "invalid")
+    assert {e["field"] for e in problem["errors"]} == {"query.limit", "query.state"}
+    assert "Xq7Zephyr" not in answer.text
+    answer = await ledger.http.get("/toy/accounts/Xq7Zephyr")
+    assert [e["field"] for e in is_problem(answer, 422, "invalid")["errors"]] == ["path.account"]
+    assert "Xq7Zephyr" not in answer.text
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["phone", "post", "food"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from([*Person.model_fields, "by", "\ud800", "x"]) | st.text(), inner, max_size=6
+        )
+    ),
+    max_leaves=20,
+)
+
+
+def test_given_any_json_when_sent_then_the_answer_is_never_the_servers_fault(
+    shared_ledger: Harness,
+) -> None:
+    settings_of = shared_ledger.service.settings
+    app = create_api("toy", settings_of, shared_ledger.transactions, (toy_router(),), {})
+    headers = {"X-API-Key": _key(ALL_SCOPES, ()), "Content-Type": "application/json"}
+    with TestClient(app, headers=headers) as http:
+
+        @settings(max_examples=100, deadline=None)
+        @example({"\ud800": 1})
+        @example(GOOD | {"name": "\ud800\ud800", "\udfff": 1})
+        @example(GOOD | {"name": "a\x00b"})
+        @for_all(_JSON)
+        def send(body: Any) -> None:
+            answer = http.post("/toy/people", content=json.dumps(body))
+            assert answer.status_code in {201, 400, 422}
+            if answer.status_code != 201:
+                assert answer.headers["content-type"] == "application/problem+json"
+
+        send()
+
+
+async def test_given_text_that_no_database_stores_when_sent_then_it_is_the_senders_fault(
+    ledger: Harness,
+) -> None:
+    answer = await ledger.http.get("/toy/text", params={"text": "a\x00b"})
+    is_problem(answer, 422, "unstorable-text")
+    answer = await ledger.http.get("/v1/dead-letters", params={"loop": "a\x00b"})
+    is_problem(answer, 422, "unstorable-text")
+    assert (await ledger.http.get("/toy/text", params={"text": "späti 🍞"})).json() == {"number": 7}
+
+
+async def test_given_no_such_route_or_method_when_asked_then_404_and_405(ledger: Harness) -> None:
+    is_problem(await ledger.http.get("/toy/nowhere/Xq7"), 404, "not-found")
+    answer = await ledger.http.delete("/toy/people")
+    is_problem(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
+async def test_given_a_body_above_the_limit_when_sent_then_413_and_the_rest_is_not_read(
+    ledger: Harness, monkeypatch: pytest.MonkeyPatch, declared: bool
+) -> None:
+    monkeypatch.setattr(app_module, "MAX_BODY_BYTES", 1000)
+    good = json.dumps(GOOD).encode()
+    assert (
+        await ledger.http.post(
+            "/toy/people", content=good.ljust(1000), headers={"Content-Type": "application/json"}
+        )
+    ).status_code == 201
+
+    async def pieces():
+        yield good.ljust(600)
+        yield b" " * 600
+
+    content = good.ljust(1200) if declared else pieces()
+    answer = await ledger.http.post(
+        "/toy/people", content=content, headers={"Content-Type": "application/json"}
+    )
+    is_problem(answer, 413, "too-large")
+
+
+@pytest.mark.parametrize("path", ["bug", "row"])
+async def test_given_a_bug_when_it_shows_then_500_without_a_word_of_the_exception(
+    ledger: Harness, path: str
+) -> None:
+    answer = await ledger.http.get(f"/toy/{path}")
+    is_problem(answer, 500, "internal")
+    for word in ("Rose", "07700", "RuntimeError", "UniqueViolation", "account"):
+        assert word not in answer.text
+
+
+async def test_given_an_error_of_the_domain_when_raised_then_it_has_the_status_of_the_table(
+    ledger: Harness,
+) -> None:
+    assert is_problem(await ledger.http.get("/toy/refused"), 409, "refused")["detail"] == (
+        "It is too late for that."
+    )
+
+
+async def test_given_a_passing_failure_when_it_shows_then_503_says_when_to_come_again(
+    ledger: Harness,
+) -> None:
+    answer = await ledger.http.get("/toy/deadlock")
+    is_problem(answer, 503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_given_a_database_that_is_away_when_asked_then_503_and_after_it_is_back_all_is_well(
+    ledger: Harness, postgres_server
+) -> None:
+    account = uuid4()
+    assert (await ledger.http.post(f"/toy/entries/{account}", json={"number": 1})).status_code == 201
+    await postgres_server.stop()
+    try:
+        answers = await asyncio.gather(
+            ledger.http.get(f"/toy/accounts/{account}"),
+            ledger.http.post(
+                f"/toy/entries/{account}", json={"number": 2}, headers={"Idempotency-Key": "again"}
+            ),
+        )
+        for answer in answers:
+            is_problem(answer, 503, "unavailable")
+            assert "retry-after" in answer.headers
+        ready = await ledger.http.get("/readyz")
+        assert (ready.status_code, list(ready.json()["wrong"])) == (503, ["database"])
+        assert (await ledger.http.get("/livez")).status_code == 200, "a restart would not help"
+    finally:
+        await postgres_server.start()
+    assert (await ledger.http.get("/readyz")).json() == {"ready": True, "wrong": {}}
+    answer = await ledger.http.post(
+        f"/toy/entries/{account}", json={"number": 2}, headers={"Idempotency-Key": "again"}
+    )
+    assert answer.status_code == 201
+    assert "idempotent-replayed" not in answer.headers, "what was refused was not done"
+
+
+async def test_given_a_request_id_and_a_trace_when_they_are_well_formed_then_they_are_kept(
+    ledger: Harness,
+) -> None:
+    answer = await ledger.http.get("/livez", headers={"X-Request-ID": "call-12.abc_9"})
+    assert answer.headers["x-request-id"] == "call-12.abc_9"
+    for bad in ("short", "a b c d e f g", "x" * 65, '{"a":"b","c"}'):
+        answer = await ledger.http.get("/livez", headers={"X-Request-ID": bad})
+        assert answer.headers["x-request-id"] != bad
+        assert len(answer.headers["x-request-id"]) == 16
+    ids = {(await ledger.http.get("/livez")).headers["x-request-id"] for _ in range(3)}
+    assert len(ids) == 3
