@@ -142,6 +142,9 @@ async def discard(connection: Connection, letter_id: UUID, actor: str, reason: s
     key = (row["consumer"], row["topic"], row["record_key"])
     if row["record_key"] is not None:  # the lock that a consumer and a replay take first
         await parked_keys(connection, row["consumer"], [(row["topic"], row["record_key"])])
+    row = await connection.fetchrow(f"{_OPEN} FOR UPDATE", letter_id)
+    if row is None:  # a replay that was in progress has settled it
+        return False
     await settle(connection, [letter_id], "discarded")
     await connection.execute(_AUDIT, letter_id, "discarded", actor, reason)
     if row["record_key"] is not None:

@@ -42,6 +42,9 @@ async def replay_requested(dispatchers: Mapping[str, Dispatcher], transactions: 
     """Replay one requested key, or one requested record without a key; returns how many records were settled."""
     async with transactions.begin() as tx:
         connection = tx.connection
+        await connection.execute(
+            "SET CONSTRAINTS ALL IMMEDIATE"
+        )  # a breach must show inside the record's savepoint
         key = await connection.fetchrow(_NEXT_KEY, list(dispatchers))
         if key is not None:
             scope = (key["consumer"], key["topic"], key["record_key"])
