@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -22,6 +23,14 @@ from bdcan_chassis.logs import get_logger
 
 log = get_logger(__name__)
 _LOCK = 0x6264_6361_6E6D_6967  # "bdcanmig": one migration runner a database
+_LONGEST_SECONDS = 86_400.0
+_COMMENT = re.compile(
+    r"^\s*--.*$", re.MULTILINE
+)  # asyncpg fails on a statement that is nothing but a comment
+_WRONG_SQL = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+)  # transient elsewhere: this is what they wait for
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +59,34 @@ def migrations_in(package: str) -> list[Migration]:
 async def migrate(dsn: str, packages: list[str], *, patience: float = 60.0) -> list[str]:
     """Apply what is missing and return the names of what was applied.
 
-    Waits up to `patience` seconds for the database and for another runner. Raises ConfigurationError if an
-    applied file was changed or is missing, and TimeoutError after the wait.
+    Waits up to `patience` seconds for the database and for another runner; the files themselves may take as long
+    as they need. Raises ConfigurationError if an applied file was changed, and TimeoutError after the wait.
     """
     wanted = [m for package in packages for m in migrations_in(package)]
-    async with asyncio.timeout(patience):
+    until = asyncio.get_running_loop().time() + patience
+    async with asyncio.timeout_at(until) as waiting:
         attempt = 0
         while True:
             try:
                 async with dedicated_connection(dsn, "migrate") as connection:
+                    await _lock(connection)
+                    waiting.reschedule(None)
                     return await _apply(connection, wanted)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                if not is_transient(error) or isinstance(error, asyncpg.UndefinedTableError):
+                waiting.reschedule(until)
+                if not is_transient(error) or isinstance(error, _WRONG_SQL):
                     raise
                 attempt += 1
                 log.warning("migrate.waiting", attempt=attempt, exc_info=error)
                 await asyncio.sleep(backoff_seconds(attempt, 2))
 
 
-async def _apply(connection: asyncpg.Connection[asyncpg.Record], wanted: list[Migration]) -> list[str]:
+async def _lock(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 # no event to await
         await asyncio.sleep(backoff_seconds(2))
+
+
+async def _apply(connection: asyncpg.Connection[asyncpg.Record], wanted: list[Migration]) -> list[str]:
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migration ("
         "name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -90,13 +106,13 @@ async def _apply(connection: asyncpg.Connection[asyncpg.Record], wanted: list[Mi
             continue
         await connection.execute("SET lock_timeout = '5s'; SET statement_timeout = 0")
         if migration.sql.startswith("-- no transaction"):
-            for statement in migration.sql.split(";\n"):
+            for statement in _COMMENT.sub("", migration.sql).split(";\n"):
                 if statement.strip():
-                    await connection.execute(statement)
+                    await connection.execute(statement, timeout=_LONGEST_SECONDS)
             await _record(connection, migration)
         else:
             async with connection.transaction():
-                await connection.execute(migration.sql)
+                await connection.execute(migration.sql, timeout=_LONGEST_SECONDS)
                 await _record(connection, migration)
         log.info("migrate.applied", migration=migration.name)
         done.append(migration.name)
