@@ -10,6 +10,7 @@ same ids, same order, and the consumers' inboxes drop them.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 import asyncpg
@@ -33,6 +34,7 @@ ROUND = 1000
 
 _IDLE_SECONDS = 1.0  # a NOTIFY may be lost; leadership may become free
 _SEND_SECONDS = 120.0
+_STOP_SECONDS = 3.0
 
 
 class Relay:
@@ -89,7 +91,7 @@ class Relay:
         try:
             while not stopping.is_set():
                 self._wake.clear()
-                if not await self._round(connection, producer):
+                if not await _unless_stopped(self._round(connection, producer), stopping):
                     await wait_for_either(self._wake, stopping, _IDLE_SECONDS)
         finally:
             await _close(producer)
@@ -138,6 +140,19 @@ class Relay:
             numbers.append(row["seq"])
         batch.close()
         return await producer.send_batch(batch, topic, partition=partition), numbers
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, int], stopping: asyncio.Event) -> int:
+    """A round's result. One that hangs on an absent broker must not hold up a stop: what it has sent goes again."""
+    running, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running}, timeout=_STOP_SECONDS)
+    finally:
+        stop.cancel()
+        running.cancel()
+    await asyncio.wait({running})
+    return 0 if running.cancelled() else running.result()
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

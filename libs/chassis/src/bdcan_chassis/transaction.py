@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from bdcan_chassis.clock import Clock
 from bdcan_chassis.database import Connection, Pool
+from bdcan_chassis.errors import BadRecordError
 from bdcan_chassis.ids import new_id
 from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_headers, source_of
 
@@ -64,20 +65,24 @@ class Tx:
         """Publish an event when the unit commits; returns its id.
 
         Topic, key and subject follow from the body's type; `lane` chooses where a type has several topics.
-        `cause` hands the trace on. Raises LookupError for a type that this service does not own.
+        `cause` hands the trace on. Raises LookupError for a type that this service does not own, and BadRecordError
+        for a body above MAX_BODY_BYTES.
         """
         event_type = self.catalogue.of(type(data))
         topic = event_type.topic_in(lane)
         if self.service not in topic.writers:
             raise LookupError(f"{self.service} may not write to {topic.name}")
+        body = encode_body(data)
+        if len(body) > MAX_BODY_BYTES:
+            raise BadRecordError(
+                "event-too-large", f"a {event_type.type} has {len(body)} bytes, {MAX_BODY_BYTES} are allowed"
+            )
         event_id = new_id()
         subject = event_type.subject_of(data)
         trace = cause.traceparent if cause else self.traceparent
         headers = encode_headers(event_type, event_id, source_of(self.service), subject, self.now, trace)
         self._events.append(
-            _Outgoing(
-                topic.lane, event_id, topic.name, subject.encode(), pack_headers(headers), encode_body(data)
-            )
+            _Outgoing(topic.lane, event_id, topic.name, subject.encode(), pack_headers(headers), body)
         )
         return event_id
 

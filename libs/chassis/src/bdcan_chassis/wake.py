@@ -11,7 +11,7 @@ from collections import defaultdict
 
 import asyncpg
 
-from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait
+from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait, wait_for_either
 from bdcan_chassis.errors import is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.transaction import CHANNEL
@@ -46,8 +46,8 @@ class Wakes:
                     attempt = 0
                     self.all()
                     while not stopping.is_set() and not lost.is_set():
-                        if not await wait(stopping, 5):
-                            await connection.execute("SELECT 1")  # a dead connection says nothing by itself
+                        await connection.execute("SELECT 1")  # a dead connection says nothing by itself
+                        await wait_for_either(lost, stopping, 5)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 if not is_transient(error):
                     raise

@@ -1,0 +1,129 @@
+"""Planners and gateways: alone when they plan, awake when they are called, back after a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from uuid import uuid4
+
+from ledger import Written
+from waiting import running, until, until_true
+
+from bdcan_chassis import metrics
+from bdcan_chassis.passes import Gateway, Planner, plan_once, run_pass
+from bdcan_chassis.testing.harness import Harness
+from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_chassis.wake import Wakes
+
+NEVER = timedelta(hours=1)
+
+
+def run(ledger: Harness, work: Planner | Gateway, wakes: Wakes | None = None):
+    return lambda stopping: run_pass(work, ledger.transactions, wakes or Wakes(), stopping)
+
+
+async def test_given_a_planner_at_work_when_a_second_starts_then_it_does_nothing(ledger: Harness) -> None:
+    inside, leave, plans = asyncio.Event(), asyncio.Event(), 0
+
+    async def plan(_tx: Tx) -> int:
+        nonlocal plans
+        plans += 1
+        inside.set()
+        await leave.wait()
+        return 3
+
+    planner, another = Planner("plan", plan), Planner("another", plan)
+    first = asyncio.create_task(plan_once(planner, ledger.transactions))
+    await inside.wait()
+    assert await plan_once(planner, ledger.transactions) == 0
+    assert plans == 1
+    leave.set()
+    assert await plan_once(another, ledger.transactions) == 3, "the lock is the planner's own"
+    assert await first == 3
+    assert await plan_once(planner, ledger.transactions) == 3, "and it is given back"
+
+
+async def test_given_a_sleeping_pass_when_a_unit_that_wakes_it_commits_then_it_runs_at_once(
+    ledger: Harness,
+) -> None:
+    passes = 0
+
+    async def call(_transactions: Transactions) -> int:
+        nonlocal passes
+        passes += 1
+        return 0
+
+    wakes = Wakes()
+    dsn = ledger.service.settings.database_url.get_secret_value()
+    async with (
+        running(lambda stopping: wakes.listen(dsn, "test.listen", stopping)),
+        running(run(ledger, Gateway("gate", call, NEVER), wakes)),
+    ):
+        await until_true(lambda: passes == 2)  # once by itself, once because the listener has come
+        started = time.monotonic()
+        async with ledger.transactions.begin() as tx:
+            tx.wake("another")
+        async with ledger.transactions.begin() as tx:
+            tx.wake("gate")
+        await until_true(lambda: passes > 2)
+        assert time.monotonic() - started < 5
+        assert passes == 3
+
+
+async def test_given_a_listener_that_loses_its_connection_when_it_is_back_then_everybody_is_woken(
+    ledger: Harness,
+) -> None:
+    wakes = Wakes()
+    dsn = ledger.service.settings.database_url.get_secret_value()
+
+    async def listeners() -> list[int]:
+        rows = await ledger.fetch("SELECT pid FROM pg_stat_activity WHERE application_name = 'test.lost'")
+        return [r["pid"] for r in rows]
+
+    waiting = wakes.of("pass:something")
+    async with running(lambda stopping: wakes.listen(dsn, "test.lost", stopping)):
+        await until_true(waiting.is_set)
+        waiting.clear()
+        [pid] = await until(listeners)
+        await ledger.fetch("SELECT pg_terminate_backend($1)", pid)
+        await until_true(waiting.is_set)
+        await until(listeners)
+
+
+async def test_given_a_pass_with_work_left_when_it_has_moved_something_then_the_next_follows_at_once(
+    ledger: Harness,
+) -> None:
+    left = 5
+
+    async def call(_transactions: Transactions) -> int:
+        nonlocal left
+        left -= 1
+        return max(left, 0)
+
+    async with running(run(ledger, Gateway("gate", call, NEVER))):
+        await until_true(lambda: left == 0)
+
+
+async def test_given_a_pass_that_fails_when_it_is_tried_again_then_the_failed_one_left_nothing(
+    ledger: Harness,
+) -> None:
+    tries = 0
+
+    async def plan(tx: Tx) -> int:
+        nonlocal tries
+        tries += 1
+        tx.emit(Written(account_id=uuid4(), number=tries))
+        await tx.connection.execute("INSERT INTO account VALUES ($1, '{}')", uuid4())
+        if tries < 3:
+            await tx.flush()
+            raise ZeroDivisionError
+        return 0
+
+    failures = metrics.PASS_FAILURES.labels("failing")
+    before = failures._value.get()
+    async with running(run(ledger, Planner("failing", plan, NEVER))):
+        await until_true(lambda: tries == 3)
+    assert [e.data.number for e in await ledger.emitted()] == [3]
+    assert len(await ledger.fetch("SELECT 1 FROM account")) == 1
+    assert failures._value.get() == before + 2

@@ -1,0 +1,295 @@
+"""The relay on a real broker: what is committed reaches Kafka, in order per key, however often something breaks."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from ledger import Written
+from pydantic import SecretStr
+from waiting import running, until
+
+from bdcan_chassis import relay as relay_module
+from bdcan_chassis.ids import new_id
+from bdcan_chassis.relay import Relay
+from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.testing.harness import Harness
+from bdcan_chassis.transaction import pack_headers
+from bdcan_chassis.wake import Wakes
+
+
+class Sent(NamedTuple):
+    """A record on the topic."""
+
+    key: bytes
+    event_id: bytes
+    body: bytes
+
+
+class Stage:
+    """The toy service's outbox, and the topic that it writes to."""
+
+    def __init__(self, ledger: Harness, broker, topic: str) -> None:
+        self.ledger, self.broker, self.topic = ledger, broker, topic
+        self.settings: ServiceSettings = ledger.service.settings.model_copy(
+            update={
+                "kafka_bootstrap": broker.bootstrap,
+                "kafka_username": broker.username,
+                "kafka_password": SecretStr(broker.password),
+            }
+        )
+        self.wakes = Wakes()
+
+    def relay(self, lane: str = "normal") -> Relay:
+        return Relay(lane, self.ledger.service.name, self.settings, self.wakes)
+
+    async def put(
+        self, keys: Iterable[UUID | str], body: bytes = b"{}", *, lane: str = "normal", topic: str = ""
+    ) -> list[bytes]:
+        """Rows in the outbox, written past the Tx so that a test chooses lane, topic and size; returns their ids."""
+        ids = []
+        rows = []
+        for key in keys:
+            event_id = new_id()
+            ids.append(str(event_id).encode())
+            headers = pack_headers([("ce_id", ids[-1])])
+            rows.append((lane, event_id, topic or self.topic, str(key).encode(), headers, body))
+        async with self.ledger.transactions.pool.acquire() as connection:
+            await connection.executemany(
+                "INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body) VALUES ($1, $2, $3, $4, $5, $6)",
+                rows,
+            )
+        self.wakes.all()
+        return ids
+
+    async def pending(self, lane: str = "normal") -> int:
+        [row] = await self.ledger.fetch("SELECT count(*) AS n FROM chassis.outbox WHERE lane = $1", lane)
+        return row["n"]
+
+    async def emptied(self, lane: str = "normal", seconds: float = 40) -> None:
+        async def empty() -> bool:
+            return await self.pending(lane) == 0
+
+        await until(empty, seconds)
+
+    async def sent(self) -> list[Sent]:
+        """All that is on the topic now, in the order of each partition."""
+        consumer = AIOKafkaConsumer(**self.broker.client_options(), enable_auto_commit=False)
+        await consumer.start()
+        try:
+            places = [TopicPartition(self.topic, p) for p in range(3)]
+            consumer.assign(places)
+            await consumer.seek_to_beginning(*places)
+            ends = await consumer.end_offsets(places)
+            found: dict[TopicPartition, list[Sent]] = {p: [] for p in places}
+            while any([await consumer.position(p) < ends[p] for p in places]):
+                for place, batch in (await consumer.getmany(timeout_ms=200)).items():
+                    for r in batch:
+                        assert r.key is not None
+                        assert r.value is not None
+                        found[place].append(Sent(r.key, dict(r.headers)["ce_id"], r.value))
+            return [s for p in places for s in found[p]]
+        finally:
+            await consumer.stop()
+
+
+def firsts(sent: list[Sent]) -> dict[bytes, list[bytes]]:
+    """Event ids by key, in order, as a consumer sees them that drops what it knows."""
+    seen: set[bytes] = set()
+    listed: dict[bytes, list[bytes]] = {}
+    for s in sent:
+        if s.event_id not in seen:
+            seen.add(s.event_id)
+            listed.setdefault(s.key, []).append(s.event_id)
+    return listed
+
+
+def by_key(keys: list[UUID], ids: list[bytes]) -> dict[bytes, list[bytes]]:
+    listed: dict[bytes, list[bytes]] = {}
+    for key, event_id in zip(keys, ids, strict=True):
+        listed.setdefault(str(key).encode(), []).append(event_id)
+    return listed
+
+
+@pytest.fixture
+async def stage(ledger: Harness, kafka_broker) -> Stage:
+    topic = f"entries-{secrets.token_hex(4)}"
+    await kafka_broker.create_topics({topic: 3})
+    return Stage(ledger, kafka_broker, topic)
+
+
+async def test_given_more_than_a_round_when_relayed_then_each_arrives_once_and_keys_keep_their_order(
+    stage: Stage,
+) -> None:
+    keys = [uuid4() for _ in range(20)] * 150
+    ids = await stage.put(keys)
+    async with running(stage.relay().run):
+        await stage.emptied()
+        more = await stage.put(keys[:40])
+        await stage.emptied()
+    sent = await stage.sent()
+    assert len(sent) == 3040
+    assert firsts(sent) == by_key(keys + keys[:40], ids + more)
+
+
+async def test_given_bodies_that_fill_a_batch_when_relayed_then_order_holds_and_none_is_left(
+    stage: Stage,
+) -> None:
+    keys = [uuid4(), uuid4()] * 6
+    ids = await stage.put(keys, secrets.token_bytes(200_000))
+    largest = await stage.put(keys[:2], secrets.token_bytes(500_000))
+    async with running(stage.relay().run):
+        await stage.emptied()
+    sent = await stage.sent()
+    assert len(sent) == 14
+    assert firsts(sent) == by_key(keys + keys[:2], ids + largest)
+
+
+async def test_given_an_event_when_its_unit_commits_then_it_is_sent_as_it_was_written(
+    ledger: Harness, stage: Stage
+) -> None:
+    account = uuid4()
+    stage.topic = ledger.service.catalogue.topics[1].name
+    await stage.broker.create_topics({stage.topic: 3})
+    async with ledger.transactions.begin() as tx:
+        event_id = tx.emit(Written(account_id=account, number=7))
+    async with running(stage.relay().run):
+        await stage.emptied()
+    assert await stage.sent() == [
+        (
+            str(account).encode(),
+            str(event_id).encode(),
+            b'{"account_id":"%s","number":7}' % str(account).encode(),
+        )
+    ]
+
+
+async def test_given_a_crash_between_send_and_delete_when_relayed_again_then_only_the_same_ids_come_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [uuid4() for _ in range(4)] * 5
+    ids = await stage.put(keys)
+    with monkeypatch.context() as crash:
+        crash.setattr(
+            relay_module, "_SENT", "SELECT pg_terminate_backend(pg_backend_pid()), $1::text, $2::bigint[]"
+        )
+        async with running(stage.relay().run):
+
+            async def twice() -> bool:
+                return len(await stage.sent()) >= 40
+
+            await until(twice)
+    assert await stage.pending() == 20
+    more = await stage.put(keys[:4])
+    async with running(stage.relay().run):
+        await stage.emptied()
+    sent = await stage.sent()
+    assert firsts(sent) == by_key(keys + keys[:4], ids + more)
+    again = Counter(s.event_id for s in sent)
+    assert set(again) == {*ids, *more}
+    assert all(again[i] == 1 for i in more)
+    bodies = {s.event_id: s for s in sent}
+    assert all(bodies[s.event_id] == s for s in sent), "the second is the first, byte for byte"
+
+
+async def test_given_a_broker_that_is_killed_when_it_is_back_then_the_relay_goes_on_and_nothing_is_lost(
+    stage: Stage,
+) -> None:
+    keys = [uuid4() for _ in range(5)] * 20
+    ids = await stage.put(keys)
+    async with running(stage.relay().run, 60):
+        await stage.emptied()
+        await stage.broker.stop(kill=True)
+        try:
+            more = await stage.put(keys)
+            assert await stage.pending() == 100
+        finally:
+            await stage.broker.start()
+        await stage.emptied(seconds=60)
+    assert firsts(await stage.sent()) == by_key(keys + keys, ids + more)
+
+
+async def test_given_a_lower_number_that_commits_later_when_relayed_then_it_is_sent_too(stage: Stage) -> None:
+    async with running(stage.relay().run), stage.ledger.transactions.pool.acquire() as slow:
+        late = slow.transaction()
+        await late.start()
+        late_id = new_id()
+        await slow.execute(
+            "INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body) VALUES ('normal', $1, $2, 'late', $3, '')",
+            late_id,
+            stage.topic,
+            pack_headers([("ce_id", str(late_id).encode())]),
+        )
+        ids = await stage.put(["early"] * 3)
+        await stage.emptied()
+        await late.commit()
+        stage.wakes.all()
+        await stage.emptied()
+    assert firsts(await stage.sent()) == {b"early": ids, b"late": [str(late_id).encode()]}
+
+
+async def test_given_a_lane_that_cannot_send_when_another_can_then_that_one_is_not_held_up(
+    stage: Stage,
+) -> None:
+    await stage.put(["a"], lane="bulk", topic=f"there-is-no-such-topic-{secrets.token_hex(4)}")
+    async with running(stage.relay("bulk").run, 12), running(stage.relay("urgent").run):
+        ids = await stage.put(["u"] * 3, lane="urgent")
+        await stage.emptied("urgent")
+        assert await stage.pending("bulk") == 1
+        await stage.ledger.fetch("DELETE FROM chassis.outbox WHERE lane = 'bulk'")
+    assert firsts(await stage.sent()) == {b"u": ids}
+
+
+async def test_given_two_relays_when_the_leader_is_cut_off_then_the_other_goes_on_in_order(
+    stage: Stage,
+) -> None:
+    keys = [uuid4() for _ in range(5)] * 40
+
+    async def leaders() -> list[int]:
+        rows = await stage.ledger.fetch(
+            "SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted"
+            " AND application_name = $1",
+            f"bdcan.{stage.ledger.service.name}.relay.normal",
+        )
+        return [r["pid"] for r in rows]
+
+    async with running(stage.relay().run), running(stage.relay().run):
+        [leader] = await until(leaders)
+        ids = await stage.put(keys)
+        await stage.ledger.fetch("SELECT pg_terminate_backend($1)", leader)
+        ids += await stage.put(keys)
+
+        async def successor() -> bool:
+            return await leaders() not in ([], [leader])
+
+        await until(successor)
+        assert len(await leaders()) == 1
+        await stage.emptied()
+    assert firsts(await stage.sent()) == by_key(keys + keys, ids)
+    assert await leaders() == []
+
+
+async def test_given_a_relay_in_mid_work_when_it_is_told_to_stop_then_the_next_one_finishes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "ROUND", 10)
+    keys = [uuid4() for _ in range(4)] * 100
+    ids = await stage.put(keys)
+    async with running(stage.relay().run):
+
+        async def begun() -> bool:
+            return await stage.pending() < 400
+
+        await until(begun)
+    left = await stage.pending()
+    async with running(stage.relay().run):
+        await stage.emptied()
+    sent = await stage.sent()
+    assert left > 0
+    assert len(sent) == 400
+    assert firsts(sent) == by_key(keys, ids)
