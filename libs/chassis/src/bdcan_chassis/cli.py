@@ -73,9 +73,7 @@ def _parser(service: Service) -> argparse.ArgumentParser:
         one = letters.add_parser(act, help=text)
         one.add_argument("id", type=UUID)
         one.add_argument("--reason", required=True, help="why; goes to the audit")
-        one.add_argument(
-            "--actor", default=_this_user(), help="who; goes to the audit (default: this user)"
-        )
+        one.add_argument("--actor", default=_this_user(), help="who; goes to the audit (default: this user)")
     for name in service.commands:
         verbs.add_parser(name, add_help=False)
     return parser

@@ -6,6 +6,7 @@ expiry, lag) is real time and comes from the database or the operating system.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -85,6 +86,8 @@ def parse_clock(text: str) -> Clock:
         raise ValueError("a clock is 'system' or 'scaled:<ISO origin>:<epoch seconds>:<speed>'")
     origin = datetime.fromisoformat(parts[0])
     started, speed = float(parts[1]), float(parts[2])
-    if origin.tzinfo is None or speed <= 0:
-        raise ValueError("a scaled clock needs an origin with an offset from UTC and a speed above 0")
+    if origin.tzinfo is None or not math.isfinite(started) or not 0 < speed < math.inf:
+        raise ValueError(
+            "a scaled clock needs an origin with an offset from UTC, a start and a speed above 0"
+        )
     return ScaledClock(origin.astimezone(UTC), started, speed)

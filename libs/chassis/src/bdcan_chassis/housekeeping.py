@@ -7,6 +7,7 @@ still deliver: its retention is checked against the topics' at start.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,13 +55,15 @@ async def keep_house(
     transactions: Transactions, samples: Sequence[Sample], retention: timedelta, stopping: asyncio.Event
 ) -> None:
     """Sample and clear until `stopping`."""
-    cleared = 0.0
+    cleared = -math.inf
     while not stopping.is_set():
         try:
-            await sample(transactions, samples)
-            if time.monotonic() - cleared > _CLEAR_SECONDS:
+            if (
+                time.monotonic() - cleared > _CLEAR_SECONDS
+            ):  # first: a gauge that fails must not let the inbox grow
                 await clear(transactions, retention)
                 cleared = time.monotonic()
+            await sample(transactions, samples)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             metrics.SAMPLE_FAILURES.inc()
             log.warning("housekeeping.failed", transient=is_transient(error), exc_info=error)

@@ -65,7 +65,6 @@ def parts_of(
 ) -> tuple[dict[str, Part], list[ConsumerLoop]]:
     """Everything that a worker runs, by name, and the loops among it."""
     settings = service.settings
-    check_inbox_retention(service.loops, settings.inbox_retention)
     dispatchers = {
         loop.name: Dispatcher(loop, transactions, ParkLimit(settings.park_in_a_row, settings.park_ratio))
         for loop in service.loops
@@ -133,7 +132,8 @@ def loop_check(loop: ConsumerLoop) -> Check:
 
 
 def run_worker(service: Service) -> int:
-    """Run the service's worker until it is told to stop; returns the exit code."""
+    """Run the service's worker until it is told to stop; returns the exit code. Raises ConfigurationError at once."""
+    check_inbox_retention(service.loops, service.settings.inbox_retention)
     if find_spec("uvloop"):  # not on every platform
         mode.loop.use("uvloop")
     with tempfile.TemporaryDirectory(prefix="bdcan-worker-") as datadir:

@@ -1,0 +1,191 @@
+"""The command line of a service, as an operator sees it at eight in the evening."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from ledger import Added, Faults, ledger_catalogue, ledger_service
+
+from bdcan_chassis import dead_letters
+from bdcan_chassis.cli import main
+from bdcan_chassis.service import Service
+from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.testing.harness import Harness
+
+HERE = Path(__file__).parent
+
+
+async def cli(ledger: Harness, *arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Run a verb in a thread, because it has an event loop of its own; returns exit code and output."""
+    capsys.readouterr()
+    code = await asyncio.to_thread(main, lambda: ledger.service, list(arguments))
+    out = capsys.readouterr()
+    return code, out.out + out.err
+
+
+async def run(*arguments: str, **env: str) -> tuple[int, str]:
+    """The same as a process with an environment of its own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(HERE / "ledger_process.py"),
+        *arguments,
+        env={"PATH": os.environ["PATH"], "LEDGER_TAG": "cli"} | env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode or 0, out.decode()
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {
+        "BDCAN_DATABASE_URL": "postgresql://toy:hush-1@127.0.0.1:1/toy",
+        "BDCAN_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "BDCAN_KAFKA_USERNAME": "toy",
+        "BDCAN_KAFKA_PASSWORD": "hush-2",
+        "BDCAN_JWKS": "unused",
+        "BDCAN_OIDC_ISSUER": "https://issuer.example.org",
+    } | more
+
+
+async def test_given_no_settings_when_started_then_every_missing_variable_is_named_and_the_code_is_2() -> (
+    None
+):
+    code, out = await run("migrate")
+    assert code == 2
+    for name in (
+        "DATABASE_URL",
+        "KAFKA_BOOTSTRAP",
+        "KAFKA_USERNAME",
+        "KAFKA_PASSWORD",
+        "JWKS",
+        "OIDC_ISSUER",
+    ):
+        assert f"BDCAN_{name}: Field required" in out
+    assert "Traceback" not in out
+
+
+async def test_given_wrong_settings_when_started_then_they_are_named_without_their_values() -> None:
+    code, out = await run(
+        "worker", **environment(BDCAN_HTTP_PORT="hush-3", BDCAN_CLOCK="hush-4", BDCAN_PARK_RATIO="7")
+    )
+    assert code == 2
+    assert [line.partition(":")[0] for line in out.splitlines()] == [
+        "BDCAN_HTTP_PORT",
+        "BDCAN_CLOCK",
+        "BDCAN_PARK_RATIO",
+    ]
+    assert "hush" not in out
+
+
+async def test_given_a_retention_below_a_topics_when_a_worker_starts_then_it_says_what_to_change() -> None:
+    code, out = await run("worker", **environment(BDCAN_INBOX_RETENTION="P3D", BDCAN_OPS_PORT="0"))
+    assert code == 2
+    assert "BDCAN_INBOX_RETENTION is 3 days" in out
+
+
+async def test_given_a_database_that_does_not_answer_when_asked_for_letters_then_it_says_so_in_a_line() -> (
+    None
+):
+    code, out = await run("dead-letter", "list", **environment())
+    assert code == 1
+    assert out.startswith("error: ConnectionRefusedError")
+    assert "Traceback" not in out
+    assert "hush" not in out
+
+
+async def test_given_an_ops_port_that_is_taken_when_a_worker_starts_then_it_ends_and_names_the_port(
+    ledger: Harness,
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        dsn = ledger.service.settings.database_url.get_secret_value()
+        code, out = await run("worker", **environment(BDCAN_DATABASE_URL=dsn, BDCAN_OPS_PORT=str(port)))
+    assert code == 1
+    assert f"the ops port {port} cannot be bound" in out
+
+
+async def test_given_migrate_when_run_twice_then_the_second_has_nothing_to_do(
+    postgres_server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Service, "migration_packages", property(lambda _: ["bdcan_chassis"]))
+    values = {k.removeprefix("BDCAN_").lower(): v for k, v in environment().items()}
+    settings = ServiceSettings.model_validate(values | {"database_url": await postgres_server.database()})
+    service = ledger_service(settings, ledger_catalogue(), Faults())
+    for applied in ("1", "0"):
+        assert await asyncio.to_thread(main, lambda: service, ["migrate"]) == 0
+        assert f"{applied} migration(s) applied" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["fly"], ["migrate", "--fast"], ["dead-letter"], ["dead-letter", "show", "7", "--reason", "x"]],
+    ids=" ".join,
+)
+def test_given_a_wrong_command_when_run_then_the_code_is_2(
+    shared_ledger: Harness, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(lambda: shared_ledger.service, arguments)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+async def test_given_parked_records_when_listed_shown_replayed_and_discarded_then_each_act_is_audited(
+    ledger: Harness, shared_faults: Faults, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared_faults.refuse = {1, 3}
+    account, other = uuid4(), uuid4()
+    await ledger.deliver(
+        *(Added(account_id=account, number=n) for n in (1, 2)), Added(account_id=other, number=3)
+    )
+    async with ledger.transactions.pool.acquire() as connection:
+        head, behind, alone = await dead_letters.find(connection)
+
+    code, out = await cli(ledger, "dead-letter", "list", capsys=capsys)
+    assert code == 0
+    assert [str(x.id) in out for x in (head, behind, alone)] == [True] * 3
+    assert "3 record(s)" in out
+    code, out = await cli(
+        ledger, "dead-letter", "list", "--state", "queued", "--loop", "numbers", capsys=capsys
+    )
+    assert (str(behind.id) in out, "1 record(s)" in out) == (True, True)
+    _, out = await cli(ledger, "dead-letter", "list", "--loop", "none", capsys=capsys)
+    assert out == "0 record(s)\n"
+
+    why = ("--reason", "the bug is mended", "--actor", "kim")
+    code, out = await cli(ledger, "dead-letter", "show", str(head.id), *why, capsys=capsys)
+    assert code == 0
+    assert '"number":1' in out
+    assert "bdcan.feeder.number.added.v1" in out
+    assert (await cli(ledger, "dead-letter", "replay", str(head.id), *why, capsys=capsys))[0] == 0
+    assert (await cli(ledger, "dead-letter", "discard", str(alone.id), *why, capsys=capsys))[0] == 0
+    code, out = await cli(ledger, "dead-letter", "discard", str(alone.id), *why, capsys=capsys)
+    assert (code, out) == (1, "discard: no open record has this id\n")
+    code, _ = await cli(ledger, "dead-letter", "show", str(uuid4()), *why, capsys=capsys)
+    assert code == 1
+
+    rows = await ledger.fetch(
+        "SELECT dead_letter_id, act, actor, reason FROM chassis.dead_letter_audit ORDER BY seq"
+    )
+    assert [tuple(r) for r in rows] == [
+        (head.id, "shown", "kim", "the bug is mended"),
+        (head.id, "replay requested", "kim", "the bug is mended"),
+        (alone.id, "discarded", "kim", "the bug is mended"),
+    ]
+
+
+async def test_given_openapi_when_printed_then_it_is_a_document_and_needs_no_database(
+    ledger: Harness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = await cli(ledger, "openapi", capsys=capsys)
+    assert code == 0
+    assert '"/v1/dead-letters"' in out

@@ -1,0 +1,139 @@
+"""Time that can be scaled, and settings that say what is wrong with them."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bdcan_chassis.clock import ManualClock, ScaledClock, SystemClock, parse_clock
+from bdcan_chassis.database import backoff_seconds
+from bdcan_chassis.settings import ServiceSettings
+
+NEEDED = {
+    "BDCAN_DATABASE_URL": "postgresql://role:secret-1@localhost/db",
+    "BDCAN_KAFKA_BOOTSTRAP": "localhost:9092",
+    "BDCAN_KAFKA_USERNAME": "toy",
+    "BDCAN_KAFKA_PASSWORD": "secret-2",
+    "BDCAN_JWKS": "jwks.json",
+    "BDCAN_OIDC_ISSUER": "https://issuer.example.org",
+}
+
+
+def test_given_the_system_clock_when_asked_then_it_is_now_in_utc() -> None:
+    clock = parse_clock("system")
+    assert isinstance(clock, SystemClock)
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+    assert clock.now().utcoffset() == timedelta(0)
+    assert clock.real_seconds(timedelta(minutes=2)) == 120
+
+
+def test_given_a_scaled_clock_when_time_passes_then_domain_time_passes_faster() -> None:
+    clock = parse_clock(f"scaled:2020-03-23T09:00:00+01:00:{time.time() - 10}:60")
+    assert isinstance(clock, ScaledClock)
+    since = clock.now() - datetime(2020, 3, 23, 8, tzinfo=UTC)
+    assert timedelta(minutes=10) <= since < timedelta(minutes=15)
+    assert clock.now().utcoffset() == timedelta(0)
+    assert clock.real_seconds(timedelta(minutes=2)) == 2
+
+
+@for_all(st.floats(0.01, 1e5), st.floats(0, 1e6))
+def test_given_two_processes_with_the_same_figures_then_they_agree_on_the_time(
+    speed: float, ago: float
+) -> None:
+    text = f"scaled:2020-03-23T09:00:00+00:00:{time.time() - ago!r}:{speed!r}"
+    first, second = parse_clock(text).now(), parse_clock(text).now()
+    assert timedelta(0) <= second - first <= timedelta(seconds=speed * 5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "sytem",
+        "scaled",
+        "scaled:",
+        "scaled:2020-03-23T09:00:00:0:1",
+        "scaled:2020-03-23T09:00:00+00:00:0:0",
+        "scaled:2020-03-23T09:00:00+00:00:0:-1",
+        "scaled:2020-03-23T09:00:00+00:00:now:1",
+        "scaled:yesterday+00:00:0:1",
+        "scaled:2020-03-23T09:00:00+00:00:0:nan",
+        "scaled:2020-03-23T09:00:00+00:00:inf:1",
+    ],
+)
+def test_given_a_text_that_is_no_clock_when_parsed_then_it_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_clock(text)
+
+
+def test_given_a_manual_clock_when_nobody_moves_it_then_it_stands_still() -> None:
+    clock = ManualClock(datetime(2020, 3, 23, tzinfo=UTC))
+    before = clock.now()
+    clock.advance(timedelta(hours=1))
+    assert clock.now() - before == timedelta(hours=1)
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    monkeypatch.delenv("BDCAN_SECRETS_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for name, value in NEEDED.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_given_the_needed_variables_when_loaded_then_secrets_do_not_show(environment) -> None:
+    settings = ServiceSettings.load()
+    assert settings.database_url.get_secret_value() == NEEDED["BDCAN_DATABASE_URL"]
+    assert "secret-1" not in repr(settings)
+    assert "secret-2" not in repr(settings)
+
+
+def test_given_a_folder_of_secrets_when_loaded_then_files_fill_in_and_the_environment_wins(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "bdcan_database_url").write_text("postgresql://from-a-file\n")
+    (secrets / "bdcan_kafka_password").write_text("from a file")
+    environment.setenv("BDCAN_SECRETS_DIR", str(secrets))
+    environment.delenv("BDCAN_DATABASE_URL")
+    settings = ServiceSettings.load()
+    assert settings.database_url.get_secret_value() == "postgresql://from-a-file"
+    assert settings.kafka_password.get_secret_value() == "secret-2"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BDCAN_KAFKA_PROTOCOL", "PLAINTEXT"),
+        ("BDCAN_KAFKA_MECHANISM", "PLAIN"),
+        ("BDCAN_DATABASE_POOL_SIZE", "1"),
+        ("BDCAN_HTTP_PORT", "70000"),
+        ("BDCAN_CLOCK", "sundial"),
+        ("BDCAN_INBOX_RETENTION", "for ever"),
+        ("BDCAN_PARK_RATIO", "0"),
+        ("BDCAN_LOG_LEVEL", "chatty"),
+    ],
+)
+def test_given_a_wrong_value_when_loaded_then_the_setting_is_named(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(ValidationError) as caught:
+        ServiceSettings.load()
+    assert [f"BDCAN_{'_'.join(map(str, e['loc'])).upper()}" for e in caught.value.errors()] == [name]
+    assert f"input_value='{value}'" not in str(caught.value)
+
+
+@for_all(st.integers(0, 10_000), st.floats(0.1, 100))
+def test_given_any_attempt_when_backing_off_then_the_wait_is_short_at_first_and_never_above_the_most(
+    attempt: int, most: float
+) -> None:
+    assert 0.05 <= backoff_seconds(attempt, most) <= max(0.05, min(most, 0.1 * 2 ** min(attempt, 20)) + 1e-9)

@@ -1,0 +1,117 @@
+"""What a worker does beside its work: it clears what is old, measures what waits, and checks what it was told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from ledger import Added, Faults, Written
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge
+from waiting import running, until_true
+
+from bdcan_chassis import housekeeping, metrics
+from bdcan_chassis.errors import ConfigurationError
+from bdcan_chassis.housekeeping import Sample, check_inbox_retention, clear, keep_house, sample
+from bdcan_chassis.subscription import Loop, On
+from bdcan_chassis.testing.harness import START, Harness
+
+DAYS_45 = timedelta(days=45)
+
+
+def value(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
+
+
+async def test_given_topics_when_the_inbox_would_forget_before_they_do_then_it_is_refused(
+    ledger: Harness,
+) -> None:
+    loops = ledger.service.loops
+    check_inbox_retention(loops, timedelta(days=7, seconds=1))
+    for too_short in (timedelta(days=7), timedelta(days=1)):
+        with pytest.raises(ConfigurationError, match=r"BDCAN_INBOX_RETENTION.*numbers.*7 days"):
+            check_inbox_retention(loops, too_short)
+
+
+async def test_given_old_and_new_rows_when_cleared_then_only_the_old_ones_go_in_portions(
+    ledger: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "_PORTION", 10)
+    await ledger.fetch(
+        "INSERT INTO chassis.inbox SELECT 'numbers', gen_random_uuid(), now() - interval '45 days 1 minute' FROM generate_series(1, 35)"
+    )
+    await ledger.fetch(
+        "INSERT INTO chassis.idempotency_key SELECT 'a', g::text, '', 200, '', now() - interval '2 days 1 minute' FROM generate_series(1, 20) g"
+    )
+    record = ledger.record(Added(account_id=uuid4(), number=1))
+    await ledger.deliver(record)
+    await ledger.http.post(
+        f"/toy/entries/{uuid4()}", json={"number": 1}, headers={"Idempotency-Key": "recent"}
+    )
+    await clear(ledger.transactions, DAYS_45)
+    [inbox] = await ledger.fetch("SELECT count(*) AS n FROM chassis.inbox")
+    keys = await ledger.fetch("SELECT key FROM chassis.idempotency_key")
+    assert inbox["n"] == 1
+    assert [k["key"] for k in keys] == ["recent"]
+    assert (await ledger.deliver(record))["duplicate"] == 1
+
+
+async def test_given_what_waits_when_sampled_then_the_gauges_say_how_much_and_then_that_it_is_gone(
+    ledger: Harness, shared_faults: Faults
+) -> None:
+    shared_faults.refuse = {1}
+    account = uuid4()
+    await ledger.deliver(*(Added(account_id=account, number=n) for n in (1, 2, 3)))
+    async with ledger.transactions.begin() as tx:
+        tx.emit(Written(account_id=account, number=1))
+        tx.set_deadline("ring", account, START - timedelta(minutes=2))
+        tx.set_deadline("ring", uuid4(), START - timedelta(seconds=30))
+    await ledger.fetch("UPDATE chassis.deadline SET failures = 2 WHERE subject <> $1", account)
+    gauge = Gauge("toy_accounts", "accounts", ["kind", "size"], registry=CollectorRegistry())
+    plain = Gauge("toy_one", "one", registry=CollectorRegistry())
+    samples = (
+        Sample(gauge, ("kind", "size"), "SELECT 'a' AS kind, 2 AS size, 7 AS value"),
+        Sample(plain, (), "SELECT 3 AS value"),
+    )
+    await sample(ledger.transactions, samples)
+    assert value("bdcan_outbox_pending_rows", lane="normal") == 1
+    assert (value("bdcan_outbox_oldest_seconds", lane="normal") or -1) >= 0
+    assert value("bdcan_deadlines_overdue", kind="ring") == 1
+    assert value("bdcan_deadlines_failing", kind="ring") == 1
+    assert value("bdcan_dead_letters", loop="numbers", state="parked") == 1
+    assert value("bdcan_dead_letters", loop="numbers", state="queued") == 2
+    assert gauge.labels("a", "2")._value.get() == 7
+    assert plain._value.get() == 3
+
+    for table in ("outbox", "deadline", "dead_letter"):
+        await ledger.fetch(f"DELETE FROM chassis.{table}")
+    await sample(ledger.transactions, ())
+    for name, labels in (
+        ("bdcan_outbox_pending_rows", {"lane": "normal"}),
+        ("bdcan_deadlines_overdue", {"kind": "ring"}),
+        ("bdcan_dead_letters", {"loop": "numbers", "state": "parked"}),
+    ):
+        assert not value(name, **labels)
+
+
+async def test_given_a_sample_that_fails_when_keeping_house_then_it_is_counted_and_clearing_goes_on(
+    ledger: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "SAMPLE_SECONDS", 0.01)
+    broken = Sample(Gauge("toy_two", "two", registry=CollectorRegistry()), (), "SELECT 1 / 0 AS value")
+    await ledger.fetch(
+        "INSERT INTO chassis.inbox VALUES ('numbers', gen_random_uuid(), now() - interval '50 days')"
+    )
+    before = metrics.SAMPLE_FAILURES._value.get()
+    async with running(lambda stopping: keep_house(ledger.transactions, (broken,), DAYS_45, stopping)):
+        await until_true(lambda: metrics.SAMPLE_FAILURES._value.get() > before + 1)
+    assert await ledger.fetch("SELECT 1 FROM chassis.inbox") == []
+
+
+def test_given_a_loop_over_a_compacted_topic_when_checked_then_no_retention_is_demanded(ledger) -> None:
+    async def handler(batch, tx) -> None:
+        """Never called."""
+
+    topic = replace(ledger.service.catalogue.topics[0], retention=None, compacted=True)
+    check_inbox_retention([Loop("compacted", (On(topic, Added, handler),))], timedelta(days=1))
