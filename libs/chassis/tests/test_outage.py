@@ -1,0 +1,147 @@
+"""Servers that go away under a running consumer loop: it waits, says so, and goes on, with nothing lost or doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from ledger import Added, Faults, ledger_catalogue, ledger_service
+from pydantic import SecretStr
+from waiting import running, until, until_true
+
+from bdcan_chassis import metrics
+from bdcan_chassis.consumer import ConsumerLoop
+from bdcan_chassis.dispatch import Dispatcher, ParkLimit
+from bdcan_chassis.ids import new_id
+from bdcan_chassis.testing.harness import Harness
+from bdcan_contracts.envelope import Catalogue, encode_body, encode_headers
+
+
+@dataclass
+class Stage:
+    """A consumer loop of the toy service in this process, on the real topic."""
+
+    ledger: Harness
+    catalogue: Catalogue
+    broker: Any
+    loop: ConsumerLoop
+
+    async def send(self, accounts: Sequence[UUID], numbers: Sequence[int]) -> None:
+        event_type = self.catalogue.of(Added)
+        producer = AIOKafkaProducer(**self.broker.client_options(), acks="all")
+        await producer.start()
+        try:
+            for number in numbers:
+                for account in accounts:
+                    headers = encode_headers(
+                        event_type, new_id(), "bdcan.feeder", str(account), datetime.now(UTC), None
+                    )
+                    body = encode_body(Added(account_id=account, number=number))
+                    await producer.send(
+                        event_type.topics[0].name, body, key=str(account).encode(), headers=headers
+                    )
+            await producer.flush()
+        finally:
+            await producer.stop()
+
+    async def has(self, accounts: Sequence[UUID], numbers: Sequence[int], seconds: float = 60) -> None:
+        async def check() -> bool:
+            rows = await self.ledger.fetch("SELECT id, numbers FROM account")
+            return {r["id"]: r["numbers"] for r in rows} == {a: list(numbers) for a in accounts}
+
+        await until(check, seconds)
+
+    async def committed(self) -> int:
+        """Sum of the group's committed offsets."""
+        consumer = AIOKafkaConsumer(
+            **self.broker.client_options(), group_id=self.loop.group, enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            topic = self.catalogue.topics[0].name
+            return sum([await consumer.committed(TopicPartition(topic, p)) or 0 for p in range(3)])
+        finally:
+            await consumer.stop()
+
+
+@pytest.fixture
+async def stage(ledger: Harness, shared_faults: Faults, kafka_broker) -> Stage:
+    """With topics and a consumer group of its own."""
+    catalogue = ledger_catalogue()
+    await kafka_broker.create_topics({catalogue.topics[0].name: 3})
+    settings = ledger.service.settings.model_copy(
+        update={
+            "kafka_bootstrap": kafka_broker.bootstrap,
+            "kafka_username": kafka_broker.username,
+            "kafka_password": SecretStr(kafka_broker.password),
+            "batch_records": 20,
+        }
+    )
+    service = ledger_service(settings, catalogue, shared_faults)
+    transactions = replace(ledger.transactions, service=service.name, catalogue=catalogue)
+    dispatcher = Dispatcher(service.loops[0], transactions, ParkLimit(50, 0.5))
+    return Stage(ledger, catalogue, kafka_broker, ConsumerLoop(dispatcher, settings, service.name))
+
+
+async def test_given_a_database_that_goes_away_and_a_broker_that_is_killed_when_both_are_back_then_nothing_is_lost(
+    stage: Stage, postgres_server
+) -> None:
+    accounts = [uuid4() for _ in range(5)]
+    blocked = metrics.BLOCKED.labels(stage.loop.name)
+    async with running(stage.loop.run):
+        await stage.send(accounts, range(10))
+        await stage.has(accounts, range(10))
+        await until_true(lambda: stage.loop.progress.state == "running")
+
+        await postgres_server.stop()
+        try:
+            await stage.send(accounts, range(10, 30))
+            await until_true(lambda: stage.loop.progress.state == "blocked")
+            assert blocked._value.get() == 1
+            assert metrics.RETRIES.labels(stage.loop.name)._value.get() >= 1
+        finally:
+            await postgres_server.start()
+        await stage.has(accounts, range(30))
+        await until_true(lambda: stage.loop.progress.state == "running")
+        assert blocked._value.get() == 0
+
+        await stage.broker.stop(kill=True)
+        await stage.broker.start()
+        await stage.send(accounts, range(30, 40))
+        await stage.has(accounts, range(40))
+    assert len(await stage.ledger.fetch("SELECT DISTINCT id FROM chassis.outbox")) == 200
+    assert await stage.ledger.fetch("SELECT 1 FROM chassis.dead_letter") == [], "nobody's record was at fault"
+    assert await stage.committed() == 200
+
+
+async def test_given_too_much_that_cannot_be_handled_when_the_loop_stops_then_it_commits_nothing_and_a_new_one_takes_all(
+    stage: Stage, shared_faults: Faults
+) -> None:
+    accounts = [uuid4() for _ in range(60)]
+    shared_faults.refuse = {1}
+    stage.loop._settings = stage.loop._settings.model_copy(update={"batch_records": 500})
+    stage.loop._dispatcher._limit = ParkLimit(5, 0.5)
+    await stage.send(accounts, [1])
+    async with running(stage.loop.run):
+        await until_true(lambda: stage.loop.progress.state == "stopped")
+        assert metrics.STOPPED.labels(stage.loop.name)._value.get() == 1
+        assert "in a row" in stage.loop.progress.detail
+    assert await stage.committed() < 5
+    parked = await stage.ledger.fetch("SELECT 1 FROM chassis.dead_letter")
+    assert len(parked) < 5
+    shared_faults.refuse = set()
+    stage.loop._dispatcher._limit = ParkLimit(5, 0.5)
+    async with running(stage.loop.run):
+
+        async def all_there() -> bool:
+            [row] = await stage.ledger.fetch("SELECT count(*) AS n FROM account")
+            return row["n"] + len(parked) == 60
+
+        await until(all_there)
+        assert metrics.STOPPED.labels(stage.loop.name)._value.get() == 0
+    assert await stage.committed() == 60

@@ -1,0 +1,132 @@
+"""The watchdog: lag without progress ends the process; a known state does not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
+from waiting import until_true
+
+from bdcan_chassis import worker
+from bdcan_chassis.consumer import Progress
+from bdcan_chassis.worker import StuckError, loop_check, watch
+
+PLACE = TopicPartition("numbers", 0)
+
+
+@dataclass
+class Scripted:
+    """A loop whose position and end are what the test says."""
+
+    position: int = 0
+    end: int = 10
+    step: int = 0
+    broken: bool = False
+    name: str = "numbers"
+    asked: int = 0
+    progress: Progress = field(default_factory=lambda: Progress("running"))
+
+    async def lag(self) -> dict[TopicPartition, tuple[int, int]]:
+        self.asked += 1
+        self.position += self.step
+        if self.broken:
+            raise KafkaConnectionError("the broker is away")
+        return {PLACE: (self.position, self.end)}
+
+
+async def watched(*loops: Scripted, rounds: int = 12) -> None:
+    """Watch with a patience of three rounds, until all loops have had their rounds or one is found stuck."""
+    stopping = asyncio.Event()
+    task = asyncio.create_task(watch(list(loops), 0.06, stopping))  # type: ignore[arg-type]
+    started = time.monotonic()
+
+    def over() -> Any:
+        return task.done() or all(x.asked >= rounds or time.monotonic() - started > 0.5 for x in loops)
+
+    await until_true(over)
+    stopping.set()
+    await task
+
+
+async def test_given_lag_and_no_progress_when_the_patience_is_over_then_it_raises_and_says_where() -> None:
+    with pytest.raises(StuckError, match="loop numbers stands at 3 of 10 in partition 0"):
+        await watched(Scripted(position=3))
+
+
+async def test_given_progress_or_no_lag_when_watched_then_all_is_well() -> None:
+    await watched(Scripted(step=1, end=10_000), Scripted(position=10, end=10, name="idle"))
+
+
+async def test_given_a_stuck_loop_beside_a_good_one_when_watched_then_it_is_found() -> None:
+    with pytest.raises(StuckError, match="loop other"):
+        await watched(Scripted(step=1, end=10_000), Scripted(name="other"))
+
+
+@pytest.mark.parametrize("state", ["blocked", "stopped", "starting"])
+async def test_given_a_known_state_when_there_is_lag_then_it_is_not_stuck(state: str) -> None:
+    loop = Scripted(progress=Progress(state))
+    await watched(loop)
+    assert loop.asked == 0
+
+
+async def test_given_a_broker_that_is_away_when_watched_then_that_is_no_evidence() -> None:
+    await watched(Scripted(broken=True))
+
+
+async def test_given_a_loop_that_was_blocked_when_it_runs_again_then_its_time_starts_anew() -> None:
+    loop = Scripted()
+    stopping = asyncio.Event()
+    task = asyncio.create_task(watch([loop], 0.15, stopping))  # type: ignore[list-item]
+    await until_true(lambda: loop.asked >= 2)
+    loop.progress.state = "blocked"
+    blocked_at, asked = time.monotonic(), loop.asked
+    await until_true(lambda: time.monotonic() - blocked_at > 0.3)
+    assert loop.asked <= asked + 1
+    loop.progress.state, loop.step = "running", 1
+    await until_true(lambda: loop.asked > asked + 1)
+    assert not task.done()
+    stopping.set()
+    await task
+
+
+async def test_given_a_loop_that_has_not_polled_for_long_when_watched_then_it_is_stuck_without_lag() -> None:
+    loop = Scripted(position=10, end=10)
+    loop.progress.polled_at -= 91
+    with pytest.raises(StuckError, match="has not polled for 91 s"):
+        await watched(loop)
+
+
+async def test_given_the_state_of_a_loop_when_readiness_is_asked_then_only_running_is_ready() -> None:
+    loop = Scripted()
+    assert await loop_check(loop)() is None  # type: ignore[arg-type]
+    loop.progress = Progress("blocked", detail="ConnectionRefusedError")
+    assert await loop_check(loop)() == "blocked: ConnectionRefusedError"  # type: ignore[arg-type]
+
+
+async def test_given_a_part_that_dies_when_hosted_then_the_owner_crashes_with_its_error_unless_it_is_stopping() -> (
+    None
+):
+    crashed: list[BaseException] = []
+
+    class Owner:
+        async def crash(self, error: BaseException) -> None:
+            crashed.append(error)
+
+    async def die() -> None:
+        raise StuckError("no progress")
+
+    for stopping in (False, True):
+        host = worker._Host(None)  # type: ignore[arg-type]
+        if stopping:
+            host._stopping.set()
+        task = asyncio.create_task(die())
+        await asyncio.wait([task])
+        host._ended(task, Owner())  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert [str(e) for e in crashed] == ["no progress"]
