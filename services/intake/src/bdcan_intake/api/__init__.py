@@ -10,7 +10,7 @@ from bdcan_intake.settings import Settings
 
 def router(settings: Settings) -> APIRouter:
     """All of intake's routes."""
-    routes = APIRouter(prefix="/v1")
+    routes = APIRouter()
     routes.include_router(referrals.router())
     routes.include_router(imports.router(settings))
     routes.include_router(disclosures.router())

@@ -78,7 +78,7 @@ class Audit(BaseModel):
 
 def router() -> APIRouter:
     """The routes."""
-    routes = APIRouter(tags=["disclosures"])
+    routes = APIRouter(prefix="/v1", tags=["disclosures"])
 
     @routes.post("/disclosures", response_model_exclude_none=True)
     async def disclose(

@@ -44,7 +44,7 @@ class EnquiryTaken(BaseModel):
 
 def router() -> APIRouter:
     """The routes."""
-    routes = APIRouter(prefix="/volunteer-enquiries", tags=["volunteers"])
+    routes = APIRouter(prefix="/v1/volunteer-enquiries", tags=["volunteers"])
 
     @routes.post("", status_code=201, response_model=EnquiryTaken)
     async def enquire(

@@ -39,7 +39,7 @@ class ImportShown(BaseModel):
 
 def router(settings: Settings) -> APIRouter:
     """The routes."""
-    routes = APIRouter(prefix="/referral-imports", tags=["imports"])
+    routes = APIRouter(prefix="/v1/referral-imports", tags=["imports"])
 
     @routes.post(
         "",

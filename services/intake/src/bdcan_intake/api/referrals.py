@@ -92,7 +92,7 @@ class Withdrawal(BaseModel):
 
 def router() -> APIRouter:
     """The routes."""
-    routes = APIRouter(prefix="/referrals", tags=["referrals"])
+    routes = APIRouter(prefix="/v1/referrals", tags=["referrals"])
 
     @routes.post(
         "",

@@ -24,7 +24,7 @@ class Summary(BaseModel):
 
 def router() -> APIRouter:
     """The route."""
-    routes = APIRouter(tags=["summary"])
+    routes = APIRouter(prefix="/v1", tags=["summary"])
 
     @routes.get("/summary")
     async def summary(request: Request, _caller: Reader) -> Summary:
