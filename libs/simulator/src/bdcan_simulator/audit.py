@@ -5,7 +5,7 @@ Every list is paged to its end, every referral of the run is read with its timel
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,8 +103,3 @@ async def _reference_of(client: Client, service: str, letter_id: str) -> str:
     )
     headers = answer.json().get("headers", {}) if answer.ok else {}
     return headers.get("ce_subject", "").partition(":")[2]
-
-
-def repeated(keys: Counter[Any]) -> list[Any]:
-    """The keys that stand there more than once."""
-    return [key for key, count in keys.items() if count > 1]

@@ -54,7 +54,7 @@ class Callers:
         calls = await first_page(
             self.client, caller, "volunteer-match", "/v1/welfare-calls", hub=hub_id, state="due"
         )
-        await self.client.for_each(calls, ring, at_once=4)
+        await self.client.for_each(calls, ring, at_once=2)  # nine hubs work at once
         return rung
 
     async def _ring(self, caller: Person, call: dict[str, Any]) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from rich.console import Console
 
-from bdcan_simulator.audit import gather_facts
+from bdcan_simulator.audit import Facts, gather_facts
 from bdcan_simulator.borough import Borough
-from bdcan_simulator.client import open_client
+from bdcan_simulator.client import ServiceError, open_client
 from bdcan_simulator.closing import print_report
 from bdcan_simulator.endpoints import read_endpoints
 from bdcan_simulator.identity import Identities
@@ -22,6 +23,8 @@ from bdcan_simulator.progress import shown
 from bdcan_simulator.report import Effort, make_report
 from bdcan_simulator.settings import Settings
 
+_AUDIT_SECONDS = 120
+
 
 async def demo(settings: Settings, console: Console) -> int:
     """Play, audit, print and write the report. Returns the exit code: 0 if the report passed, else 1."""
@@ -31,7 +34,7 @@ async def demo(settings: Settings, console: Console) -> int:
             began = time.monotonic()
             ending = await play.run(settings.seconds)
             seconds = time.monotonic() - began
-            facts = await gather_facts(play.client, play.ledger)
+            facts = await _audit(play)
     report = make_report(
         play.ledger,
         facts,
@@ -57,11 +60,22 @@ async def load(settings: Settings, console: Console) -> int:
     """Hand everything in as fast as the doors take it, and say how long it took."""
     async with _play(settings, lambda _: None) as play:
         began = time.monotonic()
-        await play.submit()
+        with suppress(TimeoutError):
+            await play.submit(settings.seconds)
         seconds = time.monotonic() - began
     taken = play.ledger.acknowledged
     console.print(f"{taken} of {settings.referrals} taken in {seconds:.1f} s", highlight=False)
     return 0 if taken == settings.referrals else 1
+
+
+async def _audit(play: Play) -> Facts:
+    try:
+        async with asyncio.timeout(_AUDIT_SECONDS + play.referrals / 50):
+            return await gather_facts(play.client, play.ledger)
+    except TimeoutError:
+        raise ServiceError(
+            "the system does not answer any more: nobody can say what became of whom"
+        ) from None
 
 
 @asynccontextmanager

@@ -38,7 +38,7 @@ class Doorstep:
                 offers = await first_page(
                     self.client, VOLUNTEERS, "volunteer-match", "/v1/tasks", state="offered"
                 )
-                await self.client.for_each(offers, lambda task: self._answer(task, errands))
+                await self.client.for_each(offers, lambda task: self._answer(task, errands), at_once=12)
                 return len(offers)
 
             await keep_at(round_of_offers, over)

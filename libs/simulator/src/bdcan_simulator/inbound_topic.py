@@ -75,7 +75,7 @@ class InboundTopic:
 
     async def read_receipts(self, over: asyncio.Event) -> None:
         """Read receipts until every submission has its answer, every bad record too, or it is over."""
-        while self._awaits_receipts and not over.is_set():
+        while self.awaits_receipts and not over.is_set():
             consumer = self._consumer()
             try:
                 await consumer.start()
@@ -89,7 +89,7 @@ class InboundTopic:
     async def _read(self, consumer: AIOKafkaConsumer, over: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         last = loop.time()
-        while self._awaits_receipts and not over.is_set() and loop.time() - last < _QUIET_SECONDS:
+        while self.awaits_receipts and not over.is_set() and loop.time() - last < _QUIET_SECONDS:
             got = await consumer.getmany(timeout_ms=1000, max_records=500)
             for records in got.values():
                 last = loop.time()
@@ -97,7 +97,7 @@ class InboundTopic:
                     self._take(record)
 
     @property
-    def _awaits_receipts(self) -> bool:
+    def awaits_receipts(self) -> bool:
         """Whether a receipt is still to come: for a submission, for one sent again, for a bad record."""
         return (
             self._sending

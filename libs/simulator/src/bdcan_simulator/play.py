@@ -102,9 +102,9 @@ class Play:
                 people.create_task(work)
         return watcher.result()
 
-    async def submit(self) -> None:
-        """Hand everything in, and wait for the receipts."""
-        async with asyncio.TaskGroup() as people:
+    async def submit(self, seconds: float) -> None:
+        """Hand everything in, and wait for the receipts; for so many seconds at most (TimeoutError)."""
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as people:
             people.create_task(self.inbound.read_receipts(self._over))
             people.create_task(self._submit())
 
@@ -124,7 +124,8 @@ class Play:
             summary = await self._summary()
             stages = self._stages(before, summary)
             self.watch(stages)
-            may_be_over = self._submitted and stages.closed >= self.referrals - self._waiting()
+            submitted = self._submitted and not self.inbound.awaits_receipts
+            may_be_over = submitted and stages.closed >= self.referrals - self._waiting()
             if may_be_over and await self._only_waiting_ones_are_open():
                 ending = Ending.SETTLED
                 break

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from bdcan_contracts.models import LANE_OF, NeedCode
-from bdcan_simulator.audit import Details, Facts, repeated
+from bdcan_simulator.audit import Details, Facts
 from bdcan_simulator.ledger import Ledger, Submission
 from bdcan_simulator.play import Ending
 from bdcan_simulator.story import tell
@@ -209,15 +209,15 @@ def _twice(facts: Facts) -> Iterator[str]:
         for referral in referrals:
             for line in _twice_in_timeline(referral["timeline"]):
                 yield f"{source} {reference}: {line} twice in the timeline"
-    for need_id in repeated(Counter(p["need_id"] for p in facts.parcels)):
+    for need_id in _repeated(Counter(p["need_id"] for p in facts.parcels)):
         yield f"need {need_id}: two parcels"
-    for need_id, kind in repeated(
+    for need_id, kind in _repeated(
         Counter((t["need_id"], t["kind"]) for t in facts.tasks if t.get("need_id"))
     ):
         yield f"need {need_id}: two tasks {kind}"
-    for parcel_id in repeated(Counter(t["parcel_id"] for t in facts.tasks if t.get("parcel_id"))):
+    for parcel_id in _repeated(Counter(t["parcel_id"] for t in facts.tasks if t.get("parcel_id"))):
         yield f"parcel {parcel_id}: two deliveries"
-    for kind, need_id in repeated(
+    for kind, need_id in _repeated(
         Counter(
             (e["kind"], need["need_id"])
             for e in facts.escalations
@@ -226,6 +226,10 @@ def _twice(facts: Facts) -> Iterator[str]:
         )
     ):
         yield f"need {need_id}: two escalations {kind}"
+
+
+def _repeated(keys: Counter[Any]) -> list[Any]:
+    return [key for key, count in keys.items() if count > 1]
 
 
 def _stories(facts: Facts) -> dict[str, list[str]]:
@@ -250,7 +254,7 @@ def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
         elif kind in _ONCE:
             field = _ONCE[kind]
             seen[kind, need_id if field is None else detail.get(field)] += 1
-    return iter(dict.fromkeys(key[0] for key in repeated(seen)))
+    return iter(dict.fromkeys(key[0] for key in _repeated(seen)))
 
 
 def _open_by_owner(needs: list[Details], now: datetime) -> dict[str, OpenNeeds]:
