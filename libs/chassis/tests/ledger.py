@@ -40,8 +40,8 @@ class Written(BaseModel):
 
 
 SQL = """
-CREATE TABLE account (id uuid PRIMARY KEY, numbers int[] NOT NULL);
-CREATE TABLE rung (subject uuid NOT NULL, due_at timestamptz NOT NULL);
+CREATE TABLE IF NOT EXISTS account (id uuid PRIMARY KEY, numbers int[] NOT NULL);
+CREATE TABLE IF NOT EXISTS rung (subject uuid NOT NULL, due_at timestamptz NOT NULL);
 """
 
 

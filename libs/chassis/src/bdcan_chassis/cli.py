@@ -6,18 +6,19 @@ import argparse
 import asyncio
 import getpass
 import os
+import signal
 import sys
 from collections.abc import Callable
 from uuid import UUID
 
 import asyncpg
-import uvicorn
 from pydantic import ValidationError
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.errors import ChassisError, describe
 from bdcan_chassis.http.app import create_api
 from bdcan_chassis.http.dead_letters import dead_letter_router
+from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
 from bdcan_chassis.service import Service
@@ -109,7 +110,10 @@ def _run(service: Service, options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _serve(service: Service) -> int:
-    async def serve() -> int:
+    async def run() -> int:
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         transactions = await service.open("api")
         try:
             app = create_api(
@@ -119,23 +123,12 @@ def _serve(service: Service) -> int:
                 (*service.routers, dead_letter_router()),
                 service.domain_errors,
             )
-            config = uvicorn.Config(
-                app,
-                host=service.settings.http_host,
-                port=service.settings.http_port,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                timeout_graceful_shutdown=20,
-            )
-            server = uvicorn.Server(config)
-            await server.serve()
-            return 0 if server.started else 1
+            await serve(app, service.settings.http_host, service.settings.http_port, stopping)
+            return 0
         finally:
             await transactions.pool.close()
 
-    return uvloop_run(serve())
+    return uvloop_run(run())
 
 
 def uvloop_run(work):  # type: ignore[no-untyped-def]

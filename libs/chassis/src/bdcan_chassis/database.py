@@ -30,7 +30,9 @@ _SERVER_SETTINGS = {
     "statement_timeout": "60000",
     "timezone": "UTC",
     "plan_cache_mode": "force_custom_plan",
+    "random_page_cost": "1.1",
 }
+# random_page_cost: the default is for spinning disks, and lets batches of 500 ids scan whole tables.
 # force_custom_plan: a generic plan is chosen while the tables are empty and kept when they are full.
 
 

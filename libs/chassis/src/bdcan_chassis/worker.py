@@ -12,7 +12,6 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import nullcontext
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
@@ -20,7 +19,6 @@ from typing import Any
 import faust
 import mode
 import mode.loop
-import uvicorn
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 from faust.app.base import BootStrategy
@@ -32,6 +30,7 @@ from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.errors import ChassisError
 from bdcan_chassis.housekeeping import check_inbox_retention, keep_house
 from bdcan_chassis.http.health import Check, database_check, health_router
+from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.passes import Gateway, run_pass
 from bdcan_chassis.relay import Relay
@@ -229,30 +228,4 @@ async def serve_ops(service: Service, checks: dict[str, Check], stopping: asynci
     """Serve health and metrics on the ops port until `stopping`."""
     app = FastAPI(openapi_url=None)
     app.include_router(health_router(checks))
-    settings = service.settings
-    config = uvicorn.Config(
-        app,
-        host=settings.http_host,
-        port=settings.ops_port,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-    )
-    server = _QuietServer(config)
-    serving = asyncio.create_task(server.serve())
-    stop = asyncio.create_task(stopping.wait())
-    await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    server.should_exit = True
-    try:
-        await serving
-    except SystemExit as error:  # uvicorn's way to say that the port is taken
-        raise ChassisError(f"the ops port {settings.ops_port} cannot be bound") from error
-
-
-class _QuietServer(uvicorn.Server):
-    """Signals are Faust's business here."""
-
-    def capture_signals(self) -> Any:
-        """Take none."""
-        return nullcontext()
+    await serve(app, service.settings.http_host, service.settings.ops_port, stopping)

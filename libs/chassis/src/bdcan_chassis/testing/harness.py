@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 import asyncpg
 import httpx
@@ -55,6 +56,8 @@ ALL_SCOPES = (
     "disclosures:delivery_label",
     "disclosures:delivery",
     "disclosures:escalation",
+    "disclosures:triage",
+    "disclosures:volunteer_induction",
     "routing:read",
     "routing:write",
     "calls:read",
@@ -222,8 +225,8 @@ def settings_for(settings_class: type[S], dsn: str, keys_file: Path, **more: Any
 async def harness(
     databases: Databases, build: Callable[[S], Service], settings_class: type[S], **more: Any
 ) -> AsyncIterator[Harness]:
-    """A service on a fresh, migrated database, with its API on a free port. `more` are settings."""
-    dsn = await databases.database()
+    """A service on an empty, migrated database, with its API on a free port. `more` are settings."""
+    dsn, used = await _database_of(databases, build.__module__)
     with tempfile.TemporaryDirectory() as folder:
         keys_file = Path(folder) / "keys.json"
         keys_file.write_text(
@@ -241,6 +244,8 @@ async def harness(
         service = build(settings_for(settings_class, dsn, keys_file, **more))
         configure_logging(service.name, "test", "WARNING", service.personal_fields)
         await migrate(dsn, service.migration_packages)
+        if used:
+            await _empty(dsn)
         clock = ManualClock(START)
         pool = await open_pool(dsn, 10, "test")
         transactions = Transactions(pool, clock, service.name, service.catalogue)
@@ -271,3 +276,35 @@ async def harness(
                 server.should_exit = True
                 await serving
                 await pool.close()
+
+
+# making and removing a database for each test takes longer than the tests
+_used: WeakKeyDictionary[Databases, dict[str, str]] = WeakKeyDictionary()
+
+
+async def _database_of(databases: Databases, owner: str) -> tuple[str, bool]:
+    """The database that the tests of one service share, one after the other, and whether one has used it before."""
+    of_service = _used.setdefault(databases, {})
+    if owner in of_service:
+        return of_service[owner], True
+    of_service[owner] = await databases.database()
+    return of_service[owner], False
+
+
+async def _empty(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(_EMPTY)
+    finally:
+        await connection.close()
+
+
+_EMPTY = """
+SET lock_timeout = '20s';
+DO $$ BEGIN
+    EXECUTE (
+        SELECT 'TRUNCATE ' || string_agg(format('%I.%I', schemaname, tablename), ', ') || ' RESTART IDENTITY CASCADE'
+        FROM pg_tables WHERE schemaname IN ('public', 'chassis') AND tablename <> 'schema_migration'
+    );
+END $$
+"""
