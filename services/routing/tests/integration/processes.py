@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import BaseModel
 
 from bdcan_chassis.ids import new_id
@@ -118,6 +119,22 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> Non
     while not await condition():
         assert time.monotonic() < end, "the condition did not come"
         await asyncio.sleep(0.1)
+
+
+async def caught_up(broker: KafkaBroker, group: str, *topics: str) -> bool:
+    """Whether the group has committed everything that is on the topics."""
+    admin = AIOKafkaAdminClient(**broker.client_options())
+    consumer = AIOKafkaConsumer(*topics, **broker.client_options())
+    await admin.start()
+    await consumer.start()
+    try:
+        committed = await admin.list_consumer_group_offsets(group)
+        partitions = [TopicPartition(t, p) for t in topics for p in consumer.partitions_for_topic(t) or ()]
+        ends = await consumer.end_offsets(partitions)
+        return all(tp in committed and committed[tp].offset >= end for tp, end in ends.items() if end)
+    finally:
+        await consumer.stop()
+        await admin.close()
 
 
 async def write(broker: KafkaBroker, topic: str, events: list[BaseModel]) -> None:

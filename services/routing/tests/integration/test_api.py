@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from bdcan_contracts.models import (
@@ -155,6 +156,24 @@ async def test_given_no_hub_takes_them_when_one_resumes_then_the_held_are_placed
 
     [event] = await routing.emitted(ReferralAssigned)
     assert event.data.referral_id == given.referral_id
+
+
+async def test_given_hubs_change_when_committed_then_the_pass_over_held_referrals_is_woken(routing):
+    woken: list[str] = []
+    connection = await asyncpg.connect(routing.service.settings.database_url.get_secret_value())
+    await connection.add_listener("bdcan", lambda *said: woken.append(str(said[3])))
+
+    async def wakes(method, path, body=None) -> bool:
+        woken.clear()
+        answer = await routing.http.request(method, path, json=body)
+        assert answer.status_code == 200, answer.text
+        await connection.execute("SELECT 1")  # notifications come before the answer
+        return "pass:place-held" in woken
+
+    assert not await wakes("POST", "/v1/hubs/hub-1/pause", {"reason": "storm"})
+    assert await wakes("POST", "/v1/hubs/hub-1/resume")
+    assert await wakes("PUT", "/v1/hubs/hub-1", {"name": "Ours", "wards": [ABBEY]})
+    await connection.close()
 
 
 async def test_given_a_ward_is_given_back_when_a_new_hub_takes_it_then_its_referrals_go_there(

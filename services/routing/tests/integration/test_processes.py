@@ -106,6 +106,13 @@ async def test_given_the_pulse_when_demand_surges_it_is_killed_and_demand_ends_t
             await processes.write(kafka_broker, ASSIGNMENTS.name, [assigned(n / 10) for n in range(30)])
             await processes.until(has(DemandSurged, DemandScope.WARD), 60)
             await processes.until(has(DemandSurged, DemandScope.HUB), 30)
+
+            async def committed() -> bool:
+                return await processes.caught_up(
+                    kafka_broker, "bdcan.routing.pulse", ASSIGNMENTS.name, "bdcan.routing.pulse-demand"
+                )
+
+            await processes.until(committed, 30)  # before that, a crash may count twice
             await pulse.kill()
         surges = [e for e in found if isinstance(e, DemandSurged)]
         assert {(e.scope_id, e.code, e.window_start) for e in surges} == {
