@@ -51,12 +51,12 @@ class _Known(dict[str, str]):
 
 
 def most_telling(referrals: Iterable[Details]) -> Details | None:
-    """The referral with the most to tell: closed, helped, with different kinds of event."""
+    """The referral with the most to tell: helped, over when it closed, with different kinds of event."""
 
-    def telling(referral: Details) -> tuple[bool, int, int]:
-        kinds = {line["kind"] for line in referral["timeline"]}
+    def telling(referral: Details) -> tuple[bool, bool, int, int]:
+        kinds = [line["kind"] for line in referral["timeline"]]
         helped = referral.get("outcome") in {"helped", "partly-helped"}
-        return helped, len(kinds), -len(referral["timeline"])
+        return helped, kinds[-1:] == ["referral.closed"], len(set(kinds)), -len(kinds)
 
     return max(referrals, key=telling, default=None)
 
