@@ -83,6 +83,9 @@ class Report(BaseModel):
     needs_by_state: dict[str, int]
     needs_by_lane_and_state: dict[str, dict[str, int]]
     open_by_owner: dict[str, OpenNeeds]
+    unsettled_stories: dict[str, list[str]] = Field(
+        description="the timelines of the first ten that are open although nobody waits for their next call"
+    )
     lost: int = Field(description="submissions without a referral, and needs that do not show up")
     lost_what: list[str] = Field(description="the first hundred of them")
     without_owner_or_deadline: int
@@ -139,6 +142,9 @@ def make_report(
         needs_by_state=_count(need["state"] for need, _ in needs),
         needs_by_lane_and_state={lane: dict(states) for lane, states in sorted(by_lane.items())},
         open_by_owner=_open_by_owner([need for need, _ in needs], now),
+        unsettled_stories=_stories(
+            r for r in referrals if r["state"] != "closed" and r["referral_id"] not in ledger.waiting
+        ),
         lost=len(lost),
         lost_what=lost[:100],
         without_owner_or_deadline=max(
@@ -148,7 +154,7 @@ def make_report(
         ),
         effects_twice=len(twice),
         effects_twice_what=twice[:100],
-        effects_twice_stories=_stories(facts),
+        effects_twice_stories=_stories(r for r in referrals if any(_twice_in_timeline(r["timeline"]))),
         parked=len(parked),
         parked_what=[f"{p['service']} {p['topic']}: {p['reason']}" for p in parked[:100]],
         parked_on_purpose=len(facts.parked) - len(parked),
@@ -232,14 +238,8 @@ def _repeated(keys: Counter[Any]) -> list[Any]:
     return [key for key, count in keys.items() if count > 1]
 
 
-def _stories(facts: Facts) -> dict[str, list[str]]:
-    repeating = (
-        referral
-        for referrals in facts.referrals.values()
-        for referral in referrals
-        if any(_twice_in_timeline(referral["timeline"]))
-    )
-    return {referral["referral_id"]: list(tell(referral)) for referral in islice(repeating, 10)}
+def _stories(referrals: Iterable[Details]) -> dict[str, list[str]]:
+    return {referral["referral_id"]: list(tell(referral)) for referral in islice(referrals, 10)}
 
 
 def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:

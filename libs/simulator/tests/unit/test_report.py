@@ -115,6 +115,15 @@ def test_given_an_open_need_without_owner_or_deadline_then_it_is_named(given, mi
     assert (report.without_owner_or_deadline, report.passed) == (1, False)
 
 
+def test_given_an_open_referral_then_its_story_is_told_unless_its_next_call_is_waited_for(given):
+    ledger, facts = given
+    referral = first(facts)
+    referral |= {"state": "assigned", "owner": "hub:heath", "due_at": "2020-03-24T09:00:00+00:00"}
+    assert list(judge(given).unsettled_stories) == [referral["referral_id"]]
+    ledger.waiting[referral["referral_id"]] = NOW
+    assert not judge(given).unsettled_stories
+
+
 def test_given_intake_counts_somebody_without_owner_then_the_report_believes_it(given):
     given[1].summaries["intake"]["without_owner_or_deadline"] = 3
     assert judge(given).without_owner_or_deadline == 3
