@@ -177,6 +177,7 @@ def _council(system: System) -> dict[str, str]:
         "BDCAN_COUNCIL_PORT": str(system.ports["council"]),
         "BDCAN_COUNCIL_API_KEY": system.secrets.get("council-api-key"),
         "BDCAN_COUNCIL_CALLBACK_SECRET": system.secrets.get("council-callback-secret"),
+        "BDCAN_COUNCIL_STATE": str(system.data / "council.sqlite"),  # it owes call-backs across a restart
         "BDCAN_COUNCIL_CALLBACK_URL": system.url("escalation-api") + "/v1/call-backs",
     }
 

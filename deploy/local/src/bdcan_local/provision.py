@@ -44,7 +44,7 @@ async def provision_kafka(
         await _grant(admin, access.grants(topics))
         await _wait_for_leaders(admin, access.topic_specs(topics))
         await _wait_for_groups(admin)
-    except KafkaError as error:
+    except (KafkaError, TimeoutError) as error:
         raise PlatformError(
             f"Kafka could not be set up: {error!r}", "Check the address and the administrator's password."
         ) from error
