@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -140,14 +141,14 @@ async def test_given_more_than_a_round_when_relayed_then_each_arrives_once_and_k
 async def test_given_bodies_that_fill_a_batch_when_relayed_then_order_holds_and_none_is_left(
     stage: Stage,
 ) -> None:
-    keys = [uuid4(), uuid4()] * 6
-    ids = await stage.put(keys, secrets.token_bytes(200_000))
-    largest = await stage.put(keys[:2], secrets.token_bytes(500_000))
+    keys, ids = [uuid4(), uuid4()], []
+    for size in (200_000, 10, 200_000, 200_000, 10, 500_000, 10, 200_000, 200_000, 200_000):
+        ids += await stage.put(keys, secrets.token_bytes(size))
     async with running(stage.relay().run):
         await stage.emptied()
     sent = await stage.sent()
-    assert len(sent) == 14
-    assert firsts(sent) == by_key(keys + keys[:2], ids + largest)
+    assert len(sent) == 20
+    assert firsts(sent) == by_key(keys * 10, ids), "a small one must not overtake one that did not fit"
 
 
 async def test_given_an_event_when_its_unit_commits_then_it_is_sent_as_it_was_written(
@@ -202,12 +203,14 @@ async def test_given_a_broker_that_is_killed_when_it_is_back_then_the_relay_goes
 ) -> None:
     keys = [uuid4() for _ in range(5)] * 20
     ids = await stage.put(keys)
-    async with running(stage.relay().run, 60):
-        await stage.emptied()
-        await stage.broker.stop(kill=True)
-        try:
+    async with AsyncExitStack() as survivors:
+        async with running(stage.relay().run):
+            await stage.emptied()
+            await survivors.enter_async_context(running(stage.relay().run, 60))
+            await stage.broker.stop(kill=True)
             more = await stage.put(keys)
-            assert await stage.pending() == 100
+        try:
+            assert await stage.pending() == 100, "one that stops meanwhile takes nothing with it"
         finally:
             await stage.broker.start()
         await stage.emptied(seconds=60)
