@@ -41,7 +41,7 @@ _ONCE = {
 
 _OPENS_AGAIN = frozenset({"escalation.opened", "welfare-call.completed", "referral.amended"})
 _GIVEN_BACK = frozenset({"declined", "withdrawn"})
-"""States of escalations after which the same need may be handed over again."""
+"""States and outcomes of escalations after which the same need may be handed over again."""
 
 
 class Refused(BaseModel):
@@ -227,7 +227,7 @@ def _twice(facts: Facts) -> Iterator[str]:
         Counter(
             (e["kind"], need["need_id"])
             for e in facts.escalations
-            if e["state"] not in _GIVEN_BACK
+            if _GIVEN_BACK.isdisjoint((e["state"], e.get("outcome")))
             for need in e["needs"]
         )
     ):

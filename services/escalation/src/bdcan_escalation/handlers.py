@@ -29,7 +29,6 @@ from bdcan_contracts.models import (
 from bdcan_escalation import store
 from bdcan_escalation.case_book import CaseBook
 from bdcan_escalation.domain import escalation as cases
-from bdcan_escalation.domain.escalation import FINAL
 from bdcan_escalation.store.referrals import Referral
 
 _HANDED_OVER = {Lane.COMPLEX: EscalationKind.COMPLEX, Lane.SAFEGUARDING: EscalationKind.SAFEGUARDING}
@@ -163,10 +162,10 @@ def _open_need(
     event: Event[SafeguardingConcernRaised] | Event[ReferralAssigned] | Event[WelfareCallCompleted],
     respond_by: datetime | None = None,
 ) -> None:
-    """Hand one need over, unless Community Solutions has it. One that was given back may be handed over again."""
+    """Hand one need over, unless Community Solutions has it or is done with it. One that was given back may be handed over again."""
     earlier = book.of_need(referral.referral_id, need.need_id)
     kind = _HANDED_OVER[LANE_OF[need.code]]
-    if any(e.state not in FINAL and (e.kind is kind or kind is EscalationKind.COMPLEX) for e in earlier):
+    if any(not e.given_back and (e.kind is kind or kind is EscalationKind.COMPLEX) for e in earlier):
         return
     if referral.withdrawn_at is not None and kind is not EscalationKind.SAFEGUARDING:
         return
@@ -216,6 +215,6 @@ def _unreached(book: CaseBook, event: WelfareCallExhausted) -> tuple[Need, ...]:
         need_id = derived_id(event.referral_id, "welfare-concern")
         return (Need(need_id=need_id, code=NeedCode.SAFEGUARDING_ADULT),)
     theirs = {
-        need_id for e in book.of_referral(event.referral_id) if e.state not in FINAL for need_id in e.need_ids
+        need_id for e in book.of_referral(event.referral_id) if not e.given_back for need_id in e.need_ids
     }
     return tuple(n for n in event.needs if n.need_id not in theirs) or event.needs

@@ -252,3 +252,15 @@ async def test_given_a_need_that_was_given_back_when_a_later_call_confirms_it_th
     )
     await world.service.deliver(called(referral_id, said(need)))
     assert [e.escalation_id for e in await opened(world)] == [first, derived_id(need.need_id, "escalation-2")]
+
+
+async def test_given_a_need_that_the_council_is_done_with_when_a_later_call_confirms_it_then_it_is_not_handed_over_again(
+    world,
+):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(called(referral_id, said(need)))
+    await world.service.transactions.pool.execute(
+        "UPDATE escalation SET state = 'closed', outcome = 'helped', due_at = NULL, case_id = 'case-1'"
+    )
+    await world.service.deliver(called(referral_id, said(need)))
+    assert [e.escalation_id for e in await opened(world)] == [derived_id(need.need_id, "escalation")]

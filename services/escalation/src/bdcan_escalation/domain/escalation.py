@@ -106,6 +106,11 @@ class Escalation:
     outcome: EscalationOutcome | None = None
 
     @property
+    def given_back(self) -> bool:
+        """Whether it ended without Community Solutions having done anything: the needs may be handed over again."""
+        return self.state is State.DECLINED or self.outcome is EscalationOutcome.WITHDRAWN
+
+    @property
     def need_ids(self) -> tuple[UUID, ...]:
         """The needs that are handed over."""
         return tuple(n.need_id for n in self.needs)
