@@ -24,7 +24,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from bdcan_chassis.errors import is_transient, storable
+from bdcan_chassis.errors import is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_contracts.envelope import Problem
 
@@ -172,4 +172,4 @@ def _field_problem(error: Mapping[str, Any]) -> Problem:
     if location[0] == "body" and len(location) > 1:
         location = location[1:]
     message = _OWN_WORDS.get(error["type"], str(error["msg"]))
-    return Problem(storable(".".join(location)), str(error["type"]).replace("_", "-"), message)
+    return Problem(".".join(location), str(error["type"]).replace("_", "-"), message)
