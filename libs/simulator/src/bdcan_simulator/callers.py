@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bdcan_chassis.clock import Clock
-from bdcan_contracts.models import NeedCode
+from bdcan_contracts.models import LANE_OF, Lane, NeedCode
 from bdcan_simulator.borough import Reach, Resident
 from bdcan_simulator.client import Client
 from bdcan_simulator.directory import Directory
@@ -144,9 +144,18 @@ def _told(resident: Resident, asked: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _given_back(referral_id: str, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Community Solutions gave these needs back: half of the residents see to it themselves, half take a neighbour's help."""
-    if chance(referral_id, "given back") < 0.5:
-        return [{"need_id": n["need_id"], "code": n["code"], "result": "declined"} for n in asked]
-    return [
-        {"need_id": n["need_id"], "code": NeedCode.BEFRIENDING_CALL.value, "result": "changed"} for n in asked
-    ]
+    """What the hub makes of needs that Community Solutions gave back.
+
+    Somebody's safety is handed over again, for that is nobody else's business. Of the others, half of the residents see
+    to it themselves, and half take a neighbour's help.
+    """
+    alone = chance(referral_id, "given back") < 0.5
+    needs: list[dict[str, Any]] = []
+    for need in asked:
+        code, result = need["code"], "declined"
+        if LANE_OF[NeedCode(code)] is Lane.SAFEGUARDING:
+            result = "confirmed"
+        elif not alone:
+            code, result = NeedCode.BEFRIENDING_CALL.value, "changed"
+        needs.append({"need_id": need["need_id"], "code": code, "result": result})
+    return needs
