@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -40,6 +40,11 @@ _ONCE = {
 """What happens once to a referral or one of its needs, or once to the thing that this detail names."""
 
 _OPENS_AGAIN = frozenset({"escalation.opened", "welfare-call.completed", "referral.amended"})
+"""Events that bring work after a referral's end."""
+
+_ON_ITS_WAY = timedelta(minutes=5)
+"""Domain time that an event may take from one service to the next: two and a half seconds in a demo."""
+
 _GIVEN_BACK = frozenset({"declined", "withdrawn"})
 """States and outcomes of escalations after which the same need may be handed over again."""
 
@@ -244,17 +249,22 @@ def _stories(referrals: Iterable[Details]) -> dict[str, list[str]]:
 
 def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
     seen: Counter[Any] = Counter()
-    times_opened = 0
     for line in timeline:
         kind, detail, need_id = line["kind"], line.get("detail") or {}, line.get("need_id")
         seen[kind, line["at"], need_id, json.dumps(detail, sort_keys=True)] += 1
-        times_opened += kind in _OPENS_AGAIN
-        if kind == "referral.closed":  # a need that turns up after the end opens the referral again
-            seen[kind, times_opened] += 1
-        elif kind in _ONCE:
+        if kind in _ONCE:
             field = _ONCE[kind]
             seen[kind, need_id if field is None else detail.get(field)] += 1
-    return iter(dict.fromkeys(key[0] for key in _repeated(seen)))
+    closings = [datetime.fromisoformat(line["at"]) for line in timeline if line["kind"] == "referral.closed"]
+    if closings:
+        # a need that turns up after the end, or just before intake heard of it, opens the referral again
+        since = min(closings) - _ON_ITS_WAY
+        opened = sum(
+            line["kind"] in _OPENS_AGAIN and datetime.fromisoformat(line["at"]) >= since for line in timeline
+        )
+        if len(closings) > 1 + opened:
+            yield "referral.closed"
+    yield from dict.fromkeys(key[0] for key in _repeated(seen))
 
 
 def _open_by_owner(needs: list[Details], now: datetime) -> dict[str, OpenNeeds]:
