@@ -187,6 +187,7 @@ async def test_given_a_constraint_that_is_checked_at_commit_when_a_replay_breaks
         assert await replay(ledger) == 0, "it waits for an operator, and is not tried for ever"
         [row] = await ledger.fetch("SELECT state, reason, replay_requested_at FROM chassis.dead_letter")
         assert tuple(row) == ("parked", "handler-failed", None)
+        assert [act for act, *_ in await audit(ledger)] == ["replay requested", "failed again"]
         assert (await ledger.deliver(Added(account_id=uuid4(), number=5)))["parked"] == 1
     finally:
         await ledger.fetch("ALTER TABLE account DROP CONSTRAINT is_known")

@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from ledger import Written
 from pydantic import SecretStr
-from waiting import running, until
+from waiting import running, until, until_true
 
 from bdcan_chassis import relay as relay_module
 from bdcan_chassis.ids import new_id
@@ -209,6 +209,7 @@ async def test_given_a_broker_that_is_killed_when_it_is_back_then_the_relay_goes
             await survivors.enter_async_context(running(stage.relay().run, 60))
             await stage.broker.stop(kill=True)
             more = await stage.put(keys)
+            await until_true(lambda: not stage.wakes.of("outbox:normal").is_set())  # it has begun to send
         try:
             assert await stage.pending() == 100, "one that stops meanwhile takes nothing with it"
         finally:

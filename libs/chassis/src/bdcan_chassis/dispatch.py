@@ -176,6 +176,8 @@ class Dispatcher:
         reads = [
             read for place, record in enumerate(records) if (read := self.read(place, record)) is not None
         ]
+        if not reads:  # nothing here for this loop: no transaction for that
+            return Counter(skipped=len(records))
         try:
             attempt = await self._attempt(reads, careful=False)
         except StoppedConsumerError:

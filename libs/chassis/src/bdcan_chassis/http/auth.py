@@ -37,6 +37,8 @@ ALL_HUBS = "hubs:all"
 _ALGORITHMS = ["ES256", "RS256", "EdDSA"]
 _LEEWAY_SECONDS = 30
 _REFRESH_SECONDS = 30.0
+_CHECKED_SECONDS = 60.0  # a token is checked again after this: a key that was withdrawn stops working
+_MOST_CHECKED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Authenticator:
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._keys: KeySet | None = None
+        self._checked: dict[str, tuple[Caller, float]] = {}
         self._fetched = 0.0
         self._lock = asyncio.Lock()
         self._claims = jwt.JWTClaimsRegistry(
@@ -112,7 +115,17 @@ class Authenticator:
         return Caller(found.name, frozenset(found.scopes), frozenset(found.hubs))
 
     async def _by_token(self, token: str) -> Caller:
+        known = self._checked.get(token)
+        if known is not None and time.time() < known[1]:
+            return known[0]
         claims = await self._claims_of(token)
+        caller = self._caller_of(claims)
+        if len(self._checked) >= _MOST_CHECKED:
+            self._checked.clear()
+        self._checked[token] = (caller, min(float(claims["exp"]), time.time() + _CHECKED_SECONDS))
+        return caller
+
+    def _caller_of(self, claims: dict[str, Any]) -> Caller:
         hubs = claims.get("hub")
         if isinstance(hubs, str):
             hubs = [hubs]
