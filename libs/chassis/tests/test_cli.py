@@ -100,17 +100,20 @@ async def test_given_a_database_that_does_not_answer_when_asked_for_letters_then
     assert "hush" not in out
 
 
-async def test_given_an_ops_port_that_is_taken_when_a_worker_starts_then_it_ends_and_names_the_port(
-    ledger: Harness,
+@pytest.mark.parametrize(
+    ("verb", "variable", "expected"), [("worker", "BDCAN_OPS_PORT", 1), ("api", "BDCAN_HTTP_PORT", 2)]
+)
+async def test_given_a_port_that_is_taken_when_started_then_the_process_ends_and_names_it(
+    ledger: Harness, verb: str, variable: str, expected: int
 ) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         dsn = ledger.service.settings.database_url.get_secret_value()
-        code, out = await run("worker", **environment(BDCAN_DATABASE_URL=dsn, BDCAN_OPS_PORT=str(port)))
-    assert code == 1
-    assert f"the ops port {port} cannot be bound" in out
+        code, out = await run(verb, **environment(BDCAN_DATABASE_URL=dsn) | {variable: str(port)})
+    assert code == expected
+    assert f"port {port} of 127.0.0.1 cannot be bound" in out
 
 
 async def test_given_migrate_when_run_twice_then_the_second_has_nothing_to_do(

@@ -176,3 +176,8 @@ async def _leave(consumer: AIOKafkaConsumer, loop: str) -> None:
             await consumer.stop()
     except (KafkaError, OSError, TimeoutError) as error:
         log.info("consumer.left_without_goodbye", loop=loop, exc_info=error)
+    except asyncio.CancelledError:
+        # while the broker is away, aiokafka hands out the cancellation of its own fetch task here; ours must pass
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise

@@ -37,6 +37,9 @@ ALL_HUBS = "hubs:all"
 _ALGORITHMS = ["ES256", "RS256", "EdDSA"]
 _LEEWAY_SECONDS = 30
 _REFRESH_SECONDS = 30.0
+_KEYS_SECONDS = (
+    300.0  # a key that was withdrawn is no longer known after this, even if nobody comes with a new one
+)
 _CHECKED_SECONDS = 60.0  # a token is checked again after this: a key that was withdrawn stops working
 _MOST_CHECKED = 1000
 
@@ -152,7 +155,8 @@ class Authenticator:
 
     async def _key_set(self, *, refresh: bool) -> KeySet:
         async with self._lock:
-            if self._keys is None or (refresh and time.monotonic() - self._fetched >= _REFRESH_SECONDS):
+            age = time.monotonic() - self._fetched
+            if self._keys is None or age >= (_REFRESH_SECONDS if refresh else _KEYS_SECONDS):
                 try:
                     self._keys = KeySet.import_key_set((await self._published()).model_dump())  # pyright: ignore[reportArgumentType]
                 except (httpx.HTTPError, OSError, ValueError, JoseError) as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
 
-from bdcan_chassis.errors import ChassisError
+from bdcan_chassis.errors import ConfigurationError
 
 _GRACE_SECONDS = 20
 
@@ -22,11 +23,15 @@ class _Server(uvicorn.Server):
 
 
 async def serve(app: FastAPI, host: str, port: int, stopping: asyncio.Event) -> None:
-    """Serve until `stopping`, then finish what is under way. Raises ChassisError if the port cannot be bound."""
+    """Serve until `stopping`, then finish what is under way. Raises ConfigurationError if the port cannot be bound."""
+    try:  # not left to uvicorn, whose SystemExit tears down the event loop before anybody can name the port
+        listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except OSError as error:
+        raise ConfigurationError(f"port {port} of {host} cannot be bound") from error
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -34,12 +39,9 @@ async def serve(app: FastAPI, host: str, port: int, stopping: asyncio.Event) -> 
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     server = _Server(config)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([listener]))
     stop = asyncio.create_task(stopping.wait())
     await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
     server.should_exit = True
-    try:
-        await serving
-    except SystemExit as error:  # uvicorn's way to say that the port is taken
-        raise ChassisError(f"port {port} cannot be bound") from error
+    await serving
