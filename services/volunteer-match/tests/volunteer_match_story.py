@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_contracts.models import (
     AssignmentMethod,
+    ClosedNeed,
     EscalationDeclined,
     EscalationKind,
     Flag,
     Household,
     Need,
     NeedCode,
+    NeedState,
     ParcelCancelled,
     ParcelPacked,
     Priority,
@@ -87,8 +89,11 @@ def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
     return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
 
 
-def closed(referral_id: UUID) -> ReferralClosed:
-    return ReferralClosed(referral_id=referral_id, outcome=ReferralOutcome.HELPED, needs=(), closed_at=START)
+def closed(referral_id: UUID, *need_ids: UUID) -> ReferralClosed:
+    needs = tuple(ClosedNeed(need_id=n, code=NeedCode.SHOPPING, state=NeedState.MET) for n in need_ids)
+    return ReferralClosed(
+        referral_id=referral_id, outcome=ReferralOutcome.HELPED, needs=needs, closed_at=START
+    )
 
 
 def declined(referral_id: UUID, *need_ids: UUID, code: NeedCode = NeedCode.HOUSING) -> EscalationDeclined:

@@ -104,13 +104,17 @@ async def test_given_no_live_reason_yet_then_it_is_a_conflict_and_no_audit_row(g
     assert not await given.fetch("SELECT 1 FROM disclosure")
 
 
-async def test_given_a_closed_referral_then_there_is_no_reason_any_more(given: Harness):
+@pytest.mark.parametrize(
+    ("purpose", "status"), [("welfare_call", 409), ("delivery", 409), ("escalation", 200)]
+)
+async def test_given_a_closed_referral_then_only_a_late_concern_is_a_reason(
+    given: Harness, purpose: str, status: int
+):
     r = await resident(given, "housing")
-    await given.deliver(s.escalation(m.EscalationAccepted, r, r.needs[0].need_id))
-    answer = await given.client(["disclosures:escalation"]).post(
-        "/v1/disclosures", json=asked(r, "escalation")
-    )
-    assert answer.status_code == 409
+    for event in (s.assigned(r), s.confirmed(r), s.escalation(m.EscalationAccepted, r, r.needs[0].need_id)):
+        await given.deliver(event)
+    assert (await given.http.get(f"/v1/referrals/{r.referral_id}")).json()["state"] == "closed"
+    assert (await given.http.post("/v1/disclosures", json=asked(r, purpose))).status_code == status
 
 
 @pytest.mark.parametrize(

@@ -210,9 +210,23 @@ async def test_given_community_solutions_took_it_on_then_the_need_is_referred_on
     given: Harness, model, outcome
 ):
     r = await handed_in(given, "housing")
-    await given.deliver(s.escalation(model, r, r.needs[0].need_id))
+    for event in (s.assigned(r), s.confirmed(r), s.escalation(model, r, r.needs[0].need_id)):
+        await given.deliver(event)
     [closed] = await given.emitted()
     assert closed.data.outcome == outcome
+
+
+async def test_given_all_needs_settled_before_the_call_then_the_hub_still_has_to_call(given: Harness):
+    r = await handed_in(given, "homelessness")
+    await given.deliver(s.assigned(r))
+    await given.deliver(s.escalation(m.EscalationAccepted, r, r.needs[0].need_id))
+    assert await given.emitted() == []
+    found = await shown(given, r)
+    assert (found["state"], found["owner"]) == ("assigned", f"hub:{s.HUB}")
+    assert found["due_at"] == found["contact_due_at"]
+    await given.deliver(s.confirmed(r))
+    [closed] = await given.emitted()
+    assert closed.data.outcome is m.ReferralOutcome.REFERRED_ON
 
 
 async def test_given_out_of_area_or_triage_then_the_need_says_so(given: Harness):

@@ -62,9 +62,15 @@ async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
 
 
 async def on_closed(batch: Batch[ReferralClosed], tx: Tx) -> None:
-    """Every need is settled: what is still open here is no longer wanted."""
+    """What is settled is no longer wanted. A need that the event does not list turned up since, and goes on."""
     await _update_calls(tx, batch, lambda call, e: calling.end(call, e.data.referral_id))
-    await _update_tasks_of(tx, batch, lambda task, _: tasking.cancel(task, "referral-closed", tx.now))
+
+    def settle(task: Task, event: Event[ReferralClosed]) -> Decided:
+        if task.need_id is None or any(task.need_id == need.need_id for need in event.data.needs):
+            return tasking.cancel(task, "referral-closed", tx.now)
+        return Decided(task)
+
+    await _update_tasks_of(tx, batch, settle)
 
 
 async def on_escalation_declined(batch: Batch[EscalationDeclined], tx: Tx) -> None:

@@ -68,10 +68,13 @@ async def test_the_end_of_a_referral_cancels_its_open_tasks_once(given: Harness,
     first, second = await open_task(given), await open_task(given)
     await given.run("match")
     await given.emitted()
-    referral_id = UUID((await task(given, first))["referral_id"])
+    of_referral = await task(given, first)
+    about = [UUID(of_referral["referral_id"])]
+    if ending is closed:
+        about.append(UUID(of_referral["need_id"]))
 
-    record = given.record(ending(referral_id))
-    await given.deliver(record, given.record(ending(referral_id)))
+    record = given.record(ending(*about))
+    await given.deliver(record, given.record(ending(*about)))
     await given.deliver(record)
 
     told = await given.emitted()
@@ -82,6 +85,13 @@ async def test_the_end_of_a_referral_cancels_its_open_tasks_once(given: Harness,
     assert (await task(given, second))["state"] == "offered"
     assert {subject for kind, subject in await given.deadlines() if kind == "task"} == {UUID(second)}
     assert await say(given, first, "acceptance", helper) == 409
+
+
+async def test_a_need_that_turned_up_after_the_end_keeps_its_task(given: Harness) -> None:
+    await volunteer(given)
+    opened = await open_task(given)
+    await given.deliver(closed(UUID((await task(given, opened))["referral_id"])))
+    assert (await task(given, opened))["state"] == "open"
 
 
 async def test_the_end_of_a_referral_frees_a_call_that_somebody_had_claimed(given: Harness) -> None:

@@ -60,7 +60,8 @@ OPENS = {
 
 def must_be_live(referral: Referral, purpose: Purpose) -> None:
     """Raise NotAllowedError unless the referral's state gives the purpose a reason now."""
-    if referral.state is ReferralState.CLOSED:
+    # a concern may come up with the last visit: Community Solutions must learn of whom, even if all else is settled
+    if referral.state is ReferralState.CLOSED and purpose is not Purpose.ESCALATION:
         raise NotAllowedError("The referral is closed: there is no reason any more.")
     match purpose:
         case Purpose.TRIAGE:

@@ -186,8 +186,8 @@ def concerns(
 def settle(referral: Referral, now: datetime) -> tuple[Referral, models.ReferralClosed | None]:
     """Close a referral whose last need has come to its end; open it again if a need has turned up since.
 
-    A met need means that a call found out what is needed: until that call's own event is here, others of its needs
-    may still be under way, so the referral waits for it.
+    Somebody calls each resident of a hub, whatever else is settled before, and the call may find more. So until it has
+    been made or given up, the referral stays the hub's.
     """
     ended = all(need.ended for need in referral.needs)
     if referral.state is ReferralState.CLOSED:
@@ -211,9 +211,7 @@ def settle(referral: Referral, now: datetime) -> tuple[Referral, models.Referral
 
 
 def _nothing_to_come(referral: Referral) -> bool:
-    if referral.called or referral.out_of_area or referral.withdrawn_reason:
-        return True
-    return bool(referral.needs) and not any(n.state is NeedState.MET for n in referral.needs)
+    return referral.called or referral.out_of_area or referral.withdrawn_reason is not None
 
 
 def outcome_of(referral: Referral) -> ReferralOutcome:
@@ -242,6 +240,11 @@ def with_next_step(referral: Referral) -> Referral:
             and (first is None or first.due_at is None or need.due_at < first.due_at)
         ):
             first = need
+    if (
+        first is None and referral.owner == COMMUNITY_SOLUTIONS
+    ):  # all needs are theirs already, the call is still due
+        caller = f"hub:{referral.hub_id}" if referral.hub_id else ROUTING
+        return replace(referral, owner=caller, due_at=referral.contact_due_at)
     if first is None or (referral.owner == first.owner and referral.due_at == first.due_at):
         return referral
     return replace(referral, owner=first.owner, due_at=first.due_at)
