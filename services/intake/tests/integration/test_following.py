@@ -305,3 +305,15 @@ async def test_given_a_table_just_filled_and_not_analysed_then_the_hot_queries_u
     ):
         plan = "\n".join(row[0] for row in await given.fetch(f"EXPLAIN {query}", *arguments))
         assert "Seq Scan" not in plan, plan
+
+
+async def test_given_a_call_that_crossed_with_a_withdrawal_then_nothing_is_started_again(given: Harness):
+    r = await handed_in(given, "food-parcel")
+    await given.deliver(s.assigned(r))
+    withdrawn = await given.http.post(
+        f"/v1/referrals/{r.referral_id}/withdrawal", json={"reason": "no-longer-needed"}
+    )
+    assert withdrawn.is_success
+    await given.deliver(s.confirmed(r))
+    found = await shown(given, r)
+    assert (found["state"], found["needs"][0]["state"]) == ("closed", "withdrawn")

@@ -91,7 +91,12 @@ def out_of_area(referral: Referral, event: models.ReferralOutOfArea, at: datetim
 
 
 def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: datetime) -> Referral:
-    """What is needed is known: each need goes to who helps with it, or ends if it is not wanted."""
+    """What is needed is known: each need goes to who helps with it, or ends if it is not wanted.
+
+    A call that crossed with a withdrawal starts nothing: the services that would help have heard of the withdrawal too.
+    """
+    if referral.withdrawn_reason is not None:
+        return replace(referral, called=True)
     due_at = at + CONTACT_WITHIN[event.priority]
     needs = {need.need_id: need for need in referral.needs}
     for said in event.needs:
