@@ -16,8 +16,6 @@ from pydantic import ValidationError
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.errors import ChassisError, describe
-from bdcan_chassis.http.app import create_api
-from bdcan_chassis.http.dead_letters import dead_letter_router
 from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
@@ -116,13 +114,7 @@ def _serve(service: Service) -> int:
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         transactions = await service.open("api")
         try:
-            app = create_api(
-                service.title,
-                service.settings,
-                transactions,
-                (*service.routers, dead_letter_router()),
-                service.domain_errors,
-            )
+            app = service.api(transactions)
             await serve(app, service.settings.http_host, service.settings.http_port, stopping)
             return 0
         finally:
@@ -144,13 +136,7 @@ async def _print_openapi(service: Service) -> int:
     import orjson
 
     transactions = await service.open("openapi")
-    app = create_api(
-        service.title,
-        service.settings,
-        transactions,
-        (*service.routers, dead_letter_router()),
-        service.domain_errors,
-    )
+    app = service.api(transactions)
     print(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode())
     return 0
 

@@ -19,7 +19,7 @@ from bdcan_chassis.database import Connection
 from bdcan_chassis.errors import storable
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import pack_headers, unpack_headers
-from bdcan_contracts.envelope import Headers
+from bdcan_contracts.envelope import Headers, type_of
 
 Key = tuple[str, bytes]
 """Topic and record key: the scope in which order is kept."""
@@ -86,7 +86,7 @@ async def set_aside(
         [_stored_key(r.key) for r in records],
         [pack_headers(list(r.headers)) for r in records],
         [r.body for r in records],
-        [storable(named) if (named := type_named(r.headers)) else None for r in records],
+        [storable(named) if (named := type_of(r.headers)) else None for r in records],
         [r.state for r in records],
         [storable(r.reason) for r in records],
         [storable(r.error) for r in records],
@@ -190,14 +190,6 @@ def _letter(row: asyncpg.Record) -> DeadLetter:
 def record_time(milliseconds: int) -> datetime:
     """A Kafka record's time stamp as an instant; one outside of the calendar as the nearest inside."""
     return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST_MILLISECOND) / 1000, UTC)
-
-
-def type_named(headers: Headers) -> str | None:
-    """The event type that the headers name, if they do: Kafka allows a header without a value."""
-    for name, value in headers:
-        if name == "ce_type":
-            return None if value is None else value.decode("utf-8", "replace")
-    return None
 
 
 def _stored_key(key: bytes | None) -> bytes | None:

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from bdcan_chassis import dead_letters
-from bdcan_chassis.dead_letters import Key, SetAside, record_time, type_named
+from bdcan_chassis.dead_letters import Key, SetAside, record_time
 from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe, is_transient
 from bdcan_chassis.ids import derived_id
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.subscription import Handler, Loop, Rejected
 from bdcan_chassis.transaction import Transactions, Tx
-from bdcan_contracts.envelope import EnvelopeError, Event, Headers, decode
+from bdcan_contracts.envelope import EnvelopeError, Event, Headers, decode, type_of
 
 log = get_logger(__name__)
 
@@ -155,7 +155,7 @@ class Dispatcher:
     def read(self, place: int, record: Record) -> Read | None:
         """Read a record. None: a known type that this loop does not take, which a tolerant reader passes over."""
         try:
-            type_name = type_named(record.headers)
+            type_name = type_of(record.headers)
             handler = self._handlers.get((record.topic, type_name or ""))
             known = self.transactions.catalogue.by_type.get(type_name or "")
             if handler is None and known is not None and any(t.name == record.topic for t in known.topics):

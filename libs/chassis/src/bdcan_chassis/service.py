@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
 from bdcan_chassis.clock import Clock, parse_clock
 from bdcan_chassis.database import open_pool
 from bdcan_chassis.deadlines import DeadlineHandler
 from bdcan_chassis.housekeeping import Sample
+from bdcan_chassis.http.app import create_api
+from bdcan_chassis.http.dead_letters import dead_letter_router
 from bdcan_chassis.passes import Gateway, Planner
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.subscription import Loop
@@ -67,3 +69,8 @@ class Service:
             f"bdcan.{self.name}.{process}",
         )
         return Transactions(pool, self.clock, self.name, self.catalogue)
+
+    def api(self, transactions: Transactions) -> FastAPI:
+        """The service's API: its own routes and those that every service has."""
+        routers = (*self.routers, dead_letter_router())
+        return create_api(self.title, self.settings, transactions, routers, self.domain_errors)

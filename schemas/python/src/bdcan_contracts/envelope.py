@@ -239,7 +239,7 @@ def type_of(headers: Headers) -> str | None:
     """The event type that the headers name, without any check: to skip what one does not read."""
     for name, value in headers:
         if name == "ce_type":
-            return (value or b"").decode("utf-8", "replace")
+            return None if value is None else value.decode("utf-8", "replace")
     return None
 
 

@@ -31,9 +31,7 @@ from bdcan_chassis.clock import ManualClock
 from bdcan_chassis.database import open_pool
 from bdcan_chassis.deadlines import Deadlines
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
-from bdcan_chassis.http.app import create_api
 from bdcan_chassis.http.auth import ApiKey, Authenticator
-from bdcan_chassis.http.dead_letters import dead_letter_router
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
@@ -249,13 +247,7 @@ async def harness(
         clock = ManualClock(START)
         pool = await open_pool(dsn, 10, "test")
         transactions = Transactions(pool, clock, service.name, service.catalogue)
-        app = create_api(
-            service.title,
-            service.settings,
-            transactions,
-            (*service.routers, dead_letter_router()),
-            service.domain_errors,
-        )
+        app = service.api(transactions)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
         server.capture_signals = nullcontext  # pyright: ignore[reportAttributeAccessIssue] # the test runner has the signals
         serving = asyncio.create_task(server.serve())
