@@ -1,0 +1,158 @@
+"""The dashboards can be loaded by Grafana, and ask for nothing that is not measured."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from bdcan_local.metrics_page import Metric, declared
+from bdcan_local.processes import SERVICES
+
+GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana"
+FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
+SCRAPED = {"service", "process", "instance", "job"}
+"""Labels that Prometheus adds."""
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return json.loads(request.param.read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def series() -> dict[str, Metric]:
+    return {name: metric for metric in declared() for name in metric.series}
+
+
+def targets(dashboard: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], promql_parser.Expr]]:
+    """Every query: the panel's title, the target, the parsed expression."""
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            expression = target["expr"].replace("$__rate_interval", "5m").replace("$__range", "30m")
+            yield panel["title"], target, promql_parser.parse(expression)
+
+
+def parts(expression: Any) -> Iterator[Any]:
+    """An expression and everything in it."""
+    yield expression
+    for name in ("lhs", "rhs", "expr", "args", "param", "vector_selector"):
+        inner = getattr(expression, name, None)
+        for part in inner if isinstance(inner, list) else [inner]:
+            if part is not None:
+                yield from parts(part)
+
+
+def names(expression: Any) -> set[str]:
+    return {p.name or "" for p in parts(expression) if isinstance(p, promql_parser.VectorSelector)}
+
+
+def paths(value: Any, at: str = "") -> dict[str, Any]:
+    """Every leaf of a JSON document by its path; what is null or empty counts as not being there."""
+    if isinstance(value, dict):
+        return {k: v for name, inner in value.items() for k, v in paths(inner, f"{at}.{name}").items()}
+    if isinstance(value, list):
+        return {k: v for i, inner in enumerate(value) for k, v in paths(inner, f"{at}[{i}]").items()}
+    return {} if value is None else {at: value}
+
+
+def test_given_a_dashboard_when_grafana_s_model_reads_it_then_it_knows_every_field(
+    dashboard: dict[str, Any],
+) -> None:
+    register_default_plugins()
+    read = json.loads(json.dumps(Dashboard.from_json(dashboard), cls=JSONEncoder))
+    kept = paths(read)
+    lost = {path: value for path, value in paths(dashboard).items() if kept.get(path) != value}
+    assert lost == {}
+
+
+def test_given_the_panels_when_laid_out_then_each_has_an_id_and_a_place_of_its_own(
+    dashboard: dict[str, Any],
+) -> None:
+    panels = dashboard["panels"]
+    assert len({p["id"] for p in panels}) == len(panels)
+    for p in panels:
+        grid = p["gridPos"]
+        assert 0 <= grid["x"] < grid["x"] + grid["w"] <= 24, f"{p['title']} leaves the grid"
+    for one, other in combinations(panels, 2):
+        a, b = one["gridPos"], other["gridPos"]
+        apart = (
+            a["x"] + a["w"] <= b["x"]
+            or b["x"] + b["w"] <= a["x"]
+            or a["y"] + a["h"] <= b["y"]
+            or b["y"] + b["h"] <= a["y"]
+        )
+        assert apart, f"{one['title']} overlaps {other['title']}"
+
+
+def test_given_the_panels_when_read_then_each_says_what_it_shows(dashboard: dict[str, Any]) -> None:
+    silent = [p["title"] for p in dashboard["panels"] if p["type"] != "row" and not p.get("description")]
+    assert silent == []
+
+
+def test_given_the_queries_when_parsed_then_they_ask_for_declared_metrics_and_labels(
+    dashboard: dict[str, Any], series: dict[str, Metric]
+) -> None:
+    for title, target, expression in targets(dashboard):
+        asked = names(expression)
+        assert asked, f"{title}: {target['expr']} asks for nothing"
+        assert asked <= series.keys(), f"{title}: nobody declares {asked - series.keys()}"
+        labels = SCRAPED | {"le"}.union(*(series[name].labels for name in asked))
+        for part in parts(expression):
+            if isinstance(part, promql_parser.AggregateExpr) and part.modifier is not None:
+                assert set(part.modifier.labels) <= labels, f"{title}: no such label in {target['expr']}"
+        shown = set(re.findall(r"{{\s*(\w+)\s*}}", target.get("legendFormat", "")))
+        assert shown <= labels, f"{title}: the legend names labels that are not there: {shown - labels}"
+
+
+def test_given_a_counter_when_it_is_drawn_then_as_a_rate(
+    dashboard: dict[str, Any], series: dict[str, Metric]
+) -> None:
+    for title, _, expression in targets(dashboard):
+        rated = {
+            p.vector_selector.name for p in parts(expression) if isinstance(p, promql_parser.MatrixSelector)
+        }
+        bare = {name for name in names(expression) - rated if series[name].kind != "gauge"}
+        assert not bare, f"{title} draws {bare} as it grows"
+
+
+def test_given_the_dashboards_when_taken_together_then_they_follow_a_referral_through_every_service(
+    series: dict[str, Metric],
+) -> None:
+    asked = {
+        series[name].owner
+        for path in FILES
+        for _, _, expression in targets(json.loads(path.read_text("utf-8")))
+        for name in names(expression)
+    }
+    assert {"chassis", *SERVICES} <= asked
+
+
+def test_given_the_provisioning_when_read_then_the_dashboards_have_their_data_source_and_are_found(
+    dashboard: dict[str, Any],
+) -> None:
+    sources = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text("utf-8"))
+    compose = yaml.safe_load((GRAFANA.parents[1] / "docker-compose.yml").read_text("utf-8"))["services"]
+    uids = {source["uid"] for source in sources["datasources"]}
+    for panel in dashboard["panels"]:
+        for asks in [panel, *panel.get("targets", [])] if panel["type"] != "row" else []:
+            assert asks["datasource"]["uid"] in uids
+    for source in sources["datasources"]:
+        host = source["url"].removeprefix("http://").partition(":")[0]
+        assert host in compose
+    (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/bdcan.yml").read_text("utf-8"))[
+        "providers"
+    ]
+    mounts = [volume.split(":")[:2] for volume in compose["grafana"]["volumes"]]
+    assert ["./deploy/grafana/dashboards", provider["options"]["path"]] in mounts
+    assert ["./deploy/grafana/provisioning", "/etc/grafana/provisioning"] in mounts

@@ -1,0 +1,127 @@
+"""The local table of processes, docker-compose.yml and prometheus.yml name the same processes, and watch each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bdcan_local.kafka import Kafka
+from bdcan_local.postgres import Postgres
+from bdcan_local.processes import USUAL_PORTS, System, one_shot_units, service_units
+from bdcan_local.secrets_store import SecretsStore
+
+ROOT = Path(__file__).parents[2]
+SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|API_KEY|CREDENTIAL")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, dict[str, Any]]:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+
+
+@pytest.fixture(scope="module")
+def prometheus() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text("utf-8"))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> dict[str, list[str]]:
+    """The local processes with what each runs."""
+    system = System(
+        data=tmp_path,
+        ports=USUAL_PORTS,
+        secrets=SecretsStore(tmp_path),
+        postgres=Postgres(tmp_path, 1, "x"),
+        kafka=Kafka(tmp_path, 1, 2, "x", ()),
+        clock="system",
+        log_level="INFO",
+        environment={},
+    )
+    units = [*(unit for stage in one_shot_units(system) for unit in stage), *service_units(system)]
+    return {unit.name: list(unit.command.argv[2:]) for unit in units}  # after `python -m`
+
+
+def test_given_the_local_table_when_compared_with_compose_then_both_run_the_same(
+    table: dict[str, list[str]], compose: dict[str, dict[str, Any]]
+) -> None:
+    ours = {
+        name: process["command"]
+        for name, process in compose.items()
+        if process.get("image", "").startswith("bdcan/") and name not in {"secrets", "provision", "demo"}
+    }
+    assert ours == table
+
+
+def test_given_the_processes_when_compared_with_prometheus_then_each_is_scraped_on_its_port(
+    compose: dict[str, dict[str, Any]], prometheus: dict[str, Any]
+) -> None:
+    ports = {"api": "BDCAN_HTTP_PORT", "worker": "BDCAN_OPS_PORT", "pulse": "BDCAN_OPS_PORT"}
+    served = {
+        f"{name}:{process['environment'][ports[process['command'][1]]]}"
+        for name, process in compose.items()
+        if process.get("image", "").startswith("bdcan/") and process["command"][1] in ports
+    }
+    scraped = [
+        target
+        for job in prometheus["scrape_configs"]
+        for config in job["static_configs"]
+        for target in config["targets"]
+    ]
+    assert sorted(scraped) == sorted(served)
+
+
+def test_given_the_relabelling_when_applied_then_each_target_has_its_service_and_process(
+    compose: dict[str, dict[str, Any]], prometheus: dict[str, Any]
+) -> None:
+    (job,) = prometheus["scrape_configs"]
+    for target in job["static_configs"][0]["targets"]:
+        labels = {}
+        for rule in job["relabel_configs"]:
+            found = re.fullmatch(rule["regex"], target)
+            assert found, f"{rule['regex']} does not fit {target}"
+            labels[rule["target_label"]] = found[1]
+        assert labels["process"] in compose
+        assert compose[labels["process"]]["image"] == f"bdcan/{labels['service']}"
+
+
+def test_given_a_process_when_it_is_meant_to_stay_then_it_is_started_again_and_has_a_health_check(
+    compose: dict[str, dict[str, Any]],
+) -> None:
+    once = {name for name, process in compose.items() if "restart" not in process}
+    waited_for = {
+        name
+        for process in compose.values()
+        for name, on in (process["depends_on"].items() if isinstance(process.get("depends_on"), dict) else ())
+        if on["condition"] == "service_completed_successfully"
+    }
+    assert once == waited_for | {"demo"}
+    assert {name for name in compose if name not in once and "healthcheck" not in compose[name]} == set()
+
+
+def test_given_compose_when_read_then_no_secret_stands_in_it_and_no_port_is_open_to_the_network(
+    compose: dict[str, dict[str, Any]],
+) -> None:
+    for name, process in compose.items():
+        literal = [
+            variable
+            for variable, value in process.get("environment", {}).items()
+            if SECRET.search(variable) and not str(value).startswith("/run/bdcan/")
+        ]
+        assert not literal, f"{name}: {literal}"
+        assert [p for p in process.get("ports", []) if not p.startswith("127.0.0.1:")] == []
+
+
+def test_given_the_services_when_deployed_then_no_two_share_a_user(
+    compose: dict[str, dict[str, Any]],
+) -> None:
+    users: dict[str, set[str]] = {}
+    for process in compose.values():
+        if process.get("image", "").startswith("bdcan/"):
+            who = process["image"] if process["image"] != "bdcan/tools" else str(process["command"][:2])
+            users.setdefault(process["user"], set()).add(who)
+    shared = {user: who for user, who in users.items() if len(who) > 1 and user != "0"}
+    assert shared == {}
