@@ -36,7 +36,9 @@ _SERVER_SETTINGS = {
 # force_custom_plan: a generic plan is chosen while the tables are empty and kept when they are full.
 
 
-async def open_pool(dsn: str, size: int, application: str) -> Pool:
+async def open_pool(
+    dsn: str, size: int, application: str, kind: type[asyncpg.Connection[asyncpg.Record]] = asyncpg.Connection
+) -> Pool:
     """A pool that opens connections as they are needed, so that a process starts while the database is down."""
     return await asyncpg.create_pool(
         dsn,
@@ -46,6 +48,7 @@ async def open_pool(dsn: str, size: int, application: str) -> Pool:
         command_timeout=60,
         max_inactive_connection_lifetime=300,
         reset=_leave_as_it_is,
+        connection_class=kind,
         server_settings={**_SERVER_SETTINGS, "application_name": application[:63]},
     )
 

@@ -3,7 +3,8 @@
 A *planner* pass is one transaction under an advisory lock: set-based, alone in its service. A *gateway* pass manages
 its own units of work, because nothing may be held open while the outside world takes its time. Both run
 when they are woken (`tx.wake(name)`) and at least every `interval`; as long as a pass moves
-something on, the next one follows at once.
+something on, the next one follows at once. After a pass that found nothing to move, the worker rests for as long as
+it took, so that a crowd of wakes makes one dear pass and not a hundred.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_chassis.wake import Wakes
 
 log = get_logger(__name__)
+
+_MOST_REST_SECONDS = 1.0
 
 PlannerPass: TypeAlias = Callable[[Tx], Awaitable[int]]
 """Plans once and returns how many things it moved on."""
@@ -68,9 +71,10 @@ async def run_pass(
             await wait(stopping, backoff_seconds(failures, most=30))
             continue
         failures = 0
-        metrics.PASS_SECONDS.labels(work.name).observe(time.perf_counter() - started)
+        took = time.perf_counter() - started
+        metrics.PASS_SECONDS.labels(work.name).observe(took)
         metrics.PASS_CHANGES.labels(work.name).inc(changes)
-        if not changes:
+        if not changes and not await wait(stopping, min(took, _MOST_REST_SECONDS)):
             await wait_for_either(wake, stopping, work.interval.total_seconds())
 
 

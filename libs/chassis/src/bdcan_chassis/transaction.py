@@ -124,8 +124,8 @@ class Tx:
             if moved:
                 await self.connection.execute(_SET_DEADLINES, *map(list, zip(*moved, strict=True)))
                 self._wakes.add("deadlines")
-        for wake in sorted(self._wakes):
-            await self.connection.execute(_NOTIFY, CHANNEL, wake)
+        if self._wakes:
+            await self.connection.execute(_NOTIFY, CHANNEL, sorted(self._wakes))
         self._events, self._deadlines, self._wakes = [], {}, set()
 
 
@@ -184,4 +184,4 @@ USING unnest($1::text[], $2::uuid[]) AS gone (kind, subject)
 WHERE d.kind = gone.kind AND d.subject = gone.subject
 """
 
-_NOTIFY = "SELECT pg_notify($1, $2)"
+_NOTIFY = "SELECT pg_notify($1, wake) FROM unnest($2::text[]) AS wake"

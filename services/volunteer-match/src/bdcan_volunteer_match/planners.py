@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import TaskKind
-from bdcan_volunteer_match.domain.matching import Candidate, match
+from bdcan_volunteer_match.domain.matching import Candidate, Want, match
 from bdcan_volunteer_match.domain.task import offer
 from bdcan_volunteer_match.store import tasks, volunteers
 
@@ -16,9 +16,16 @@ SPARE = 50
 
 
 async def plan_match(tx: Tx) -> int:
-    """Offer tasks; returns how many. Its cost follows the free places of volunteers, not the length of the queue."""
-    candidates = await volunteers.candidates(tx.connection)
-    open_tasks = await tasks.lock_open(tx.connection, _wanted(candidates))
+    """Offer tasks; returns how many.
+
+    Its cost follows the free places of those who could do an open task: neither the length of the queue nor the
+    number of volunteers at other hubs.
+    """
+    wants = await tasks.open_wants(tx.connection)
+    if not wants:
+        return 0
+    candidates = await volunteers.candidates(tx.connection, wants)
+    open_tasks = await tasks.lock_open(tx.connection, _wanted(wants, candidates))
     matches = match(open_tasks, candidates, tx.now)
     if not matches:
         return 0
@@ -34,12 +41,11 @@ async def plan_match(tx: Tx) -> int:
     return len(decided)
 
 
-def _wanted(candidates: Sequence[Candidate]) -> list[tuple[str, TaskKind, bool, int]]:
+def _wanted(wants: set[Want], candidates: Sequence[Candidate]) -> list[tuple[str, TaskKind, bool, int]]:
     places: Counter[tuple[str, TaskKind, bool]] = Counter()
     for candidate in candidates:
-        for hub_id in candidate.hub_ids:
-            for kind in candidate.task_kinds:
-                places[hub_id, kind, False] += candidate.free
-                if candidate.dbs_cleared:
-                    places[hub_id, kind, True] += candidate.free
+        for want in candidate.wants(wants):
+            places[*want, False] += candidate.free
+            if candidate.dbs_cleared:
+                places[*want, True] += candidate.free
     return [(*want, count + SPARE) for want, count in sorted(places.items())]

@@ -13,7 +13,7 @@ from bdcan_chassis.database import Connection
 from bdcan_chassis.housekeeping import sample
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_volunteer_match.domain.call import CallState, assign, end
-from bdcan_volunteer_match.domain.matching import Candidate
+from bdcan_volunteer_match.domain.matching import Candidate, Want
 from bdcan_volunteer_match.store import calls, tasks, volunteers
 from bdcan_volunteer_match.store.rows import LostUpdateError
 
@@ -37,7 +37,12 @@ PLANS = [
     (tasks._LOCK_IN_HAND, [uuid4()], "task_in_hand"),
     (tasks._LOCK_OPEN, [["thames"], ["errand"], [False], [10]], "task_to_offer"),
     (tasks._FIND, ["offered", None, None, 50, None], "task_live"),
-    (volunteers._CANDIDATES, [3], "task_live"),  # every task in hand is counted: live ones are few among all
+    (tasks._OPEN_WANTS, [], "task_to_offer"),
+    (
+        volunteers._CANDIDATES,
+        [3, ["thames"], ["errand"]],
+        "task_live",
+    ),  # every task in hand is counted: live ones are few among all
 ]
 
 
@@ -78,8 +83,10 @@ async def test_somebody_who_leaves_while_a_pass_is_planning_is_not_asked(
     task_id = await open_task(given)
     read_candidates = volunteers.candidates
 
-    async def read_candidates_just_before_one_leaves(connection: Connection) -> list[Candidate]:
-        found = await read_candidates(connection)
+    async def read_candidates_just_before_one_leaves(
+        connection: Connection, wants: set[Want]
+    ) -> list[Candidate]:
+        found = await read_candidates(connection, wants)
         assert (await given.http.post(f"/v1/volunteers/{helper}/leave")).status_code == 200
         return found
 

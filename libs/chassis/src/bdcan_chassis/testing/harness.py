@@ -178,6 +178,11 @@ class Harness:
         rows = await self.fetch("SELECT kind, subject, due_at FROM chassis.deadline")
         return {(r["kind"], r["subject"]): r["due_at"] for r in rows}
 
+    async def empty(self) -> None:
+        """Forget everything but the migrations."""
+        await self.transactions.pool.execute(_EMPTY)
+        self._dispatchers.clear()
+
     async def fetch(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Ask the database."""
         return await self.transactions.pool.fetch(sql, *arguments)
@@ -242,10 +247,10 @@ async def harness(
         service = build(settings_for(settings_class, dsn, keys_file, **more))
         configure_logging(service.name, "test", "WARNING", service.personal_fields)
         await migrate(dsn, service.migration_packages)
-        if used:
-            await _empty(dsn)
         clock = ManualClock(START)
         pool = await open_pool(dsn, 10, "test")
+        if used:
+            await pool.execute(_EMPTY)
         transactions = Transactions(pool, clock, service.name, service.catalogue)
         app = service.api(transactions)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
@@ -283,16 +288,7 @@ async def _database_of(databases: Databases, owner: str) -> tuple[str, bool]:
     return of_service[owner], False
 
 
-async def _empty(dsn: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(_EMPTY)
-    finally:
-        await connection.close()
-
-
 _EMPTY = """
-SET lock_timeout = '20s';
 DO $$ BEGIN
     EXECUTE (
         SELECT 'TRUNCATE ' || string_agg(format('%I.%I', schemaname, tablename), ', ') || ' RESTART IDENTITY CASCADE'

@@ -7,10 +7,11 @@ fairness here is a promise to them, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
+from itertools import product
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -42,6 +43,10 @@ class Candidate:
         """Whose turn it is: the lowest."""
         return (self.last_offered_at or _NEVER, self.volunteer_id)
 
+    def wants(self, among: Collection[Want]) -> Iterator[Want]:
+        """Which of these this volunteer can be asked for."""
+        return (want for want in product(self.hub_ids, self.task_kinds) if want in among)
+
     def suits(self, task: Task) -> bool:
         """Whether this volunteer may be asked for this task, hub and kind apart."""
         return (self.dbs_cleared or not task.requires_dbs) and self.volunteer_id not in task.asked
@@ -56,10 +61,11 @@ class Match(NamedTuple):
 
 def match(tasks: Iterable[Task], candidates: Sequence[Candidate], now: datetime) -> list[Match]:
     """Pair tasks with volunteers. The candidates' `free` and `last_offered_at` move on with each pair."""
-    queues = _queues(candidates)
+    in_order = sorted(tasks, key=lambda t: (t.due_at, t.task_id))
+    queues = _queues(candidates, {(task.hub_id, task.kind) for task in in_order})
     matches: list[Match] = []
-    for task in sorted(tasks, key=lambda t: (t.due_at, t.task_id)):
-        found = _next_for(task, queues.get((task.hub_id, task.kind), []))
+    for task in in_order:
+        found = _next_for(task, queues[task.hub_id, task.kind])
         if found is not None:
             found.free -= 1
             found.last_offered_at = now
@@ -72,12 +78,12 @@ class _Turn(NamedTuple):
     candidate: Candidate
 
 
-def _queues(candidates: Sequence[Candidate]) -> dict[Want, list[_Turn]]:
-    queues: dict[Want, list[_Turn]] = {}
+def _queues(candidates: Sequence[Candidate], wants: set[Want]) -> dict[Want, list[_Turn]]:
+    queues: dict[Want, list[_Turn]] = {want: [] for want in wants}
     for candidate in candidates:
-        for hub_id in candidate.hub_ids:
-            for kind in candidate.task_kinds:
-                queues.setdefault((hub_id, kind), []).append(_Turn(candidate.turn, candidate))
+        turn = _Turn(candidate.turn, candidate)
+        for want in candidate.wants(wants):
+            queues[want].append(turn)
     for queue in queues.values():
         heapify(queue)
     return queues

@@ -12,6 +12,7 @@ import asyncpg
 from bdcan_chassis.database import Connection
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import NeedCode, Priority, TaskKind
+from bdcan_volunteer_match.domain.matching import Want
 from bdcan_volunteer_match.domain.task import Task, TaskState
 from bdcan_volunteer_match.store.rows import columns, write
 
@@ -33,6 +34,11 @@ async def lock_live_of(connection: Connection, referral_ids: Iterable[UUID]) -> 
 async def lock_in_hand(connection: Connection, volunteer_id: UUID) -> list[Task]:
     """What a volunteer has been offered or has accepted, locked."""
     return [_task(row) for row in await connection.fetch(_LOCK_IN_HAND, volunteer_id)]
+
+
+async def open_wants(connection: Connection) -> set[Want]:
+    """What somebody is wanted for: each hub and kind of an open task."""
+    return {(row["hub_id"], TaskKind(row["kind"])) for row in await connection.fetch(_OPEN_WANTS)}
 
 
 async def lock_open(connection: Connection, wanted: Sequence[tuple[str, TaskKind, bool, int]]) -> list[Task]:
@@ -153,6 +159,19 @@ WHERE referral_id = ANY ($1::uuid[]) AND state IN ('open', 'offered', 'accepted'
 _LOCK_IN_HAND = f"""
 SELECT {_COLUMNS} FROM task WHERE volunteer_id = $1 AND state IN ('offered', 'accepted') ORDER BY task_id FOR UPDATE
 """  # noqa: S608 # a constant
+
+# from one want to the next by the index: a DISTINCT would read the whole queue
+_OPEN_WANTS = """
+WITH RECURSIVE want AS (
+    (SELECT hub_id, kind FROM task WHERE state = 'open' ORDER BY hub_id, kind LIMIT 1)
+    UNION ALL
+    SELECT further.hub_id, further.kind FROM want CROSS JOIN LATERAL (
+        SELECT hub_id, kind FROM task
+        WHERE state = 'open' AND (hub_id, kind) > (want.hub_id, want.kind) ORDER BY hub_id, kind LIMIT 1
+    ) AS further
+)
+SELECT hub_id, kind FROM want
+"""
 
 _LOCK_OPEN = f"""
 SELECT t.* FROM unnest($1::text[], $2::text[], $3::bool[], $4::int[]) AS w (hub_id, kind, requires_dbs, most)

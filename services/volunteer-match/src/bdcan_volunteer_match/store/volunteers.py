@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,12 +12,17 @@ import asyncpg
 from bdcan_chassis.database import Connection
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import TaskKind
-from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate
+from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate, Want
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
 from bdcan_volunteer_match.store.rows import columns
 
 RETURN = "volunteer-return"
 """Kind of the deadline at which a paused volunteer is back."""
+
+
+_KINDS = {
+    kind.value: kind for kind in TaskKind
+}  # a pass reads thousands: calling an enum takes a microsecond
 
 
 class Person(NamedTuple):
@@ -33,14 +38,15 @@ async def lock(connection: Connection, volunteer_ids: Iterable[UUID]) -> dict[UU
     return {row["volunteer_id"]: _volunteer(row) for row in rows}
 
 
-async def candidates(connection: Connection) -> list[Candidate]:
-    """All active volunteers who have room for another offer."""
-    rows = await connection.fetch(_CANDIDATES, MOST_AT_ONCE)
+async def candidates(connection: Connection, wants: Collection[Want]) -> list[Candidate]:
+    """Active volunteers who have room for another offer, at one of these hubs and for one of these kinds of task."""
+    hubs, kinds = (sorted(set(column)) for column in zip(*wants, strict=True))
+    rows = await connection.fetch(_CANDIDATES, MOST_AT_ONCE, hubs, kinds)
     return [
         Candidate(
             volunteer_id=row["volunteer_id"],
             hub_ids=tuple(row["hub_ids"]),
-            task_kinds=tuple(map(TaskKind, row["task_kinds"])),
+            task_kinds=tuple(_KINDS[kind] for kind in row["task_kinds"]),
             dbs_cleared=row["dbs_cleared"],
             free=row["free"],
             last_offered_at=row["last_offered_at"],
@@ -143,7 +149,7 @@ FROM volunteer AS v
 LEFT JOIN (
     SELECT volunteer_id, count(*) AS tasks FROM task WHERE state IN ('offered', 'accepted') GROUP BY volunteer_id
 ) AS held ON held.volunteer_id = v.volunteer_id
-WHERE v.state = 'active' AND coalesce(held.tasks, 0) < $1::int
+WHERE v.state = 'active' AND coalesce(held.tasks, 0) < $1::int AND v.hub_ids && $2::text[] AND v.task_kinds && $3::text[]
 """
 
 _FIND = f"""

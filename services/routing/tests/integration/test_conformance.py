@@ -1,0 +1,32 @@
+"""Routing's handlers under the chassis's conformance suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bdcan_chassis.testing.conformance import Conformance
+from bdcan_chassis.testing.harness import START, FakeRecord, Harness
+from bdcan_contracts.models import ReferralWithdrawn
+
+
+class TestConformance(Conformance):
+    """A referral that is placed, moves house, and is withdrawn."""
+
+    @pytest.fixture
+    def given(self, bare: Harness, referral: Callable[..., Any], amendment: Callable[..., Any]) -> Harness:
+        self.referral, self.amendment = referral, amendment
+        return bare
+
+    async def prepare(self, given: Harness) -> None:
+        await given.run("seed")
+
+    def life(self, given: Harness) -> list[FakeRecord]:
+        received = self.referral("IG11 7NB")
+        withdrawn = ReferralWithdrawn(
+            referral_id=received.referral_id, reason="changed-mind", withdrawn_at=START
+        )
+        moved = self.amendment(received, postcode="RM10 7XX")
+        return [given.record(event) for event in (received, moved, withdrawn)]
