@@ -1,0 +1,1 @@
+"""The contenders of the loop, each a program of its own."""

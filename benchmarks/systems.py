@@ -1,0 +1,81 @@
+"""The two systems that are compared from end to end: the product's own processes, and the bare pipeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from bdcan_chassis.migrate import migrate
+from bdcan_local.ports import free_ports
+from bdcan_local.processes import http_status
+from bdcan_local.supervisor import Unit
+from benchmarks import contender
+from benchmarks.platform import Platform
+
+PROCESSES = ("intake-api", "intake-worker", "routing-worker", "volunteer-match-worker")
+_TABLES = {
+    "intake": ("referral", "need", "resident", "timeline"),
+    "routing": ("assignment",),
+    "volunteer_match": ("welfare_call",),
+}
+_COMMON = ("chassis.inbox", "chassis.outbox", "chassis.deadline", "chassis.idempotency_key")
+_PARTITIONS = 6
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running system: where it takes referrals, its databases, its processes."""
+
+    url: str
+    import_path: str
+    headers: Mapping[str, str]
+    databases: Mapping[str, str]
+    pids: Mapping[str, int]
+
+    async def empty(self) -> None:
+        """Take out what an earlier repetition has written. It must be at rest."""
+        for name, dsn in self.databases.items():
+            connection = await asyncpg.connect(dsn)
+            try:
+                await connection.execute(f"TRUNCATE {', '.join((*_TABLES[name], *_COMMON))} CASCADE")
+            finally:
+                await connection.close()
+
+
+@asynccontextmanager
+async def product(platform: Platform) -> AsyncIterator[Running]:
+    """The product's processes from intake to volunteer-match."""
+    key = platform.system.secrets.get("api-keys", "simulator")
+    async with platform.services(*PROCESSES) as pids:
+        yield Running(
+            platform.system.url("intake-api"),
+            "/v1/referral-imports?source=bench-list",
+            {"X-API-Key": key, "Content-Type": "text/csv"},
+            {name: platform.admin_dsn(f"bdcan_{name}") for name in _TABLES},
+            pids,
+        )
+
+
+@asynccontextmanager
+async def bare(platform: Platform) -> AsyncIterator[Running]:
+    """Three processes by hand, on topics and databases of their own with the same tables."""
+    topics = {"referrals": "bench.bare.referrals", "assignments": "bench.bare.assignments"}
+    await platform.create_topics(dict.fromkeys(topics.values(), _PARTITIONS))
+    [port] = free_ports(1)
+    databases, units = {}, []
+    for name in _TABLES:
+        dsn = databases[name] = await platform.database(f"bare_{name}")
+        await migrate(dsn, ["bdcan_chassis", f"bdcan_{name}.store"])
+        task = {"dsn": dsn, "kafka": platform.kafka, "port": port, **topics}
+        environment = {**platform.system.environment, "BENCH_TASK": json.dumps(task)}
+
+        async def ready(is_server: bool = name == "intake") -> bool:  # bound here
+            return not is_server or await http_status(port, "/readyz") == 200
+
+        units.append(Unit(f"bare-{name}", contender.command(f"benchmarks.bare.{name}", environment), ready))
+    async with platform.units(units) as pids:
+        yield Running(f"http://127.0.0.1:{port}", "/import", {}, databases, pids)
