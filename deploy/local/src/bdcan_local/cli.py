@@ -132,8 +132,8 @@ def _demo(options: argparse.Namespace) -> int:
     async def play() -> int:
         clock = f"scaled:2020-03-23T08:00:00+00:00:{time.time():.3f}:{settings.demo_speed:g}"
         plan = runner.Plan(clock=clock, fresh=True, usual_ports=False)
-        async with runner.running(root, settings, plan, _say) as guardian:
-            return await runner.run_in_terminal(simulator, settings.environment, guardian)
+        async with runner.running(root, settings, plan, _say) as running:
+            return await runner.run_in_terminal(simulator, settings.environment, running.guardian)
 
     return asyncio.run(runner.until_signalled(play_on_another() if options.against else play()))
 

@@ -31,14 +31,27 @@ _QUIET = ("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-U
 
 
 @dataclass(frozen=True)
+class Door:
+    """One more listener of the broker, whose clients are told to connect to another port: a proxy in front of it.
+
+    Clients ask the broker where it is, so a proxy that the broker does not name is passed by.
+    """
+
+    name: str
+    port: int
+    advertised_port: int
+
+
+@dataclass(frozen=True)
 class Kafka:
-    """One broker: a directory of its own, two ports, its jars, and the administrator's password."""
+    """One broker: a directory of its own, its ports, its jars, and the administrator's password."""
 
     directory: Path
     port: int
     controller_port: int
     password: str
     jars: Sequence[Path]
+    doors: Sequence[Door] = ()
 
     @property
     def bootstrap(self) -> str:
@@ -157,20 +170,31 @@ def _properties(kafka: Kafka, data: str, host: str) -> str:
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule"
     plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
     credentials = f'required username="{ADMIN}" password="{kafka.password}"'
+    clients = [Door("CLIENT", kafka.port, kafka.port), *kafka.doors]
     settings = {
         "process.roles": "broker,controller",
         "node.id": "1",
         # static voters: they are read at every start, so another port after a restart does no harm
         "controller.quorum.voters": f"1@{LOOPBACK}:{kafka.controller_port}",
-        "listeners": f"CLIENT://{host}:{kafka.port},CONTROLLER://{LOOPBACK}:{kafka.controller_port}",
-        "advertised.listeners": f"CLIENT://{LOOPBACK}:{kafka.port}",
-        "listener.security.protocol.map": f"CLIENT:{PROTOCOL},CONTROLLER:{PROTOCOL}",
+        "listeners": ",".join(
+            [
+                *(f"{c.name}://{host}:{c.port}" for c in clients),
+                f"CONTROLLER://{LOOPBACK}:{kafka.controller_port}",
+            ]
+        ),
+        "advertised.listeners": ",".join(f"{c.name}://{LOOPBACK}:{c.advertised_port}" for c in clients),
+        "listener.security.protocol.map": ",".join(
+            f"{name}:{PROTOCOL}" for name in (*(c.name for c in clients), "CONTROLLER")
+        ),
         "inter.broker.listener.name": "CLIENT",
         "controller.listener.names": "CONTROLLER",
         "sasl.enabled.mechanisms": MECHANISM,
         "sasl.mechanism.inter.broker.protocol": MECHANISM,
         "sasl.mechanism.controller.protocol": "PLAIN",
-        "listener.name.client.scram-sha-512.sasl.jaas.config": f"{scram} {credentials};",
+        **{
+            f"listener.name.{c.name.lower()}.scram-sha-512.sasl.jaas.config": f"{scram} {credentials};"
+            for c in clients
+        },
         "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.controller.plain.sasl.jaas.config": (
             f'{plain} {credentials} user_{ADMIN}="{kafka.password}";'

@@ -19,7 +19,7 @@ from bdcan_local import access, jars, processes
 from bdcan_local.child import Child, Command
 from bdcan_local.errors import InUseError
 from bdcan_local.guardian import Guardian
-from bdcan_local.kafka import ADMIN, Kafka, client_options
+from bdcan_local.kafka import ADMIN, Door, Kafka, client_options
 from bdcan_local.ports import LOOPBACK, choose_ports, is_free
 from bdcan_local.postgres import SUPERUSER, Postgres
 from bdcan_local.processes import SERVICES, USUAL_PORTS, System, Table
@@ -43,16 +43,27 @@ class Plan:
         fresh: throw away what an earlier start left behind.
         usual_ports: try the usual ports first, otherwise take any free ones.
         table: the processes.
+        kafka_doors: listeners of the broker for clients that come through a proxy.
     """
 
     clock: str = "system"
     fresh: bool = False
     usual_ports: bool = True
     table: Table = field(default_factory=Table)
+    kafka_doors: tuple[Door, ...] = ()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running system: what it is made of, who watches over its processes, and who ends them with the runner."""
+
+    system: System
+    supervisor: Supervisor
+    guardian: Guardian
 
 
 @asynccontextmanager
-async def running(root: Root, settings: Settings, plan: Plan, say: Say) -> AsyncIterator[Guardian]:
+async def running(root: Root, settings: Settings, plan: Plan, say: Say) -> AsyncIterator[Running]:
     """The system, ready to use inside the block, stopped after it.
 
     Raises:
@@ -70,7 +81,7 @@ async def running(root: Root, settings: Settings, plan: Plan, say: Say) -> Async
             try:
                 await _start(system, plan.table, root, supervisor, say)
                 phase.set("ready")
-                yield guardian
+                yield Running(system, supervisor, guardian)
             finally:
                 phase.set("stopping")
                 say("stopping ...")
@@ -165,6 +176,7 @@ async def _prepare(root: Root, settings: Settings, plan: Plan, say: Say) -> Syst
         ports["kafka-controller"],
         secrets.get("kafka", ADMIN),
         tuple(paths),
+        plan.kafka_doors,
     )
     await asyncio.gather(asyncio.to_thread(postgres.prepare), asyncio.to_thread(kafka.prepare))
     return System(

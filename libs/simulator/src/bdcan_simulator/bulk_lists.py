@@ -11,6 +11,7 @@ from bdcan_simulator.client import Client
 from bdcan_simulator.forms import as_csv, as_row
 from bdcan_simulator.identity import Person, person
 from bdcan_simulator.ledger import BadInput, Ledger, Submission
+from bdcan_simulator.pace import Pace
 from bdcan_simulator.paging import every
 
 ROWS_PER_FILE = 1000
@@ -23,14 +24,13 @@ _BAD: tuple[tuple[str, dict[str, str]], ...] = (
 )
 
 
-async def upload_all(client: Client, ledger: Ledger) -> None:
+async def upload_all(client: Client, ledger: Ledger, pace: Pace) -> None:
     """Upload each system's list in files of a thousand rows; its first rows come again, and a few are wrong."""
     for system in (NHS_LIST, OUTREACH_DESK):
         rows = [s for s in ledger.through(Door.CSV) if s.resident.system is system]
         if rows:
-            await client.for_each(
-                range(0, len(rows), ROWS_PER_FILE), partial(_upload, client, ledger, system, rows)
-            )
+            files = range(0, len(rows), pace.portion(ROWS_PER_FILE, len(rows)))
+            await client.for_each(files, partial(_upload, client, ledger, pace, system, rows, files.step))
             await client.for_each(
                 [rows[:_SENT_TWICE]], partial(_upload_again_with_bad_rows, client, ledger, system)
             )
@@ -43,9 +43,16 @@ def clerk(system: System) -> Person:
 
 
 async def _upload(
-    client: Client, ledger: Ledger, system: System, all_rows: list[Submission], start: int
+    client: Client,
+    ledger: Ledger,
+    pace: Pace,
+    system: System,
+    all_rows: list[Submission],
+    count: int,
+    start: int,
 ) -> None:
-    rows = all_rows[start : start + ROWS_PER_FILE]
+    await pace.turn(start, len(all_rows))
+    rows = all_rows[start : start + count]
     text = as_csv(as_row(submission) for submission in rows)
     answer = await client.post(
         clerk(system),

@@ -84,4 +84,4 @@ async def _play(settings: Settings, watch: Callable[[Stages], None]) -> AsyncIte
     borough = Borough(settings.seed, postcodes(settings.gazetteer))
     ledger = Ledger(run=f"r{int(time.time()):x}{secrets.token_hex(2)}")
     async with open_client(endpoints.apis, Identities.of(endpoints)) as client:
-        yield Play(endpoints, client, borough, settings.referrals, ledger, watch)
+        yield Play(endpoints, client, borough, settings.referrals, ledger, watch, settings.spread_seconds)

@@ -9,6 +9,7 @@ from bdcan_simulator.client import Client
 from bdcan_simulator.forms import as_json
 from bdcan_simulator.identity import Machine, Who, person
 from bdcan_simulator.ledger import BadInput, Ledger, Submission
+from bdcan_simulator.pace import Pace
 from bdcan_simulator.volunteers import chance
 
 OPERATOR = person(PHONE_DESK.name, "referrals:write referrals:read hubs:all")
@@ -23,10 +24,16 @@ _BAD: tuple[tuple[str, Any], ...] = (
 )
 
 
-async def submit_all(client: Client, ledger: Ledger) -> None:
+async def submit_all(client: Client, ledger: Ledger, pace: Pace) -> None:
     """Submit everything that goes in by HTTP: each once, a few twice, a few wrong."""
     submissions = ledger.through(Door.HTTP)
-    await client.for_each(submissions, lambda s: _submit(client, ledger, s))
+
+    async def submit(numbered: tuple[int, Submission]) -> None:
+        number, submission = numbered
+        await pace.turn(number, len(submissions))
+        await _submit(client, ledger, submission)
+
+    await client.for_each(enumerate(submissions), submit)
     await client.for_each(submissions[:_SENT_TWICE], lambda s: _submit_again(client, ledger, s))
     await client.for_each(enumerate(_BAD), lambda item: _submit_wrong(client, ledger, *item))
 

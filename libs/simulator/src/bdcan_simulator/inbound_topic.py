@@ -24,6 +24,7 @@ from bdcan_simulator.borough import SURGERY, Door
 from bdcan_simulator.endpoints import Endpoints
 from bdcan_simulator.forms import as_event
 from bdcan_simulator.ledger import BadInput, Ledger, Submission
+from bdcan_simulator.pace import Pace
 
 _BATCH = 500
 _SEND_SECONDS = 45
@@ -61,12 +62,14 @@ class InboundTopic:
     _sent_twice: set[str] = field(default_factory=set)
     _sending: bool = True
 
-    async def submit_all(self) -> None:
+    async def submit_all(self, pace: Pace) -> None:
         """Write all submissions of this door: each once, a few twice, a few wrong."""
         submissions = self.ledger.through(Door.TOPIC)
         records = [self._record(s, "first") for s in submissions]
-        for start in range(0, len(records), _BATCH):
-            await self._send(records[start : start + _BATCH])
+        count = pace.portion(_BATCH, len(records))
+        for start in range(0, len(records), count):
+            await pace.turn(start, len(records))
+            await self._send(records[start : start + count])
         again = submissions[:_SENT_TWICE]
         self._sent_twice = {s.reference for s in again}
         self.ledger.sent_twice[Door.TOPIC] += len(again)

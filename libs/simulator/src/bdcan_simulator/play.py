@@ -19,6 +19,7 @@ from bdcan_simulator.doorstep import Doorstep
 from bdcan_simulator.endpoints import Endpoints
 from bdcan_simulator.inbound_topic import InboundTopic
 from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.pace import Pace
 from bdcan_simulator.paging import every
 from bdcan_simulator.pickers import Pickers
 from bdcan_simulator.volunteers import how_many, volunteers
@@ -56,7 +57,10 @@ class Stages:
 
 @dataclass
 class Play:
-    """One run against one system. `watch` is shown the stages whenever they were looked at."""
+    """One run against one system. `watch` is shown the stages whenever they were looked at.
+
+    `spread_seconds`: real time over which the submissions go in; all at once with 0.
+    """
 
     endpoints: Endpoints
     client: Client
@@ -64,6 +68,7 @@ class Play:
     referrals: int
     ledger: Ledger
     watch: Callable[[Stages], None]
+    spread_seconds: float = 0.0
     inbound: InboundTopic = field(init=False)
     hubs: tuple[str, ...] = ()
     _over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -110,10 +115,11 @@ class Play:
 
     async def _submit(self) -> None:
         self.ledger.enter(self.borough.residents(self.referrals))
+        pace = Pace(self.spread_seconds)
         async with asyncio.TaskGroup() as systems:
-            systems.create_task(front_door.submit_all(self.client, self.ledger))
-            systems.create_task(bulk_lists.upload_all(self.client, self.ledger))
-            systems.create_task(self.inbound.submit_all())
+            systems.create_task(front_door.submit_all(self.client, self.ledger, pace))
+            systems.create_task(bulk_lists.upload_all(self.client, self.ledger, pace))
+            systems.create_task(self.inbound.submit_all(pace))
         self._submitted = True
         await front_door.withdraw_some(self.client, self.ledger)
 

@@ -21,6 +21,8 @@ class Settings:
     gazetteer: Path | None
     seconds: float
     """Real seconds after which the play ends, whatever is left."""
+    spread_seconds: float
+    """Real seconds over which the requests come in."""
     report: Path | None
     live: bool
     """Whether somebody may be watching: no CI."""
@@ -49,7 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser, *, report: bool) -> None:
         help="draw real postcodes from Code-Point Open CSV files (GAZETTEER)",
     )
     parser.add_argument(
-        "--time-limit", type=float, metavar="SECONDS", help="default: 240 s and 1 s for every 20 referrals"
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        help="default: 240 s, --spread, and 1 s for every 20 referrals",
+    )
+    parser.add_argument(
+        "--spread",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="hand the requests in evenly over so long (default: at once)",
     )
     if report:
         parser.add_argument(
@@ -64,7 +76,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         referrals=options.referrals,
         seed=options.seed,
         gazetteer=options.gazetteer,
-        seconds=options.time_limit or 240 + options.referrals / 20,
+        seconds=options.time_limit or 240 + options.spread + options.referrals / 20,
+        spread_seconds=options.spread,
         report=getattr(options, "report", None),
         live=not os.environ.get("CI"),
     )

@@ -20,6 +20,7 @@ from bdcan_simulator.borough import Borough, Door
 from bdcan_simulator.endpoints import Endpoints, KafkaEndpoint
 from bdcan_simulator.inbound_topic import InboundTopic
 from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.pace import Pace
 from bdcan_simulator.postcodes import MadeUpPostcodes
 
 
@@ -117,7 +118,7 @@ async def test_given_a_broker_when_submitting_then_every_receipt_is_read(broker,
     intake = asyncio.create_task(answer_everything(connection, ledger.run, seen, over))
     # when
     async with asyncio.timeout(60):
-        await _unless_it_fails(intake, inbound.submit_all(), inbound.read_receipts(asyncio.Event()))
+        await _unless_it_fails(intake, inbound.submit_all(Pace()), inbound.read_receipts(asyncio.Event()))
     over.set()
     await intake
     # then
@@ -142,7 +143,7 @@ async def test_given_the_broker_goes_away_when_submitting_then_each_submission_i
     inbound, stop = InboundTopic(endpoints, ledger), asyncio.Event()
     sent = ledger.through(Door.TOPIC)
     # when: it stops after the first batch, and comes back when somebody noticed
-    submitting = asyncio.create_task(inbound.submit_all())
+    submitting = asyncio.create_task(inbound.submit_all(Pace()))
     reading = asyncio.create_task(inbound.read_receipts(stop))
     await eventually(lambda: ledger.acknowledged >= 10, 30)
     await broker.stop()

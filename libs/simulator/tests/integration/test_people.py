@@ -23,6 +23,7 @@ from bdcan_simulator.callers import Callers
 from bdcan_simulator.directory import Directory
 from bdcan_simulator.doorstep import Doorstep
 from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.pace import Pace
 from bdcan_simulator.pickers import Pickers
 from bdcan_simulator.postcodes import MadeUpPostcodes
 
@@ -118,7 +119,7 @@ async def test_given_lost_answers_when_submitting_by_http_then_each_request_is_o
 ):
     intake = Intake()
     async with serving(intake.handler) as url, client_of(url) as client:
-        await front_door.submit_all(client, ledger)
+        await front_door.submit_all(client, ledger, Pace())
     sent = ledger.through(Door.HTTP)
     assert sent
     assert all(s.acknowledged and s.referral_id == intake.referrals[s.reference] for s in sent)
@@ -134,7 +135,7 @@ async def test_given_lost_answers_when_uploading_lists_then_each_row_is_one_refe
     monkeypatch.setattr("bdcan_simulator.bulk_lists.ROWS_PER_FILE", 7)
     intake = Intake()
     async with serving(intake.handler) as url, client_of(url) as client:
-        await bulk_lists.upload_all(client, ledger)
+        await bulk_lists.upload_all(client, ledger, Pace())
     sent = ledger.through(Door.CSV)
     assert len(sent) > 14
     assert all(s.acknowledged and s.referral_id == intake.referrals[s.reference] for s in sent)

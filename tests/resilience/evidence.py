@@ -1,0 +1,195 @@
+"""What a run left behind: rows of the five databases, records of every topic, the council's cases, and the ledger.
+
+Reads only. Nothing is taken from a counter that the system keeps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import aiohttp
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from bdcan_contracts.catalogue import CATALOGUE
+from bdcan_contracts.envelope import EnvelopeError, decode
+from bdcan_local.kafka import ADMIN, client_options
+from bdcan_local.processes import SERVICES, System
+
+Row = Mapping[str, Any]
+Connections: TypeAlias = "Mapping[str, asyncpg.Connection[asyncpg.Record]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it lies in a topic. `key` and all after it are None, or empty, where it cannot be read as an event."""
+
+    topic: str
+    partition: int
+    offset: int
+    record_key: bytes | None
+    digest: bytes
+    type: str | None = None
+    key: UUID | None = None
+    time: datetime | None = None
+    referral_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The load generator's books: what went in, and what the people were told."""
+
+    references: frozenset[tuple[str, str]] = frozenset()
+    bad_references: frozenset[str] = frozenset()
+    done: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the invariants are judged by.
+
+    Attributes:
+        now: domain time when it was gathered.
+        skew: how wrong a clock was at the most.
+        sent: the load generator's books.
+        verdict: what the simulator's own report finds wrong, from the APIs.
+        rows: by service and name of a query in `QUERIES`.
+        records: of all topics, in the order of topic, partition and offset.
+        cases: the council's.
+        unclean: processes that did not end well when they were asked to.
+        absent: processes that did not come back.
+    """
+
+    now: datetime
+    skew: timedelta
+    sent: Sent
+    verdict: tuple[str, ...]
+    rows: Mapping[tuple[str, str], list[Row]]
+    records: list[Record]
+    cases: list[dict[str, Any]]
+    unclean: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+    def of(self, service: str, query: str) -> list[Row]:
+        """The rows of a query."""
+        return self.rows[service, query]
+
+
+_CHASSIS = {
+    "outbox": "SELECT lane, seq, topic, id FROM chassis.outbox",
+    "deadline": "SELECT kind, subject, due_at, failures, last_error FROM chassis.deadline",
+    "inbox": "SELECT consumer, event_key FROM chassis.inbox",
+    "dead_letter": """
+        SELECT consumer, topic, record_partition, record_offset, record_key, state, reason, error FROM chassis.dead_letter
+    """,
+    "parked_key": "SELECT consumer, topic, record_key FROM chassis.parked_key",
+}
+
+QUERIES: dict[tuple[str, str], str] = {
+    **{(service, name): sql for service in SERVICES for name, sql in _CHASSIS.items()},
+    ("intake", "referral"): """
+        SELECT id, source, reference, state, hub_id, out_of_area, withdrawn_reason, outcome FROM referral
+    """,
+    ("intake", "need"): "SELECT referral_id, id, code, lane, state, reason, owner FROM need",
+    ("intake", "timeline"): "SELECT referral_id, event_key, at, kind FROM timeline",
+    ("routing", "assignment"): "SELECT referral_id, state, hub_id FROM assignment",
+    ("volunteer-match", "call"): "SELECT referral_id, call_id, state, hub_id, ended FROM welfare_call",
+    ("volunteer-match", "attempt"): "SELECT call_id, attempt, referral_id, outcome FROM call_attempt",
+    ("volunteer-match", "task"): """
+        SELECT task_id, referral_id, need_id, parcel_id, kind, state, unfilled FROM task
+    """,
+    ("volunteer-match", "concern"): "SELECT concern_id, task_id FROM concern",
+    ("foodhub", "parcel"): "SELECT parcel_id, referral_id, need_id, site_id, state, lines FROM parcel",
+    ("foodhub", "stock"): "SELECT site_id, item_id, received, issued, wasted, on_hand, reserved FROM stock",
+    ("foodhub", "movement"): "SELECT site_id, item_id, kind, quantity, cause FROM movement",
+    ("foodhub", "referral"): "SELECT referral_id, hub_id, withdrawn_at FROM referral",
+    ("escalation", "referral"): "SELECT referral_id, hub_id, withdrawn_at FROM referral",
+    ("escalation", "escalation"): """
+        SELECT escalation_id, referral_id, kind, needs, state, case_id, outcome FROM escalation
+    """,
+    ("escalation", "call_back"): "SELECT event_id, escalation_id, said FROM call_back",
+}
+"""What is read of each database. Never a name, an address or a word about a person."""
+
+
+@asynccontextmanager
+async def databases(system: System) -> AsyncIterator[Connections]:
+    """A connection to each service's database, as the superuser and past the proxies."""
+    async with AsyncExitStack() as stack:
+        opened: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
+        for service in SERVICES:
+            name = f"bdcan_{service.replace('-', '_')}"
+            opened[service] = await asyncpg.connect(system.postgres.dsn(database=name), timeout=30)
+            stack.push_async_callback(opened[service].close)
+        yield opened
+
+
+async def read_rows(connections: Connections) -> dict[tuple[str, str], list[Row]]:
+    """The rows of all queries."""
+    return {
+        (service, name): [_plain(row) for row in await connections[service].fetch(sql)]
+        for (service, name), sql in QUERIES.items()
+    }
+
+
+def _plain(row: asyncpg.Record) -> Row:
+    found = dict(row)
+    for name in ("lines", "needs"):
+        if name in found:
+            found[name] = json.loads(found[name])
+    return found
+
+
+async def read_records(system: System) -> list[Record]:
+    """All records of all topics, from the first to the last that is there now."""
+    consumer = AIOKafkaConsumer(
+        **client_options(system.kafka.bootstrap, ADMIN, system.kafka.password),
+        enable_auto_commit=False,
+        fetch_max_wait_ms=100,
+    )
+    await consumer.start()
+    try:
+        partitions = [
+            TopicPartition(topic.name, number)
+            for topic in CATALOGUE.topics
+            for number in range(topic.partitions)
+        ]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        found: list[Record] = []
+        while any([await consumer.position(place) < ends[place] for place in partitions]):
+            for batch in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():
+                found.extend(_record(raw) for raw in batch)
+    finally:
+        await consumer.stop()
+    return sorted(found, key=lambda r: (r.topic, r.partition, r.offset))
+
+
+def _record(raw: Any) -> Record:
+    digest = sha256(repr((raw.key, raw.headers, raw.value)).encode()).digest()
+    place = (raw.topic, raw.partition, raw.offset, raw.key, digest)
+    try:
+        event = decode(CATALOGUE, raw.topic, raw.key, raw.headers, raw.value)
+    except EnvelopeError:
+        return Record(*place)
+    return Record(*place, event.type, event.key, event.time, getattr(event.data, "referral_id", None))
+
+
+async def read_cases(system: System) -> list[dict[str, Any]]:
+    """The council's cases."""
+    headers = {"X-API-Key": system.secrets.get("council-api-key")}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{system.url('council')}/v1/cases", headers=headers) as response,
+    ):
+        response.raise_for_status()
+        return await response.json()

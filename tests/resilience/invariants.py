@@ -1,0 +1,408 @@
+"""What must hold after any faults: a pure function for each invariant, from the evidence to what offends against it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from bdcan_contracts.catalogue import CATALOGUE, INBOUND_REFERRALS
+from bdcan_contracts.envelope import consumed_types
+from bdcan_local.processes import SERVICES
+
+from .evidence import Evidence, Record
+
+LATE = timedelta(minutes=30)
+"""Domain time by which a deadline may be late before it counts as forgotten: 15 s at a demo's speed."""
+
+_ENDED = frozenset({"met", "unmet", "referred-on", "withdrawn"})
+_OWN = ("bdcan.intake.referral.", "bdcan.intake.safeguarding-concern.")
+_LIVE_TASK = frozenset({"open", "offered", "accepted"})
+_LIVE_PARCEL = frozenset({"requested", "short", "reserved", "picking", "packed", "dispatched"})
+_LIVE_CALL = frozenset({"due", "claimed", "unanswered"})
+_OVER_ESCALATION = frozenset({"declined", "closed"})
+
+
+def one_referral_each(e: Evidence) -> Iterator[str]:
+    """Each input has exactly one referral, and there is no referral that nobody asked for."""
+    found = Counter((r["source"], r["reference"]) for r in e.of("intake", "referral"))
+    for source, reference in sorted(e.sent.references):
+        if found[source, reference] != 1:
+            yield f"{source} {reference}: {found[source, reference]} referrals"
+    for source, reference in found.keys() - e.sent.references:
+        yield f"{source} {reference}: nobody submitted it"
+
+
+def one_current_hub(e: Evidence) -> Iterator[str]:
+    """Each referral has one current hub, the same for every service that keeps it, or a reason for none."""
+    routed = {r["referral_id"]: r for r in e.of("routing", "assignment")}
+    kept = {
+        (service, query): {r["referral_id"]: r["hub_id"] for r in e.of(service, query)}
+        for service, query in (
+            ("volunteer-match", "call"),
+            ("foodhub", "referral"),
+            ("escalation", "referral"),
+        )
+    }
+    for referral in e.of("intake", "referral"):
+        at = routed.get(referral["id"])
+        if at is None:
+            yield f"{referral['id']}: routing does not know it"
+            continue
+        if referral["hub_id"] is None and referral["state"] != "closed":
+            yield f"{referral['id']}: {referral['state']} and with no hub"
+        hubs = {"intake": referral["hub_id"], "routing": at["hub_id"]}
+        hubs |= {s: known[referral["id"]] for (s, _), known in kept.items() if known.get(referral["id"])}
+        if len(set(hubs.values())) > 1:
+            yield f"{referral['id']}: " + ", ".join(f"{s} says {hub}" for s, hub in hubs.items())
+
+
+def nothing_served_twice(e: Evidence) -> Iterator[str]:
+    """No need has two parcels, two tasks of a kind or two escalations; no parcel two deliveries or two issues."""
+    parcels = [p for p in e.of("foodhub", "parcel") if p["state"] != "cancelled"]
+    tasks = [t for t in e.of("volunteer-match", "task") if t["state"] != "cancelled"]
+    escalations = [
+        (x["kind"], need["need_id"])
+        for x in e.of("escalation", "escalation")
+        if x["state"] != "declined" and x["outcome"] != "withdrawn"
+        for need in x["needs"]
+    ]
+    yield from _twice("parcels for need", (p["need_id"] for p in parcels))
+    yield from _twice("tasks for need", ((t["need_id"], t["kind"]) for t in tasks if t["need_id"]))
+    yield from _twice("deliveries of parcel", (t["parcel_id"] for t in tasks if t["parcel_id"]))
+    yield from _twice("escalations of need", escalations)
+    yield from _twice(
+        "call-backs taken", ((c["escalation_id"], c["said"]) for c in e.of("escalation", "call_back"))
+    )
+
+
+def stock_balances(e: Evidence) -> Iterator[str]:
+    """Stock received = on hand + reserved + issued + wasted, by the levels, by the movements and by the parcels."""
+    moved: Counter[tuple[str, str, str]] = Counter()
+    for m in e.of("foodhub", "movement"):
+        moved[m["site_id"], m["item_id"], m["kind"]] += m["quantity"]
+    promised: Counter[tuple[str, str]] = Counter()
+    issued: Counter[tuple[str, str]] = Counter()
+    for parcel in e.of("foodhub", "parcel"):
+        into = {"reserved": promised, "picking": promised} | dict.fromkeys(
+            ("packed", "dispatched", "delivered"), issued
+        )
+        for line in parcel["lines"] if parcel["state"] in into else ():
+            into[parcel["state"]][parcel["site_id"], line["item_id"]] += line["quantity"]
+    for level in e.of("foodhub", "stock"):
+        site, item = place = level["site_id"], level["item_id"]
+        free = level["on_hand"] - level["reserved"]
+        figures = {
+            "received": (
+                level["received"],
+                free + level["reserved"] + level["issued"] + level["wasted"],
+                moved[site, item, "received"],
+            ),
+            "issued": (
+                level["issued"],
+                moved[site, item, "issued"] - moved[site, item, "put-back"],
+                issued[place],
+            ),
+            "wasted": (level["wasted"], moved[site, item, "wasted"]),
+            "reserved": (level["reserved"], promised[place]),
+        }
+        for what, said in figures.items():
+            if len(set(said)) > 1:
+                yield f"{site} {item}: {what} is {' or '.join(map(str, said))}"
+        if free < 0:
+            yield f"{site} {item}: {free} are free"
+
+
+def timelines_are_complete(e: Evidence) -> Iterator[str]:
+    """What the services did is in intake's timelines, once each, and nothing else is."""
+    heard = {name for topic, name in consumed_types(CATALOGUE, "intake") if topic != INBOUND_REFERRALS}
+    happened = {
+        (r.referral_id, r.key): r.type
+        for r in e.records
+        if r.type and r.referral_id and (r.type in heard or r.type.startswith(_OWN))
+    }
+    told = {(t["referral_id"], t["event_key"]): t["kind"] for t in e.of("intake", "timeline")}
+    for referral_id, key in happened.keys() - told.keys():
+        yield f"{referral_id}: {happened[referral_id, key]} {key} is not told"
+    for referral_id, key in told.keys() - happened.keys():
+        yield f"{referral_id}: {told[referral_id, key]} {key} is told, and on no topic"
+
+
+def timelines_are_in_order(e: Evidence) -> Iterator[str]:
+    """What happened to one thing (referral, call, task, parcel, escalation) is told in the order in which it happened."""
+    told = {t["event_key"]: t["at"] for t in e.of("intake", "timeline")}
+    last: dict[tuple[str, bytes | None], tuple[datetime, Record]] = {}
+    for record in _once(e.records):
+        at = told.get(record.key) if record.key else None
+        if at is None:
+            continue
+        thing = (record.topic, record.record_key)
+        before = last.get(thing)
+        if before is not None and at < before[0] - e.skew:
+            yield (
+                f"{record.referral_id}: {record.type} at {at:%H:%M:%S.%f} is told before "
+                f"{before[1].type} at {before[0]:%H:%M:%S.%f}, which came first"
+            )
+        if before is None or at > before[0]:
+            last[thing] = (at, record)
+
+
+def outboxes_are_empty(e: Evidence) -> Iterator[str]:
+    """Everything that was to be said has been said."""
+    for service in SERVICES:
+        for topic, count in Counter(row["topic"] for row in e.of(service, "outbox")).items():
+            yield f"{service}: {count} events for {topic} are unsent"
+
+
+def deadlines_are_kept(e: Evidence) -> Iterator[str]:
+    """No deadline is overdue and unfired, and none fails."""
+    for service in SERVICES:
+        for d in e.of(service, "deadline"):
+            if d["due_at"] < e.now - LATE or d["failures"]:
+                failed = f", failed {d['failures']} times: {d['last_error']}" if d["failures"] else ""
+                yield f"{service}: {d['kind']} of {d['subject']} was due {d['due_at']:%d %B %H:%M}{failed}"
+
+
+def inboxes_hold_the_topics(e: Evidence) -> Iterator[str]:
+    """Each record that a service reads is in its inbox or set aside, and nothing else is in there."""
+    by_topic: dict[str, list[Record]] = defaultdict(list)
+    for record in e.records:
+        by_topic[record.topic].append(record)
+    for service in SERVICES:
+        inbox = {row["event_key"] for row in e.of(service, "inbox")}
+        aside = {
+            (d["topic"], d["record_partition"], d["record_offset"]) for d in e.of(service, "dead_letter")
+        }
+        wanted = defaultdict(set)
+        for topic, name in consumed_types(CATALOGUE, service):
+            wanted[topic.name].add(name)
+        known: set[UUID] = set()
+        for topic, types in wanted.items():
+            for r in by_topic[topic]:
+                if r.key is not None and r.type in types:
+                    known.add(r.key)
+                    if r.key not in inbox:
+                        yield f"{service}: never took {r.type} {r.key} ({topic}[{r.partition}]@{r.offset})"
+                elif r.key is None and (topic, r.partition, r.offset) not in aside:
+                    yield f"{service}: lost an unreadable record ({topic}[{r.partition}]@{r.offset})"
+        # the inbox knows an unreadable record by its place
+        strangers = len(inbox - known) - len(aside)
+        if strangers > 0:
+            yield f"{service}: its inbox holds {strangers} events that are on no topic"
+
+
+def events_are_unique(e: Evidence) -> Iterator[str]:
+    """An event that was sent again, as after a crash it may be, has the same bytes under the same key."""
+    seen: dict[UUID, Record] = {}
+    for record in e.records:
+        if record.key is None:
+            continue
+        first = seen.setdefault(record.key, record)
+        if (first.topic, first.digest) != (record.topic, record.digest):
+            yield f"{record.type} {record.key}: two different records"
+
+
+def nothing_valid_is_parked(e: Evidence) -> Iterator[str]:
+    """Only what was bad on purpose has been set aside, and no key stands still."""
+    for service in SERVICES:
+        for d in e.of(service, "dead_letter"):
+            reference = (d["record_key"] or b"").decode("utf-8", "replace").partition(":")[2]
+            if d["topic"] != INBOUND_REFERRALS.name or reference not in e.sent.bad_references:
+                yield f"{service}: {d['state']} {d['topic']}: {d['reason']}, {d['error']}"
+        for k in e.of(service, "parked_key"):
+            yield f"{service}: {k['consumer']} waits at {k['topic']} {k['record_key']!r}"
+
+
+def services_agree(e: Evidence) -> Iterator[str]:
+    """No two services disagree about what became of a need."""
+    needs = {(n["referral_id"], n["id"]): n for n in e.of("intake", "need")}
+    referrals = {r["id"]: r for r in e.of("intake", "referral")}
+    tasks = e.of("volunteer-match", "task")
+    parcels = e.of("foodhub", "parcel")
+    escalations = e.of("escalation", "escalation")
+    met: set[tuple[UUID, UUID]] = set()
+    passed_on: set[tuple[UUID, UUID]] = set()
+
+    for p in parcels:
+        if p["state"] == "delivered":
+            met.add((p["referral_id"], p["need_id"]))
+            yield from _is(needs, p, p["need_id"], "met", "foodhub delivered its parcel")
+    for t in tasks:
+        if t["state"] == "done" and t["need_id"] and not t["parcel_id"]:
+            met.add((t["referral_id"], t["need_id"]))
+            yield from _is(needs, t, t["need_id"], "met", "a volunteer has done its task")
+    for x in escalations:
+        taken_on = x["state"] == "accepted" or (x["state"] == "closed" and x["outcome"] != "withdrawn")
+        for need in x["needs"] if taken_on else ():
+            passed_on.add((x["referral_id"], UUID(need["need_id"])))
+            yield from _is(needs, x, UUID(need["need_id"]), "referred-on", "Community Solutions took it on")
+    for place, need in needs.items():
+        if need["state"] == "met" and place not in met:
+            yield f"{place[0]}: intake says that need {place[1]} is met, and nobody met it"
+        if need["state"] == "referred-on" and place not in passed_on:
+            yield f"{place[0]}: intake says that need {place[1]} was referred on, and escalation did not"
+    yield from _parcels_and_deliveries(parcels, tasks)
+    yield from _ends(e, referrals, tasks, parcels)
+    yield from _open_needs_are_in_somebodys_hands(e, needs)
+
+
+def _is(
+    needs: dict[tuple[UUID, UUID], Any], thing: Any, need_id: UUID, state: str, why: str
+) -> Iterator[str]:
+    need = needs.get((thing["referral_id"], need_id))
+    if need is None:
+        yield f"{thing['referral_id']}: {why}, and intake does not know the need {need_id}"
+    # a need that the resident gave up stays so, even if help was on its way
+    elif need["state"] not in {state, "withdrawn"}:
+        yield f"{thing['referral_id']}: {why}, and intake says that need {need_id} is {need['state']}"
+
+
+def _parcels_and_deliveries(parcels: Iterable[Any], tasks: Iterable[Any]) -> Iterator[str]:
+    delivered = {p["parcel_id"] for p in parcels if p["state"] == "delivered"}
+    brought = {t["parcel_id"] for t in tasks if t["parcel_id"] and t["state"] == "done"}
+    for parcel_id in delivered ^ brought:
+        who = (
+            "foodhub, and no volunteer has brought it"
+            if parcel_id in delivered
+            else "a volunteer, and not foodhub"
+        )
+        yield f"parcel {parcel_id} was delivered according to {who}"
+
+
+def _ends(
+    e: Evidence, referrals: dict[UUID, Any], tasks: Iterable[Any], parcels: Iterable[Any]
+) -> Iterator[str]:
+    """What is closed for intake is closed for all."""
+    live = {
+        "routing": {r["referral_id"] for r in e.of("routing", "assignment") if r["state"] != "ended"},
+        "a call": {c["referral_id"] for c in e.of("volunteer-match", "call") if c["state"] in _LIVE_CALL},
+        "a task": {t["referral_id"] for t in tasks if t["state"] in _LIVE_TASK},
+        "a parcel": {p["referral_id"] for p in parcels if p["state"] in _LIVE_PARCEL},
+    }
+    for referral_id, referral in referrals.items():
+        if referral["state"] == "closed":
+            for what, known in live.items():
+                if referral_id in known:
+                    yield f"{referral_id}: closed ({referral['outcome']}), and {what} goes on"
+
+
+def _open_needs_are_in_somebodys_hands(e: Evidence, needs: dict[tuple[UUID, UUID], Any]) -> Iterator[str]:
+    """Whoever intake says has an open need has it indeed."""
+    tasks = {t["need_id"] for t in e.of("volunteer-match", "task") if t["state"] in _LIVE_TASK}
+    parcels = {p["need_id"]: p["state"] for p in e.of("foodhub", "parcel") if p["state"] in _LIVE_PARCEL}
+    escalated = {
+        UUID(need["need_id"])
+        for x in e.of("escalation", "escalation")
+        if x["state"] not in _OVER_ESCALATION
+        for need in x["needs"]
+    }
+    called = {c["referral_id"] for c in e.of("volunteer-match", "call") if c["state"] in _LIVE_CALL}
+    for (referral_id, need_id), need in needs.items():
+        if need["state"] in _ENDED:
+            continue
+        match need["owner"].partition(":")[0]:
+            case "hub":
+                held = referral_id in called
+            case "volunteers" | "volunteer-match":
+                held = need_id in tasks or need_id in parcels
+            case "foodhub":
+                held = need_id in parcels
+            case "community-solutions":
+                held = need_id in escalated
+            case _:
+                held = True
+        if not held:
+            yield f"{referral_id}: need {need_id} is {need['state']} with {need['owner']}, who does not have it"
+
+
+def council_has_each_case_once(e: Evidence) -> Iterator[str]:
+    """Community Solutions has one case for each escalation that was forwarded, and both say the same about it."""
+    yield from _twice("cases for escalation", (c["escalation_id"] for c in e.cases))
+    cases = {c["escalation_id"]: c for c in e.cases}
+    known = {str(x["escalation_id"]): x for x in e.of("escalation", "escalation")}
+    for escalation_id, x in known.items():
+        case = cases.get(escalation_id)
+        if x["case_id"] is not None and (case is None or case["case_id"] != x["case_id"]):
+            yield f"escalation {escalation_id}: {x['state']} as case {x['case_id']}, which the council does not have"
+        # the last thing that the council said is where the escalation stands
+        if (
+            case is not None
+            and case["told"]
+            and x["outcome"] != "withdrawn"
+            and case["told"][-1] != x["state"]
+        ):
+            yield f"escalation {escalation_id}: {x['state']}, and the council said {case['told'][-1]}"
+    for escalation_id in cases.keys() - known.keys():
+        yield f"the council has a case for {escalation_id}, which escalation does not know"
+
+
+def answers_were_kept(e: Evidence) -> Iterator[str]:
+    """What people were told is done has been done, as often as they were told and no more."""
+    done = e.sent.done
+    attempts = Counter(a["outcome"] for a in e.of("volunteer-match", "attempt"))
+    outcomes = {name.removeprefix("calls ") for name in done if name.startswith("calls ")} | attempts.keys()
+    movements = e.of("foodhub", "movement")
+    packed = Counter(m["cause"] for m in movements if m["kind"] == "issued")
+    figures = {
+        **{f"calls {outcome}": attempts[outcome] for outcome in outcomes},
+        "tasks completion": sum(t["state"] == "done" for t in e.of("volunteer-match", "task")),
+        "tasks concerns": len(e.of("volunteer-match", "concern")),
+        "parcels packed": len(packed),
+        "stock deliveries": len({m["cause"] for m in movements if m["kind"] == "received"}),
+        "withdrawals": sum(r["withdrawn_reason"] is not None for r in e.of("intake", "referral")),
+    }
+    for what, stored in figures.items():
+        if done[what] != stored:
+            yield f"{what}: people were told {done[what]} times, the databases hold {stored}"
+
+
+def the_play_came_out_well(e: Evidence) -> Iterator[str]:
+    """The simulator's own report, from the public APIs alone, finds nothing wrong."""
+    yield from e.verdict
+
+
+def processes_stop_and_come_back(e: Evidence) -> Iterator[str]:
+    """SIGTERM ends a process with exit code 0, and after every fault all is ready again."""
+    yield from e.unclean
+    yield from e.absent
+
+
+INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
+    "each input has exactly one referral": one_referral_each,
+    "each referral has one current hub": one_current_hub,
+    "no need is served twice": nothing_served_twice,
+    "stock received = on hand + reserved + issued + wasted": stock_balances,
+    "timelines are complete": timelines_are_complete,
+    "timelines are in order": timelines_are_in_order,
+    "outboxes are empty": outboxes_are_empty,
+    "no deadline is overdue": deadlines_are_kept,
+    "inboxes hold what the topics hold": inboxes_hold_the_topics,
+    "an event is one event": events_are_unique,
+    "nothing valid is parked": nothing_valid_is_parked,
+    "services agree about each need": services_agree,
+    "the council has each case once": council_has_each_case_once,
+    "what was answered is on disk": answers_were_kept,
+    "the simulator's own report passes": the_play_came_out_well,
+    "processes stop cleanly and come back": processes_stop_and_come_back,
+}
+
+
+def judge(evidence: Evidence) -> dict[str, list[str]]:
+    """What offends against each invariant."""
+    return {name: list(check(evidence)) for name, check in INVARIANTS.items()}
+
+
+def _twice(what: str, things: Iterable[Any]) -> Iterator[str]:
+    for thing, count in Counter(things).items():
+        if count > 1:
+            yield f"{count} {what} {thing}"
+
+
+def _once(records: Iterable[Record]) -> Iterator[Record]:
+    seen: set[UUID | None] = set()
+    for record in records:
+        if record.key not in seen:
+            seen.add(record.key)
+            yield record

@@ -1,0 +1,232 @@
+"""One fault run: start, load, injure, heal, settle, judge, print."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bdcan_local.settings import read_settings
+from bdcan_simulator.audit import Facts, gather_facts
+from bdcan_simulator.borough import Borough
+from bdcan_simulator.client import Client, open_client
+from bdcan_simulator.endpoints import Endpoints, read_endpoints
+from bdcan_simulator.identity import Identities
+from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.play import Ending, Play
+from bdcan_simulator.postcodes import postcodes
+from bdcan_simulator.report import Effort, Report, make_report
+
+from .evidence import Evidence, Sent, databases, read_cases, read_records, read_rows
+from .faults import Faults
+from .invariants import LATE, judge
+from .network import toxiproxy
+from .schedule import NETWORK, Fault, Kind, plan
+from .system import Injured, injured
+from .watch import Log, Progress, memory_table, recovered, recovery_table, strike_all
+
+_SETTLE_SECONDS = 300.0
+_STILL_MOVING_SECONDS = 60.0
+_SHOWN = 5
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What to do. `directory`: data, logs and what was found; `referrals` come evenly over `seconds`."""
+
+    seed: int
+    seconds: float
+    referrals: int
+    directory: Path
+
+    @property
+    def again(self) -> str:
+        """The command that does the same again."""
+        return f"make resilience SECONDS={self.seconds:g} SEED={self.seed} REFERRALS={self.referrals}"
+
+
+@dataclass
+class Done:
+    """A run that has come to its end, on a system that is still there to be looked at."""
+
+    run: Run
+    system: Injured
+    faults: list[Fault]
+    evidence: Evidence
+    offences: dict[str, list[str]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every invariant holds."""
+        return not any(self.offences.values())
+
+
+async def resilience(run: Run, say: Say) -> int:
+    """Do a run, print it, return the exit code: 0 if all invariants hold, else 1."""
+    async with done(run, say) as result:
+        return 0 if result.passed else 1
+
+
+@asynccontextmanager
+async def done(run: Run, say: Say) -> AsyncIterator[Done]:
+    """Do a run and print it; the system is healed and still running inside the block, and stopped after it."""
+    program = await asyncio.to_thread(toxiproxy)
+    faults = plan(run.seed, run.seconds)
+    if program is None:
+        left_out = sum(fault.kind in NETWORK for fault in faults)
+        faults = [fault for fault in faults if fault.kind not in NETWORK]
+        say(f"toxiproxy and Go are not installed: {left_out} faults of the network are LEFT OUT")
+    say(f"seed {run.seed}, {run.seconds:g} s, {run.referrals} referrals, {len(faults)} faults")
+    async with injured(run.directory, read_settings(), program, say) as system:
+        result = await _play(run, system, faults, say)
+        say("")
+        for name, offences in result.offences.items():
+            say(f"{'BROKEN' if offences else 'OK':7} {name}" + (f" ({len(offences)})" if offences else ""))
+            for offence in offences[:_SHOWN]:
+                say(f"          {offence}")
+        say("")
+        say(f"{'PASSED' if result.passed else 'FAILED'}   again: {run.again}")
+        yield result
+
+
+async def _play(run: Run, system: Injured, faults: list[Fault], say: Say) -> Done:
+    endpoints = read_endpoints(system.system.data.parent / "run" / "endpoints.json")
+    borough = Borough(run.seed, postcodes(None))
+    ledger = Ledger(run=f"r{int(time.time()):x}")
+    hand = Faults(system)
+    memory = system.memory()
+    async with open_client(endpoints.apis, Identities.of(endpoints)) as client:
+        progress = Progress(say)
+        play = Play(endpoints, client, borough, run.referrals, ledger, progress.watch, run.seconds)
+        log = Log(run.directory / "faults.jsonl", say)
+        progress.phase("load under faults")
+        absent: list[str] = []
+
+        async def injure() -> None:
+            await strike_all(faults, hand, system, log)
+            progress.phase("after the last fault")
+            absent.extend(await _not_back(system, log))
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(injure())
+            playing = group.create_task(play.run(run.seconds + _SETTLE_SECONDS + run.referrals / 10))
+        ending = playing.result()
+        progress.phase("")
+        effort = Effort(
+            seconds=log.seconds,
+            requests=client.requests,
+            tried_again=dict(client.tried_again),
+            answers_4xx=dict(client.refusals),
+            broken=dict(client.broken),
+        )
+        evidence = await _gather(run, system, client, ledger, endpoints, ending, effort, faults, hand, absent)
+    for table in (
+        recovery_table(log.struck),
+        progress.table(),
+        memory_table(memory, system.memory()),
+    ):
+        say("")
+        for line in table:
+            say(line)
+    return Done(run, system, faults, evidence, judge(evidence))
+
+
+async def _not_back(system: Injured, log: Log) -> list[str]:
+    """What did not come back after the faults."""
+    found = [f"{name} is stopped" for name in system.stopped()]
+    if await recovered(system, system.names) is None:
+        found += [f"{name} is not ready" for name in system.names if not await system.ready(name)]
+    return found + [
+        f"{one.fault.kind.value} of {one.fault.victim} at {one.began:.0f} s: not ready again in time"
+        for one in log.struck
+        if one.recovered is None
+    ]
+
+
+async def _gather(
+    run: Run,
+    system: Injured,
+    client: Client,
+    ledger: Ledger,
+    endpoints: Endpoints,
+    ending: Ending,
+    effort: Effort,
+    faults: list[Fault],
+    hand: Faults,
+    absent: list[str],
+) -> Evidence:
+    await _come_to_rest(system, endpoints)
+    facts = await gather_facts(client, ledger)
+    now = endpoints.clock.now()
+    report = make_report(ledger, facts, seed=run.seed, ending=ending, effort=effort, now=now)
+    (run.directory / "report.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    async with databases(system.system) as connections:
+        rows = await read_rows(connections)
+    unclean = [
+        f"SIGTERM: {name} " + ("did not end" if code is None else f"ended with {code}")
+        for name, code in hand.exits
+        if code != 0
+    ]
+    return Evidence(
+        now=now,
+        skew=timedelta(minutes=max((abs(f.how) for f in faults if f.kind is Kind.SKEW), default=0.0)),
+        sent=Sent(
+            frozenset(ledger.submissions),
+            frozenset(bad.reference for bad in ledger.bad if bad.reference),
+            ledger.done,
+        ),
+        verdict=_verdict(report, facts),
+        rows=rows,
+        records=await read_records(system.system),
+        cases=await read_cases(system.system),
+        unclean=tuple(unclean),
+        absent=tuple(absent),
+    )
+
+
+async def _come_to_rest(system: Injured, endpoints: Endpoints) -> None:
+    """Wait until what is under way has arrived: no unsent event, no due deadline, and every inbox stands still."""
+    end, before = time.monotonic() + _STILL_MOVING_SECONDS, None
+    async with databases(system.system) as connections:
+        while time.monotonic() < end:
+            figures = [
+                tuple(await connection.fetchrow(_UNDER_WAY, endpoints.clock.now() - LATE) or ())
+                for connection in connections.values()
+            ]
+            if figures == before and not any(outbox or due for outbox, due, _ in figures):
+                return
+            before = figures
+            await asyncio.sleep(1.5)
+
+
+def _verdict(report: Report, facts: Facts) -> tuple[str, ...]:
+    """What the simulator's report finds wrong, in words."""
+    found = [*report.lost_what, *report.effects_twice_what, *report.parked_what]
+    found += [
+        f"{route}: answered 500 again and again, {count} times" for route, count in report.broken.items()
+    ]
+    found += [f"{bad.door}: {bad.what} was never answered" for bad in report.refused if not bad.answer]
+    if report.ending is not Ending.SETTLED:
+        open_ones = [
+            r["referral_id"] for found in facts.referrals.values() for r in found if r["state"] != "closed"
+        ]
+        found.append(f"the play ended {report.ending.value}; open: {', '.join(open_ones[:5])}")
+    if report.without_owner_or_deadline:
+        found.append(f"{report.without_owner_or_deadline} without an owner or a deadline")
+    if not report.stock_balanced:
+        found.append("the foodhub says that its stock does not balance")
+    if not report.passed and not found:
+        found.append("the report did not pass")
+    return tuple(found)
+
+
+_UNDER_WAY = """
+SELECT (SELECT count(*) FROM chassis.outbox), (SELECT count(*) FROM chassis.deadline WHERE due_at < $1),
+    (SELECT count(*) FROM chassis.inbox)
+"""
