@@ -71,7 +71,7 @@ async def test_given_a_stuck_loop_beside_a_good_one_when_watched_then_it_is_foun
 async def test_given_a_known_state_when_there_is_lag_then_it_is_not_stuck(state: str) -> None:
     loop = Scripted(progress=Progress(state))
     await watched(loop)
-    assert loop.asked == 0
+    assert loop.asked > 3, "its lag is measured all the same"
 
 
 async def test_given_a_broker_that_is_away_when_watched_then_that_is_no_evidence() -> None:
@@ -84,10 +84,10 @@ async def test_given_a_loop_that_was_blocked_when_it_runs_again_then_its_time_st
     task = asyncio.create_task(watch([loop], 0.15, stopping))  # type: ignore[list-item]
     await until_true(lambda: loop.asked >= 2)
     loop.progress.state = "blocked"
-    blocked_at, asked = time.monotonic(), loop.asked
+    blocked_at = time.monotonic()
     await until_true(lambda: time.monotonic() - blocked_at > 0.3)
-    assert loop.asked <= asked + 1
-    loop.progress.state, loop.step = "running", 1
+    assert not task.done()
+    asked, loop.progress.state, loop.step = loop.asked, "running", 1
     await until_true(lambda: loop.asked > asked + 1)
     assert not task.done()
     stopping.set()

@@ -1,5 +1,8 @@
 """The consumer loop: poll a batch, commit it to the database, then commit its offsets. Never the other way round.
 
+Offsets are committed once in a while and not for each batch: they only say where to start again, and what is
+read twice the inbox drops.
+
 A transient failure blocks the loop: it waits, seeks back and takes the same records again, for ever, and says so
 in a metric. If too much is parked it stops, commits nothing and waits for an operator and a restart.
 """
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from bdcan_chassis import metrics
-from bdcan_chassis.database import backoff_seconds, wait
+from bdcan_chassis.database import backoff_seconds, rest, wait
 from bdcan_chassis.dispatch import Dispatcher
 from bdcan_chassis.errors import StoppedConsumerError
 from bdcan_chassis.kafka import make_consumer
@@ -26,6 +29,9 @@ from bdcan_chassis.settings import ServiceSettings
 log = get_logger(__name__)
 
 _POLL_MS = 500
+_COMMIT_SECONDS = 0.5
+_LEAVE_SECONDS = 10.0
+_FEW = 50  # a batch with fewer records is mostly overhead
 
 
 @dataclass(slots=True)
@@ -47,6 +53,8 @@ class ConsumerLoop:
         self.group = f"bdcan.{service}.{self.name}"
         self.progress = Progress()
         self._consumer: AIOKafkaConsumer | None = None
+        self._handled: dict[TopicPartition, int] = {}
+        self._committed_at = 0.0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Consume until `stopping`; connects again for ever."""
@@ -56,10 +64,15 @@ class ConsumerLoop:
         while not stopping.is_set():
             consumer = make_consumer(self._settings, self.group, f"{self.group}-{id(self):x}")
             try:
-                consumer.subscribe(self._dispatcher.loop.topics, listener=_Rebalances(self.name))
+                consumer.subscribe(
+                    self._dispatcher.loop.topics, listener=_Rebalances(self.name, self._commit)
+                )
+                self._handled = {}
                 await consumer.start()
                 self._consumer, attempt = consumer, 0
                 await self._consume(consumer, stopping)
+                async with asyncio.timeout(_LEAVE_SECONDS):
+                    await self._commit()
             except (KafkaError, OSError, TimeoutError) as error:
                 attempt += 1
                 self.progress.state, self.progress.detail = "blocked", type(error).__name__
@@ -71,15 +84,20 @@ class ConsumerLoop:
                 await _leave(consumer, self.name)
 
     async def lag(self) -> dict[TopicPartition, tuple[int, int]]:
-        """(position, end) of each assigned partition, asked of the broker itself. Empty while not connected."""
+        """(position, end) of each assigned partition, asked of the broker itself. Empty while not connected.
+
+        Keeps the metric true as well.
+        """
         consumer = self._consumer
         if consumer is None or not consumer.assignment():
             return {}
         partitions = list(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
-        return {
+        found = {
             tp: (await consumer.position(tp), ends[tp]) for tp in partitions if tp in consumer.assignment()
         }
+        metrics.LAG.labels(self.name).set(sum(max(0, end - position) for position, end in found.values()))
+        return found
 
     async def _consume(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> None:
         failures = 0
@@ -88,6 +106,7 @@ class ConsumerLoop:
             polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_records)
             self.progress.polled_at = time.monotonic()
             if not polled:
+                await self._commit()
                 continue
             started = time.perf_counter()
             records = [record for batch in polled.values() for record in batch]
@@ -97,6 +116,7 @@ class ConsumerLoop:
                 self.progress.state, self.progress.detail = "stopped", str(error)
                 metrics.STOPPED.labels(self.name).set(1)
                 log.critical("consumer.stopped", loop=self.name, why=str(error))
+                await self._commit()
                 await stopping.wait()
                 return
             except Exception as error:  # noqa: BLE001 # whatever it is: nothing was committed, so nothing may be skipped
@@ -109,9 +129,13 @@ class ConsumerLoop:
                 failures = 0
                 self.progress.state, self.progress.detail = "running", ""
                 metrics.BLOCKED.labels(self.name).set(0)
-            await self._commit(consumer, polled)
-            self._count(outcome, records, time.perf_counter() - started)
-            self._measure_lag(consumer, polled)
+            self._handled.update({tp: batch[-1].offset + 1 for tp, batch in polled.items()})
+            took = time.perf_counter() - started
+            self._count(outcome, records, took)
+            if time.monotonic() - self._committed_at >= _COMMIT_SECONDS:
+                await self._commit()
+            if len(records) < _FEW:
+                await rest(stopping, took)
 
     def _blocked(self, failures: int, error: Exception) -> None:
         self.progress.state, self.progress.detail = "blocked", type(error).__name__
@@ -126,9 +150,14 @@ class ConsumerLoop:
             except (IllegalStateError, AssertionError):
                 log.info("consumer.lost_partition", loop=self.name, partition=tp.partition)
 
-    async def _commit(self, consumer: AIOKafkaConsumer, polled: dict[TopicPartition, list[Any]]) -> None:
+    async def _commit(self) -> None:
+        """Commit what was handled since the last time, of the partitions that are still ours."""
+        consumer, handled = self._consumer, self._handled
+        self._handled, self._committed_at = {}, time.monotonic()
+        if consumer is None:
+            return
         assigned = consumer.assignment()
-        offsets = {tp: batch[-1].offset + 1 for tp, batch in polled.items() if tp in assigned}
+        offsets = {tp: offset for tp, offset in handled.items() if tp in assigned}
         if not offsets:
             return
         try:
@@ -145,25 +174,27 @@ class ConsumerLoop:
             max(0.0, time.time() - max(r.timestamp for r in records) / 1000)
         )
 
-    def _measure_lag(self, consumer: AIOKafkaConsumer, polled: dict[TopicPartition, list[Any]]) -> None:
-        lag = 0
-        for tp in consumer.assignment():
-            end = consumer.highwater(tp)
-            if end is not None and tp in polled:
-                lag += end - polled[tp][-1].offset - 1
-        metrics.LAG.labels(self.name).set(lag)
-
 
 class _Rebalances(ConsumerRebalanceListener):
-    """Counts assignments; nothing has to be saved on revocation because the inbox settles overlaps."""
+    """Counts assignments, and commits before partitions go, so that their next owner reads little twice."""
 
-    def __init__(self, loop: str) -> None:
+    def __init__(self, loop: str, commit: Callable[[], Awaitable[None]]) -> None:
         self._loop = loop
+        self._commit = commit
 
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Nothing to hand over."""
+    async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride] # awaited if it can be
+        self,
+        revoked: Collection[TopicPartition],  # noqa: ARG002 # all that was handled is committed
+    ) -> None:
+        """Commit what was handled; what cannot be committed is read again, and known."""
+        try:
+            await self._commit()
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.info("consumer.revoked_uncommitted", loop=self._loop, exc_info=error)
 
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+    async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride] # awaited if it can be
+        self, assigned: Collection[TopicPartition]
+    ) -> None:
         """Count."""
         metrics.REBALANCES.labels(self._loop).inc()
         log.info("consumer.assigned", loop=self._loop, partitions=len(assigned))
@@ -172,7 +203,7 @@ class _Rebalances(ConsumerRebalanceListener):
 async def _leave(consumer: AIOKafkaConsumer, loop: str) -> None:
     """Leave the group, so that the others need not wait for the session to end. A dead broker must not hold us."""
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(_LEAVE_SECONDS):
             await consumer.stop()
     except (KafkaError, OSError, TimeoutError) as error:
         log.info("consumer.left_without_goodbye", loop=loop, exc_info=error)

@@ -17,14 +17,12 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from bdcan_chassis import metrics
-from bdcan_chassis.database import backoff_seconds, wait, wait_for_either
+from bdcan_chassis.database import backoff_seconds, rest, wait, wait_for_either
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_chassis.wake import Wakes
 
 log = get_logger(__name__)
-
-_MOST_REST_SECONDS = 1.0
 
 PlannerPass: TypeAlias = Callable[[Tx], Awaitable[int]]
 """Plans once and returns how many things it moved on."""
@@ -74,7 +72,8 @@ async def run_pass(
         took = time.perf_counter() - started
         metrics.PASS_SECONDS.labels(work.name).observe(took)
         metrics.PASS_CHANGES.labels(work.name).inc(changes)
-        if not changes and not await wait(stopping, min(took, _MOST_REST_SECONDS)):
+        if not changes:
+            await rest(stopping, took, most=1)
             await wait_for_either(wake, stopping, work.interval.total_seconds())
 
 

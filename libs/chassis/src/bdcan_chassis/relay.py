@@ -10,6 +10,7 @@ same ids, same order, and the consumers' inboxes drop them.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -19,7 +20,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from bdcan_chassis import metrics
-from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait, wait_for_either
+from bdcan_chassis.database import backoff_seconds, dedicated_connection, rest, wait, wait_for_either
 from bdcan_chassis.errors import is_transient
 from bdcan_chassis.kafka import make_producer
 from bdcan_chassis.logs import get_logger
@@ -32,6 +33,7 @@ log = get_logger(__name__)
 ROUND = 1000
 """Rows taken from the outbox at once."""
 
+_FEW = 50  # a round with fewer rows is mostly overhead
 _IDLE_SECONDS = 1.0  # a NOTIFY may be lost; leadership may become free
 _SEND_SECONDS = 120.0
 _STOP_SECONDS = 3.0
@@ -91,8 +93,12 @@ class Relay:
         try:
             while not stopping.is_set():
                 self._wake.clear()
-                if not await _unless_stopped(self._round(connection, producer), stopping):
+                started = time.perf_counter()
+                rows = await _unless_stopped(self._round(connection, producer), stopping)
+                if not rows:
                     await wait_for_either(self._wake, stopping, _IDLE_SECONDS)
+                elif rows < _FEW:
+                    await rest(stopping, time.perf_counter() - started)
         finally:
             await _close(producer)
 

@@ -100,16 +100,17 @@ async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio
     while not await wait(stopping, min(10.0, stuck_after / 3)):
         now = time.monotonic()
         for loop in loops:
-            if loop.progress.state != "running":
-                seen = {k: v for k, v in seen.items() if k[0] != loop.name}
-                continue
-            if now - loop.progress.polled_at > max(stuck_after, 90.0):
+            running = loop.progress.state == "running"
+            if running and now - loop.progress.polled_at > max(stuck_after, 90.0):
                 raise StuckError(f"loop {loop.name} has not polled for {now - loop.progress.polled_at:.0f} s")
             try:
                 async with asyncio.timeout(10):
                     lag = await loop.lag()
             except (KafkaError, OSError, TimeoutError):
                 continue  # the broker is away: that is the loop's own business
+            if not running:
+                seen = {k: v for k, v in seen.items() if k[0] != loop.name}
+                continue
             for partition, (position, end) in lag.items():
                 last, since = seen.get((loop.name, partition), (-1, now))
                 if position != last or position >= end:
