@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bdcan_local.runner import until_signalled
-from benchmarks import loop, pipeline, report
+from benchmarks import loop, pipeline, profile, report
 from benchmarks.figures import Figure
 from benchmarks.platform import machine, platform, versions
 
@@ -22,8 +22,9 @@ Benchmark = Callable[..., Awaitable[list[Figure]]]
 BENCHMARKS: dict[str, Benchmark] = {
     "loop": loop.measure,
     "pipeline": pipeline.measure,
+    "profile": profile.measure,
 }
-ONLY_WHEN_NAMED = {"growth"}
+ONLY_WHEN_NAMED = {"growth", "profile"}
 _PACKAGES = ("aiokafka", "asyncpg", "pydantic", "orjson", "uvloop", "faust-streaming", "faststream")
 
 

@@ -61,12 +61,15 @@ def main(work: Callable[[dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]) 
     uvloop.run(run())
 
 
-async def run(guardian: Guardian, module: str, task: dict[str, Any]) -> dict[str, Any]:
+async def run(
+    guardian: Guardian, module: str, task: dict[str, Any], arguments: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Run a contender to its end; returns what it measured."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         module,
+        *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=guardian.mark(dict(os.environ)),
@@ -74,7 +77,7 @@ async def run(guardian: Guardian, module: str, task: dict[str, Any]) -> dict[str
     printed, _ = await process.communicate(json.dumps(task).encode())
     if process.returncode != 0:
         raise RuntimeError(f"{module} ended with {process.returncode}")
-    return json.loads(printed.splitlines()[-1])
+    return json.loads(next(line for line in printed.splitlines() if line.startswith(b"{")))
 
 
 def command(module: str, environment: dict[str, str]) -> Command:

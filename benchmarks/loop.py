@@ -45,7 +45,13 @@ async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[
 
 
 async def once(
-    platform: Platform, module: str, dsn: str, topic: str, count: int, batch: int
+    platform: Platform,
+    module: str,
+    dsn: str,
+    topic: str,
+    count: int,
+    batch: int,
+    arguments: tuple[str, ...] = (),
 ) -> dict[str, float]:
     """One contender over a topic that is full, with tables that are empty."""
     await events.empty(dsn)
@@ -58,7 +64,7 @@ async def once(
         "batch": batch,
         "kafka": platform.kafka,
     }
-    found = await contender.run(platform.guardian, module, task)
+    found = await contender.run(platform.guardian, module, task, arguments)
     inbox, _things, outbox = await events.counts(dsn)
     if not inbox == outbox >= count:
         raise RuntimeError(f"{module}: {count} events, but {inbox} in the inbox and {outbox} in the outbox")

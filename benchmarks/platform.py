@@ -21,7 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bdcan_local.guardian import Guardian
 from bdcan_local.kafka import ADMIN, client_options
-from bdcan_local.processes import System, Table, one_shot_units, service_units
+from bdcan_local.processes import System, Table, one_shot_units
 from bdcan_local.provision import provision_postgres
 from bdcan_local.root import Root
 from bdcan_local.runner import Plan, Running, running
@@ -85,13 +85,6 @@ class Platform:
     def server_pids(self) -> dict[str, int]:
         """Process ids of PostgreSQL and Kafka."""
         return {name: status.pid for name, status in self.running.supervisor.statuses.items() if status.pid}
-
-    @asynccontextmanager
-    async def services(self, *names: str) -> AsyncIterator[dict[str, int]]:
-        """Run these processes of the product (`intake-api`, ...) inside the block; gives their process ids."""
-        units = [unit for unit in service_units(self.system) if unit.name in names]
-        async with self.units(units) as pids:
-            yield pids
 
     @asynccontextmanager
     async def units(self, units: Sequence[Unit]) -> AsyncIterator[dict[str, int]]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import asyncpg
 
 from bdcan_chassis.migrate import migrate
 from bdcan_local.ports import free_ports
-from bdcan_local.processes import http_status
+from bdcan_local.processes import http_status, service_units
 from bdcan_local.supervisor import Unit
 from benchmarks import contender
 from benchmarks.platform import Platform
@@ -47,10 +49,13 @@ class Running:
 
 
 @asynccontextmanager
-async def product(platform: Platform) -> AsyncIterator[Running]:
-    """The product's processes from intake to volunteer-match."""
+async def product(platform: Platform, sampled: Callable[[str], Path] | None = None) -> AsyncIterator[Running]:
+    """The product's processes from intake to volunteer-match. `sampled`: where each is to write its profile."""
     key = platform.system.secrets.get("api-keys", "simulator")
-    async with platform.services(*PROCESSES) as pids:
+    units = [unit for unit in service_units(platform.system) if unit.name in PROCESSES]
+    if sampled:
+        units = [_sampled(unit, sampled(unit.name)) for unit in units]
+    async with platform.units(units) as pids:
         yield Running(
             platform.system.url("intake-api"),
             "/v1/referral-imports?source=bench-list",
@@ -79,3 +84,9 @@ async def bare(platform: Platform) -> AsyncIterator[Running]:
         units.append(Unit(f"bare-{name}", contender.command(f"benchmarks.bare.{name}", environment), ready))
     async with platform.units(units) as pids:
         yield Running(f"http://127.0.0.1:{port}", "/import", {}, databases, pids)
+
+
+def _sampled(unit: Unit, file: Path) -> Unit:
+    arguments = unit.command.argv[2:]  # behind `python -m`
+    argv = (sys.executable, "-m", "benchmarks.sampled", str(file), *arguments)
+    return replace(unit, command=replace(unit.command, argv=argv))
