@@ -30,6 +30,9 @@ from .system import Injured, injured
 from .watch import Log, Progress, memory_table, recovered, recovery_table, strike_all
 
 _SETTLE_SECONDS = 300.0
+_STILL_SECONDS = 240.0
+"""Longer than any fault with its recovery on a slow machine: until then the play does not give up."""
+
 _STILL_MOVING_SECONDS = 60.0
 _SHOWN = 5
 
@@ -103,7 +106,16 @@ async def _play(run: Run, system: Injured, faults: list[Fault], say: Say) -> Don
     memory = system.memory()
     async with open_client(endpoints.apis, Identities.of(endpoints)) as client:
         progress = Progress(say)
-        play = Play(endpoints, client, borough, run.referrals, ledger, progress.watch, run.seconds)
+        play = Play(
+            endpoints,
+            client,
+            borough,
+            run.referrals,
+            ledger,
+            progress.watch,
+            spread_seconds=run.seconds,
+            still_seconds=_STILL_SECONDS,
+        )
         log = Log(run.directory / "faults.jsonl", say)
         progress.phase("load under faults")
         absent: list[str] = []

@@ -102,14 +102,8 @@ class Injured:
         return [name for name in self.names if self.supervisor.statuses[name].state is State.STOPPED]
 
     def memory(self) -> dict[str, float]:
-        """Resident memory of each process, in megabytes. PostgreSQL's counts what its backends share once for each."""
-        return {name: sum(_megabytes(pid) for pid in self._family(name)) for name in self.names}
-
-    def _family(self, name: str) -> list[int]:
-        pid = self.pid(name)
-        if pid is None or not psutil.pid_exists(pid):
-            return []
-        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+        """Resident memory of each process with its children, in megabytes; what children share with it counts once."""
+        return {name: _megabytes(self.pid(name)) for name in self.names}
 
 
 def second_worker(unit: Unit, port: int) -> Unit:
@@ -205,8 +199,14 @@ def _ready_check(port: int) -> Callable[[], Awaitable[bool]]:
     return is_ready
 
 
-def _megabytes(pid: int) -> float:
+def _megabytes(pid: int | None) -> float:
+    if pid is None:
+        return 0.0
     try:
-        return psutil.Process(pid).memory_info().rss / 2**20
+        process = psutil.Process(pid)
+        own = [child.memory_info() for child in process.children(recursive=True)]
+        # only Linux tells what is shared
+        resident = process.memory_info().rss + sum(m.rss - getattr(m, "shared", 0) for m in own)
     except psutil.Error:
         return 0.0
+    return resident / 2**20

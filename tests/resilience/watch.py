@@ -17,7 +17,7 @@ from .faults import Faults
 from .schedule import Fault, Kind
 from .system import Injured
 
-RECOVERY_SECONDS = 180.0
+RECOVERY_SECONDS = 240.0
 _LOOK_SECONDS = 0.2
 STAGES = ("submitted", "received", "assigned", "called", "helped", "closed")
 

@@ -28,7 +28,6 @@ SITES = ("central",)
 """Food sites that get a delivery in the morning; any other gets one as soon as a parcel is short there."""
 
 _LOOK_EVERY_SECONDS = 1.0
-_STILL_SECONDS = 90.0
 _OPEN_STATES = ("received", "assigned", "in-contact", "being-helped")
 
 
@@ -59,7 +58,8 @@ class Stages:
 class Play:
     """One run against one system. `watch` is shown the stages whenever they were looked at.
 
-    `spread_seconds`: real time over which the submissions go in; all at once with 0.
+    `spread_seconds`: real time over which the submissions go in; all at once with 0. `still_seconds`: after so long
+    without any change the play gives up.
     """
 
     endpoints: Endpoints
@@ -69,6 +69,7 @@ class Play:
     ledger: Ledger
     watch: Callable[[Stages], None]
     spread_seconds: float = 0.0
+    still_seconds: float = 90.0
     inbound: InboundTopic = field(init=False)
     hubs: tuple[str, ...] = ()
     _over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -138,7 +139,7 @@ class Play:
             figures = {k: summary.get(k) for k in ("by_state", "needs_by_state")}
             if figures != seen:
                 seen, since = figures, time.monotonic()
-            elif time.monotonic() - since > _STILL_SECONDS:
+            elif time.monotonic() - since > self.still_seconds:
                 ending = Ending.STILL
                 break
             await asyncio.sleep(_LOOK_EVERY_SECONDS)

@@ -1,0 +1,341 @@
+"""Each invariant holds for a sound history, and turns red when that history is doctored against it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from bdcan_contracts.catalogue import CATALOGUE
+from bdcan_contracts.envelope import consumed_types
+from bdcan_local.processes import SERVICES
+
+from .evidence import QUERIES, Evidence, Record, Sent
+from .invariants import INVARIANTS, judge
+
+NOW = datetime(2020, 3, 23, 18, tzinfo=UTC)
+FED, ADVISED, NEED_OF_FED, NEED_OF_ADVISED, PARCEL, CASE, CALL = (uuid4() for _ in range(7))
+
+
+def happened() -> list[Record]:
+    """Ten events about two residents: one gets a parcel, one goes to Community Solutions."""
+    story: list[tuple[str, str, UUID, UUID]] = [
+        ("bdcan.intake.referrals.v1", "bdcan.intake.referral.received.v1", FED, FED),
+        ("bdcan.intake.referrals.v1", "bdcan.intake.referral.received.v1", ADVISED, ADVISED),
+        ("bdcan.foodhub.parcels.v1", "bdcan.foodhub.parcel.requested.v1", PARCEL, FED),
+        ("bdcan.foodhub.parcels.v1", "bdcan.foodhub.parcel.packed.v1", PARCEL, FED),
+        ("bdcan.foodhub.parcels.v1", "bdcan.foodhub.parcel.delivered.v1", PARCEL, FED),
+        ("bdcan.escalation.escalations.v1", "bdcan.escalation.escalation.opened.v1", CASE, ADVISED),
+        ("bdcan.escalation.escalations.v1", "bdcan.escalation.escalation.closed.v1", CASE, ADVISED),
+        ("bdcan.intake.referrals.v1", "bdcan.intake.referral.closed.v1", FED, FED),
+        ("bdcan.intake.referrals.v1", "bdcan.intake.referral.closed.v1", ADVISED, ADVISED),
+    ]
+    return [
+        Record(
+            topic,
+            0,
+            offset,
+            str(thing).encode(),
+            b"digest",
+            type_name,
+            uuid4(),
+            NOW - timedelta(hours=9 - offset),
+            referral_id,
+        )
+        for offset, (topic, type_name, thing, referral_id) in enumerate(story)
+    ]
+
+
+def sound() -> Evidence:
+    records = happened()
+    rows: dict[tuple[str, str], list[Any]] = {query: [] for query in QUERIES}
+    for service in SERVICES:
+        reads = {(topic.name, name) for topic, name in consumed_types(CATALOGUE, service)}
+        rows[service, "inbox"] = [
+            {"consumer": "main", "event_key": r.key} for r in records if (r.topic, r.type) in reads
+        ]
+    for referral_id, reference, need_id, code, state, outcome in (
+        (FED, "1", NEED_OF_FED, "food-parcel", "met", "helped"),
+        (ADVISED, "2", NEED_OF_ADVISED, "debt", "referred-on", "referred-on"),
+    ):
+        rows["intake", "referral"].append(
+            {
+                "id": referral_id,
+                "source": "phone",
+                "reference": reference,
+                "state": "closed",
+                "hub_id": "north",
+                "out_of_area": False,
+                "withdrawn_reason": None,
+                "outcome": outcome,
+            }
+        )
+        rows["intake", "need"].append(
+            {
+                "referral_id": referral_id,
+                "id": need_id,
+                "code": code,
+                "lane": "food",
+                "state": state,
+                "reason": None,
+                "owner": None,
+            }
+        )
+        rows["routing", "assignment"].append(
+            {"referral_id": referral_id, "state": "ended", "hub_id": "north"}
+        )
+        rows["volunteer-match", "call"].append(
+            {
+                "referral_id": referral_id,
+                "call_id": CALL,
+                "state": "answered",
+                "hub_id": "north",
+                "ended": True,
+            }
+        )
+        rows["volunteer-match", "attempt"].append(
+            {"call_id": CALL, "attempt": 1, "referral_id": referral_id, "outcome": "answered"}
+        )
+    rows["intake", "timeline"] = [
+        {
+            "referral_id": r.referral_id,
+            "event_key": r.key,
+            "at": r.time,
+            "kind": str(r.type).split(".", 2)[2].removesuffix(".v1"),
+        }
+        for r in records
+    ]
+    rows["volunteer-match", "task"].append(
+        {
+            "task_id": uuid4(),
+            "referral_id": FED,
+            "need_id": NEED_OF_FED,
+            "parcel_id": PARCEL,
+            "kind": "parcel-delivery",
+            "state": "done",
+            "unfilled": False,
+        }
+    )
+    rows["foodhub", "parcel"].append(
+        {
+            "parcel_id": PARCEL,
+            "referral_id": FED,
+            "need_id": NEED_OF_FED,
+            "site_id": "central",
+            "state": "delivered",
+            "lines": [{"item_id": "egg", "quantity": 6}],
+        }
+    )
+    rows["foodhub", "stock"].append(
+        {
+            "site_id": "central",
+            "item_id": "egg",
+            "received": 20,
+            "issued": 6,
+            "wasted": 0,
+            "on_hand": 14,
+            "reserved": 0,
+        }
+    )
+    rows["foodhub", "movement"] = [
+        {"site_id": "central", "item_id": "egg", "kind": "received", "quantity": 20, "cause": uuid4()},
+        {"site_id": "central", "item_id": "egg", "kind": "issued", "quantity": 6, "cause": PARCEL},
+    ]
+    rows["escalation", "escalation"].append(
+        {
+            "escalation_id": CASE,
+            "referral_id": ADVISED,
+            "kind": "complex",
+            "needs": [{"need_id": str(NEED_OF_ADVISED), "code": "debt"}],
+            "state": "closed",
+            "case_id": "case-1",
+            "outcome": "helped",
+        }
+    )
+    rows["escalation", "call_back"].append({"event_id": "e1", "escalation_id": CASE, "said": "closed"})
+    return Evidence(
+        now=NOW,
+        skew=timedelta(minutes=5),
+        sent=Sent(
+            references=frozenset({("phone", "1"), ("phone", "2")}),
+            bad_references=frozenset({"bad-1"}),
+            done=Counter(
+                {"calls answered": 2, "tasks completion": 1, "parcels packed": 1, "stock deliveries": 1}
+            ),
+        ),
+        verdict=(),
+        rows=rows,
+        records=records,
+        cases=[{"case_id": "case-1", "escalation_id": str(CASE), "told": ["acknowledged", "closed"]}],
+    )
+
+
+Rows = dict[tuple[str, str], list[Any]]
+Doctor = Callable[[Rows], Any]
+
+
+def again(service: str, query: str, **changed: Any) -> Doctor:
+    """The first row once more, with another value here and there."""
+    return lambda rows: rows[service, query].append(rows[service, query][0] | changed)
+
+
+def without(service: str, query: str) -> Doctor:
+    return lambda rows: rows[service, query].pop()
+
+
+def changed(service: str, query: str, **values: Any) -> Doctor:
+    return lambda rows: rows[service, query][0].update(values)
+
+
+def added(service: str, query: str, **row: Any) -> Doctor:
+    return lambda rows: rows[service, query].append(row)
+
+
+DOCTORED: list[tuple[str, Doctor]] = [
+    ("each input has exactly one referral", without("intake", "referral")),
+    ("each input has exactly one referral", again("intake", "referral")),
+    ("each input has exactly one referral", again("intake", "referral", reference="nobody's")),
+    ("each referral has one current hub", changed("routing", "assignment", hub_id="south")),
+    ("each referral has one current hub", changed("volunteer-match", "call", hub_id="south")),
+    ("each referral has one current hub", changed("intake", "referral", hub_id=None, state="received")),
+    ("each referral has one current hub", without("routing", "assignment")),
+    ("no need is served twice", again("foodhub", "parcel", parcel_id=uuid4())),
+    ("no need is served twice", again("volunteer-match", "task", task_id=uuid4())),
+    ("no need is served twice", again("escalation", "escalation", escalation_id=uuid4())),
+    ("no need is served twice", again("escalation", "call_back", event_id="e2")),
+    (
+        "stock received = on hand + reserved + issued + wasted",
+        changed("foodhub", "stock", on_hand=13),
+    ),
+    ("stock received = on hand + reserved + issued + wasted", changed("foodhub", "stock", reserved=2)),
+    ("stock received = on hand + reserved + issued + wasted", again("foodhub", "movement")),
+    ("timelines are complete", without("intake", "timeline")),
+    ("timelines are complete", again("intake", "timeline", event_key=uuid4())),
+    ("timelines are in order", changed("intake", "timeline", at=NOW)),
+    ("outboxes are empty", added("foodhub", "outbox", lane="normal", seq=1, topic="t", id=uuid4())),
+    (
+        "no deadline is overdue",
+        added(
+            "escalation",
+            "deadline",
+            kind="acknowledge",
+            subject=CASE,
+            due_at=NOW - timedelta(hours=1),
+            failures=0,
+            last_error=None,
+        ),
+    ),
+    (
+        "no deadline is overdue",
+        added(
+            "routing", "deadline", kind="triage", subject=FED, due_at=NOW, failures=1, last_error="KeyError"
+        ),
+    ),
+    ("inboxes hold what the topics hold", without("routing", "inbox")),
+    (
+        "inboxes hold what the topics hold",
+        added("routing", "inbox", consumer="referrals", event_key=uuid4()),
+    ),
+    (
+        "nothing valid is parked",
+        added(
+            "intake",
+            "dead_letter",
+            consumer="help",
+            topic="bdcan.foodhub.parcels.v1",
+            record_partition=0,
+            record_offset=99,
+            record_key=str(PARCEL).encode(),
+            state="parked",
+            reason="handler-failed",
+            error="KeyError",
+        ),
+    ),
+    ("nothing valid is parked", added("intake", "parked_key", consumer="help", topic="t", record_key=b"k")),
+    ("services agree about each need", changed("intake", "need", state="unmet")),
+    ("services agree about each need", changed("foodhub", "parcel", state="dispatched")),
+    ("services agree about each need", changed("escalation", "escalation", state="declined")),
+    ("services agree about each need", changed("routing", "assignment", state="assigned")),
+    ("services agree about each need", changed("volunteer-match", "task", state="accepted")),
+    ("services agree about each need", changed("intake", "need", state="in-hand", owner="foodhub")),
+    ("the council has each case once", changed("escalation", "escalation", case_id="another")),
+    ("the council has each case once", without("escalation", "escalation")),
+    ("what was answered is on disk", without("volunteer-match", "attempt")),
+    ("what was answered is on disk", again("foodhub", "movement", cause=uuid4())),
+    ("what was answered is on disk", added("volunteer-match", "concern", concern_id=uuid4(), task_id=FED)),
+]
+
+
+def broken(evidence: Evidence) -> set[str]:
+    return {name for name, offences in judge(evidence).items() if offences}
+
+
+def test_given_a_sound_history_then_every_invariant_holds() -> None:
+    assert {name: offences for name, offences in judge(sound()).items() if offences} == {}
+
+
+@pytest.mark.parametrize(("invariant", "doctor"), DOCTORED, ids=lambda it: it if isinstance(it, str) else "")
+def test_given_doctored_rows_then_the_invariant_is_broken(invariant: str, doctor: Doctor) -> None:
+    evidence = sound()
+    rows: Rows = deepcopy(dict(evidence.rows))
+    doctor(rows)
+    assert invariant in broken(replace(evidence, rows=rows))
+
+
+def test_given_an_event_that_changed_when_it_was_sent_again_then_it_is_no_longer_one_event() -> None:
+    evidence = sound()
+    same = replace(evidence.records[-1], offset=99)
+    assert not broken(replace(evidence, records=[*evidence.records, same]))
+    other = replace(same, digest=b"another")
+    assert broken(replace(evidence, records=[*evidence.records, other])) == {"an event is one event"}
+
+
+def test_given_an_unreadable_record_then_it_must_have_been_set_aside() -> None:
+    evidence = sound()
+    unreadable = Record("bdcan.intake.inbound-referrals.v1", 2, 5, b"surgery:bad-1", b"digest")
+    seen = replace(evidence, records=[*evidence.records, unreadable])
+    assert broken(seen) == {"inboxes hold what the topics hold"}
+    rows: Rows = deepcopy(dict(evidence.rows))
+    rows["intake", "dead_letter"].append(
+        {
+            "consumer": "inbound",
+            "topic": unreadable.topic,
+            "record_partition": 2,
+            "record_offset": 5,
+            "record_key": unreadable.record_key,
+            "state": "parked",
+            "reason": "bad-body",
+            "error": "the body is not JSON",
+        }
+    )
+    assert not broken(replace(seen, rows=rows))
+
+
+def test_given_a_council_with_two_cases_for_one_escalation_then_that_is_seen() -> None:
+    evidence = sound()
+    twice = [*evidence.cases, evidence.cases[0] | {"case_id": "case-2"}]
+    assert "the council has each case once" in broken(replace(evidence, cases=twice))
+    behind = [evidence.cases[0] | {"told": ["acknowledged"]}]
+    assert "the council has each case once" in broken(replace(evidence, cases=behind))
+
+
+def test_given_a_verdict_or_a_process_that_did_not_come_back_then_the_run_fails() -> None:
+    evidence = sound()
+    assert broken(replace(evidence, verdict=("lost",))) == {"the simulator's own report passes"}
+    for wrong in ({"absent": ("kafka is not ready",)}, {"unclean": ("SIGTERM: council ended with 1",)}):
+        assert broken(replace(evidence, **wrong)) == {"processes stop cleanly and come back"}
+
+
+def test_given_all_these_tests_then_no_invariant_has_been_forgotten() -> None:
+    by_hand = {
+        "an event is one event",
+        "the simulator's own report passes",
+        "processes stop cleanly and come back",
+    }
+    assert {name for name, _ in DOCTORED} | by_hand == set(INVARIANTS)
