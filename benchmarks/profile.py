@@ -17,6 +17,7 @@ from benchmarks.figures import Figure
 from benchmarks.platform import ROOT, Platform
 
 _SHOWN = 16
+_EVERYWHERE = 0.97
 _IMPORTING = "<frozen importlib"
 
 
@@ -82,6 +83,8 @@ def show(path: Path, cpu_us: float, piece: str) -> None:
         print(f"  {title}")
         for frame, count in found.most_common(shown):
             share = count / total
+            if share > _EVERYWHERE:
+                continue
             print(f"    {100 * share:5.1f} %  {share * cpu_us:6.1f} µs  {frame}")
 
 
