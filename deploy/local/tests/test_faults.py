@@ -13,7 +13,7 @@ import pytest
 from bdcan_local import cli, jars, postgres
 from bdcan_local.errors import DownloadError, HalfInitialisedError, InUseError, MachineError
 from bdcan_local.guardian import Guardian
-from bdcan_local.kafka import Kafka
+from bdcan_local.kafka import Door, Kafka
 from bdcan_local.postgres import Postgres
 from bdcan_local.root import Root
 from bdcan_local.secrets_store import SecretsStore
@@ -131,6 +131,18 @@ def test_given_an_interrupted_format_of_kafka_when_prepared_again_then_it_is_mad
     (tmp_path / "kafka" / "data" / "meta.properties").unlink()
     with pytest.raises(HalfInitialisedError, match="parts of it are missing"):
         kafka.prepare()
+
+
+def test_given_a_door_for_a_proxy_then_its_clients_are_sent_to_the_proxy_and_have_to_say_who_they_are() -> (
+    None
+):
+    kafka = Kafka(Path("kafka"), 1, 2, "secret", (), doors=(Door("INTAKE", 3, 4),))
+    settings = dict(line.split("=", 1) for line in kafka.configuration("data").splitlines())
+    assert settings["listeners"] == "CLIENT://127.0.0.1:1,INTAKE://127.0.0.1:3,CONTROLLER://127.0.0.1:2"
+    assert settings["advertised.listeners"] == "CLIENT://127.0.0.1:1,INTAKE://127.0.0.1:4"
+    protocols = settings["listener.security.protocol.map"]
+    assert protocols == "CLIENT:SASL_PLAINTEXT,INTAKE:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
+    assert "ScramLoginModule" in settings["listener.name.intake.scram-sha-512.sasl.jaas.config"]
 
 
 def test_given_a_full_disk_when_started_then_the_need_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""A short fault run, every kind of fault once; then the databases it left behind are doctored, and that must be seen."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from .evidence import databases, read_rows
+from .invariants import judge
+from .run import Done, Run, done
+from .schedule import Kind, plan
+
+SEED, SECONDS, REFERRALS = 8, 50.0, 70
+
+DOCTORED: dict[str, tuple[str, str]] = {
+    "each input has exactly one referral": (
+        "intake",
+        "DELETE FROM referral WHERE id = (SELECT id FROM referral ORDER BY id LIMIT 1)",
+    ),
+    "each referral has one current hub": (
+        "routing",
+        "UPDATE assignment SET hub_id = 'nowhere' WHERE hub_id IS NOT NULL",
+    ),
+    "no need is served twice": (
+        "foodhub",
+        "UPDATE parcel SET need_id = (SELECT need_id FROM parcel ORDER BY parcel_id LIMIT 1)",
+    ),
+    "stock received = on hand + reserved + issued + wasted": (
+        "foodhub",
+        "UPDATE stock SET received = received + 1 WHERE item_id = 'egg'",
+    ),
+    "timelines are complete": ("intake", "DELETE FROM timeline WHERE kind = 'task.accepted'"),
+    "timelines are in order": (
+        "intake",
+        "UPDATE timeline SET at = at - interval '1 year' WHERE kind = 'referral.closed'",
+    ),
+    "outboxes are empty": (
+        "routing",
+        """INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
+           VALUES ('normal', gen_random_uuid(), 'a topic', '', '', '')""",
+    ),
+    "no deadline is overdue": (
+        "escalation",
+        "INSERT INTO chassis.deadline (kind, subject, due_at) VALUES ('late', gen_random_uuid(), '2020-03-01')",
+    ),
+    "inboxes hold what the topics hold": (
+        "volunteer-match",
+        "DELETE FROM chassis.inbox WHERE event_key = (SELECT event_key FROM chassis.inbox LIMIT 1)",
+    ),
+    "nothing valid is parked": (
+        "intake",
+        "INSERT INTO chassis.parked_key (consumer, topic, record_key) VALUES ('help', 'a topic', 'a key')",
+    ),
+    "services agree about each need": (
+        "intake",
+        "UPDATE need SET state = 'unmet' WHERE state IN ('met', 'referred-on')",
+    ),
+    "the council has each case once": (
+        "escalation",
+        "UPDATE escalation SET case_id = 'no ' || case_id WHERE case_id IS NOT NULL",
+    ),
+    "what was answered is on disk": ("volunteer-match", "DELETE FROM call_attempt"),
+}
+"""By invariant: whose database, and what is done to it (and rolled back)."""
+
+
+@pytest.mark.timeout(1200)
+async def test_given_every_fault_when_a_load_has_settled_then_all_invariants_hold_and_each_can_fail(
+    tmp_path: Path,
+) -> None:
+    assert {fault.kind for fault in plan(SEED, SECONDS)} == set(Kind)
+    async with done(Run(SEED, SECONDS, REFERRALS, tmp_path / "run"), _say) as result:
+        assert {name: found for name, found in result.offences.items() if found} == {}
+        for invariant, (service, sql) in DOCTORED.items():
+            assert invariant in await _broken_by(result, service, sql), invariant
+
+
+async def _broken_by(result: Done, service: str, sql: str) -> set[str]:
+    async with databases(result.system.system) as connections:
+        doctoring = connections[service].transaction()
+        await doctoring.start()
+        try:
+            await connections[service].execute(sql)
+            rows = await read_rows(connections)
+        finally:
+            await doctoring.rollback()
+    return {name for name, found in judge(replace(result.evidence, rows=rows)).items() if found}
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
