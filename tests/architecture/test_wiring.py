@@ -13,8 +13,8 @@ from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.testing.harness import settings_for
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
+from bdcan_local.processes import SERVICES
 
-SERVICES = ("intake", "routing", "volunteer-match", "foodhub", "escalation")
 ROOT = Path(__file__).parents[2]
 
 
@@ -76,7 +76,7 @@ def test_given_a_service_when_its_inbox_is_sized_then_it_outlasts_every_topic(se
     check_inbox_retention(service.loops, service.settings.inbox_retention)
 
 
-def test_given_the_five_services_when_their_folders_are_compared_then_they_have_one_shape() -> None:
+def test_given_the_services_when_their_folders_are_compared_then_they_have_one_shape() -> None:
     expected = {
         "__init__.py",
         "__main__.py",

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from bdcan_local import compose_secrets
 from bdcan_local.kafka import Kafka
 from bdcan_local.postgres import Postgres
-from bdcan_local.processes import USUAL_PORTS, System, one_shot_units, service_units
+from bdcan_local.processes import SERVICES, USUAL_PORTS, System, one_shot_units, service_units
 from bdcan_local.secrets_store import SecretsStore
 
 ROOT = Path(__file__).parents[2]
@@ -125,3 +126,15 @@ def test_given_the_services_when_deployed_then_no_two_share_a_user(
             users.setdefault(process["user"], set()).add(who)
     shared = {user: who for user, who in users.items() if len(who) > 1 and user != "0"}
     assert shared == {}
+
+
+def test_given_the_services_when_deployed_then_user_ids_and_ports_go_by_their_place_in_the_table(
+    compose: dict[str, dict[str, Any]],
+) -> None:
+    assert len(set(USUAL_PORTS.values())) == len(USUAL_PORTS)
+    for number, service in enumerate(SERVICES):
+        api = compose[f"{service}-api"]
+        assert api["user"] == str(compose_secrets._FIRST_SERVICE_USER + number)
+        assert api["ports"] == [f"127.0.0.1:{USUAL_PORTS[f'{service}-api']}:8000"]
+    assert compose["council"]["user"] == str(compose_secrets._COUNCIL_USER)
+    assert compose["demo"]["user"] == str(compose_secrets._DEMO_USER)

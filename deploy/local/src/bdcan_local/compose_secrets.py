@@ -20,7 +20,7 @@ from bdcan_local.secrets_store import SecretsStore
 _KAFKA_USER = 1000
 _POSTGRES_USER = 999
 _FIRST_SERVICE_USER = 10001
-_COUNCIL_USER, _DEMO_USER, _GRAFANA_USER = 10006, 10007, 472
+_COUNCIL_USER, _DEMO_USER, _GRAFANA_USER = 10101, 10102, 472
 
 
 def main(arguments: list[str] | None = None) -> int:

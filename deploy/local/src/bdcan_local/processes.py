@@ -14,6 +14,7 @@ from bdcan_local.postgres import Postgres
 from bdcan_local.secrets_store import SecretsStore
 from bdcan_local.supervisor import Unit
 
+# ports, and user ids in compose, go by the place here: a new one goes to the end
 SERVICES = ("intake", "routing", "volunteer-match", "foodhub", "escalation")
 ISSUER = "http://localhost/bdcan"
 AUDIENCE = "bdcan"
@@ -25,8 +26,8 @@ USUAL_PORTS: dict[str, int] = {
     "kafka-controller": 9193,
     **{f"{service}-api": 8101 + number for number, service in enumerate(SERVICES)},
     **{f"{service}-worker": 8201 + number for number, service in enumerate(SERVICES)},
-    "routing-pulse": 8206,
     "council": 8300,
+    "routing-pulse": 8301,
 }
 
 

@@ -1,0 +1,44 @@
+"""A service is named wherever services are listed: forgetting a place is found here, not at its first start."""
+
+from __future__ import annotations
+
+import configparser
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from bdcan_local.processes import SERVICES
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {f"bdcan_{service.replace('-', '_')}" for service in SERVICES}
+PROJECTS = {f"bdcan-{service}" for service in SERVICES}
+
+
+def toml(path: str) -> dict[str, Any]:
+    return tomllib.loads((ROOT / path).read_text("utf-8"))
+
+
+def test_given_the_folders_when_compared_with_the_table_of_processes_then_each_service_runs() -> None:
+    folders = {path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")}
+    assert folders == set(SERVICES)
+
+
+def test_given_the_workspace_when_read_then_it_knows_every_service() -> None:
+    root, local = toml("pyproject.toml"), toml("deploy/local/pyproject.toml")
+    assert root["tool"]["uv"]["sources"].keys() >= PROJECTS
+    assert set(root["tool"]["ruff"]["lint"]["isort"]["known-first-party"]) >= PACKAGES
+    assert set(local["project"]["dependencies"]) >= PROJECTS
+    assert local["tool"]["uv"]["sources"].keys() >= PROJECTS
+
+
+def test_given_the_rules_of_imports_when_read_then_they_hold_for_every_service() -> None:
+    rules = configparser.ConfigParser()
+    rules.read(ROOT / ".importlinter")
+    for section in rules.sections():
+        for key, value in rules.items(section):
+            named = {
+                line.strip().removesuffix(".domain")
+                for line in value.splitlines()
+                if line.startswith("bdcan_")
+            }
+            assert not named & PACKAGES or named >= PACKAGES, f"{section} {key} lacks {PACKAGES - named}"
