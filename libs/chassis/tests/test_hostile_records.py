@@ -86,6 +86,12 @@ async def test_given_a_handler_whose_error_quotes_a_null_character_when_it_fails
 
     shared_faults.before_write = fail
     assert (await ledger.deliver(ledger.record(Added(account_id=uuid4(), number=1))))["parked"] == 1
+    async with ledger.transactions.begin() as tx:
+        [listed] = await dead_letters.find(tx.connection)
+        assert listed.error == "ValueError", "a list is not audited: it quotes nothing"
+        shown = await dead_letters.show(tx.connection, listed.id, "operator", "looking")
+    assert shown is not None
+    assert "bad  character" in shown[0].error
 
 
 async def test_given_an_unreadable_record_when_it_comes_again_then_its_sender_is_answered_once(
@@ -122,7 +128,7 @@ async def test_given_a_discarded_record_when_it_is_read_again_from_the_start_the
 def read(place: int, key: str, model: type[Added | Struck], handler: object) -> Read:
     record = FakeRecord("t", 0, place, 0, key.encode(), [], b"")
     event = Event(str(place), model.__name__, "", key, None, None, None, None)  # type: ignore[arg-type]
-    return Read(place, record, event, handler, None)  # type: ignore[arg-type]
+    return Read(place, record, ("t", key.encode()), event, handler, None)  # type: ignore[arg-type]
 
 
 async def one_handler_for_both(batch: Batch[Added], tx: Tx) -> None:

@@ -8,14 +8,17 @@ import getpass
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 from pydantic import ValidationError
 
 from bdcan_chassis import dead_letters
+from bdcan_chassis.database import Connection
 from bdcan_chassis.errors import ChassisError, describe
+from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
@@ -115,6 +118,7 @@ def _serve(service: Service) -> int:
         transactions = await service.open("api")
         try:
             app = service.api(transactions)
+            settle_heap()
             await serve(app, service.settings.http_host, service.settings.http_port, stopping)
             return 0
         finally:
@@ -123,7 +127,7 @@ def _serve(service: Service) -> int:
     return uvloop_run(run())
 
 
-def uvloop_run(work):  # type: ignore[no-untyped-def]
+def uvloop_run(work: Coroutine[Any, Any, int]) -> int:
     """Run on uvloop where there is one."""
     try:
         import uvloop
@@ -158,7 +162,7 @@ async def _dead_letter(service: Service, options: argparse.Namespace) -> int:
         await transactions.pool.close()
 
 
-async def _dead_letter_act(connection, options: argparse.Namespace) -> int:  # type: ignore[no-untyped-def]
+async def _dead_letter_act(connection: Connection, options: argparse.Namespace) -> int:
     match options.act:
         case "list":
             letters = await dead_letters.find(

@@ -8,7 +8,7 @@ replay in progress, and looks again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -23,6 +23,9 @@ from bdcan_contracts.envelope import Headers, type_of
 
 Key = tuple[str, bytes]
 """Topic and record key: the scope in which order is kept."""
+
+HANDLER_FAILED = "handler-failed"
+"""Reason of a record whose handler raised something that it did not mean to."""
 
 _MAX_KEY_BYTES = 1024
 """No longer key is an event's (it must equal ce_subject), and no index takes the 3,000 bytes that a stranger may send."""
@@ -100,9 +103,13 @@ async def set_aside(
 async def find(
     connection: Connection, *, consumer: str | None = None, state: str | None = None, limit: int = 100
 ) -> list[DeadLetter]:
-    """The newest last; only open ones (parked or queued) unless a state is named."""
+    """The newest last; only open ones (parked or queued) unless a state is named.
+
+    Nobody writes down who reads this, so of a handler's error it says the class alone: its text may quote a record.
+    """
     rows = await connection.fetch(_FIND, consumer, [state] if state else ["parked", "queued"], limit)
-    return [_letter(r) for r in rows]
+    letters = [_letter(r) for r in rows]
+    return [replace(x, error=x.error.partition(":")[0]) if x.reason == HANDLER_FAILED else x for x in letters]
 
 
 async def show(

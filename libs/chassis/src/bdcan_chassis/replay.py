@@ -95,7 +95,9 @@ async def _handle(dispatcher: Dispatcher, tx: Tx, row: asyncpg.Record) -> tuple[
         if is_transient(error):
             raise
         tx.rewind(mark)
-        return (error.reason if isinstance(error, BadRecordError) else "handler-failed"), describe(error)
+        return (error.reason if isinstance(error, BadRecordError) else dead_letters.HANDLER_FAILED), describe(
+            error
+        )
     return "", ""
 
 

@@ -28,6 +28,7 @@ from bdcan_chassis.database import wait
 from bdcan_chassis.deadlines import Deadlines
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.errors import ChassisError
+from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.housekeeping import check_inbox_retention, keep_house
 from bdcan_chassis.http.health import Check, database_check, health_router
 from bdcan_chassis.http.server import serve
@@ -195,6 +196,7 @@ class _Host:
             task = asyncio.create_task(part(self._stopping), name=name)
             task.add_done_callback(lambda done: self._ended(done, owner))
             self._tasks.append(task)
+        settle_heap()
         log.info("worker.started", parts=sorted(parts))
 
     def _ended(self, task: asyncio.Task[None], owner: mode.Service) -> None:
