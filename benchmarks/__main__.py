@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bdcan_local.runner import until_signalled
-from benchmarks import loop, pipeline, profile, report
+from benchmarks import api, loop, memory, pipeline, profile, relay, report, urgent
 from benchmarks.figures import Figure
 from benchmarks.platform import machine, platform, versions
 
@@ -22,6 +22,10 @@ Benchmark = Callable[..., Awaitable[list[Figure]]]
 BENCHMARKS: dict[str, Benchmark] = {
     "loop": loop.measure,
     "pipeline": pipeline.measure,
+    "urgent": urgent.measure,
+    "relay": relay.measure,
+    "api": api.measure,
+    "memory": memory.measure,
     "profile": profile.measure,
 }
 ONLY_WHEN_NAMED = {"growth", "profile"}

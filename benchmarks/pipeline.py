@@ -15,6 +15,7 @@ from benchmarks.platform import Burnt, Platform
 from benchmarks.systems import Running
 from benchmarks.watch import CALLS, ENTRIES, Watch
 
+CSV = {"Content-Type": "text/csv"}
 _LIMIT_SECONDS = 60
 
 
@@ -56,7 +57,7 @@ async def once(platform: Platform, system: Running, size: int, label: str) -> tu
     ):
         burnt = Burnt({**system.pids, **platform.server_pids()})
         started = time.perf_counter()
-        sending = asyncio.create_task(client.post(system.import_path, content=content))
+        sending = asyncio.create_task(client.post(system.import_path, content=content, headers=CSV))
         ended = await watch.grown(_LIMIT_SECONDS)
         answer = (await sending).raise_for_status().json()
         if answer["accepted"] != size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,33 +49,37 @@ class Running:
 
 
 @asynccontextmanager
-async def product(platform: Platform, sampled: Callable[[str], Path] | None = None) -> AsyncIterator[Running]:
+async def product(
+    platform: Platform,
+    sampled: Callable[[str], Path] | None = None,
+    only: Collection[str] = PROCESSES,
+) -> AsyncIterator[Running]:
     """The product's processes from intake to volunteer-match. `sampled`: where each is to write its profile."""
     key = platform.system.secrets.get("api-keys", "simulator")
-    units = [unit for unit in service_units(platform.system) if unit.name in PROCESSES]
+    units = [unit for unit in service_units(platform.system) if unit.name in only]
     if sampled:
         units = [_sampled(unit, sampled(unit.name)) for unit in units]
     async with platform.units(units) as pids:
         yield Running(
             platform.system.url("intake-api"),
             "/v1/referral-imports?source=bench-list",
-            {"X-API-Key": key, "Content-Type": "text/csv"},
+            {"X-API-Key": key},
             {name: platform.admin_dsn(f"bdcan_{name}") for name in _TABLES},
             pids,
         )
 
 
 @asynccontextmanager
-async def bare(platform: Platform) -> AsyncIterator[Running]:
+async def bare(platform: Platform, only: Collection[str] = tuple(_TABLES)) -> AsyncIterator[Running]:
     """Three processes by hand, on topics and databases of their own with the same tables."""
     topics = {"referrals": "bench.bare.referrals", "assignments": "bench.bare.assignments"}
     await platform.create_topics(dict.fromkeys(topics.values(), _PARTITIONS))
     [port] = free_ports(1)
     databases, units = {}, []
-    for name in _TABLES:
+    for name in only:
         dsn = databases[name] = await platform.database(f"bare_{name}")
         await migrate(dsn, ["bdcan_chassis", f"bdcan_{name}.store"])
-        task = {"dsn": dsn, "kafka": platform.kafka, "port": port, **topics}
+        task = {"dsn": dsn, "kafka": platform.kafka, "port": port, "alone": len(only) == 1, **topics}
         environment = {**platform.system.environment, "BENCH_TASK": json.dumps(task)}
 
         async def ready(is_server: bool = name == "intake") -> bool:  # bound here

@@ -23,7 +23,7 @@ RECEIVED = "bdcan.intake.referral.received.v1"
 
 
 async def work(task: dict[str, Any], pool: asyncpg.Pool) -> None:
-    """Serve, relay, consume."""
+    """Serve, relay, consume; only serve if `alone`."""
     app = FastAPI(openapi_url=None)
 
     @app.get("/readyz")
@@ -46,6 +46,9 @@ async def work(task: dict[str, Any], pool: asyncpg.Pool) -> None:
         return {"referral_id": str(referral_id)}
 
     server = uvicorn.Server(uvicorn.Config(app, port=task["port"], log_config=None, access_log=False))
+    if task["alone"]:
+        await server.serve()
+        return
     await asyncio.gather(
         server.serve(),
         relay(task["kafka"], task["dsn"]),

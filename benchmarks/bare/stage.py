@@ -87,9 +87,7 @@ async def relay(kafka: dict[str, Any], dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     woken = asyncio.Event()
     await connection.add_listener("bdcan", lambda *_: woken.set())
-    producer = AIOKafkaProducer(
-        acks="all", enable_idempotence=True, compression_type="lz4", max_batch_size=524_288, **kafka
-    )
+    producer = make_producer(kafka)
     await producer.start()
     partitioner = DefaultPartitioner()
     while True:
@@ -98,18 +96,27 @@ async def relay(kafka: dict[str, Any], dsn: str) -> None:
             await woken.wait()
 
 
+def make_producer(kafka: dict[str, Any]) -> AIOKafkaProducer:
+    """A producer that sends whole batches, as safely as the product's."""
+    return AIOKafkaProducer(
+        acks="all", enable_idempotence=True, compression_type="lz4", max_batch_size=524_288, **kafka
+    )
+
+
 async def relay_round(
     connection: asyncpg.Connection, producer: AIOKafkaProducer, partitioner: DefaultPartitioner
 ) -> int:
     """One round: select unsent, send, delete; returns how many."""
     rows = await connection.fetch(_UNSENT, _ROUND)
     batches: dict[tuple[str, int], Any] = {}
+    partitions: dict[str, list[int]] = {}
     numbers = []
     for row in rows:
         topic = row["topic"]
-        partitions = sorted(await producer.partitions_for(topic))
-        place = (topic, partitioner(row["record_key"], partitions, partitions))
-        batch = batches.setdefault(place, producer.create_batch())
+        if topic not in partitions:
+            partitions[topic] = sorted(await producer.partitions_for(topic))
+        place = (topic, partitioner(row["record_key"], partitions[topic], partitions[topic]))
+        batch = batches.get(place) or batches.setdefault(place, producer.create_batch())
         headers = [(k, v.encode()) for k, v in orjson.loads(row["headers"])]
         if batch.append(key=row["record_key"], value=row["body"], timestamp=None, headers=headers):
             numbers.append(row["seq"])

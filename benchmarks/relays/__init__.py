@@ -1,0 +1,1 @@
+"""The contenders of the relay, each a program of its own."""

@@ -1,0 +1,108 @@
+"""*urgent*: `POST` of one referral that cannot wait → its welfare call is due, at rest and while a long list comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from contextlib import suppress
+
+import asyncpg
+import httpx
+
+from benchmarks import systems
+from benchmarks.client import Client
+from benchmarks.figures import Figure, percentile
+from benchmarks.people import csv_file, form
+from benchmarks.pipeline import CSV
+from benchmarks.platform import Platform
+from benchmarks.systems import Running
+
+_LOOK_SECONDS = 0.002
+_LIMIT_SECONDS = 60
+_LIST = 12_000
+
+
+async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[Figure]:
+    """Posts one after the other; lists of 12,000 one after the other beside them, in the second half."""
+    posts = 50 if quick else 200
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    async with systems.product(platform) as product:
+        await _posts(product, 20, "warm")
+        for number in range(repetitions):
+            await product.empty()
+            await platform.settle()
+            for state, taken in (
+                ("idle", await _posts(product, posts, f"idle-{number}")),
+                ("under import", await _beside_lists(product, posts, f"busy-{number}")),
+            ):
+                found[state]["p50"].append(percentile(taken, 0.5) * 1000)
+                found[state]["p99"].append(percentile(taken, 0.99) * 1000)
+    note = f"{posts} posts a repetition, from the request to the row of the welfare call"
+    return [
+        Figure(f"urgent, {state}, {which}", "ms", {"project": samples}, note)
+        for state, of in found.items()
+        for which, samples in of.items()
+    ]
+
+
+async def _posts(system: Running, posts: int, label: str) -> list[float]:
+    connection = await asyncpg.connect(system.databases["volunteer_match"])
+    client = await Client.connect(system.url, system.headers)
+    taken = []
+    try:
+        for number in range(posts):
+            body = form(number, f"{label}-{time.time_ns()}", priority="urgent")
+            asked = time.perf_counter()
+            answer = await client.post("/v1/referrals", body, f"{label}-{number}-{time.time_ns()}")
+            async with asyncio.timeout(_LIMIT_SECONDS):
+                while not await connection.fetchval(_DUE, answer["referral_id"]):  # noqa: ASYNC110 # a row
+                    await asyncio.sleep(_LOOK_SECONDS)
+            taken.append(time.perf_counter() - asked)
+    finally:
+        client.close()
+        await connection.close()
+    return taken
+
+
+async def _beside_lists(system: Running, posts: int, label: str) -> list[float]:
+    first_in = asyncio.Event()
+    lists = asyncio.create_task(_import_for_ever(system, label, first_in))
+    await first_in.wait()  # from here on all stages are at work
+    taken = await _posts(system, posts, label)
+    lists.cancel()
+    with suppress(asyncio.CancelledError):
+        await lists
+    return taken
+
+
+async def _import_for_ever(system: Running, label: str, first_in: asyncio.Event) -> None:
+    async with httpx.AsyncClient(
+        base_url=system.url, headers=system.headers, timeout=_LIMIT_SECONDS
+    ) as client:
+        number = 0
+        while True:
+            content = csv_file(_LIST, f"{label}-{time.time_ns()}-{number}")
+            sending = asyncio.create_task(client.post(system.import_path, content=content, headers=CSV))
+            await asyncio.sleep(0.2)
+            first_in.set()
+            (await sending).raise_for_status()
+            await _until_called(system, _LIST // 10)
+            number += 1
+
+
+async def _until_called(system: Running, left: int) -> None:
+    """The next list begins when the last one is nearly through: the pipeline never rests, and never falls behind."""
+    intake = await asyncpg.connect(system.databases["intake"])
+    calls = await asyncpg.connect(system.databases["volunteer_match"])
+    try:
+        while await intake.fetchval(_REFERRALS) - await calls.fetchval(_CALLS) > left:  # noqa: ASYNC110 # rows
+            await asyncio.sleep(0.1)
+    finally:
+        await intake.close()
+        await calls.close()
+
+
+_DUE = "SELECT true FROM welfare_call WHERE referral_id = $1 AND state = 'due'"
+_REFERRALS = "SELECT count(*) FROM referral"
+_CALLS = "SELECT count(*) FROM welfare_call"
