@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from pathlib import Path
 from bdcan_local.settings import read_settings
 from bdcan_simulator.audit import Facts, gather_facts
 from bdcan_simulator.borough import Borough
-from bdcan_simulator.client import Client, open_client
+from bdcan_simulator.client import Client, ServiceError, open_client
 from bdcan_simulator.endpoints import Endpoints, read_endpoints
 from bdcan_simulator.identity import Identities
 from bdcan_simulator.ledger import Ledger
@@ -127,7 +127,8 @@ async def _play(run: Run, system: Injured, faults: list[Fault], say: Say) -> Don
 
         async with asyncio.TaskGroup() as group:
             group.create_task(injure())
-            playing = group.create_task(play.run(run.seconds + _SETTLE_SECONDS + run.referrals / 10))
+            limit = run.seconds + _SETTLE_SECONDS + run.referrals / 10
+            playing = group.create_task(_to_its_end(play, limit, absent))
         ending = playing.result()
         progress.phase("")
         effort = Effort(
@@ -147,6 +148,24 @@ async def _play(run: Run, system: Injured, faults: list[Fault], say: Say) -> Don
         for line in table:
             say(line)
     return Done(run, system, faults, evidence, judge(evidence))
+
+
+async def _to_its_end(play: Play, seconds: float, absent: list[str]) -> Ending:
+    """Play; a service that refuses what it must not refuse ends it, and is noted."""
+    ending = Ending.STILL
+    try:
+        ending = await play.run(seconds)
+    except* ServiceError as group:
+        absent.extend(f"the play could not go on: {error}" for error in _leaves(group))
+    return ending
+
+
+def _leaves(group: BaseExceptionGroup[ServiceError]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _not_back(system: Injured, log: Log) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
+from bdcan_local.errors import NotReadyError
 from bdcan_simulator.play import Stages
 
 from .faults import Faults
@@ -89,7 +90,12 @@ async def strike_all(faults: list[Fault], hand: Faults, system: Injured, log: Lo
 async def _strike(fault: Fault, hand: Faults, system: Injured, log: Log) -> None:
     log.strikes(fault)
     began = log.seconds
-    await hand.strike(fault)
+    try:
+        await hand.strike(fault)
+    except NotReadyError as error:
+        log.say(f"{log.seconds:6.1f} s  {error.what}")
+        log.is_over(Struck(fault, began, log.seconds, None))
+        return
     healed = log.seconds
     log.is_over(Struck(fault, began, healed, await recovered(system, hand.victims(fault))))
 
