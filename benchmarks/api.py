@@ -28,7 +28,7 @@ async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[
     ):
         contenders = {"project": product, "bare": bare}
         for system in contenders.values():
-            await _load(system, 16, 1.0)
+            await load(system, 16, 1.0)
         for clients in CLIENTS:
             found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
             for _ in range(repetitions):
@@ -36,7 +36,7 @@ async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[
                     await system.empty()
                     await platform.settle()
                     burnt = Burnt(system.pids)
-                    latencies = await _load(system, clients, seconds)
+                    latencies = await load(system, clients, seconds)
                     found["speed"][name].append(len(latencies) / seconds)
                     found["p50"][name].append(percentile(latencies, 0.5) * 1000)
                     found["p99"][name].append(percentile(latencies, 0.99) * 1000)
@@ -48,7 +48,7 @@ async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[
     return figures
 
 
-async def _load(system: Running, clients: int, seconds: float) -> list[float]:
+async def load(system: Running, clients: int, seconds: float) -> list[float]:
     """Latencies in seconds of all requests that were answered within the time."""
     connections = [await Client.connect(system.url, system.headers) for _ in range(clients)]
     numbers = itertools.count()

@@ -1,4 +1,4 @@
-"""*profile*: where the processor time of the loop and of each process of the pipeline goes.
+"""*profile*: where the processor time of the loop, of each process of the pipeline and of the API goes.
 
 Prints for each process the functions that cost most, alone and with all that they call, as a share of the process's
 processor time and in microseconds for one event or referral. The stacks stay in `.local/bench/profile/*.txt`.
@@ -12,9 +12,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from benchmarks import events, loop, pipeline, systems
+from benchmarks import api, events, loop, pipeline, systems
 from benchmarks.figures import Figure
-from benchmarks.platform import ROOT, Platform
+from benchmarks.platform import ROOT, Burnt, Platform
 
 _SHOWN = 16
 _EVERYWHERE = 0.97
@@ -22,10 +22,11 @@ _IMPORTING = "<frozen importlib"
 
 
 async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[Figure]:
-    """Profile the chassis's loop, then each process of the pipeline. Gives no figures: it prints."""
+    """Profile the chassis's loop, then each process of the pipeline, then the API. Gives no figures: it prints."""
     del repetitions
     await _loop(platform, 20_000 if quick else 50_000)
     await _pipeline(platform, 6_000 if quick else 30_000)
+    await _api(platform, 4.0 if quick else 15.0)
     return []
 
 
@@ -54,6 +55,17 @@ async def _pipeline(platform: Platform, size: int) -> None:
         print(f"  {name}: {burnt[name] * 1e6 / size:.0f} µs a referral")
     for name in product.pids:
         show(_file(name), burnt[name] * 1e6 / size, "referral")
+
+
+async def _api(platform: Platform, seconds: float) -> None:
+    only, file = ("intake-api",), _file("api")
+    async with systems.product(platform, sampled=lambda _: file, only=only) as product:
+        await api.load(product, 16, 1.0)
+        os.kill(product.pids["intake-api"], signal.SIGUSR1)
+        burnt = Burnt(product.pids)
+        answered = len(await api.load(product, 16, seconds))
+        cpu_us = burnt.since()["intake-api"] * 1e6 / answered
+    show(file, cpu_us, "request")
 
 
 def _file(name: str) -> Path:
