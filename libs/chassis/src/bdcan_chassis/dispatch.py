@@ -222,8 +222,8 @@ class Dispatcher:
         """Drop what the inbox knows, queue what is behind something parked, park what cannot be read."""
         connection = attempt.tx.connection
         if self.loop.ordered:
-            keys = sorted({read.key for read in reads if read.record.key is not None})
-            attempt.blocked = await dead_letters.parked_keys(connection, self.loop.name, keys)
+            keys = {read.key for read in reads if read.record.key is not None}
+            attempt.blocked = await dead_letters.parked_keys(connection, self.loop.name, list(keys))
         identities = [read.identity for read in reads]
         fresh = await take(connection, self.loop.name, identities)
         ready: list[Read] = []

@@ -50,7 +50,7 @@ def make_producer(settings: ServiceSettings, client_id: str) -> AIOKafkaProducer
         acks="all",
         enable_idempotence=True,
         linger_ms=0,  # the relay hands over whole batches
-        compression_type="lz4",
+        compression_type="zstd",  # aiokafka calls lz4 at its slowest level: ten times the time for the same size
         max_batch_size=524_288,
         request_timeout_ms=30_000,
         **connection_options(settings),

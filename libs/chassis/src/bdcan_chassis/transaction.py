@@ -30,11 +30,15 @@ MAX_BODY_BYTES = 500_000
 """Half of what a broker takes by default: an event that no broker takes would hold up its lane for ever."""
 
 
+_MANY = 32
+"""From so many events on, COPY is cheaper than arrays: half the time on both sides, for one round trip more."""
+
+
 class _Outgoing(NamedTuple):
     lane: str
     id: UUID
     topic: str
-    key: bytes
+    record_key: bytes
     headers: bytes
     body: bytes
 
@@ -111,7 +115,7 @@ class Tx:
     async def flush(self) -> None:
         """Write what was collected. Called once, by whoever opened the unit, as its last act."""
         if self._events:
-            await self.connection.execute(_INSERT_OUTBOX, *map(list, zip(*self._events, strict=True)))
+            await self._publish()
             self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
         if self._deadlines:
             # sorted: two units that touch the same deadlines take the rows in one order
@@ -127,6 +131,14 @@ class Tx:
         if self._wakes:
             await self.connection.execute(_NOTIFY, CHANNEL, sorted(self._wakes))
         self._events, self._deadlines, self._wakes = [], {}, set()
+
+    async def _publish(self) -> None:
+        if len(self._events) < _MANY:
+            await self.connection.execute(_INSERT_OUTBOX, *map(list, zip(*self._events, strict=True)))
+        else:
+            await self.connection.copy_records_to_table(
+                "outbox", schema_name="chassis", columns=_Outgoing._fields, records=self._events
+            )
 
 
 @dataclass(frozen=True, slots=True)

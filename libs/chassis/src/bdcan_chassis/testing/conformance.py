@@ -354,6 +354,9 @@ async def _fragile(given: Harness) -> AsyncIterator[tuple[Transactions, _Cut]]:
         async def executemany(self, *args: Any, **more: Any) -> Any:
             return await self._cut_at(super().executemany, args, more)
 
+        async def copy_records_to_table(self, *args: Any, **more: Any) -> Any:
+            return await self._cut_at(super().copy_records_to_table, args, more)
+
         async def _cut_at(self, run: Any, args: Any, more: Any) -> Any:
             now = cut.is_now()
             if now and not cut.after:

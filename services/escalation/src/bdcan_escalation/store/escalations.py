@@ -23,13 +23,13 @@ from bdcan_escalation.domain.escalation import Escalation, State
 
 async def lock(connection: Connection, escalation_ids: Iterable[UUID]) -> dict[UUID, Escalation]:
     """Lock escalations by id; those that do not exist are absent."""
-    rows = await connection.fetch(_LOCK, sorted(set(escalation_ids)))
+    rows = await connection.fetch(_LOCK, list(set(escalation_ids)))
     return {r["escalation_id"]: _escalation(r) for r in rows}
 
 
 async def lock_of_referrals(connection: Connection, referral_ids: Iterable[UUID]) -> list[Escalation]:
     """Lock all escalations of some referrals, in order of their ids."""
-    return [_escalation(r) for r in await connection.fetch(_LOCK_OF_REFERRALS, sorted(set(referral_ids)))]
+    return [_escalation(r) for r in await connection.fetch(_LOCK_OF_REFERRALS, list(set(referral_ids)))]
 
 
 async def lock_to_forward(

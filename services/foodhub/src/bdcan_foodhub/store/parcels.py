@@ -16,13 +16,13 @@ from bdcan_foodhub.domain.parcel import Parcel, State
 
 async def lock(connection: Connection, parcel_ids: Iterable[UUID]) -> dict[UUID, Parcel]:
     """Lock parcels by id; those that do not exist are absent."""
-    rows = await connection.fetch(_LOCK, sorted(set(parcel_ids)))
+    rows = await connection.fetch(_LOCK, list(set(parcel_ids)))
     return {r["parcel_id"]: _parcel(r) for r in rows}
 
 
 async def lock_of_referrals(connection: Connection, referral_ids: Iterable[UUID]) -> list[Parcel]:
     """Lock all parcels of some referrals, in order of their ids."""
-    return [_parcel(r) for r in await connection.fetch(_LOCK_OF_REFERRALS, sorted(set(referral_ids)))]
+    return [_parcel(r) for r in await connection.fetch(_LOCK_OF_REFERRALS, list(set(referral_ids)))]
 
 
 async def lock_of_site(connection: Connection, site_id: str, item_id: str) -> list[Parcel]:

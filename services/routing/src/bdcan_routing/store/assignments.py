@@ -30,7 +30,7 @@ class Held(NamedTuple):
 
 async def lock(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Assignment]:
     """The assignments that exist among `ids`, locked until the transaction ends."""
-    rows = await connection.fetch(_LOCK, sorted(set(ids)))
+    rows = await connection.fetch(_LOCK, list(set(ids)))
     return {row["referral_id"]: _read(row) for row in rows}
 
 

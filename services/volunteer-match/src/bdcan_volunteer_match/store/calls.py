@@ -22,7 +22,7 @@ CLAIM = "claim"
 
 async def lock(connection: Connection, referral_ids: Iterable[UUID]) -> dict[UUID, WelfareCall]:
     """The calls of these referrals that exist, locked."""
-    rows = await connection.fetch(_LOCK, sorted(set(referral_ids)))
+    rows = await connection.fetch(_LOCK, list(set(referral_ids)))
     return {row["referral_id"]: _call(row) for row in rows}
 
 

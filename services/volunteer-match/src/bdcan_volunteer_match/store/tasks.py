@@ -22,13 +22,13 @@ DEADLINE = "task"
 
 async def lock(connection: Connection, task_ids: Iterable[UUID]) -> dict[UUID, Task]:
     """These tasks, locked."""
-    rows = await connection.fetch(_LOCK, sorted(set(task_ids)))
+    rows = await connection.fetch(_LOCK, list(set(task_ids)))
     return {row["task_id"]: _task(row) for row in rows}
 
 
 async def lock_live_of(connection: Connection, referral_ids: Iterable[UUID]) -> list[Task]:
     """All tasks of these referrals that are not at their end, locked."""
-    return [_task(row) for row in await connection.fetch(_LOCK_LIVE_OF, sorted(set(referral_ids)))]
+    return [_task(row) for row in await connection.fetch(_LOCK_LIVE_OF, list(set(referral_ids)))]
 
 
 async def lock_in_hand(connection: Connection, volunteer_id: UUID) -> list[Task]:

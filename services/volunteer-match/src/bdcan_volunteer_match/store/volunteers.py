@@ -34,7 +34,7 @@ class Person(NamedTuple):
 
 async def lock(connection: Connection, volunteer_ids: Iterable[UUID]) -> dict[UUID, Volunteer]:
     """These volunteers, locked."""
-    rows = await connection.fetch(_LOCK, sorted(set(volunteer_ids)))
+    rows = await connection.fetch(_LOCK, list(set(volunteer_ids)))
     return {row["volunteer_id"]: _volunteer(row) for row in rows}
 
 
