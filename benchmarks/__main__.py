@@ -1,7 +1,8 @@
 """`make bench`, or `python -m benchmarks [NAME ...] [--quick]`: everything side by side on one Kafka and one PostgreSQL.
 
 Writes `benchmarks/results.json` and `benchmarks/RESULTS.md`. `--quick` is small and writes nothing: to see whether a
-change helps. Names: loop, pipeline, urgent, relay, api, memory; growth takes long and runs only when it is named.
+change helps. Names: loop, pipeline, urgent, relay, api, memory; growth and profile run
+only when they are named.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bdcan_local.runner import until_signalled
-from benchmarks import api, loop, memory, pipeline, profile, relay, report, urgent
+from benchmarks import api, growth, loop, memory, pipeline, profile, relay, report, urgent
 from benchmarks.figures import Figure
 from benchmarks.platform import machine, platform, versions
 
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "relay": relay.measure,
     "api": api.measure,
     "memory": memory.measure,
+    "growth": growth.measure,
     "profile": profile.measure,
 }
 ONLY_WHEN_NAMED = {"growth", "profile"}

@@ -53,18 +53,21 @@ def main(work: Callable[[dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]) 
 
     task = json.loads(sys.stdin.read())
 
-    async def run() -> None:
-        async with asyncio.timeout(_LIMIT_SECONDS):
-            print(json.dumps(await work(task)), flush=True)
-        os._exit(0)  # a framework's farewell is not measured, and may take its time
-
-    uvloop.run(run())
-
-
-async def run(
+    async def run(
     guardian: Guardian, module: str, task: dict[str, Any], arguments: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """Run a contender to its end; returns what it measured."""
+    process = await start(guardian, module, task, arguments)
+    printed, _ = await process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"{module} ended with {process.returncode}")
+    return json.loads(next(line for line in printed.splitlines() if line.startswith(b"{")))
+
+
+async def start(
+    guardian: Guardian, module: str, task: dict[str, Any], arguments: tuple[str, ...] = ()
+) -> asyncio.subprocess.Process:
+    """Start a contender."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -74,10 +77,10 @@ async def run(
         stdout=asyncio.subprocess.PIPE,
         env=guardian.mark(dict(os.environ)),
     )
-    printed, _ = await process.communicate(json.dumps(task).encode())
-    if process.returncode != 0:
-        raise RuntimeError(f"{module} ended with {process.returncode}")
-    return json.loads(next(line for line in printed.splitlines() if line.startswith(b"{")))
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(task).encode())
+    process.stdin.close()
+    return process
 
 
 def command(module: str, environment: dict[str, str]) -> Command:

@@ -110,6 +110,17 @@ async def empty(dsn: str) -> None:
         await connection.close()
 
 
+async def forget(dsn: str) -> None:
+    """Take out what contenders have written, and leave the rows that were there before them."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("TRUNCATE chassis.outbox")
+        await connection.execute("DELETE FROM chassis.inbox WHERE consumer <> 'old'", timeout=120)
+        await connection.execute("DELETE FROM thing WHERE state <> 'old'", timeout=120)
+    finally:
+        await connection.close()
+
+
 async def counts(dsn: str) -> tuple[int, int, int]:
     """How many rows a contender has left in inbox, thing and outbox."""
     connection = await asyncpg.connect(dsn)
@@ -198,11 +209,11 @@ CREATE TABLE thing (
 """
 
 _OLD_THINGS = """
-INSERT INTO thing SELECT gen_random_uuid(), 1, 'standard', 2, now() FROM generate_series(1, $1::int)
+INSERT INTO thing SELECT gen_random_uuid(), 1, 'old', 2, now() FROM generate_series(1, $1::int)
 """
 
 _OLD_INBOX = """
-INSERT INTO chassis.inbox (consumer, event_key) SELECT 'bench', gen_random_uuid() FROM generate_series(1, $1::int)
+INSERT INTO chassis.inbox (consumer, event_key) SELECT 'old', gen_random_uuid() FROM generate_series(1, $1::int)
 """
 
 _COUNTS = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
+from typing import Any
 
 from benchmarks import contender, events
 from benchmarks.figures import Figure
@@ -18,7 +19,7 @@ CONTENDERS = {
 }
 _SLOW = 10  # the frameworks' contenders take a tenth of the events
 _PARTITIONS = 3
-_BATCH = 500
+BATCH = 500
 
 
 async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[Figure]:
@@ -33,12 +34,13 @@ async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[
     for round_number in range(repetitions + 1):
         for name, module in CONTENDERS.items():
             share = count if name in {"project", "bare"} else count // _SLOW
-            found = await once(platform, module, dsn, TOPIC, share, _BATCH)
+            await events.empty(dsn)
+            found = await once(platform, module, dsn, TOPIC, share)
             if round_number:
                 speed[name].append(found["per_second"])
                 cpu[name].append(found["cpu_us"])
     note = (
-        f"{count:,} events of about 400 bytes on {_PARTITIONS} partitions, batches of {_BATCH}"
+        f"{count:,} events of about 400 bytes on {_PARTITIONS} partitions, batches of {BATCH}"
         " (Faust, FastStream: one transaction for each event)"
     )
     return [Figure("loop", "events/s", speed, note, cpu)]
@@ -50,13 +52,24 @@ async def once(
     dsn: str,
     topic: str,
     count: int,
-    batch: int,
+    batch: int = BATCH,
     arguments: tuple[str, ...] = (),
 ) -> dict[str, float]:
-    """One contender over a topic that is full, with tables that are empty."""
-    await events.empty(dsn)
+    """One contender over a topic that is full. What it leaves in the tables is counted, and has to be everything."""
     await platform.settle()
-    task = {
+    inbox, _, outbox = await events.counts(dsn)
+    found = await contender.run(
+        platform.guardian, module, task(platform, dsn, topic, count, batch), arguments
+    )
+    inbox_now, _, outbox_now = await events.counts(dsn)
+    if not inbox_now - inbox == outbox_now - outbox >= count:
+        raise RuntimeError(f"{module}: {count} events, but {inbox_now - inbox} in the inbox")
+    return found
+
+
+def task(platform: Platform, dsn: str, topic: str, count: int, batch: int) -> dict[str, Any]:
+    """What a contender has to know, with a consumer group that nobody has used."""
+    return {
         "dsn": dsn,
         "topic": topic,
         "group": f"bench-{secrets.token_hex(4)}",
@@ -64,8 +77,3 @@ async def once(
         "batch": batch,
         "kafka": platform.kafka,
     }
-    found = await contender.run(platform.guardian, module, task, arguments)
-    inbox, _things, outbox = await events.counts(dsn)
-    if not inbox == outbox >= count:
-        raise RuntimeError(f"{module}: {count} events, but {inbox} in the inbox and {outbox} in the outbox")
-    return found

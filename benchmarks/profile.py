@@ -38,8 +38,9 @@ async def _loop(platform: Platform, count: int) -> None:
     await events.prepare(dsn)
     for name in ("project", "bare"):
         module, file = loop.CONTENDERS[name], _file(f"loop-{name}")
+        await events.empty(dsn)
         found = await loop.once(
-            platform, "benchmarks.sampled", dsn, topic, count, 500, arguments=(str(file), module)
+            platform, "benchmarks.sampled", dsn, topic, count, arguments=(str(file), module)
         )
         show(file, found["cpu_us"], "event")
 
