@@ -1,0 +1,29 @@
+"""The table keeps up with the code: a mutant whose text is gone breaks nothing, and would pass for caught."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .__main__ import _SOURCE, mutate
+from .table import MUTANTS, Mutant
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
+def test_given_a_mutant_when_it_is_made_then_the_chassis_differs_and_is_python(
+    mutant: Mutant, tmp_path: Path
+) -> None:
+    file = tmp_path / "bdcan_chassis" / mutant.file
+    file.parent.mkdir(parents=True)
+    shutil.copy(_SOURCE / "bdcan_chassis" / mutant.file, file)
+    mutate(mutant, tmp_path)
+    assert file.read_text() != (_SOURCE / "bdcan_chassis" / mutant.file).read_text()
+    ast.parse(file.read_text())
+    assert all((Path("libs/chassis/tests") / f"test_{name}.py").exists() for name in mutant.tests.split())
+
+
+def test_given_the_table_then_each_mutant_has_a_name_of_its_own() -> None:
+    assert len({m.name for m in MUTANTS}) == len(MUTANTS)
