@@ -39,6 +39,9 @@ _ONCE = {
 }
 """What happens once to a referral or one of its needs, or once to the thing that this detail names."""
 
+_OUT, _BACK = "parcel.dispatched", "parcel.returned"
+"""A parcel goes out as often as it came back, and once more: a foodhub that catches up tells all of it in one instant."""
+
 _OPENS_AGAIN = frozenset({"escalation.opened", "welfare-call.completed", "referral.amended"})
 """Events that bring work after a referral's end."""
 
@@ -249,12 +252,21 @@ def _stories(referrals: Iterable[Details]) -> dict[str, list[str]]:
 
 def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
     seen: Counter[Any] = Counter()
+    trips: dict[Any, Counter[str]] = defaultdict(Counter)
     for line in timeline:
         kind, detail, need_id = line["kind"], line.get("detail") or {}, line.get("need_id")
+        if kind in {_OUT, _BACK}:
+            trips[detail.get("parcel_id")][kind] += 1
+            continue
         seen[kind, line["at"], need_id, json.dumps(detail, sort_keys=True)] += 1
         if kind in _ONCE:
             field = _ONCE[kind]
             seen[kind, need_id if field is None else detail.get(field)] += 1
+    for parcel in trips.values():
+        if parcel[_OUT] > parcel[_BACK] + 1:
+            yield _OUT
+        if parcel[_BACK] > parcel[_OUT]:
+            yield _BACK
     closings = [datetime.fromisoformat(line["at"]) for line in timeline if line["kind"] == "referral.closed"]
     if closings:
         # a need that turns up after the end, or just before intake heard of it, opens the referral again

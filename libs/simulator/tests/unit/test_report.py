@@ -203,3 +203,31 @@ def test_given_bad_input_without_an_answer_or_stock_out_of_balance_or_no_end_the
     given[0].bad[0].answer = "HTTP 422"
     given[1].summaries["foodhub"]["stock"]["balanced"] = False
     assert not judge(given).passed
+
+
+def test_given_a_foodhub_that_catches_up_on_a_failed_delivery_then_its_one_instant_is_nothing_twice(given):
+    told = [
+        line("parcel.dispatched", 20, parcel_id="p", task_id="t"),
+        line("parcel.returned", 20, parcel_id="p", reason="nobody-at-home"),
+        line("parcel.dispatched", 20, parcel_id="p", task_id="t"),
+        line("parcel.returned", 20, parcel_id="p", reason="nobody-at-home"),
+        line("parcel.dispatched", 20, parcel_id="p", task_id="t"),
+        line("parcel.delivered", 20, parcel_id="p"),
+    ]
+    first(given[1])["timeline"] += told
+    assert judge(given).passed
+    first(given[1])["timeline"] += [line("parcel.dispatched", 25, parcel_id="p", task_id="t")]
+    assert [what.split(": ")[1] for what in judge(given).effects_twice_what] == [
+        "parcel.dispatched twice in the timeline"
+    ]
+
+
+def test_given_a_parcel_that_came_back_oftener_than_it_went_out_then_it_is_named(given):
+    first(given[1])["timeline"] += [
+        line("parcel.dispatched", 20, parcel_id="p", task_id="t"),
+        line("parcel.returned", 21, parcel_id="p", reason="nobody-at-home"),
+        line("parcel.returned", 22, parcel_id="p", reason="nobody-at-home"),
+    ]
+    assert [what.split(": ")[1] for what in judge(given).effects_twice_what] == [
+        "parcel.returned twice in the timeline"
+    ]
