@@ -13,7 +13,7 @@ import asyncpg
 
 from bdcan_local.ports import free_ports
 from bdcan_local.processes import SERVICES
-from bdcan_local.supervisor import Unit
+from bdcan_local.supervisor import State, Unit
 
 from .schedule import APIS, PROCESSES, WORKERS, Fault, Kind
 from .system import PLATFORM, Injured, proxy, second_worker, with_wrong_clock
@@ -24,7 +24,8 @@ _TERM_SECONDS = 45.0
 class Faults:
     """Does one fault at a time to each process; different ones may be hurt at once.
 
-    `exits` collects the exit code of each process that was asked to stop by SIGTERM.
+    `exits` collects the exit code of each process that was asked to stop by SIGTERM once it was ready: before, while
+    Python is still importing, a signal does what signals do.
     """
 
     def __init__(self, system: Injured) -> None:
@@ -76,16 +77,18 @@ class Faults:
         self._signal(fault.victim, signal.SIGKILL)
 
     async def _term(self, fault: Fault) -> None:
+        status = self._system.supervisor.statuses[fault.victim]
+        was_ready = status.state is State.READY
         pid = self._signal(fault.victim, signal.SIGTERM)
         end = time.monotonic() + _TERM_SECONDS
-        while pid is not None and self._system.pid(fault.victim) == pid:
+        while pid is not None and status.pid == pid:
             if time.monotonic() > end:
                 self.exits.append((fault.victim, None))
                 self._signal(fault.victim, signal.SIGKILL)
                 return
             await asyncio.sleep(0.02)
-        if pid is not None:
-            self.exits.append((fault.victim, self._system.supervisor.statuses[fault.victim].exit_code))
+        if was_ready:
+            self.exits.append((fault.victim, status.exit_code))
 
     async def _restart(self, fault: Fault) -> None:
         unit = self._unit(fault.victim)

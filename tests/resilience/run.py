@@ -122,11 +122,11 @@ async def _play(run: Run, system: Injured, faults: list[Fault], say: Say) -> Don
 
         async def injure() -> None:
             await strike_all(faults, hand, system, log)
-            progress.phase("after the last fault")
             absent.extend(await _not_back(system, log))
 
         async with asyncio.TaskGroup() as group:
             group.create_task(injure())
+            group.create_task(progress.phase_after(run.seconds, "after the last fault"))
             limit = run.seconds + _SETTLE_SECONDS + run.referrals / 10
             playing = group.create_task(_to_its_end(play, limit, absent))
         ending = playing.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from .evidence import databases, read_rows
 from .invariants import judge
 from .run import Done, Run, done
-from .schedule import Kind, plan
+from .schedule import NETWORK, Kind, plan
 
 SEED, SECONDS, REFERRALS = 8, 50.0, 70
 
@@ -72,8 +73,20 @@ async def test_given_every_fault_when_a_load_has_settled_then_all_invariants_hol
     tmp_path: Path,
 ) -> None:
     assert {fault.kind for fault in plan(SEED, SECONDS)} == set(Kind)
-    async with done(Run(SEED, SECONDS, REFERRALS, tmp_path / "run"), _say) as result:
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        sys.stdout.write(text + "\n")
+
+    async with done(Run(SEED, SECONDS, REFERRALS, tmp_path / "run"), say) as result:
         assert {name: found for name, found in result.offences.items() if found} == {}
+        assert said[-1] == "PASSED   again: make resilience SECONDS=50 SEED=8 REFERRALS=70"
+        struck = [json.loads(line) for line in (tmp_path / "run" / "faults.jsonl").read_text().splitlines()]
+        assert {(f["at"], f["kind"], f["victim"]) for f in struck} == {
+            (f.at, f.kind, f.victim) for f in result.faults
+        }
+        assert any(fault.kind in NETWORK for fault in result.faults) or "LEFT OUT" in said[0]
         for invariant, (service, sql) in DOCTORED.items():
             assert invariant in await _broken_by(result, service, sql), invariant
 
@@ -88,7 +101,3 @@ async def _broken_by(result: Done, service: str, sql: str) -> set[str]:
         finally:
             await doctoring.rollback()
     return {name for name, found in judge(replace(result.evidence, rows=rows)).items() if found}
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")

@@ -148,6 +148,11 @@ class Progress:
         """From now on it is this phase; an empty name ends the last."""
         self._phases.append((name, time.monotonic(), self._last))
 
+    async def phase_after(self, seconds: float, name: str) -> None:
+        """From then on it is this phase."""
+        await asyncio.sleep(seconds)
+        self.phase(name)
+
     def table(self) -> list[str]:
         """Throughput of each phase, referrals a second that came at least so far."""
         lines = [f"{'phase':28} {'seconds':>8} " + " ".join(f"{stage + '/s':>12}" for stage in STAGES)]
