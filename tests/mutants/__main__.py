@@ -85,7 +85,7 @@ def _caught_by(mutant: Mutant | None, tests: str) -> tuple[str, str]:
             return "time", f"nothing ended in {_LIMIT_SECONDS:.0f} s"
     if ended.returncode == 0:
         return "nobody", ""
-    failed = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED libs", "ERROR libs"))]
     if ended.returncode != 1 or not failed:
         raise RuntimeError(
             f"pytest ended with {ended.returncode}:\n{ended.stdout[-3000:]}{ended.stderr[-2000:]}"

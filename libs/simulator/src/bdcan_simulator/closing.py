@@ -86,8 +86,11 @@ def _print_story(console: Console, facts: Facts) -> None:
         return
     codes = ", ".join(need["code"] for need in referral["needs"])
     console.print(f"\nOne of them, referral {referral['referral_id']} ({codes}):", highlight=False)
+    lines = Table.grid(padding=(0, 2))
     for line in tell(referral):
-        console.print(f"  {line}", highlight=False, soft_wrap=True)
+        when, _, sentence = line.partition("  ")
+        lines.add_row(f" {when}", sentence)
+    console.print(lines, highlight=False)
 
 
 def _print_verdict(console: Console, report: Report) -> None:

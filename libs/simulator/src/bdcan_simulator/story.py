@@ -12,14 +12,14 @@ _WORDS = {
     "referral.received": "The request came in ({channel}, {priority}).",
     "referral.amended": "More became known about the request.",
     "referral.withdrawn": "The resident withdrew the request.",
-    "referral.assigned": "It went to the hub {hub_id}: {explanation}.",
-    "referral.reassigned": "It moved to the hub {hub_id}: {explanation}.",
+    "referral.assigned": "It went to {hub_id}: {explanation}.",
+    "referral.reassigned": "It moved to {hub_id}: {explanation}.",
     "referral.held-for-triage": "Nobody could place it ({reason}): a coordinator looks.",
     "referral.out-of-area": "The home is outside the borough.",
     "referral.closed": "Closed: {outcome}.",
     "safeguarding-concern.raised": "A safeguarding concern went out at once, before anything else.",
-    "welfare-call.completed": "The hub {hub_id} rang and spoke to the resident.",
-    "welfare-call.unanswered": "The hub {hub_id} rang, {outcome}; the next call is due {next_attempt_at}.",
+    "welfare-call.completed": "{hub_id} rang and spoke to the resident.",
+    "welfare-call.unanswered": "{hub_id} rang, {outcome}; the next call is due {next_attempt_at}.",
     "welfare-call.exhausted": "Nobody was reached after {attempts} calls: a welfare concern.",
     "task.opened": "A volunteer is sought: {kind}.",
     "task.accepted": "A volunteer accepted: {kind}.",
@@ -76,7 +76,8 @@ def _sentence(line: Details) -> str:
     details = {name: _readable(value) for name, value in (line.get("detail") or {}).items()}
     kind = str(line["kind"])
     template = _WORDS.get(kind, kind.replace(".", ": "))
-    return template.format_map(_Known(details)).replace("..", ".")
+    text = template.format_map(_Known(details)).replace("..", ".")
+    return text[:1].upper() + text[1:]
 
 
 def _readable(value: Any) -> str:

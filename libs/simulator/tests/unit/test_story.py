@@ -30,9 +30,9 @@ REFERRAL = {
 def test_given_a_timeline_then_it_reads_as_sentences_with_times():
     assert list(tell(REFERRAL)) == [
         "09:00  The request came in (nhs list, standard).",
-        "09:20  The hub heath rang, no answer; the next call is due 23 March, 12:00.",
+        "09:20  Heath rang, no answer; the next call is due 23 March, 12:00.",
         "08:05 (+1 d)  The parcel is at the door.",
-        "08:06 (+1 d)  comet: landed",
+        "08:06 (+1 d)  Comet: landed",
     ]
 
 

@@ -332,17 +332,17 @@ class Person(_Body):
 
     name: Annotated[str, Field(max_length=200, pattern=r"^[^\u0000]*$")] | None = None
     """Full name as the person gives it."""
-    phone: Annotated[str, Field(max_length=40, pattern=r"^[^\u0000]*$")] | None = None
+    phone: Annotated[str, Field(max_length=60, pattern=r"^[^\u0000]*$")] | None = None
     """Telephone number in any notation."""
     email: Annotated[str, Field(max_length=254, pattern=r"^[^\u0000]*$")] | None = None
     """E-mail address."""
     birth_date: date | None = None
     """Date of birth."""
-    nhs_number: Annotated[str, Field(max_length=20, pattern=r"^[^\u0000]*$")] | None = None
+    nhs_number: Annotated[str, Field(max_length=60, pattern=r"^[^\u0000]*$")] | None = None
     """NHS number, with or without spaces."""
     address: Annotated[str, Field(max_length=500, pattern=r"^[^\u0000]*$")] | None = None
     """Postal address without the postcode."""
-    postcode: Annotated[str, Field(max_length=12, pattern=r"^[^\u0000]*$")] | None = None
+    postcode: Annotated[str, Field(max_length=60, pattern=r"^[^\u0000]*$")] | None = None
     """Postcode of the home, in any notation."""
 
 
