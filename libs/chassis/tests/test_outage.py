@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -117,6 +118,27 @@ async def test_given_a_database_that_goes_away_and_a_broker_that_is_killed_when_
     assert len(await stage.ledger.fetch("SELECT DISTINCT id FROM chassis.outbox")) == 200
     assert await stage.ledger.fetch("SELECT 1 FROM chassis.dead_letter") == [], "nobody's record was at fault"
     assert await stage.committed() == 200
+
+
+@pytest.mark.timeout(300)
+async def test_given_a_database_that_is_away_for_a_minute_when_it_is_back_then_the_loop_goes_on_by_itself(
+    stage: Stage, postgres_server
+) -> None:
+    accounts = [uuid4() for _ in range(3)]
+    async with running(stage.loop.run):
+        await postgres_server.stop()
+        away_since = time.monotonic()
+        try:
+            await stage.send(accounts, range(20))
+            await until_true(lambda: stage.loop.progress.state == "blocked")
+            await until_true(lambda: time.monotonic() - away_since > 60, 90)
+            assert stage.loop.progress.state == "blocked", "it neither gives up nor skips"
+            assert await stage.committed() == 0
+        finally:
+            await postgres_server.start()
+        await stage.has(accounts, range(20))
+    assert await stage.ledger.fetch("SELECT 1 FROM chassis.dead_letter") == []
+    assert await stage.committed() == 60
 
 
 async def test_given_too_much_that_cannot_be_handled_when_the_loop_stops_then_it_commits_nothing_and_a_new_one_takes_all(
