@@ -93,7 +93,7 @@ async def _strike(fault: Fault, hand: Faults, system: Injured, log: Log) -> None
     try:
         await hand.strike(fault)
     except NotReadyError as error:
-        log.say(f"{log.seconds:6.1f} s  {error.what}")
+        log.say(f"{log.seconds:6.1f} s  {error.what.splitlines()[0]}")
         log.is_over(Struck(fault, began, log.seconds, None))
         return
     healed = log.seconds
