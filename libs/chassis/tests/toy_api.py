@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import ConflictError
 from bdcan_chassis.transaction import Transactions, Tx
 
@@ -62,7 +62,7 @@ def toy_router() -> APIRouter:
         account: UUID,
         body: Kept,
         _caller: Annotated[Caller, Depends(needs("tasks:write"))],
-        once: Annotated[Once, Depends(Once)],
+        once: OnceOnly,
     ) -> Response:
         async def work(tx: Tx) -> Kept:
             if body.number < 0:

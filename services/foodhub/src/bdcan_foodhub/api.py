@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Transactions, Tx
@@ -35,7 +35,6 @@ ParcelReader = Annotated[Caller, Depends(needs("parcels:read"))]
 ParcelWriter = Annotated[Caller, Depends(needs("parcels:write"))]
 StockReader = Annotated[Caller, Depends(needs("stock:read"))]
 StockWriter = Annotated[Caller, Depends(needs("stock:write"))]
-OnceOnly = Annotated[Once, Depends(Once)]
 
 
 class _Request(BaseModel):

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from bdcan_chassis.database import Pool
 from bdcan_chassis.http.auth import ALL_HUBS, Caller, needs
-from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import ConflictError, InvalidError, NotFoundError
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import Problem
@@ -23,7 +23,6 @@ from bdcan_routing.store import assignments, gazetteer, hubs
 
 Reader = Annotated[Caller, Depends(needs("routing:read"))]
 Writer = Annotated[Caller, Depends(needs("routing:write"))]
-OnceOnly = Annotated[Once, Depends(Once)]
 HubId = Annotated[str, Path(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
 

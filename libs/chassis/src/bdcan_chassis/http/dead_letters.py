@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import NotFoundError
 from bdcan_chassis.transaction import Transactions, Tx
 
@@ -74,9 +74,7 @@ def dead_letter_router() -> APIRouter:
         return DeadLetterList(items=[DeadLetterView.model_validate(letter) for letter in found])
 
     @router.post("/{letter_id}/views")
-    async def show(
-        letter_id: UUID, body: Reason, caller: Operator, once: Annotated[Once, Depends(Once)]
-    ) -> Response:
+    async def show(letter_id: UUID, body: Reason, caller: Operator, once: OnceOnly) -> Response:
         async def work(tx: Tx) -> BaseModel:
             found = await dead_letters.show(tx.connection, letter_id, caller.name, body.reason)
             if found is None:
@@ -87,15 +85,11 @@ def dead_letter_router() -> APIRouter:
         return await once(work)
 
     @router.post("/{letter_id}/replays", status_code=202)
-    async def replay(
-        letter_id: UUID, body: Reason, caller: Operator, once: Annotated[Once, Depends(Once)]
-    ) -> Response:
+    async def replay(letter_id: UUID, body: Reason, caller: Operator, once: OnceOnly) -> Response:
         return await once(_act(dead_letters.request_replay, letter_id, caller, body), status=202)
 
     @router.post("/{letter_id}/discards", status_code=204)
-    async def discard(
-        letter_id: UUID, body: Reason, caller: Operator, once: Annotated[Once, Depends(Once)]
-    ) -> Response:
+    async def discard(letter_id: UUID, body: Reason, caller: Operator, once: OnceOnly) -> Response:
         return await once(_act(dead_letters.discard, letter_id, caller, body), status=204)
 
     return router

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeAlias
 
 import orjson
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from bdcan_chassis.database import backoff_seconds
@@ -25,7 +26,7 @@ _TRIES = 3
 
 
 class Once:
-    """Does a request's work in one transaction, once per Idempotency-Key. A FastAPI dependency: `Depends(Once)`."""
+    """Does a request's work in one transaction, once per Idempotency-Key. Routes ask for it as `once: OnceOnly`."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -85,6 +86,16 @@ class Once:
         )
         hasher.update(await self._request.body())
         return hasher.digest()
+
+
+async def _of_request(request: Request) -> Once:
+    return Once(
+        request
+    )  # a class as a dependency would be built in another thread, for a tenth of the request's time
+
+
+OnceOnly: TypeAlias = Annotated[Once, Depends(_of_request)]
+"""A route's parameter."""
 
 
 def _dump(result: BaseModel) -> bytes:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import InvalidError
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
@@ -50,7 +50,7 @@ def router() -> APIRouter:
     async def enquire(
         body: EnquiryForm,
         _caller: Annotated[Caller, Depends(needs("volunteers:write"))],
-        once: Annotated[Once, Depends(Once)],
+        once: OnceOnly,
     ) -> Response:
         phone, email = (body.phone or "").strip(), (body.email or "").strip()
         if not (phone or email):

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from bdcan_chassis.http.auth import Caller
-from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import ConflictError, NotFoundError
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
@@ -101,7 +101,7 @@ def router() -> APIRouter:
         responses={200: {"model": ReferralShown, "description": "The same was handed in before"}},
         openapi_extra=described(forms.ReferralForm),
     )
-    async def hand_in(request: Request, caller: Writer, once: Annotated[Once, Depends(Once)]) -> Response:
+    async def hand_in(request: Request, caller: Writer, once: OnceOnly) -> Response:
         form = await form_of(request, forms.read_referral)
         known = False
 
@@ -162,9 +162,7 @@ def router() -> APIRouter:
             return await _shown(tx, referral_id)
 
     @routes.post("/{referral_id}/withdrawal", response_model=ReferralShown)
-    async def withdraw(
-        referral_id: UUID, body: Withdrawal, caller: Writer, once: Annotated[Once, Depends(Once)]
-    ) -> Response:
+    async def withdraw(referral_id: UUID, body: Withdrawal, caller: Writer, once: OnceOnly) -> Response:
         async def work(tx: Tx) -> BaseModel:
             before = await _locked(tx, referral_id, caller)
             withdrawn = models.ReferralWithdrawn(
@@ -181,9 +179,7 @@ def router() -> APIRouter:
         response_model=ReferralShown,
         openapi_extra=described(forms.AmendmentForm),
     )
-    async def amend(
-        request: Request, referral_id: UUID, caller: Writer, once: Annotated[Once, Depends(Once)]
-    ) -> Response:
+    async def amend(request: Request, referral_id: UUID, caller: Writer, once: OnceOnly) -> Response:
         form = await form_of(request, lambda raw, today: forms.read(forms.AmendmentForm, raw, today))
 
         async def work(tx: Tx) -> BaseModel:

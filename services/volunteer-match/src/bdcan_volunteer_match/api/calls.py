@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import NotFoundError
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.models import (
@@ -33,7 +33,6 @@ from bdcan_volunteer_match.store import calls, tasks
 
 Reader = Annotated[Caller, Depends(needs("calls:read"))]
 Writer = Annotated[Caller, Depends(needs("calls:write"))]
-OnceOnly = Annotated[Once, Depends(Once)]
 
 
 class AskedNeed(BaseModel):

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import NotFoundError
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
@@ -24,7 +24,6 @@ from bdcan_volunteer_match.store import tasks
 
 Reader = Annotated[Caller, Depends(needs("tasks:read"))]
 Writer = Annotated[Caller, Depends(needs("tasks:write"))]
-OnceOnly = Annotated[Once, Depends(Once)]
 
 
 class TaskView(BaseModel):

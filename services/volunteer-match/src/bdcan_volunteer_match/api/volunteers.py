@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.idempotency import Once
+from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
@@ -26,7 +26,6 @@ from bdcan_volunteer_match.store.volunteers import Person
 
 Reader = Annotated[Caller, Depends(needs("volunteers:read"))]
 Writer = Annotated[Caller, Depends(needs("volunteers:write"))]
-OnceOnly = Annotated[Once, Depends(Once)]
 HubId = Annotated[str, Field(pattern=HUB_ID, max_length=60)]
 Text = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
 
