@@ -9,7 +9,7 @@ from benchmarks.platform import Platform, resident_megabytes
 
 async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[Figure]:
     """Lists through the product, one after the other."""
-    size, lists = (3_000, 2) if quick else (30_000, 4 * repetitions)
+    size, lists = (3_000, 2) if quick else (30_000, 2 * repetitions)
     async with systems.product(platform) as product:
         held = {name: [resident_megabytes(pid)] for name, pid in product.pids.items()}
         for number in range(lists):
