@@ -36,15 +36,25 @@ check: $(VENV)/.dev ## format, lint, types, boundaries, contracts: fast enough t
 	@$(BIN)/codespell
 	@$(BIN)/shellcheck .ci/run deploy/kafka/*.sh
 	@$(BIN)/squawk --exclude $(SQUAWK_OFF) $(MIGRATIONS) > .squawk.log 2>&1 || { cat .squawk.log; exit 1; }
+	@$(BIN)/kingfisher scan . --git-history=none --no-validate --no-update-check --quiet --redact --rule-cache-dir $(VENV)/.kingfisher \
+	  --exclude .venv --exclude .local --exclude .git > .kingfisher.log 2>&1 || { cat .kingfisher.log; exit 1; }
 	@$(BIN)/uv lock --check --quiet
 	@$(BIN)/basedpyright --pythonpath $(BIN)/python
 	@echo "check: all is well"
 
+resilience: $(VENV)/.dev ## fault runs: SECONDS=600 SEED=7 (docs/resilience.md)
+	@$(BIN)/python -m tests.resilience $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(REFERRALS),--referrals $(REFERRALS))
+
+mutants: $(VENV)/.dev ## break the chassis on purpose, one guarantee at a time: does a test notice?
+	@$(BIN)/python -m tests.mutants
+
 bench: $(VENV)/.dev ## benchmarks, each beside its baseline, in one run
 	@$(BIN)/python -m benchmarks
 
-gen: $(VENV)/.dev ## generate everything that is made from schemas/ again
+gen: $(VENV)/.dev ## generate again what is made from schemas/, migrations and metrics
 	@$(BIN)/python -m bdcan_contract_tools generate
+	@$(BIN)/python -m bdcan_local.schema_files
+	@$(BIN)/python -m bdcan_local.metrics_page
 
 clean: ## remove .venv and local data (stop first: make down)
 	rm -rf $(VENV) .local
@@ -62,4 +72,4 @@ $(VENV)/.run: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
 $(VENV)/.dev: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
 	@echo "installing (once) ..." && $(BIN)/uv sync --quiet --frozen --all-packages --inexact && touch $@ $(VENV)/.run
 
-.PHONY: help demo up down test check bench gen clean
+.PHONY: help demo up down test check resilience mutants bench gen clean

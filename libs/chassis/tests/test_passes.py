@@ -36,7 +36,8 @@ async def test_given_a_planner_at_work_when_a_second_starts_then_it_does_nothing
     planner, another = Planner("plan", plan), Planner("another", plan)
     first = asyncio.create_task(plan_once(planner, ledger.transactions))
     await inside.wait()
-    assert await plan_once(planner, ledger.transactions) == 0
+    async with asyncio.timeout(10):
+        assert await plan_once(planner, ledger.transactions) == 0
     assert plans == 1
     leave.set()
     assert await plan_once(another, ledger.transactions) == 3, "the lock is the planner's own"

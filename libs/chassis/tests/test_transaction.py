@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
@@ -66,6 +67,21 @@ async def test_given_a_unit_that_fails_at_its_end_then_nothing_of_it_is_left(led
         await unit()
     for table in ("account", "chassis.outbox", "chassis.deadline"):
         assert await ledger.fetch(f"SELECT 1 FROM {table}") == []
+
+
+async def test_given_events_that_cannot_be_written_when_a_unit_ends_then_its_state_is_not_kept_either(
+    ledger: Harness,
+) -> None:
+    account = uuid4()
+
+    async def unit() -> None:
+        async with ledger.transactions.begin() as tx:
+            await tx.connection.execute("INSERT INTO account VALUES ($1, '{1}')", account)
+            tx.set_deadline("ring\x00", account, START)  # no column takes a NUL
+
+    with pytest.raises(asyncpg.PostgresError):
+        await unit()
+    assert await ledger.fetch("SELECT 1 FROM account") == []
 
 
 async def test_given_a_mark_when_rewound_then_only_what_came_before_it_is_written(ledger: Harness) -> None:
