@@ -14,6 +14,7 @@ from bdcan_chassis.clock import SystemClock
 from bdcan_chassis.consumer import ConsumerLoop
 from bdcan_chassis.database import open_pool
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit, Record
+from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.subscription import Batch, Loop, On
@@ -48,6 +49,7 @@ class Measured(Dispatcher):
 async def work(task: dict[str, Any]) -> dict[str, Any]:
     """Consume the topic to its end."""
     configure_logging("bench", "loop", "ERROR", ())
+    settle_heap()  # as every worker does when it starts
     known, kafka = catalogue(task["topic"]), task["kafka"]
     settings = service_settings(task["dsn"], kafka, batch_records=task["batch"])
     transactions = Transactions(await open_pool(task["dsn"], 4, "bench"), SystemClock(), "bench", known)

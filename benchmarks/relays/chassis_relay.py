@@ -7,6 +7,7 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
+from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.relay import Relay
 from bdcan_chassis.wake import Wakes
@@ -19,6 +20,7 @@ _LOOK_SECONDS = 0.001
 async def work(task: dict[str, Any]) -> dict[str, Any]:
     """Send what the outbox holds; measured from behind the first round, when all is connected."""
     configure_logging("bench", "relay", "ERROR", ())
+    settle_heap()  # as every worker does when it starts
     stopping = asyncio.Event()
     relay = Relay("bulk", "bench", service_settings(task["dsn"], task["kafka"]), Wakes())
     running = asyncio.create_task(relay.run(stopping))
