@@ -6,8 +6,10 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 import asyncpg
 
@@ -41,6 +43,8 @@ class Faults:
                 Kind.POSTGRES_DOWN | Kind.BACKEND_KILL | Kind.KAFKA_STOP | Kind.KAFKA_KILL | Kind.KAFKA_PAUSE
             ):
                 return [*PLATFORM, *PROCESSES]
+            case Kind.CRASH_WITHOUT_POSTGRES | Kind.CRASH_WITHOUT_KAFKA:
+                return [*PLATFORM, *PROCESSES]
             case Kind.NET_CUT | Kind.NET_HOLE | Kind.NET_SLOW:
                 service = fault.victim.partition(":")[0]
                 return [name for name in PROCESSES if name.startswith(service)]
@@ -52,7 +56,7 @@ class Faults:
         async with self._system.lock(fault.victim):
             await self._how(fault.kind)(fault)
 
-    def _how(self, kind: Kind) -> Callable[[Fault], Awaitable[None]]:
+    def _how(self, kind: Kind) -> Callable[[Fault], Coroutine[Any, Any, None]]:
         return {
             Kind.KILL: self._kill,
             Kind.TERM: self._term,
@@ -68,6 +72,8 @@ class Faults:
             Kind.KAFKA_STOP: self._restart,
             Kind.KAFKA_KILL: self._kill,
             Kind.KAFKA_PAUSE: self._pause,
+            Kind.CRASH_WITHOUT_POSTGRES: self._crash_without("postgres", self._postgres_down),
+            Kind.CRASH_WITHOUT_KAFKA: self._crash_without("kafka", self._pause),
             Kind.NET_CUT: self._network,
             Kind.NET_HOLE: self._network,
             Kind.NET_SLOW: self._network,
@@ -132,6 +138,19 @@ class Faults:
     async def _postgres_down(self, fault: Fault) -> None:
         self._signal("postgres", signal.SIGQUIT)
         await self._restart(fault)
+
+    def _crash_without(
+        self, server: str, outage: Callable[[Fault], Coroutine[Any, Any, None]]
+    ) -> Callable[[Fault], Coroutine[Any, Any, None]]:
+        """What a worker has in hand stays in hand while the server is away; then the worker is gone."""
+
+        async def crash(fault: Fault) -> None:
+            async with self._system.lock(server), asyncio.TaskGroup() as group:
+                group.create_task(outage(replace(fault, victim=server)))
+                await asyncio.sleep(fault.seconds / 2)
+                self._signal(fault.victim, signal.SIGKILL)
+
+        return crash
 
     async def _kill_backend(self, fault: Fault) -> None:
         """The server ends all its connections and recovers, as after a crash."""

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     KAFKA_STOP = "kafka stop"
     KAFKA_KILL = "kafka kill -9"
     KAFKA_PAUSE = "kafka pause"
+    CRASH_WITHOUT_POSTGRES = "kill -9 while postgres is down"
+    CRASH_WITHOUT_KAFKA = "kill -9 while kafka is paused"
     NET_CUT = "connections cut"
     NET_HOLE = "connections swallowed"
     NET_SLOW = "connections slow"
@@ -56,6 +58,8 @@ _SECONDS: dict[Kind, tuple[float, float]] = {
     Kind.POSTGRES_DOWN: (0.5, 10),
     Kind.KAFKA_STOP: (0.5, 10),
     Kind.KAFKA_PAUSE: (2, 12),
+    Kind.CRASH_WITHOUT_POSTGRES: (4, 8),
+    Kind.CRASH_WITHOUT_KAFKA: (4, 8),
     Kind.NET_CUT: (1, 10),
     Kind.NET_HOLE: (4, 12),
     Kind.NET_SLOW: (5, 15),
@@ -123,7 +127,14 @@ def _fault(random: Random, kind: Kind, at: float, run_seconds: float) -> Fault:
 
 def _victim(random: Random, kind: Kind, run_seconds: float) -> str:
     match kind:
-        case Kind.ZOMBIE | Kind.USURPED | Kind.SECOND | Kind.SKEW:
+        case (
+            Kind.ZOMBIE
+            | Kind.USURPED
+            | Kind.SECOND
+            | Kind.SKEW
+            | Kind.CRASH_WITHOUT_POSTGRES
+            | Kind.CRASH_WITHOUT_KAFKA
+        ):
             return random.choice(WORKERS)
         case Kind.ROLL:
             everything = run_seconds >= _LONG_RUN_SECONDS and random.random() < 0.5

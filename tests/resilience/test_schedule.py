@@ -21,9 +21,9 @@ def test_given_the_same_seed_when_planned_again_then_the_same_faults_strike_the_
 def test_given_this_seed_then_the_first_faults_are_these_on_every_machine() -> None:
     faults = plan(7, 600)[:3]
     assert [(f.at, f.kind, f.victim, f.seconds) for f in faults] == [
-        (3.0, Kind.USURPED, "escalation-worker", 9.23),
-        (10.12, Kind.POSTGRES_DOWN, "postgres", 9.49),
-        (21.41, Kind.KAFKA_PAUSE, "kafka", 7.68),
+        (3.0, Kind.ZOMBIE, "routing-worker", 11.38),
+        (10.17, Kind.KILL, "escalation-worker", 0.0),
+        (19.66, Kind.NET_CUT, "intake:postgres", 7.19),
     ]
 
 

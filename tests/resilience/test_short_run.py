@@ -14,7 +14,7 @@ from .invariants import judge
 from .run import Done, Run, done
 from .schedule import NETWORK, Kind, plan
 
-SEED, SECONDS, REFERRALS = 8, 50.0, 70
+SEED, SECONDS, REFERRALS = 8, 55.0, 80
 
 DOCTORED: dict[str, tuple[str, str]] = {
     "each input has exactly one referral": (
@@ -81,7 +81,7 @@ async def test_given_every_fault_when_a_load_has_settled_then_all_invariants_hol
 
     async with done(Run(SEED, SECONDS, REFERRALS, tmp_path / "run"), say) as result:
         assert {name: found for name, found in result.offences.items() if found} == {}
-        assert said[-1] == "PASSED   again: make resilience SECONDS=50 SEED=8 REFERRALS=70"
+        assert said[-1] == "PASSED   again: make resilience SECONDS=55 SEED=8 REFERRALS=80"
         struck = [json.loads(line) for line in (tmp_path / "run" / "faults.jsonl").read_text().splitlines()]
         assert {(f["at"], f["kind"], f["victim"]) for f in struck} == {
             (f.at, f.kind, f.victim) for f in result.faults

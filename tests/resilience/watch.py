@@ -115,9 +115,9 @@ def recovery_table(struck: list[Struck]) -> list[str]:
     by_kind: dict[Kind, list[float]] = defaultdict(list)
     for one in struck:
         by_kind[one.fault.kind].append(RECOVERY_SECONDS if one.recovered is None else one.recovered)
-    lines = [f"{'fault':28} {'times':>5} {'median s':>9} {'worst s':>8}"]
+    lines = [f"{'fault':32} {'times':>5} {'median s':>9} {'worst s':>8}"]
     return lines + [
-        f"{kind.value:28} {len(times):5} {median(times):9.1f} {max(times):8.1f}"
+        f"{kind.value:32} {len(times):5} {median(times):9.1f} {max(times):8.1f}"
         for kind in Kind
         if (times := by_kind.get(kind))
     ]
@@ -155,16 +155,16 @@ class Progress:
 
     def table(self) -> list[str]:
         """Throughput of each phase, referrals a second that came at least so far."""
-        lines = [f"{'phase':28} {'seconds':>8} " + " ".join(f"{stage + '/s':>12}" for stage in STAGES)]
+        lines = [f"{'phase':32} {'seconds':>8} " + " ".join(f"{stage + '/s':>12}" for stage in STAGES)]
         for (name, since, before), (_, until, after) in zip(self._phases, self._phases[1:], strict=False):
             seconds = until - since
             rates = [(getattr(after, stage) - getattr(before, stage)) / seconds for stage in STAGES]
-            lines.append(f"{name:28} {seconds:8.1f} " + " ".join(f"{rate:12.1f}" for rate in rates))
+            lines.append(f"{name:32} {seconds:8.1f} " + " ".join(f"{rate:12.1f}" for rate in rates))
         return lines
 
 
 def memory_table(start: dict[str, float], end: dict[str, float]) -> list[str]:
     """Resident memory of each process, in MB."""
-    lines = [f"{'process':28} {'MB at start':>12} {'MB at end':>10}"]
-    lines += [f"{name:28} {start[name]:12.0f} {end.get(name, 0):10.0f}" for name in start]
+    lines = [f"{'process':32} {'MB at start':>12} {'MB at end':>10}"]
+    lines += [f"{name:32} {start[name]:12.0f} {end.get(name, 0):10.0f}" for name in start]
     return lines
