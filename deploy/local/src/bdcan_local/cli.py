@@ -6,6 +6,7 @@ Exit codes: 0 well, 1 a fault (two lines say which, and what to do), 2 wrong usa
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,9 @@ def main(argv: list[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read our output has seen enough: `bdcan status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -179,7 +180,11 @@ async def _dead_letter_act(connection: Connection, options: argparse.Namespace) 
         case "show":
             found = await dead_letters.show(connection, options.id, options.actor, options.reason)
             if found:
-                print(found[0], *(f"{k}: {v}" for k, v in found[1].items()), sep="\n")
+                letter, content = found
+                for name, value in {**asdict(letter), **content}.items():
+                    print(
+                        f"{name}: {value.decode('utf-8', 'replace') if isinstance(value, bytes) else value}"
+                    )
             done = found is not None
         case "replay":
             done = await dead_letters.request_replay(connection, options.id, options.actor, options.reason)

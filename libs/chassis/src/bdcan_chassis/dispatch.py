@@ -245,6 +245,15 @@ class Dispatcher:
         if self.loop.on_rejected:
             rejected = Rejected(read.record.topic, read.record.key, read.record.headers, read.error)
             await self.loop.on_rejected(rejected, attempt.tx)
+        r = read.record
+        log.warning(
+            "consumer.parked",
+            loop=self.loop.name,
+            topic=r.topic,
+            partition=r.partition,
+            offset=r.offset,
+            reason=read.error.reason,
+        )
         attempt.park(read, read.error.reason, str(read.error)[:500], counted=self.loop.count_unreadable)
 
     async def _isolate(self, attempt: _Attempt, group: list[Read]) -> None:
