@@ -49,7 +49,7 @@ async def _pipeline(platform: Platform, size: int) -> None:
     async with systems.product(platform, sampled=_file) as product:
         await pipeline.once(platform, product, 2_000, "warm")
         for pid in product.pids.values():
-            os.kill(pid, signal.SIGUSR1)
+            os.kill(pid, signal.SIGURG)
         seconds, burnt = await pipeline.once(platform, product, size, "profiled")
     print(f"\npipeline: {size:,} referrals in {seconds:.1f} s")
     for name in ("postgres", "kafka"):
@@ -62,7 +62,7 @@ async def _api(platform: Platform, seconds: float) -> None:
     only, file = ("intake-api",), _file("api")
     async with systems.product(platform, sampled=lambda _: file, only=only) as product:
         await api.load(product, 16, 1.0)
-        os.kill(product.pids["intake-api"], signal.SIGUSR1)
+        os.kill(product.pids["intake-api"], signal.SIGURG)
         burnt = Burnt(product.pids)
         answered = len(await api.load(product, 16, seconds))
         cpu_us = burnt.since()["intake-api"] * 1e6 / answered

@@ -1,7 +1,7 @@
 """Runs a module as `python -m` does, and samples where its processor time goes: `python -m benchmarks.sampled FILE MODULE ...`.
 
 The clock is the process's own processor time, so that what else runs on the machine changes nothing; it works without
-root, on Linux and macOS. SIGUSR1 forgets what was sampled so far. The file has a line for each stack with how often it
+root, on Linux and macOS. SIGURG forgets what was sampled so far. The file has a line for each stack with how often it
 was seen, as flame graph viewers read it.
 """
 
@@ -31,7 +31,7 @@ class Sampler:
     def start(self) -> None:
         """Sample until the process ends."""
         signal.signal(signal.SIGPROF, self._sample)
-        signal.signal(signal.SIGUSR1, lambda *_: self._stacks.clear())
+        signal.signal(signal.SIGURG, lambda *_: self._stacks.clear())  # Faust takes SIGUSR1 and 2
         signal.setitimer(signal.ITIMER_PROF, _INTERVAL_SECONDS, _INTERVAL_SECONDS)
         atexit.register(self._write)
 
