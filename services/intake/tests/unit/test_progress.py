@@ -14,6 +14,7 @@ import intake_story as s
 
 from bdcan_contracts import models as m
 from bdcan_contracts.models import NeedCode, NeedState, ReferralOutcome
+from bdcan_intake.domain import changes
 from bdcan_intake.domain import progress as p
 from bdcan_intake.domain.referral import (
     COMMUNITY_SOLUTIONS,
@@ -75,6 +76,34 @@ def test_given_out_of_area_then_it_closes_but_a_concern_stays_with_community_sol
     r, closed = s.told(r, (p.out_of_area, s.out_of_area(r), 1))
     assert not closed
     assert [n.state for n in r.needs] == [NeedState.UNMET, NeedState.OPEN]
+
+
+@pytest.mark.parametrize("withdrawn_first", [True, False])
+def test_given_a_concern_that_was_given_back_when_the_request_is_withdrawn_then_it_is_over(withdrawn_first):
+    r = s.referral(NeedCode.SAFEGUARDING_ADULT)
+    concern = r.needs[0].need_id
+    declined = s.escalation(m.EscalationDeclined, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
+    steps = [
+        lambda r, at: p.escalation_declined(r, declined, at),
+        lambda r, at: changes.withdraw(r, "changed-mind", at),
+    ]
+    r, _ = s.told(r, (p.assigned, s.assigned(r), 1))
+    for minute, step in enumerate(reversed(steps) if withdrawn_first else steps, 2):
+        assert not r.needs[0].ended
+        r = step(r, s.minutes(minute))
+    assert (r.needs[0].state, r.needs[0].reason) == (NeedState.WITHDRAWN, "changed-mind")
+
+
+def test_given_a_concern_that_was_given_back_when_the_resident_declines_help_then_it_is_over_and_not_before():
+    r = s.referral(NeedCode.SAFEGUARDING_ADULT)
+    concern = r.needs[0]
+    no = s.called(r, (concern.need_id, concern.code, m.CallNeedResult.DECLINED))
+    declined = s.escalation(m.EscalationDeclined, r, concern.need_id, code=concern.code)
+    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_completed, no, 2))
+    assert not closed, "Community Solutions has it"
+    r, closed = s.told(r, (p.escalation_declined, declined, 3), (p.call_completed, no, 4))
+    assert closed
+    assert r.needs[0].state is NeedState.WITHDRAWN
 
 
 def test_given_a_call_then_each_need_goes_to_who_helps_with_it():

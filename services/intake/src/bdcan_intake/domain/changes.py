@@ -22,13 +22,14 @@ from bdcan_intake.domain.referral import (
 def withdraw(referral: Referral, reason: str, now: datetime) -> Referral:
     """End every need that the resident may end. Raises NotAllowedError for a closed referral.
 
-    A concern for somebody's safety stays with Community Solutions: who is at risk may be the one who cannot speak.
+    A concern for somebody's safety stays with Community Solutions: who is at risk may be the one who cannot speak. One that
+    they have looked into and given back is the resident's to end.
     """
     if referral.state is ReferralState.CLOSED:
         raise NotAllowedError("The referral is closed.")
     needs = tuple(
         need
-        if need.ended or need.lane is Lane.SAFEGUARDING
+        if need.ended or need.protected
         else replace(need, state=NeedState.WITHDRAWN, owner=None, due_at=None, fact_at=now, reason=reason)
         for need in referral.needs
     )

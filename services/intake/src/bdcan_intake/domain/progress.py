@@ -103,8 +103,7 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
         need = needs.get(said.need_id)
         if said.result is CallNeedResult.DECLINED:
             need = need or Need(said.need_id, said.code, NeedState.OPEN, INTAKE, at, at)
-            # a concern for somebody's safety is not theirs alone to decline: Community Solutions has it
-            if not need.ended and need.lane is not Lane.SAFEGUARDING:
+            if not need.ended and not need.protected:
                 need = _end(need, NeedState.WITHDRAWN, at, "declined-at-call")
             needs[said.need_id] = need
             continue

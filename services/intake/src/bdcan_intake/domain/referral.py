@@ -76,6 +76,11 @@ class Need:
         """Whether it is at its end."""
         return self.state in TERMINAL
 
+    @property
+    def protected(self) -> bool:
+        """Whether the resident cannot end it: Community Solutions looks into somebody's safety."""
+        return self.lane is Lane.SAFEGUARDING and self.owner == COMMUNITY_SOLUTIONS
+
 
 @dataclass(frozen=True, slots=True)
 class Referral:
