@@ -295,8 +295,8 @@ MUTANTS = (
         "requests-are-done-twice",
         "effects once",
         "http/idempotency.py",
-        "                claimed = await tx.connection.fetchval(_CLAIM, caller, key, digest)\n",
-        "                claimed = True\n",
+        "        raise _DoneBeforeError\n",
+        "        pass\n",
         "api_idempotency",
     ),
     Mutant(

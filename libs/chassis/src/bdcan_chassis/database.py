@@ -99,12 +99,12 @@ async def wait(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def rest(stopping: asyncio.Event, took: float, most: float = 0.02) -> None:
-    """Wait for as many seconds as the last round took, `most` at the most, unless `stopping`.
+async def rest(stopping: asyncio.Event, took: float, most: float = 0.04) -> None:
+    """Wait for twice as many seconds as the last round took, `most` at the most, unless `stopping`.
 
     For a round that had little to do: the next one finds more at once, and costs as much. The first of a burst never waits.
     """
-    await wait(stopping, min(took, most))
+    await wait(stopping, min(2 * took, most))
 
 
 async def wait_for_either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:

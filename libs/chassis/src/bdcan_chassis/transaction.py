@@ -114,9 +114,6 @@ class Tx:
 
     async def flush(self) -> None:
         """Write what was collected. Called once, by whoever opened the unit, as its last act."""
-        if self._events:
-            await self._publish()
-            self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
         if self._deadlines:
             # sorted: two units that touch the same deadlines take the rows in one order
             moved = sorted(
@@ -128,14 +125,19 @@ class Tx:
             if moved:
                 await self.connection.execute(_SET_DEADLINES, *map(list, zip(*moved, strict=True)))
                 self._wakes.add("deadlines")
-        if self._wakes:
+        if self._events:
+            await self._publish()
+        elif self._wakes:
             await self.connection.execute(_NOTIFY, CHANNEL, sorted(self._wakes))
         self._events, self._deadlines, self._wakes = [], {}, set()
 
     async def _publish(self) -> None:
+        self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
         if len(self._events) < _MANY:
-            await self.connection.execute(_INSERT_OUTBOX, *map(list, zip(*self._events, strict=True)))
+            columns = map(list, zip(*self._events, strict=True))
+            await self.connection.execute(_INSERT_OUTBOX, *columns, CHANNEL, sorted(self._wakes))
         else:
+            await self.connection.execute(_NOTIFY, CHANNEL, sorted(self._wakes))
             await self.connection.copy_records_to_table(
                 "outbox", schema_name="chassis", columns=_Outgoing._fields, records=self._events
             )
@@ -177,9 +179,10 @@ def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:
 
 
 _INSERT_OUTBOX = """
+WITH woken AS (SELECT count(pg_notify($7, wake)) FROM unnest($8::text[]) AS wake)
 INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
 SELECT lane, id, topic, record_key, headers, body
-FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[])
+FROM woken, unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[])
     WITH ORDINALITY AS o (lane, id, topic, record_key, headers, body, place)
 ORDER BY place
 """

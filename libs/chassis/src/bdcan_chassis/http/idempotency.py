@@ -1,8 +1,9 @@
 """Idempotency-Key: a request that is sent again is answered again, and done once.
 
-The reply is kept in the same transaction as the effects. A key belongs to its caller; the same key with another
-request is an error (422). A request that failed leaves no trace, so it may be tried again with its key. Two at the
-same moment: the second waits for the first and gets its reply.
+The reply is kept in the same transaction as the effects, as its last act: whoever finds it there already rolls its own
+effects back and answers with it. A key belongs to its caller; the same key with another request is an error (422). A
+request that failed leaves no trace, so it may be tried again with its key. Two at the same moment: the second waits for
+the first and gets its reply. What a repeated request runs into because the first was done is never told: its reply is.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from bdcan_chassis.transaction import Transactions, Tx
 
 _MAX_KEY = 255
 _TRIES = 3
+
+
+class _DoneBeforeError(Exception):
+    """The key has its reply already."""
 
 
 class Once:
@@ -53,21 +58,24 @@ class Once:
     async def _once(
         self, key: str | None, digest: bytes, work: Callable[[Tx], Awaitable[BaseModel | None]], status: int
     ) -> Response:
-        async with self._transactions.begin(self._request.state.traceparent) as tx:
-            caller = self._request.state.caller.name
-            if key is not None:
-                claimed = await tx.connection.fetchval(_CLAIM, caller, key, digest)
-                if not claimed:
-                    return await self._replayed(tx, caller, key, digest)
-            result = await work(tx)
-            body = b"" if result is None else _dump(result)
-            if key is not None:
-                await tx.connection.execute(_KEEP, caller, key, status, body)
+        caller = self._request.state.caller.name
+        try:
+            async with self._transactions.begin(self._request.state.traceparent) as tx:
+                result = await work(tx)
+                body = b"" if result is None else _dump(result)
+                if key is not None:
+                    await _keep(tx, caller, key, digest, status, body)
+        except Exception as error:
+            done = None if key is None or is_transient(error) else await self._replayed(caller, key, digest)
+            if done is None:
+                raise
+            return done
         return Response(body, status, media_type="application/json" if body else None)
 
-    async def _replayed(self, tx: Tx, caller: str, key: str, digest: bytes) -> Response:
-        row = await tx.connection.fetchrow(_REPLY, caller, key)
-        assert row is not None  # noqa: S101 # claiming failed because the row is there
+    async def _replayed(self, caller: str, key: str, digest: bytes) -> Response | None:
+        row = await self._transactions.pool.fetchrow(_REPLY, caller, key)
+        if row is None:
+            return None
         if row["request_hash"] != digest:
             raise InvalidError(
                 "This Idempotency-Key was used for another request.", code="idempotency-key-reused"
@@ -88,6 +96,11 @@ class Once:
         return hasher.digest()
 
 
+async def _keep(tx: Tx, caller: str, key: str, digest: bytes, status: int, body: bytes) -> None:
+    if not await tx.connection.fetchval(_KEEP, caller, key, digest, status, body):
+        raise _DoneBeforeError
+
+
 async def _of_request(request: Request) -> Once:
     return Once(
         request
@@ -102,11 +115,9 @@ def _dump(result: BaseModel) -> bytes:
     return orjson.dumps(result.model_dump(mode="json", exclude_none=True))
 
 
-_CLAIM = """
-INSERT INTO chassis.idempotency_key (caller, key, request_hash, status, body) VALUES ($1, $2, $3, 0, '')
+_KEEP = """
+INSERT INTO chassis.idempotency_key (caller, key, request_hash, status, body) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING RETURNING true
 """
-
-_KEEP = "UPDATE chassis.idempotency_key SET status = $3, body = $4 WHERE caller = $1 AND key = $2"
 
 _REPLY = "SELECT request_hash, status, body FROM chassis.idempotency_key WHERE caller = $1 AND key = $2"
