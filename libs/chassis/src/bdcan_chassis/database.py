@@ -36,6 +36,11 @@ _SERVER_SETTINGS = {
 # force_custom_plan: a generic plan is chosen while the tables are empty and kept when they are full.
 
 
+MANY_ROWS = 32
+"""From so many rows on, COPY is cheaper than arrays, of which asyncpg looks at each element twice: half the time on both
+sides, for one round trip more."""
+
+
 async def open_pool(
     dsn: str, size: int, application: str, kind: type[asyncpg.Connection[asyncpg.Record]] = asyncpg.Connection
 ) -> Pool:

@@ -18,7 +18,7 @@ import orjson
 from pydantic import BaseModel
 
 from bdcan_chassis.clock import Clock
-from bdcan_chassis.database import Connection, Pool
+from bdcan_chassis.database import MANY_ROWS, Connection, Pool
 from bdcan_chassis.errors import BadRecordError
 from bdcan_chassis.ids import new_id
 from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_headers, source_of
@@ -28,10 +28,6 @@ CHANNEL = "bdcan"
 
 MAX_BODY_BYTES = 500_000
 """Half of what a broker takes by default: an event that no broker takes would hold up its lane for ever."""
-
-
-_MANY = 32
-"""From so many events on, COPY is cheaper than arrays: half the time on both sides, for one round trip more."""
 
 
 class _Outgoing(NamedTuple):
@@ -133,7 +129,7 @@ class Tx:
 
     async def _publish(self) -> None:
         self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
-        if len(self._events) < _MANY:
+        if len(self._events) < MANY_ROWS:
             columns = map(list, zip(*self._events, strict=True))
             await self.connection.execute(_INSERT_OUTBOX, *columns, CHANNEL, sorted(self._wakes))
         else:

@@ -96,7 +96,7 @@ async def _write(tx: Tx, new: Sequence[tuple[Submission, Referral, bytes]]) -> N
     if not new:
         return
     await residents.insert(tx.connection, [(r.referral_id, s, digest) for s, r, digest in new])
-    await referrals.save_needs(tx.connection, [(r.referral_id, n) for _, r, _ in new for n in r.needs])
+    await referrals.add_needs(tx.connection, [(r.referral_id, n) for _, r, _ in new for n in r.needs])
     entries = []
     for submission, referral, _ in new:
         received = received_event(referral, submission, tx.now)
@@ -105,4 +105,4 @@ async def _write(tx: Tx, new: Sequence[tuple[Submission, Referral, bytes]]) -> N
             journal.tell(tx, concern) for concern in concerns(referral.referral_id, referral.needs, tx.now)
         )
         tx.set_deadline(ASSIGNMENT_DUE, referral.referral_id, tx.now + ASSIGNED_WITHIN)
-    await timeline.add(tx.connection, entries)
+    await timeline.add_new(tx.connection, entries)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bdcan_chassis.transaction import Transactions
-from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
+from bdcan_intake.admission import Accepted, Duplicate, Refused, take_on
 from bdcan_intake.csv_file import Row
 from bdcan_intake.store import imports
 from bdcan_intake.store.imports import Import, RowError
@@ -20,23 +20,29 @@ async def import_rows(
     transactions: Transactions, rows: Sequence[Row], new: Import, chunk: int, traceparent: str | None
 ) -> Import:
     """Take on all rows, `chunk` in one transaction; returns the import with its figures, written down."""
-    answers: dict[int, Answer] = {}
+    accepted = duplicates = 0
+    refused: dict[int, Refused] = {}
     good = [row for row in rows if row.examined]
     for start in range(0, len(good), chunk):
         part = good[start : start + chunk]
         async with transactions.begin(traceparent) as tx:
-            taken = await take_on(tx, [row.examined for row in part if row.examined])
-        answers.update(zip((row.line for row in part), taken, strict=True))
-    errors = [error for row in rows for error in _errors(row, answers.get(row.line))]
-    kinds = [type(answer) for answer in answers.values()]
-    accepted, duplicates = kinds.count(Accepted), kinds.count(Duplicate)
+            answers = await take_on(tx, [row.examined for row in part if row.examined])
+        for row, answer in zip(part, answers, strict=True):
+            match answer:
+                case Accepted():
+                    accepted += 1
+                case Duplicate():
+                    duplicates += 1
+                case Refused():
+                    refused[row.line] = answer
+    errors = [error for row in rows for error in _errors(row, refused.get(row.line))]
     done = new._replace(accepted=accepted, duplicates=duplicates, refused=len(rows) - accepted - duplicates)
     async with transactions.begin(traceparent) as tx:
         await imports.add(tx.connection, done, errors)
     return done
 
 
-def _errors(row: Row, answer: Answer | None) -> list[RowError]:
-    problems = answer.problems if isinstance(answer, Refused) else row.problems
+def _errors(row: Row, refused: Refused | None) -> list[RowError]:
+    problems = refused.problems if refused else row.problems
     reference = row.reference[:100] if row.reference else None
     return [RowError(row.line, reference, p.field, p.code, p.message) for p in problems]

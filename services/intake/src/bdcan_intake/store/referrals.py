@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import MANY_ROWS, Connection
 from bdcan_contracts.models import (
     Diet,
     Flag,
@@ -23,6 +23,19 @@ _NEED_CODES = {code.value: code for code in NeedCode}
 _NEED_STATES = {state.value: state for state in NeedState}
 _STATES = {state.value: state for state in ReferralState}
 _PRIORITIES = {priority.value: priority for priority in Priority}
+
+_NEED_COLUMNS = (
+    "referral_id",
+    "id",
+    "code",
+    "lane",
+    "state",
+    "reason",
+    "owner",
+    "due_at",
+    "fact_at",
+    "fact_rank",
+)
 
 
 async def insert(
@@ -122,6 +135,21 @@ async def save(
             for r in changed
             for need, old in _beside(r.needs, before[r.referral_id].needs)
             if need is not old
+        ],
+    )
+
+
+async def add_needs(connection: Connection, needs: Sequence[tuple[UUID, Need]]) -> None:
+    """Write the needs of new referrals."""
+    if len(needs) < MANY_ROWS:
+        await save_needs(connection, needs)
+        return
+    await connection.copy_records_to_table(
+        "need",
+        columns=_NEED_COLUMNS,
+        records=[
+            (i, n.need_id, n.code, n.lane, n.state, n.reason, n.owner, n.due_at, n.fact_at, n.rank)
+            for i, n in needs
         ],
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import MANY_ROWS, Connection
 from bdcan_intake.domain.submission import Person, Submission
 
 
@@ -29,21 +29,11 @@ class Known(NamedTuple):
 
 async def insert(connection: Connection, new: Sequence[tuple[UUID, Submission, bytes]]) -> None:
     """Write down who new referrals are about."""
-    if new:
-        await connection.execute(
-            _INSERT,
-            [i for i, _, _ in new],
-            [s.person.name for _, s, _ in new],
-            [s.person.phone for _, s, _ in new],
-            [s.person.email for _, s, _ in new],
-            [s.person.birth_date for _, s, _ in new],
-            [s.person.nhs_number for _, s, _ in new],
-            [s.person.address for _, s, _ in new],
-            [s.person.postcode for _, s, _ in new],
-            [s.notes for _, s, _ in new],
-            [s.consent for _, s, _ in new],
-            [digest for _, _, digest in new],
-        )
+    rows = [_row(*one) for one in new]
+    if len(rows) >= MANY_ROWS:
+        await connection.copy_records_to_table("resident", columns=_COLUMNS, records=rows)
+    elif rows:
+        await connection.execute(_INSERT, *map(list, zip(*rows, strict=True)))
 
 
 async def known(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Known]:
@@ -91,6 +81,37 @@ async def update(connection: Connection, referral_id: UUID, resident: Resident) 
         resident.consent,
     )
 
+
+def _row(referral_id: UUID, s: Submission, digest: bytes) -> tuple[Any, ...]:
+    p = s.person
+    return (
+        referral_id,
+        p.name,
+        p.phone,
+        p.email,
+        p.birth_date,
+        p.nhs_number,
+        p.address,
+        p.postcode,
+        s.notes,
+        s.consent,
+        digest,
+    )
+
+
+_COLUMNS = (
+    "referral_id",
+    "name",
+    "phone",
+    "email",
+    "birth_date",
+    "nhs_number",
+    "address",
+    "postcode",
+    "notes",
+    "consent",
+    "content_hash",
+)
 
 _INSERT = """
 INSERT INTO resident (
