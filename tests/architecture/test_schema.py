@@ -1,4 +1,4 @@
-"""Each service's schema.sql is what its migrations add up to."""
+"""Each service's schema.sql, and the chassis's, is what its migrations add up to."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from bdcan_local.processes import SERVICES
-from bdcan_local.schema_files import path_of, schema_of
+from bdcan_local.schema_files import CHASSIS, path_of, schema_of
 from bdcan_local.servers import PostgresServer
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [CHASSIS, *SERVICES])
 async def test_given_a_service_when_its_migrations_are_applied_then_they_make_the_committed_schema(
     service: str, postgres_server: PostgresServer
 ) -> None:
