@@ -141,6 +141,23 @@ async def test_given_a_database_that_is_away_for_a_minute_when_it_is_back_then_t
     assert await stage.committed() == 60
 
 
+async def test_given_a_broker_that_is_away_at_the_start_when_it_comes_then_the_loop_said_that_it_was_blocked(
+    stage: Stage,
+) -> None:
+    blocked, accounts = metrics.BLOCKED.labels(stage.loop.name), [uuid4()]
+    await stage.send(accounts, range(5))
+    await stage.broker.stop()
+    try:
+        async with running(stage.loop.run):
+            await until_true(lambda: blocked._value.get() == 1)
+            assert stage.loop.progress.state == "blocked"
+            await stage.broker.start()
+            await stage.has(accounts, range(5))
+            assert blocked._value.get() == 0
+    finally:
+        await stage.broker.start()
+
+
 async def test_given_too_much_that_cannot_be_handled_when_the_loop_stops_then_it_commits_nothing_and_a_new_one_takes_all(
     stage: Stage, shared_faults: Faults
 ) -> None:

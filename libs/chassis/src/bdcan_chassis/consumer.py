@@ -76,6 +76,7 @@ class ConsumerLoop:
             except (KafkaError, OSError, TimeoutError) as error:
                 attempt += 1
                 self.progress.state, self.progress.detail = "blocked", type(error).__name__
+                metrics.BLOCKED.labels(self.name).set(1)
                 log.warning("consumer.disconnected", loop=self.name, attempt=attempt, exc_info=error)
                 await wait(stopping, backoff_seconds(attempt))
                 self.progress.polled_at = time.monotonic()
@@ -102,6 +103,7 @@ class ConsumerLoop:
     async def _consume(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> None:
         failures = 0
         self.progress.state, self.progress.detail = "running", ""
+        metrics.BLOCKED.labels(self.name).set(0)
         while not stopping.is_set():
             polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_records)
             self.progress.polled_at = time.monotonic()
