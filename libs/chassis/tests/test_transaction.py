@@ -84,6 +84,19 @@ async def test_given_events_that_cannot_be_written_when_a_unit_ends_then_its_sta
     assert await ledger.fetch("SELECT 1 FROM account") == []
 
 
+async def test_given_an_aggregate_from_a_clock_that_is_ahead_when_it_goes_on_then_time_does_too_within_reason(
+    ledger: Harness,
+) -> None:
+    async with ledger.transactions.begin() as tx:
+        now = tx.now
+        tx.not_before(now - timedelta(days=1))
+        assert tx.now == now
+        tx.not_before(now + timedelta(minutes=5))
+        assert tx.now == now + timedelta(minutes=5)
+        tx.not_before(now + timedelta(days=365))
+        assert tx.now <= now + timedelta(minutes=65), "one mad clock does not carry everybody away"
+
+
 async def test_given_a_mark_when_rewound_then_only_what_came_before_it_is_written(ledger: Harness) -> None:
     account, kept, moved, woken = uuid4(), uuid4(), uuid4(), []
     async with ledger.transactions.pool.acquire() as listener:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,6 +28,9 @@ CHANNEL = "bdcan"
 
 MAX_BODY_BYTES = 500_000
 """Half of what a broker takes by default: an event that no broker takes would hold up its lane for ever."""
+
+
+_MOST_SKEW = timedelta(hours=1)
 
 
 class _Outgoing(NamedTuple):
@@ -85,6 +88,14 @@ class Tx:
             _Outgoing(topic.lane, event_id, topic.name, subject.encode(), pack_headers(headers), body)
         )
         return event_id
+
+    def not_before(self, instant: datetime) -> None:
+        """Move `now` on to what a locked aggregate has been through already, by an hour at the most.
+
+        The clocks of two processes differ. Without this the later of two events of one aggregate could bear the earlier time,
+        and whoever follows times would take it for old news.
+        """
+        self.now = max(self.now, min(instant, self.now + _MOST_SKEW))
 
     def set_deadline(self, kind: str, subject: UUID, due_at: datetime) -> None:
         """Promise that `kind` is looked at for `subject` when `due_at` has come; an earlier promise is moved."""

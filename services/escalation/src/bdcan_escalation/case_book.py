@@ -47,8 +47,10 @@ class CaseBook:
 
     @classmethod
     def of_locked(cls, tx: Tx, found: Iterable[Escalation]) -> CaseBook:
-        """Escalations that the caller has locked."""
+        """Escalations that the caller has locked. Time goes on from where theirs stands, whichever process told it."""
         escalations = {e.escalation_id: e for e in found}
+        for escalation in escalations.values():
+            tx.not_before(escalation.changed_at)
         return cls(tx, escalations, dict(escalations))
 
     def of_referral(self, referral_id: UUID) -> list[Escalation]:

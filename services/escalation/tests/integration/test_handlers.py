@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -101,6 +102,19 @@ def said(need: Need, result: CallNeedResult = CallNeedResult.CONFIRMED) -> Calle
 
 async def opened(world: Any) -> list[EscalationOpened]:
     return [e.data for e in await world.service.emitted(EscalationOpened)]
+
+
+async def test_given_a_clock_that_was_ahead_when_another_goes_on_then_the_later_event_does_not_look_older(
+    world,
+):
+    referral_id, clock = new_id(), world.service.clock
+    right = clock.instant
+    clock.instant = right + timedelta(minutes=10)
+    await world.service.deliver(assigned(referral_id, a_need()))
+    clock.instant = right
+    await world.service.deliver(withdrawn(referral_id))
+    opened_event, closed_event = await world.service.emitted(EscalationOpened, EscalationClosed)
+    assert closed_event.time >= opened_event.time
 
 
 async def test_given_a_concern_twice_when_it_is_delivered_then_it_is_escalated_once(world):

@@ -102,6 +102,13 @@ class Escalation:
     acknowledged_at: datetime | None = None
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
+
+    @property
+    def changed_at(self) -> datetime:
+        """When the latest of its steps was taken."""
+        steps = (self.forwarded_at, self.acknowledged_at, self.accepted_at, self.ended_at)
+        return max([self.opened_at, *(at for at in steps if at)])
+
     reason: str | None = None
     outcome: EscalationOutcome | None = None
 
