@@ -13,12 +13,15 @@ import pytest_asyncio
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.testing.harness import START, Harness, harness
 from bdcan_contracts.models import (
+    AssignmentMethod,
     CalledNeed,
     CallNeedResult,
     Diet,
     Household,
     NeedCode,
     Priority,
+    ReferralReassigned,
+    ReferralWithdrawn,
     TaskAccepted,
     TaskCompleted,
     TaskFailed,
@@ -41,7 +44,12 @@ async def foodhub(postgres_server) -> AsyncIterator[Harness]:
 @pytest.fixture
 def tell() -> SimpleNamespace:
     return SimpleNamespace(
-        call_completed=call_completed, asked_for=asked_for, delivery_task=delivery_task, received=received
+        call_completed=call_completed,
+        asked_for=asked_for,
+        delivery_task=delivery_task,
+        received=received,
+        withdrawn=withdrawn,
+        reassigned=reassigned,
     )
 
 
@@ -87,6 +95,29 @@ def delivery_task(kind: Any, parcel_id: UUID, task_id: UUID | None = None) -> An
         parcel_id=parcel_id,
         kind=TaskKind.PARCEL_DELIVERY,
         **more,
+    )
+
+
+def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
+    return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
+
+
+def reassigned(referral_id: UUID, hub_id: str, version: int = 2) -> ReferralReassigned:
+    return ReferralReassigned(
+        referral_id=referral_id,
+        version=version,
+        hub_id=hub_id,
+        method=AssignmentMethod.MANUAL,
+        confidence=1,
+        confirm_at_call=False,
+        explanation="",
+        outreach=False,
+        priority=Priority.STANDARD,
+        needs=(),
+        contact_due_at=START,
+        previous_hub_id="northbury",
+        reason="moved",
+        assigned_at=START,
     )
 
 

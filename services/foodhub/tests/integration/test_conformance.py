@@ -8,12 +8,8 @@ import pytest
 
 from bdcan_chassis.ids import derived_id, new_id
 from bdcan_chassis.testing.conformance import Conformance
-from bdcan_chassis.testing.harness import START, FakeRecord, Harness
+from bdcan_chassis.testing.harness import FakeRecord, Harness
 from bdcan_contracts.models import (
-    AssignmentMethod,
-    Priority,
-    ReferralReassigned,
-    ReferralWithdrawn,
     TaskAccepted,
     TaskFailed,
 )
@@ -37,27 +33,11 @@ class TestConformance(Conformance):
         referral_id, task_id = new_id(), new_id()
         call, need_id = self.tell.call_completed(referral_id=referral_id)
         parcel_id = derived_id(need_id, "parcel")
-        moved = ReferralReassigned(
-            referral_id=referral_id,
-            version=2,
-            hub_id="thames",
-            method=AssignmentMethod.MANUAL,
-            confidence=1,
-            confirm_at_call=False,
-            explanation="",
-            outreach=False,
-            priority=Priority.STANDARD,
-            needs=(),
-            contact_due_at=START,
-            previous_hub_id="northbury",
-            reason="moved",
-            assigned_at=START,
-        )
         events = (
             call,
-            moved,
+            self.tell.reassigned(referral_id, "thames"),
             self.tell.delivery_task(TaskAccepted, parcel_id, task_id),
             self.tell.delivery_task(TaskFailed, parcel_id, task_id),
-            ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START),
+            self.tell.withdrawn(referral_id),
         )
         return [given.record(event) for event in events]

@@ -9,7 +9,6 @@ from uuid import UUID
 from bdcan_chassis.ids import derived_id, new_id
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_contracts.models import (
-    AssignmentMethod,
     CallNeedResult,
     Diet,
     Household,
@@ -20,8 +19,6 @@ from bdcan_contracts.models import (
     ParcelRequested,
     ParcelReturned,
     Priority,
-    ReferralReassigned,
-    ReferralWithdrawn,
     TaskAccepted,
     TaskCompleted,
     TaskFailed,
@@ -48,29 +45,6 @@ async def packed(foodhub: Harness, tell: Any, call: Any, need_id: UUID) -> UUID:
         assert (await foodhub.http.post(f"/v1/parcels/{parcel_id}/{step}")).status_code == 200
     await foodhub.emitted()
     return parcel_id
-
-
-def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
-    return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
-
-
-def reassigned(referral_id: UUID, hub_id: str, version: int = 2) -> ReferralReassigned:
-    return ReferralReassigned(
-        referral_id=referral_id,
-        version=version,
-        hub_id=hub_id,
-        method=AssignmentMethod.MANUAL,
-        confidence=1,
-        confirm_at_call=False,
-        explanation="",
-        outreach=False,
-        priority=Priority.STANDARD,
-        needs=(),
-        contact_due_at=START,
-        previous_hub_id="northbury",
-        reason="moved",
-        assigned_at=START,
-    )
 
 
 async def test_given_the_same_call_twice_when_it_is_delivered_then_there_is_one_parcel(foodhub, tell):
@@ -109,7 +83,7 @@ async def test_given_a_withdrawal_before_the_call_when_the_call_arrives_then_the
     foodhub, tell
 ):
     call, _ = tell.call_completed()
-    await foodhub.deliver(withdrawn(call.referral_id))
+    await foodhub.deliver(tell.withdrawn(call.referral_id))
     await foodhub.deliver(call)
     assert await told(foodhub) == []
 
@@ -121,7 +95,7 @@ async def test_given_a_reserved_parcel_when_the_referral_is_withdrawn_then_its_s
     await tell.received(foodhub, tell.asked_for(call))
     await foodhub.deliver(call)
     await foodhub.run("allocate")
-    record = foodhub.record(withdrawn(call.referral_id), lane="bulk")
+    record = foodhub.record(tell.withdrawn(call.referral_id), lane="bulk")
     await foodhub.deliver(record)
     await foodhub.deliver(record)
     assert await told(foodhub) == ["requested", "reserved", "cancelled"]
@@ -135,7 +109,7 @@ async def test_given_a_packed_parcel_when_the_referral_is_withdrawn_then_it_goes
 ):
     call, need_id = tell.call_completed()
     await packed(foodhub, tell, call, need_id)
-    await foodhub.deliver(withdrawn(call.referral_id))
+    await foodhub.deliver(tell.withdrawn(call.referral_id))
     stock = (await foodhub.http.get("/v1/summary")).json()["stock"]
     assert (stock["issued"], stock["on_hand"]) == (0, stock["received"])
     moves = await foodhub.fetch("SELECT kind, sum(quantity) AS n FROM movement GROUP BY kind ORDER BY kind")
@@ -149,7 +123,7 @@ async def test_given_a_parcel_on_the_road_when_the_referral_is_withdrawn_and_it_
     call, need_id = tell.call_completed()
     parcel_id = await packed(foodhub, tell, call, need_id)
     await foodhub.deliver(tell.delivery_task(TaskAccepted, parcel_id))
-    await foodhub.deliver(withdrawn(call.referral_id))
+    await foodhub.deliver(tell.withdrawn(call.referral_id))
     assert (await the_parcel(foodhub, parcel_id))["state"] == "dispatched"
     await foodhub.deliver(tell.delivery_task(TaskFailed, parcel_id))
     kinds = [type(e.data) for e in await foodhub.emitted()]
@@ -199,8 +173,8 @@ async def test_given_a_waiting_parcel_when_the_referral_moves_then_the_new_hub_a
 ):
     call, need_id = tell.call_completed()
     await foodhub.deliver(call)
-    await foodhub.deliver(reassigned(call.referral_id, "thames", 3))
-    await foodhub.deliver(reassigned(call.referral_id, "heath", 2), lane="bulk")  # old news
+    await foodhub.deliver(tell.reassigned(call.referral_id, "thames", 3))
+    await foodhub.deliver(tell.reassigned(call.referral_id, "heath", 2), lane="bulk")  # old news
     parcel = await the_parcel(foodhub, derived_id(need_id, "parcel"))
     assert (parcel["hub_id"], parcel["site_id"]) == ("thames", "becontree")
 
@@ -209,7 +183,7 @@ async def test_given_a_reassignment_before_the_call_when_the_call_arrives_then_t
     foodhub, tell
 ):
     call, need_id = tell.call_completed()
-    await foodhub.deliver(reassigned(call.referral_id, "thames"))
+    await foodhub.deliver(tell.reassigned(call.referral_id, "thames"))
     await foodhub.deliver(call)
     parcel = await the_parcel(foodhub, derived_id(need_id, "parcel"))
     assert (parcel["hub_id"], parcel["site_id"]) == ("thames", "becontree")
