@@ -69,7 +69,7 @@ def _line(figure: Figure) -> str:
     samples = " · ".join(
         f"{name} {'/'.join(f'{value:,.4g}' for value in values)}" for name, values in figure.samples.items()
     )
-    cpu = " · ".join(f"{name} {value:,.1f}" for name, value in line["cpu_us"].items())  # type: ignore[attr-defined]
+    cpu = " · ".join(f"{name} {value:,.1f}" for name, value in figure.cpu_us.items())
     ratios = f"of bare {line['ratio_to_bare']}, of naive {line['ratio_to_naive']}"
     return f"  {figure.name} [{figure.unit}]: {samples}\n    {ratios}\n    cpu µs: {cpu}"
 

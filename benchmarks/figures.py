@@ -22,6 +22,12 @@ class Figure:
     cpu: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Microseconds of processor time for one piece of work, by contender."""
 
+    @property
+    def cpu_us(self) -> dict[str, float]:
+        """The median of `cpu`, of each contender that was sampled."""
+        medians = {contender: median(samples) for contender, samples in self.cpu.items()}
+        return {contender: found for contender, found in medians.items() if found is not None}
+
     def as_dict(self) -> dict[str, object]:
         """The line as `results.json` has it."""
         found: dict[str, object] = {"name": self.name, "unit": self.unit}
@@ -33,7 +39,7 @@ class Figure:
         found["others"] = others
         found["spread"] = {c: [min(s), max(s)] for c, s in self.samples.items() if s}
         found["repetitions"] = max((len(s) for s in self.samples.values()), default=0)
-        found["cpu_us"] = {c: median(s) for c, s in self.cpu.items()}
+        found["cpu_us"] = self.cpu_us
         found["note"] = self.note
         return found
 
