@@ -292,6 +292,22 @@ MUTANTS = (
         "watchdog",
     ),
     Mutant(
+        "an-effect-before-its-cause",
+        "order by key",
+        "dispatch.py",
+        "                    tx.not_before(read.event.time)\n",
+        "                    pass\n",
+        "conformance",
+    ),
+    Mutant(
+        "a-mad-clock-carries-all-away",
+        "order by key",
+        "transaction.py",
+        "        self.now = max(self.now, min(instant, self._latest))\n",
+        "        self.now = max(self.now, instant)\n",
+        "transaction",
+    ),
+    Mutant(
         "requests-are-done-twice",
         "effects once",
         "http/idempotency.py",

@@ -40,7 +40,9 @@ class Written(BaseModel):
 
 
 SQL = """
-CREATE TABLE IF NOT EXISTS account (id uuid PRIMARY KEY, numbers int[] NOT NULL);
+CREATE TABLE IF NOT EXISTS account (
+    id uuid PRIMARY KEY, numbers int[] NOT NULL, changed_at timestamptz NOT NULL DEFAULT '2000-01-01Z'
+);
 CREATE TABLE IF NOT EXISTS rung (subject uuid NOT NULL, due_at timestamptz NOT NULL);
 """
 
@@ -101,8 +103,11 @@ def ledger_service(
     async def write(batch: Batch[Added] | Batch[Struck], tx: Tx, sign: int) -> None:
         ids = sorted({e.data.account_id for e in batch})
         rows = await tx.connection.fetch(
-            "SELECT id, numbers FROM account WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE", ids
+            "SELECT id, numbers, changed_at FROM account WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE",
+            ids,
         )
+        for row in rows:
+            tx.not_before(row["changed_at"])
         numbers = {i: [] for i in ids} | {r["id"]: list(r["numbers"]) for r in rows}
         for event in batch:
             if event.data.number in faults.poison:
@@ -115,9 +120,13 @@ def ledger_service(
             faults.before_write()
         for account, listed in numbers.items():
             await tx.connection.execute(
-                "INSERT INTO account (id, numbers) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET numbers = excluded.numbers",
+                """
+                INSERT INTO account (id, numbers, changed_at) VALUES ($1, $2, $3)
+                ON CONFLICT (id) DO UPDATE SET numbers = excluded.numbers, changed_at = excluded.changed_at
+                """,
                 account,
                 listed,
+                tx.now,
             )
 
     async def on_added(batch: Batch[Added], tx: Tx) -> None:

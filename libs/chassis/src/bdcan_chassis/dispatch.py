@@ -155,6 +155,8 @@ class Dispatcher:
         self.transactions = transactions
         self._limit = limit
         self._handlers = loop.bind(transactions.catalogue)
+        # what others write bears the time of a clock that is none of ours
+        self._own_topics = {t.name for t in transactions.catalogue.topics if t.owner in t.writers}
 
     def read(self, place: int, record: Record) -> Read | None:
         """Read a record. None: a known type that this loop does not take, which a tolerant reader passes over."""
@@ -201,6 +203,9 @@ class Dispatcher:
             if careful:
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             ready = await self._sort_out(attempt, reads)
+            for read in ready:
+                if read.event is not None and read.record.topic in self._own_topics:
+                    tx.not_before(read.event.time)
             for group in stages(ready):
                 if careful:
                     await self._isolate(attempt, group)

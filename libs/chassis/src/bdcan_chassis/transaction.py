@@ -30,7 +30,8 @@ MAX_BODY_BYTES = 500_000
 """Half of what a broker takes by default: an event that no broker takes would hold up its lane for ever."""
 
 
-_MOST_SKEW = timedelta(hours=1)
+MOST_SKEW = timedelta(hours=1)
+"""How far a unit's time may be moved on from its own clock: one mad clock must not carry everybody away."""
 
 
 class _Outgoing(NamedTuple):
@@ -63,6 +64,10 @@ class Tx:
     _events: list[_Outgoing] = field(default_factory=list)
     _deadlines: dict[tuple[str, UUID], datetime | None] = field(default_factory=dict)
     _wakes: set[str] = field(default_factory=set)
+    _latest: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._latest = self.now + MOST_SKEW
 
     def emit(self, data: BaseModel, *, cause: Event[Any] | None = None, lane: str | None = None) -> UUID:
         """Publish an event when the unit commits; returns its id.
@@ -90,12 +95,13 @@ class Tx:
         return event_id
 
     def not_before(self, instant: datetime) -> None:
-        """Move `now` on to what a locked aggregate has been through already, by an hour at the most.
+        """Move `now` on to an instant that this unit follows from, by MOST_SKEW from the own clock at the most.
 
-        The clocks of two processes differ. Without this the later of two events of one aggregate could bear the earlier time,
-        and whoever follows times would take it for old news.
+        The clocks of two processes differ. Without this an event could bear an earlier time than its cause, or than an earlier
+        event of its aggregate, and whoever follows times would take it for old news. The consumer loop does it for the events
+        of a batch; a store does it for the rows that it locks.
         """
-        self.now = max(self.now, min(instant, self.now + _MOST_SKEW))
+        self.now = max(self.now, min(instant, self._latest))
 
     def set_deadline(self, kind: str, subject: UUID, due_at: datetime) -> None:
         """Promise that `kind` is looked at for `subject` when `due_at` has come; an earlier promise is moved."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -41,12 +41,6 @@ _ONCE = {
 
 _OUT, _BACK = "parcel.dispatched", "parcel.returned"
 """A parcel goes out as often as it came back, and once more: a foodhub that catches up tells all of it in one instant."""
-
-_OPENS_AGAIN = frozenset({"escalation.opened", "welfare-call.completed", "referral.amended"})
-"""Events that bring work after a referral's end."""
-
-_ON_ITS_WAY = timedelta(minutes=5)
-"""Domain time that an event may take from one service to the next: two and a half seconds in a demo."""
 
 _GIVEN_BACK = frozenset({"declined", "withdrawn"})
 """States and outcomes of escalations after which the same need may be handed over again."""
@@ -267,15 +261,10 @@ def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
             yield _OUT
         if parcel[_BACK] > parcel[_OUT]:
             yield _BACK
-    closings = [datetime.fromisoformat(line["at"]) for line in timeline if line["kind"] == "referral.closed"]
-    if closings:
-        # a need that turns up after the end, or just before intake heard of it, opens the referral again
-        since = min(closings) - _ON_ITS_WAY
-        opened = sum(
-            line["kind"] in _OPENS_AGAIN and datetime.fromisoformat(line["at"]) >= since for line in timeline
-        )
-        if len(closings) > 1 + opened:
-            yield "referral.closed"
+    # only a need that had not turned up before opens a referral again: the next closing lists more of them
+    closings = Counter(line["detail"]["needs"] for line in timeline if line["kind"] == "referral.closed")
+    if _repeated(closings):
+        yield "referral.closed"
     yield from dict.fromkeys(key[0] for key in _repeated(seen))
 
 

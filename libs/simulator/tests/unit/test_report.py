@@ -33,7 +33,7 @@ def given():
             {"need_id": f"need-{number}-{n}", "code": code.value, "state": "met"}
             for n, code in enumerate(submission.resident.needs)
         ]
-        timeline = [line("referral.received", 0), line("referral.closed", 30, outcome="helped")]
+        timeline = [line("referral.received", 0), line("referral.closed", 30, outcome="helped", needs=2)]
         facts.referrals[key] = [
             {
                 "referral_id": f"referral-{number}",
@@ -140,7 +140,7 @@ def test_given_two_referrals_for_one_reference_then_the_effect_is_there_twice(gi
     "extra",
     [
         [line("referral.received", 5)],
-        [line("referral.closed", 31, outcome="helped")],
+        [line("referral.closed", 31, outcome="partly-helped", needs=2)],
         [line("welfare-call.unanswered", 7, attempt=1), line("welfare-call.unanswered", 7, attempt=1)],
         [line("parcel.delivered", 8, parcel_id="p"), line("parcel.delivered", 9, parcel_id="p")],
     ],
@@ -160,8 +160,8 @@ def test_given_things_that_may_well_happen_twice_then_nothing_is_named(given):
         line("parcel.delivered", 8, parcel_id="q"),
         line("welfare-call.unanswered", 7, attempt=1),
         line("welfare-call.unanswered", 9, attempt=2),
-        line("escalation.opened", 31, escalation_id="e"),
-        line("referral.closed", 32, outcome="partly-helped"),
+        line("escalation.opened", 12, escalation_id="e"),
+        line("referral.closed", 32, outcome="partly-helped", needs=3),
     ]
     given[1].escalations += [
         escalation("complex", "declined", "n"),

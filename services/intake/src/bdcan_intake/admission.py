@@ -78,6 +78,7 @@ async def take_on(tx: Tx, examined: Sequence[Examined]) -> list[Answer]:
     for place in left:
         submission = open_now[place][0]
         before = known[submission.source, submission.reference or ""]
+        tx.not_before(before.received_at)
         same = before.content_hash == examined[place].content_hash
         answers[place] = Duplicate(before.referral_id, before.received_at) if same else Refused((_CHANGED,))
     return [answer for answer in answers if answer is not None]

@@ -22,7 +22,7 @@ from bdcan_intake.store import referrals, timeline
 
 async def on_assignment_due(due: Sequence[Due], tx: Tx) -> None:
     """A referral that nobody has placed is intake's own again, until routing answers; it is looked at every hour."""
-    before = await referrals.lock(tx.connection, {d.subject for d in due})
+    before = await referrals.lock(tx, {d.subject for d in due})
     after = dict(before)
     entries = []
     next_look = tx.now + ASSIGNED_WITHIN

@@ -193,7 +193,7 @@ Step = Callable[[Referral, Any, datetime], Referral]
 
 async def _follow(batch: Batch[Any], tx: Tx, step: Step) -> None:
     """Move referrals on, event by event."""
-    before = await referrals.lock(tx.connection, {event.data.referral_id for event in batch})
+    before = await referrals.lock(tx, {event.data.referral_id for event in batch})
     after = dict(before)
     entries = []
     for event in batch:

@@ -37,7 +37,7 @@ async def handed_in(given: Harness, *needs: str, **more: Any) -> Referral:
 
 async def stored(given: Harness, referral_id: UUID) -> Referral:
     async with given.transactions.begin() as tx:
-        return (await referrals.lock(tx.connection, [referral_id]))[referral_id]
+        return (await referrals.lock(tx, [referral_id]))[referral_id]
 
 
 async def shown(given: Harness, r: Referral) -> dict[str, Any]:
@@ -47,6 +47,23 @@ async def shown(given: Harness, r: Referral) -> dict[str, Any]:
 def test_given_the_catalogue_then_intake_handles_what_it_says_and_nothing_else():
     handled = {(t.topic.name, CATALOGUE.of(t.model).type) for loop in worker.loops() for t in loop.table}
     assert handled == {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, "intake")}
+
+
+async def test_given_a_clock_that_was_ahead_when_another_process_withdraws_then_the_later_event_does_not_look_older(
+    given: Harness,
+):
+    right = given.clock.instant
+    given.clock.instant = ahead = right + timedelta(minutes=10)
+    r = await handed_in(given, "shopping")
+    given.clock.instant = right
+    answer = await given.http.post(
+        f"/v1/referrals/{r.referral_id}/withdrawal", json={"reason": "changed-mind"}
+    )
+    assert answer.status_code == 200, answer.text
+    assert [e.time >= ahead for e in await given.emitted(m.ReferralWithdrawn, m.ReferralClosed)] == [
+        True,
+        True,
+    ]
 
 
 async def test_given_a_referral_from_call_to_doorstep_then_its_story_is_told_in_order_and_it_closes(

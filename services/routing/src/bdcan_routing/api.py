@@ -134,7 +134,7 @@ def _hub_routes(routes: APIRouter) -> None:
 
 
 async def _lock(tx: Tx, referral_id: UUID) -> Assignment:
-    found = await assignments.lock(tx.connection, [referral_id])
+    found = await assignments.lock(tx, [referral_id])
     if referral_id not in found:
         raise NotFoundError("There is no such thing.")
     return found[referral_id]

@@ -17,7 +17,7 @@ def triage_due(settings: Settings) -> DeadlineHandler:
     """Nobody has placed them in time: they stay where they are, say so again, and get a new deadline."""
 
     async def handle(due: Sequence[Due], tx: Tx) -> None:
-        known = await assignments.lock(tx.connection, (d.subject for d in due))
+        known = await assignments.lock(tx, (d.subject for d in due))
         changed = []
         for deadline in due:
             before = known.get(deadline.subject)

@@ -22,7 +22,7 @@ class Handlers:
 
     async def on_received(self, batch: Batch[ReferralReceived], tx: Tx) -> None:
         """Place each referral, or hold it for a person."""
-        known = await assignments.lock(tx.connection, (e.data.referral_id for e in batch))
+        known = await assignments.lock(tx, (e.data.referral_id for e in batch))
         placer = await placer_for(tx, [*_postcodes(batch), *_waiting(known)], self._settings)
         changed: dict[UUID, Assignment] = {}
         for event in batch:
@@ -37,7 +37,7 @@ class Handlers:
 
     async def on_amended(self, batch: Batch[ReferralAmended], tx: Tx) -> None:
         """Take over what changed; place again what moved home."""
-        known = await assignments.lock(tx.connection, (e.data.referral_id for e in batch))
+        known = await assignments.lock(tx, (e.data.referral_id for e in batch))
         placer = await placer_for(tx, _postcodes(batch), self._settings)
         changed: dict[UUID, Assignment] = {}
         for event in batch:
@@ -60,7 +60,7 @@ class Handlers:
 
 
 async def _end(tx: Tx, ids: list[UUID]) -> None:
-    known = await assignments.lock(tx.connection, ids)
+    known = await assignments.lock(tx, ids)
     ended = {i: assignment.ended(known.get(i), i) for i in ids}
     for referral_id, after in ended.items():
         publish(tx, known.get(referral_id), after, [])

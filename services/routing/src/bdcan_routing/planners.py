@@ -24,7 +24,7 @@ def planners(settings: Settings) -> tuple[Planner, ...]:
     async def place_held(tx: Tx) -> int:
         """Referrals held for want of a hub or of a known postcode; those that still cannot be placed stay held."""
         placed, after = 0, None
-        while held := await assignments.lock_retriable(tx.connection, after, _PORTION):
+        while held := await assignments.lock_retriable(tx, after, _PORTION):
             placer = await placer_for(tx, [a.facts.postcode for a in held if a.facts], settings)
             changed = []
             for before in held:

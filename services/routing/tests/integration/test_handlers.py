@@ -183,6 +183,18 @@ async def test_given_an_assigned_referral_when_its_home_certainly_moved_then_it_
     assert moved.version == 2
 
 
+async def test_given_a_clock_that_was_ahead_when_another_process_moves_it_then_the_move_does_not_look_older(
+    routing, referral, amendment
+):
+    given, right = referral(INSIDE), routing.clock.instant
+    routing.clock.instant = ahead = right + timedelta(minutes=10)
+    await routing.deliver(given)
+    routing.clock.instant = right
+    await routing.deliver(amendment(given, postcode="RM8 1AA"))
+    assigned, moved = await routing.emitted(ReferralAssigned, ReferralReassigned)
+    assert assigned.time == moved.time == ahead
+
+
 async def test_given_a_held_referral_when_a_postcode_becomes_known_then_it_is_assigned(
     routing, referral, amendment
 ):

@@ -15,13 +15,13 @@ from bdcan_volunteer_match.store import calls, tasks, volunteers
 
 async def claims_run_out(due: Sequence[Due], tx: Tx) -> None:
     """A call that was claimed and never reported is on the hub's list again."""
-    before = await calls.lock(tx.connection, (d.subject for d in due))
+    before = await calls.lock(tx, (d.subject for d in due))
     await calls.save(tx, before, [lapse(call, tx.now) for call in before.values()])
 
 
 async def tasks_come_due(due: Sequence[Due], tx: Tx) -> None:
     """An offer ran out, nobody was found in time, or what was accepted is long overdue."""
-    before = await tasks.lock(tx.connection, (d.subject for d in due))
+    before = await tasks.lock(tx, (d.subject for d in due))
     await record_tasks(tx, before, [(on_deadline(task, tx.now), None) for task in before.values()])
 
 

@@ -57,13 +57,13 @@ async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
 
 async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
     """Nobody calls any more, and the open tasks are cancelled."""
-    await _update_calls(tx, batch, lambda call, e: calling.end(call, e.data.referral_id))
+    await _update_calls(tx, batch, lambda call, e: calling.withdraw(call, e.data.referral_id))
     await _update_tasks_of(tx, batch, lambda task, _: tasking.cancel(task, "referral-withdrawn", tx.now))
 
 
 async def on_closed(batch: Batch[ReferralClosed], tx: Tx) -> None:
     """What is settled is no longer wanted. A need that the event does not list turned up since, and goes on."""
-    await _update_calls(tx, batch, lambda call, e: calling.end(call, e.data.referral_id))
+    await _update_calls(tx, batch, lambda call, e: calling.close(call, e.data))
 
     def settle(task: Task, event: Event[ReferralClosed]) -> Decided:
         if task.need_id is None or any(task.need_id == need.need_id for need in event.data.needs):
@@ -75,7 +75,7 @@ async def on_closed(batch: Batch[ReferralClosed], tx: Tx) -> None:
 
 async def on_escalation_declined(batch: Batch[EscalationDeclined], tx: Tx) -> None:
     """The hub owns the needs again: a follow-up call is due."""
-    before = await calls.lock(tx.connection, (e.data.referral_id for e in batch))
+    before = await calls.lock(tx, (e.data.referral_id for e in batch))
     after = dict(before)
     for event in batch:
         called = calling.give_back(after.get(event.data.referral_id), event.data, tx.now)
@@ -85,15 +85,15 @@ async def on_escalation_declined(batch: Batch[EscalationDeclined], tx: Tx) -> No
 
 
 async def on_parcel_packed(batch: Batch[ParcelPacked], tx: Tx) -> None:
-    """Somebody has to bring the parcel to the door, unless the referral has ended."""
-    known_calls = await calls.lock(tx.connection, (e.data.referral_id for e in batch))
+    """Somebody has to bring the parcel to the door, unless its need has ended."""
+    known_calls = await calls.lock(tx, (e.data.referral_id for e in batch))
     task_ids = {tasking.delivery_task_id(e.data.parcel_id) for e in batch}
-    known = await tasks.lock(tx.connection, task_ids)
+    known = await tasks.lock(tx, task_ids)
     decided: dict[UUID, tuple[Decided, Event[ParcelPacked]]] = {}
     for event in batch:
         call = known_calls.get(event.data.referral_id)
         task_id = tasking.delivery_task_id(event.data.parcel_id)
-        if task_id not in known and not (call and call.ended):
+        if task_id not in known and (call is None or call.wants(event.data.need_id)):
             opened = tasking.for_parcel(event.data, call and call.hub_id, tx.now)
             decided.setdefault(task_id, (opened, event))
     await record_tasks(tx, known, decided.values())
@@ -101,7 +101,7 @@ async def on_parcel_packed(batch: Batch[ParcelPacked], tx: Tx) -> None:
 
 async def on_parcel_cancelled(batch: Batch[ParcelCancelled], tx: Tx) -> None:
     """There is nothing to deliver any more."""
-    known = await tasks.lock(tx.connection, (tasking.delivery_task_id(e.data.parcel_id) for e in batch))
+    known = await tasks.lock(tx, (tasking.delivery_task_id(e.data.parcel_id) for e in batch))
     await record_tasks(
         tx,
         known,
@@ -133,7 +133,7 @@ async def on_hub(batch: Batch[HubConfigured] | Batch[HubPaused] | Batch[HubResum
 async def _update_calls(
     tx: Tx, batch: Batch[T], decide: Callable[[WelfareCall | None, Event[T]], WelfareCall]
 ) -> dict[UUID, WelfareCall]:
-    before = await calls.lock(tx.connection, _referrals(batch))
+    before = await calls.lock(tx, _referrals(batch))
     after = dict(before)
     for event in batch:
         referral_id = _referral(event)
@@ -144,7 +144,7 @@ async def _update_calls(
 
 async def _update_tasks_of(tx: Tx, batch: Batch[T], decide: Callable[[Task, Event[T]], Decided]) -> None:
     cause = {_referral(event): event for event in batch}
-    live = await tasks.lock_live_of(tx.connection, cause)
+    live = await tasks.lock_live_of(tx, cause)
     await record_tasks(
         tx,
         {task.task_id: task for task in live},

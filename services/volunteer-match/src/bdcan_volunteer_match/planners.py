@@ -25,7 +25,7 @@ async def plan_match(tx: Tx) -> int:
     if not wants:
         return 0
     candidates = await volunteers.candidates(tx.connection, wants)
-    open_tasks = await tasks.lock_open(tx.connection, _wanted(wants, candidates))
+    open_tasks = await tasks.lock_open(tx, _wanted(wants, candidates))
     matches = match(open_tasks, candidates, tx.now)
     if not matches:
         return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from volunteer_match_story import (
@@ -161,6 +161,31 @@ async def test_a_declined_escalation_of_an_unknown_or_ended_referral_leads_to_no
     await given.deliver(declined(event.referral_id))
     await given.deliver(event)
     assert (await given.http.get("/v1/welfare-calls?state=due")).json()["items"] == []
+
+
+@pytest.mark.parametrize("order", ["closed first", "given back first", "both at once"])
+async def test_a_concern_that_comes_back_as_the_referral_is_closed_leads_to_a_call_until_it_is_closed_too(
+    given: Harness, order: str
+) -> None:
+    errand, concern = need(), uuid4()
+    event = assigned(needs=(errand,))
+    await given.deliver(event)
+    await report(given, (await only_call(given))["call_id"], outcome="answered")
+    ends, comes_back = closed(event.referral_id, errand.need_id), declined(event.referral_id, concern)
+    match order:
+        case "closed first":
+            await given.deliver(ends)
+            await given.deliver(comes_back)
+        case "given back first":
+            await given.deliver(comes_back)
+            await given.deliver(ends)
+        case _:
+            await given.deliver(ends, comes_back)
+
+    call = await only_call(given)
+    assert (call["state"], [n["need_id"] for n in call["needs"]]) == ("due", [str(concern)])
+    await given.deliver(closed(event.referral_id, errand.need_id, concern))
+    assert await state_of(given, event.referral_id) == "cancelled"
 
 
 async def test_all_topics_at_once_in_one_batch_are_taken(given: Harness) -> None:

@@ -12,7 +12,7 @@ from volunteer_match_story import assigned, enquiry, open_task, task, volunteer
 from bdcan_chassis.database import Connection
 from bdcan_chassis.housekeeping import sample
 from bdcan_chassis.testing.harness import START, Harness
-from bdcan_volunteer_match.domain.call import CallState, assign, end
+from bdcan_volunteer_match.domain.call import CallState, assign, withdraw
 from bdcan_volunteer_match.domain.matching import Candidate, Want
 from bdcan_volunteer_match.store import calls, tasks, volunteers
 from bdcan_volunteer_match.store.rows import LostUpdateError
@@ -21,9 +21,9 @@ from bdcan_volunteer_match.store.rows import LostUpdateError
 async def test_two_first_events_of_a_referral_at_once_do_not_overwrite_each_other(given: Harness) -> None:
     event = assigned()
     async with given.transactions.begin() as slow:
-        assert await calls.lock(slow.connection, [event.referral_id]) == {}
+        assert await calls.lock(slow, [event.referral_id]) == {}
         async with given.transactions.begin() as quick:
-            await calls.save(quick, {}, [end(None, event.referral_id)])
+            await calls.save(quick, {}, [withdraw(None, event.referral_id)])
         with pytest.raises(LostUpdateError):
             await calls.save(slow, {}, [assign(None, event)])
     rows = await given.fetch("SELECT state FROM welfare_call")

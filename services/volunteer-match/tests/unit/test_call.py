@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from volunteer_match_story import amended, assigned, declined, need, reassigned
+from volunteer_match_story import amended, assigned, closed, declined, need, reassigned
 
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
@@ -23,9 +23,10 @@ from bdcan_volunteer_match.domain.call import (
     amend,
     assign,
     claim,
-    end,
+    close,
     give_back,
     lapse,
+    withdraw,
 )
 from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
 from bdcan_volunteer_match.domain.report import Answer, Finding, answered, refused, unanswered
@@ -69,7 +70,7 @@ def test_older_news_of_an_assignment_changes_nothing() -> None:
 
 def test_a_withdrawal_that_comes_before_the_assignment_leaves_nobody_to_call() -> None:
     event = assigned()
-    gone = end(None, event.referral_id)
+    gone = withdraw(None, event.referral_id)
     assert assign(gone, event).state is CallState.CANCELLED
 
 
@@ -239,15 +240,48 @@ def test_what_the_council_gives_back_while_a_call_is_due_is_asked_about_in_that_
     assert found in {n.need_id for n in again.asks}
 
 
-def test_what_the_council_gives_back_after_the_end_leads_to_no_call() -> None:
-    call = end(due(), due().referral_id)
+def test_what_the_council_gives_back_after_a_withdrawal_leads_to_no_call() -> None:
+    call = withdraw(due(), due().referral_id)
     assert give_back(call, declined(call.referral_id), LATER) is call
     assert give_back(None, declined(uuid4()), LATER) is None
 
 
+def test_a_concern_that_the_council_gives_back_after_the_closing_is_asked_about() -> None:
+    # a volunteer raised it with her last task: intake had closed the referral before it heard
+    errand, concern = need(), uuid4()
+    call, _ = answered(claimed(needs=(errand,)), ANNA, Answer(), START)
+    over = close(call, closed(call.referral_id, errand.need_id))
+    again = give_back(over, declined(call.referral_id, concern), LATER)
+    assert again is not None
+    assert (again.state, again.ended) == (CallState.DUE, False)
+    assert [n.need_id for n in again.asks] == [concern]
+    assert close(again, closed(call.referral_id, errand.need_id)).state is CallState.DUE, (
+        "in the other order too"
+    )
+    end = close(again, closed(call.referral_id, errand.need_id, concern))
+    assert (end.state, end.ended) == (CallState.CANCELLED, True)
+
+
+def test_a_need_that_a_closing_lists_is_not_asked_about_again() -> None:
+    housing = need(NeedCode.HOUSING)
+    call, _ = answered(claimed(needs=(housing,)), ANNA, Answer(), START)
+    over = close(call, closed(call.referral_id, housing.need_id))
+    assert give_back(over, declined(call.referral_id, housing.need_id), LATER) is over
+
+
+def test_a_need_that_is_added_to_a_referral_that_was_opened_again_leads_to_a_call() -> None:
+    event, fresh = assigned(), need(NeedCode.TRANSPORT)
+    listed = [n.need_id for n in event.needs]
+    call, _ = answered(claim(assign(None, event), ANNA, START), ANNA, Answer(), START)
+    again = amend(close(call, closed(event.referral_id, *listed)), amended(event.referral_id, (fresh,)))
+    assert (again.state, again.ended) == (CallState.DUE, False)
+    assert [n.need_id for n in again.asks] == [fresh.need_id]
+
+
 def test_the_end_of_a_referral_ends_its_call_whatever_its_state() -> None:
     for call in (due(), claimed(), unanswered(claimed(), ANNA, UnansweredOutcome.NO_ANSWER, None, LATER)[0]):
-        assert end(call, call.referral_id).state is CallState.CANCELLED
+        closing = closed(call.referral_id, *(n.need_id for n in call.needs))
+        assert withdraw(call, call.referral_id).state is close(call, closing).state is CallState.CANCELLED
     settled, _ = answered(claimed(), ANNA, Answer(), LATER)
-    assert end(settled, settled.referral_id).state is CallState.ANSWERED
-    assert end(settled, settled.referral_id).ended
+    assert withdraw(settled, settled.referral_id).state is CallState.ANSWERED
+    assert withdraw(settled, settled.referral_id).ended

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from volunteer_match_story import amended, assigned, declined, need, reassigned
+from volunteer_match_story import amended, assigned, closed, declined, need, reassigned
 
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import NeedCode, UnansweredOutcome
@@ -18,9 +18,10 @@ from bdcan_volunteer_match.domain.call import (
     amend,
     assign,
     claim,
-    end,
+    close,
     give_back,
     lapse,
+    withdraw,
 )
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER
@@ -39,6 +40,7 @@ class Calls(RuleBasedStateMachine):
         self.now = START
         self.settled: set[object] = set()
         self.over = False
+        self.listed: set[UUID] = set()
 
     @rule(version=st.integers(1, 4))
     def the_referral_gets_its_hub(self, version: int) -> None:
@@ -59,16 +61,37 @@ class Calls(RuleBasedStateMachine):
 
     @rule()
     def the_council_gives_a_need_back(self) -> None:
-        need_id = self.event.needs[0].need_id
+        self._give_back(self.event.needs[0].need_id)
+
+    @rule()
+    def a_concern_that_nobody_knew_is_given_back(self) -> None:
+        self._give_back(uuid4())
+
+    def _give_back(self, need_id: UUID) -> None:
+        before = self.call
         call = give_back(self.call, declined(self.event.referral_id, need_id), self.now)
         self.call = call if call is not None else self.call
-        if self.call is not None and self.call.hub_id and not self.over:
+        if self.over or need_id in self.listed:
+            assert self.call is before, "what has ended is not asked about again"
+        elif self.call is not None and self.call.hub_id:
             assert self.call.state in LIVE
             assert need_id in {n.need_id for n in self.call.asks}
 
+    @rule(all_of_them=st.booleans())
+    def the_referral_is_closed(self, all_of_them: bool) -> None:
+        asked = () if self.call is None else tuple(n.need_id for n in self.call.asks)
+        needs = () if self.call is None else tuple(n.need_id for n in self.call.needs)
+        listed = needs if all_of_them else needs[:1]
+        self.call = close(self.call, closed(self.event.referral_id, *listed))
+        assert close(self.call, closed(self.event.referral_id, *listed)) is self.call
+        self.listed |= set(listed)
+        assert {n.need_id for n in self.call.asks} == set(asked) - set(listed)
+        if all_of_them:
+            assert self.call.state not in LIVE
+
     @rule()
-    def the_referral_ends(self) -> None:
-        self.call = end(self.call, self.event.referral_id)
+    def the_referral_is_withdrawn(self) -> None:
+        self.call = withdraw(self.call, self.event.referral_id)
         self.over = True
 
     @rule(caller=CALLERS)
@@ -134,6 +157,11 @@ class Calls(RuleBasedStateMachine):
             held = self.call.state is CallState.CLAIMED
             assert (self.call.claimed_by is not None) == held
             assert (self.call.claim_expires_at is not None) == held
+
+    @invariant()
+    def what_is_to_be_asked_is_on_a_list(self) -> None:
+        if self.call is not None and self.call.hub_id and self.call.asks and not self.over:
+            assert self.call.state in LIVE | {CallState.AWAITING, CallState.EXHAUSTED}
 
     @invariant()
     def nobody_calls_after_the_end(self) -> None:

@@ -20,7 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -185,6 +185,30 @@ class Conformance:
             letters = await dead_letters.find(connection)
         assert {letter.state for letter in letters} == {"parked"}
         assert len({letter.reason for letter in letters}) == 2
+
+    async def test_given_a_process_whose_clock_is_behind_when_it_goes_on_for_another_then_no_time_goes_back(
+        self, given: Harness
+    ) -> None:
+        right, catalogue = given.clock.instant, given.service.catalogue
+        told_at = right + timedelta(minutes=10)
+        steps, told = 1, 0
+        while told <= steps:  # how many steps the one that is ahead takes
+            given.clock.instant = told_at
+            life = self.life(given)
+            await self._anew(given)
+            latest: dict[tuple[str, str], datetime] = {}
+            for place, record in enumerate(life):
+                given.clock.instant = right + timedelta(minutes=20 if place < told else -10)
+                await _deliver(given, [record])
+                topic = catalogue.by_topic[record.topic]
+                for event in await given.emitted():
+                    aggregate = (catalogue.by_type[event.type].topics[0].name, event.subject)
+                    assert event.time >= latest.get(aggregate, event.time), f"{event.type} is old news"
+                    if topic.owner in topic.writers:  # else it is the clock of somebody outside
+                        assert event.time >= told_at, f"{event.type} comes before its cause"
+                    latest[aggregate] = event.time
+            assert latest, "a life in which nothing is told proves nothing"
+            steps, told = len(life), told + 1
 
     async def test_given_the_topics_it_reads_when_checked_then_its_inbox_outlives_them(
         self, given: Harness

@@ -129,7 +129,7 @@ def router() -> APIRouter:
 
 
 async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: Caller) -> dict[str, object]:
-    referral = (await referrals.lock(tx.connection, [referral_id])).get(referral_id)
+    referral = (await referrals.lock(tx, [referral_id])).get(referral_id)
     if referral is None:
         raise NotFoundError("There is no such thing.")
     if OPENS[purpose].hub_only:

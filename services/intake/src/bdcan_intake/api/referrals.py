@@ -233,7 +233,7 @@ def _amended_person(person: Person, form: forms.PersonForm | None) -> Person:
 
 
 async def _locked(tx: Tx, referral_id: UUID, caller: Caller) -> Referral:
-    found = await referrals.lock(tx.connection, [referral_id])
+    found = await referrals.lock(tx, [referral_id])
     must_see(caller, await views.referral(tx.connection, referral_id))
     return found[referral_id]
 

@@ -30,7 +30,7 @@ TOLD: dict[type[BaseModel], tuple[str, ...]] = {
     models.ReferralReceived: ("channel", "priority"),
     models.ReferralAmended: ("version", "priority"),
     models.ReferralWithdrawn: ("reason",),
-    models.ReferralClosed: ("outcome",),
+    models.ReferralClosed: ("outcome", "needs"),
     models.SafeguardingConcernRaised: ("code", "respond_by"),
     models.ReferralAssigned: ("hub_id", "method", "explanation", "contact_due_at"),
     models.ReferralReassigned: ("hub_id", "previous_hub_id", "reason", "explanation"),
@@ -61,7 +61,7 @@ TOLD: dict[type[BaseModel], tuple[str, ...]] = {
     models.EscalationClosed: ("escalation_id", "outcome"),
     models.EscalationOverdue: ("escalation_id", "stage", "next_check_at"),
 }
-"""What is told of each event beside its time."""
+"""What is told of each event beside its time. A list is told by its length."""
 
 
 def kind_of(event_type: str) -> str:
@@ -74,7 +74,9 @@ def entry(event_key: UUID, event_type: str, at: datetime, event: Any) -> Entry:
     detail: dict[str, Any] = {}
     for name in TOLD[type(event)]:
         value = getattr(event, name)
-        if value is not None:
+        if isinstance(value, tuple):
+            detail[name] = len(value)
+        elif value is not None:
             detail[name] = value.value if isinstance(value, Enum) else value
     return Entry(
         event.referral_id, event_key, at, kind_of(event_type), getattr(event, "need_id", None), detail

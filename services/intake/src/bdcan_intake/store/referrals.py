@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from bdcan_chassis.database import MANY_ROWS, Connection
+from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
     Diet,
     Flag,
@@ -70,14 +71,18 @@ async def insert(
     return {row["id"] for row in rows}
 
 
-async def lock(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Referral]:
-    """The referrals with their needs, locked until the unit ends; unknown ids are left out."""
+async def lock(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Referral]:
+    """The referrals with their needs, locked until the unit ends; unknown ids are left out.
+
+    The unit goes on from the latest of what the needs have followed (`Tx.not_before`).
+    """
     wanted = list(ids)
-    rows = await connection.fetch(_LOCK, wanted)
+    rows = await tx.connection.fetch(_LOCK, wanted)
     needs: dict[UUID, list[Need]] = {row["id"]: [] for row in rows}
-    for referral_id, need_id, code, state, owner, due_at, fact_at, rank, reason in await connection.fetch(
+    for referral_id, need_id, code, state, owner, due_at, fact_at, rank, reason in await tx.connection.fetch(
         _NEEDS, wanted
     ):
+        tx.not_before(fact_at)
         needs[referral_id].append(
             Need(need_id, _NEED_CODES[code], _NEED_STATES[state], owner, due_at, fact_at, rank, reason)
         )

@@ -1,4 +1,7 @@
-"""Assignments: locked and saved as a set. Rows are always locked in the order of their ids."""
+"""Assignments: locked and saved as a set. Rows are always locked in the order of their ids.
+
+Who locks one goes on from the time at which it was changed last (`Tx.not_before`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import asyncpg
 from pydantic import TypeAdapter
 
 from bdcan_chassis.database import Connection
+from bdcan_chassis.transaction import Tx
 from bdcan_routing.domain.assignment import RETRIED, Assignment, Facts, State
 from bdcan_routing.domain.placement import Hold, Verdict
 
@@ -28,10 +32,9 @@ class Held(NamedTuple):
     triage_due_at: datetime
 
 
-async def lock(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Assignment]:
+async def lock(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, Assignment]:
     """The assignments that exist among `ids`, locked until the transaction ends."""
-    rows = await connection.fetch(_LOCK, list(set(ids)))
-    return {row["referral_id"]: _read(row) for row in rows}
+    return {a.referral_id: a for a in await _locked(tx, _LOCK, list(set(ids)))}
 
 
 async def get(connection: Connection, referral_id: UUID) -> Assignment | None:
@@ -58,9 +61,15 @@ async def held(connection: Connection, after: tuple[datetime, UUID] | None, limi
     ]
 
 
-async def lock_retriable(connection: Connection, after: UUID | None, limit: int) -> list[Assignment]:
+async def lock_retriable(tx: Tx, after: UUID | None, limit: int) -> list[Assignment]:
     """Held referrals that a change of hubs or of the postcode table may free, in the order of their ids."""
-    rows = await connection.fetch(_RETRIABLE, sorted(reason.value for reason in RETRIED), after, limit)
+    return await _locked(tx, _RETRIABLE, sorted(reason.value for reason in RETRIED), after, limit)
+
+
+async def _locked(tx: Tx, sql: str, *arguments: Any) -> list[Assignment]:
+    rows = await tx.connection.fetch(sql, *arguments)
+    for row in rows:
+        tx.not_before(row["updated_at"])
     return [_read(row) for row in rows]
 
 
@@ -100,7 +109,7 @@ def _row(a: Assignment, now: datetime) -> tuple[Any, ...]:
 
 
 _COLUMNS = """referral_id, state, version, amendment, outreach, contact_due_at, facts, verdict, triage_due_at, held_at,
-    decided_by"""
+    decided_by, updated_at"""
 
 _GET = f"SELECT {_COLUMNS} FROM assignment WHERE referral_id = $1"  # noqa: S608 # a constant of this file
 

@@ -191,14 +191,14 @@ async def _open_tasks(tx: Tx, call: WelfareCall, completed: WelfareCallCompleted
         for need in completed.needs
         if (decided := for_need(call, need, tx.now)) is not None
     }
-    known = await tasks.lock(tx.connection, wanted)
+    known = await tasks.lock(tx, wanted)
     fresh = [decided for task_id, decided in wanted.items() if task_id not in known]
     await record_tasks(tx, known, [(decided, None) for decided in fresh])
     return [decided.task.task_id for decided in fresh]
 
 
 async def _locked(tx: Tx, call_id: UUID, caller: Caller) -> WelfareCall:
-    return _visible(await calls.lock_round(tx.connection, call_id), caller)
+    return _visible(await calls.lock_round(tx, call_id), caller)
 
 
 def _visible(call: WelfareCall | None, caller: Caller) -> WelfareCall:

@@ -146,7 +146,7 @@ def router() -> APIRouter:
         """A volunteer saw something that worries them: Community Solutions hears of it at once."""
 
         async def work(tx: Tx) -> BaseModel:
-            known = await tasks.lock(tx.connection, [task_id])
+            known = await tasks.lock(tx, [task_id])
             task = _visible(known.get(task_id), caller)
             concern_id, code = new_id(), NeedCode(body.code)
             await tasks.add_concern(tx.connection, concern_id, task_id, code, body.volunteer_id, tx.now)
@@ -159,7 +159,7 @@ def router() -> APIRouter:
 
 
 async def _decide(tx: Tx, task_id: UUID, caller: Caller, decide: Callable[[Task], Decided]) -> BaseModel:
-    known = await tasks.lock(tx.connection, [task_id])
+    known = await tasks.lock(tx, [task_id])
     decided = decide(_visible(known.get(task_id), caller))
     await record_tasks(tx, known, [(decided, None)])
     return TaskView.model_validate(decided.task)

@@ -191,7 +191,7 @@ async def _move(tx: Tx, moved: Moved, *, keep_accepted: bool) -> VolunteerView:
     if volunteer.state is VolunteerState.ACTIVE:
         tx.wake(MATCH)
     else:
-        held = await tasks.lock_in_hand(tx.connection, volunteer.volunteer_id)
+        held = await tasks.lock_in_hand(tx, volunteer.volunteer_id)
         given_back = [t for t in held if not (keep_accepted and t.do_by)]
         await record_tasks(
             tx,

@@ -2,7 +2,8 @@
 
 There is one *round* of calls at a time, with a `call_id` of its own. A need that Community Solutions gives
 back, or one that was added later, opens a new round, or joins the one that is under way: nobody is called twice for two needs.
-What ended (withdrawn, closed) stays known for ever, so that news that comes late changes nothing.
+What a withdrawal or a closing has ended stays known for ever, so that news that comes late changes nothing. But a closing
+ends only the needs that it lists: one that turned up meanwhile opens the referral again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bdcan_contracts.models import (
     Priority,
     ReferralAmended,
     ReferralAssigned,
+    ReferralClosed,
     ReferralReassigned,
 )
 from bdcan_volunteer_match.domain.errors import NotAllowedError
@@ -52,7 +54,8 @@ class CallState(StrEnum):
 LIVE = frozenset({CallState.DUE, CallState.CLAIMED, CallState.UNANSWERED})
 """Somebody has still to call."""
 
-SETTLED = frozenset({CallState.ANSWERED, CallState.EXHAUSTED})
+SETTLED = frozenset({CallState.ANSWERED, CallState.EXHAUSTED, CallState.CANCELLED})
+"""The round is over; only a need that turns up leads to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,11 @@ class CallNeed:
 
 @dataclass(frozen=True, slots=True)
 class WelfareCall:
-    """A referral as its callers know it, and the round of calls that stands. `revision` 0: not saved yet."""
+    """A referral as its callers know it, and the round of calls that stands. `revision` 0: not saved yet.
+
+    `closed_needs`: those that intake listed as settled when it last closed the referral. `ended`: withdrawn, or closed and no
+    need has turned up since.
+    """
 
     referral_id: UUID
     call_id: UUID
@@ -88,7 +95,13 @@ class WelfareCall:
     due_at: datetime | None = None
     claimed_by: str | None = None
     claim_expires_at: datetime | None = None
+    closed_needs: frozenset[UUID] = frozenset()
+    withdrawn: bool = False
     ended: bool = False
+
+    def wants(self, need_id: UUID) -> bool:
+        """Whether help with this need may still be wanted, as far as is known here."""
+        return not self.withdrawn and need_id not in self.closed_needs
 
     @property
     def asks(self) -> tuple[CallNeed, ...]:
@@ -150,9 +163,12 @@ def assign(call: WelfareCall | None, event: Assignment) -> WelfareCall:
 
 
 def amend(call: WelfareCall | None, event: ReferralAmended) -> WelfareCall:
-    """What is known of the referral changed. A need that nobody has asked about yet has to be asked about."""
+    """What is known of the referral changed. A need that nobody has asked about yet has to be asked about.
+
+    Only an open referral is amended: one that was closed has been opened again.
+    """
     call = call or unknown(event.referral_id)
-    if event.version <= call.amendment_version or call.ended:
+    if event.version <= call.amendment_version or call.withdrawn:
         return call
     known = {need.need_id: need for need in call.needs}
     told = {need.need_id for need in event.needs}
@@ -169,6 +185,7 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> WelfareCall:
         diets=event.diets,
         flags=event.flags,
         needs=needs,
+        ended=False,
     )
     if call.state in SETTLED and any(n.need_id not in known for n in event.needs):
         return _new_round(amended, uuid5(call.referral_id, f"amendment-{event.version}"), event.amended_at)
@@ -178,17 +195,19 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> WelfareCall:
 def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime) -> WelfareCall | None:
     """Community Solutions declined needs: the hub has to call again. None: nothing is known of the referral.
 
-    Before the first call there is nothing to do, because that call asks about all needs.
+    Before the first call there is nothing to do, because that call asks about all needs. What ended meanwhile is nobody's.
     """
-    if call is None or call.ended or call.state in (CallState.AWAITING, CallState.CANCELLED):
+    if call is None or call.state is CallState.AWAITING:
         return call
-    back = set(event.need_ids)
+    back = [need_id for need_id in event.need_ids if call.wants(need_id)]
+    if not back:
+        return call
     known = {need.need_id for need in call.needs}
     returned = replace(
         call,
         needs=(
             *(replace(n, open=True) if n.need_id in back else n for n in call.needs),
-            *(CallNeed(need_id, event.code) for need_id in event.need_ids if need_id not in known),
+            *(CallNeed(need_id, event.code) for need_id in back if need_id not in known),
         ),
     )
     if call.state in LIVE:
@@ -197,24 +216,37 @@ def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime
 
 
 def _new_round(call: WelfareCall, call_id: UUID, now: datetime) -> WelfareCall:
-    return replace(
-        call,
-        call_id=call_id,
-        state=CallState.DUE,
-        attempts=0,
-        misses=0,
-        not_before=now,
-        due_at=now + FOLLOW_UP_WITHIN[call.priority],
-        claimed_by=None,
-        claim_expires_at=None,
+    opened = replace(
+        call, call_id=call_id, attempts=0, misses=0, claimed_by=None, claim_expires_at=None, ended=False
     )
+    if call.hub_id is None:  # its assignment makes the call due
+        return replace(opened, state=CallState.AWAITING)
+    return replace(opened, state=CallState.DUE, not_before=now, due_at=now + FOLLOW_UP_WITHIN[call.priority])
 
 
-def end(call: WelfareCall | None, referral_id: UUID) -> WelfareCall:
-    """The referral was withdrawn or closed: nobody calls any more."""
+def withdraw(call: WelfareCall | None, referral_id: UUID) -> WelfareCall:
+    """The resident wants no help: nobody calls any more, whatever turns up."""
     call = call or unknown(referral_id)
-    if call.ended:
-        return call
+    return call if call.withdrawn else replace(_over(call), withdrawn=True)
+
+
+def close(call: WelfareCall | None, event: ReferralClosed) -> WelfareCall:
+    """The needs that the event lists are settled: nobody calls about them.
+
+    One that it does not list turned up when intake had closed the referral already: it goes on, and the referral with it.
+    """
+    call = call or unknown(event.referral_id)
+    listed = frozenset(need.need_id for need in event.needs)
+    settled = replace(
+        call,
+        closed_needs=call.closed_needs | listed,
+        needs=tuple(replace(n, open=False) if n.need_id in listed else n for n in call.needs),
+    )
+    closed = settled if any(map(settled.wants, (n.need_id for n in call.needs))) else _over(settled)
+    return call if closed == call else closed
+
+
+def _over(call: WelfareCall) -> WelfareCall:
     live = call.state in LIVE or call.state is CallState.AWAITING
     return replace(
         call,

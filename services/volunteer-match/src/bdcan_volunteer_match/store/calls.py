@@ -1,4 +1,4 @@
-"""Welfare calls: one row a referral."""
+"""Welfare calls: one row a referral. Who locks one goes on from the time at which it was changed last (`Tx.not_before`)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from bdcan_chassis.database import Connection
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import Diet, Flag, Household, NeedCode, Priority
 from bdcan_volunteer_match.domain.call import CallNeed, CallState, WelfareCall
-from bdcan_volunteer_match.store.rows import write
+from bdcan_volunteer_match.store.rows import locked, write
 
 CLAIM = "claim"
 """Kind of the deadline at which a claim runs out; its subject is the referral."""
 
 
-async def lock(connection: Connection, referral_ids: Iterable[UUID]) -> dict[UUID, WelfareCall]:
+async def lock(tx: Tx, referral_ids: Iterable[UUID]) -> dict[UUID, WelfareCall]:
     """The calls of these referrals that exist, locked."""
-    rows = await connection.fetch(_LOCK, list(set(referral_ids)))
+    rows = await locked(tx, _LOCK, list(set(referral_ids)))
     return {row["referral_id"]: _call(row) for row in rows}
 
 
-async def lock_round(connection: Connection, call_id: UUID) -> WelfareCall | None:
+async def lock_round(tx: Tx, call_id: UUID) -> WelfareCall | None:
     """The referral's call whose present round this is, locked."""
-    row = await connection.fetchrow(_LOCK_ROUND, call_id)
-    return None if row is None else _call(row)
+    rows = await locked(tx, _LOCK_ROUND, call_id)
+    return _call(rows[0]) if rows else None
 
 
 async def get_round(connection: Connection, call_id: UUID) -> WelfareCall | None:
@@ -62,7 +62,7 @@ async def save(tx: Tx, before: dict[UUID, WelfareCall], calls: Iterable[WelfareC
             tx.set_deadline(CLAIM, call.referral_id, call.claim_expires_at)
         elif old is not None and old.claim_expires_at is not None:
             tx.cancel_deadline(CLAIM, call.referral_id)
-    await write(tx.connection, _SAVE, [_row(call) for call in changed])
+    await write(tx.connection, _SAVE, [_row(call, tx.now) for call in changed])
 
 
 async def add_attempt(
@@ -74,7 +74,7 @@ async def add_attempt(
     )
 
 
-def _row(call: WelfareCall) -> tuple[Any, ...]:
+def _row(call: WelfareCall, now: datetime) -> tuple[Any, ...]:
     household = call.household
     circumstances = {
         "needs": [[str(n.need_id), n.code, n.open] for n in call.needs],
@@ -100,7 +100,10 @@ def _row(call: WelfareCall) -> tuple[Any, ...]:
         call.due_at,
         call.claimed_by,
         call.claim_expires_at,
+        ",".join(map(str, call.closed_needs)),
+        call.withdrawn,
         call.ended,
+        now,
     )
 
 
@@ -130,13 +133,16 @@ def _call(row: asyncpg.Record) -> WelfareCall:
         due_at=row["due_at"],
         claimed_by=row["claimed_by"],
         claim_expires_at=row["claim_expires_at"],
+        closed_needs=frozenset(row["closed_needs"]),
+        withdrawn=row["withdrawn"],
         ended=row["ended"],
     )
 
 
 _COLUMNS = """
     referral_id, call_id, state, revision, hub_id, assignment_version, amendment_version, priority, outreach,
-    confirm_at_call, circumstances, attempts, misses, not_before, due_at, claimed_by, claim_expires_at, ended
+    confirm_at_call, circumstances, attempts, misses, not_before, due_at, claimed_by, claim_expires_at, closed_needs,
+    withdrawn, ended, changed_at
 """
 
 _LOCK = f"""
@@ -166,11 +172,12 @@ WHERE due_at IS NOT NULL AND ($1::text IS NULL OR state = $1) AND $3::timestampt
 _SAVE = f"""
 INSERT INTO welfare_call ({_COLUMNS})
 SELECT referral_id, call_id, state, revision, hub_id, assignment_version, amendment_version, priority, outreach,
-    confirm_at_call, circumstances::jsonb, attempts, misses, not_before, due_at, claimed_by, claim_expires_at, ended
+    confirm_at_call, circumstances::jsonb, attempts, misses, not_before, due_at, claimed_by, claim_expires_at,
+    string_to_array(closed_needs, ',')::uuid[], withdrawn, ended, changed_at
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::int[], $7::int[], $8::text[], $9::bool[],
     $10::bool[], $11::text[], $12::int[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::text[],
-    $17::timestamptz[], $18::bool[]
+    $17::timestamptz[], $18::text[], $19::bool[], $20::bool[], $21::timestamptz[]
 ) AS c ({_COLUMNS})
 ON CONFLICT (referral_id) DO UPDATE SET
     call_id = excluded.call_id, state = excluded.state, revision = excluded.revision, hub_id = excluded.hub_id,
@@ -178,7 +185,8 @@ ON CONFLICT (referral_id) DO UPDATE SET
     priority = excluded.priority, outreach = excluded.outreach, confirm_at_call = excluded.confirm_at_call,
     circumstances = excluded.circumstances, attempts = excluded.attempts, misses = excluded.misses,
     not_before = excluded.not_before, due_at = excluded.due_at, claimed_by = excluded.claimed_by,
-    claim_expires_at = excluded.claim_expires_at, ended = excluded.ended
+    claim_expires_at = excluded.claim_expires_at, closed_needs = excluded.closed_needs,
+    withdrawn = excluded.withdrawn, ended = excluded.ended, changed_at = excluded.changed_at
 WHERE welfare_call.revision = excluded.revision - 1
 """  # noqa: S608 # a constant
 

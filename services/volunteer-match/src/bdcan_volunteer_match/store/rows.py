@@ -1,4 +1,4 @@
-"""Whole batches as columns for `unnest`, and the guard against two transactions that both insert."""
+"""Rows as they are locked, whole batches as columns for `unnest`, and the guard against two transactions that both insert."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from bdcan_chassis.database import Connection
+from bdcan_chassis.transaction import Tx
 
 
 class LostUpdateError(asyncpg.SerializationError):
@@ -20,6 +21,15 @@ class LostUpdateError(asyncpg.SerializationError):
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
     """Rows, turned: one list a column."""
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def locked(tx: Tx, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+    """Rows that `sql` locks, with their `changed_at`: from here on `tx.now` is not before any of them."""
+    rows = await tx.connection.fetch(sql, *arguments)
+    for row in rows:
+        if row["changed_at"] is not None:
+            tx.not_before(row["changed_at"])
+    return rows
 
 
 async def write(connection: Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:

@@ -1,4 +1,7 @@
-"""Tasks, and the one deadline that each has until its end."""
+"""Tasks, and the one deadline that each has until its end.
+
+Who locks one goes on from the time at which it was changed last (`Tx.not_before`).
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,26 @@ from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import NeedCode, Priority, TaskKind
 from bdcan_volunteer_match.domain.matching import Want
 from bdcan_volunteer_match.domain.task import Task, TaskState
-from bdcan_volunteer_match.store.rows import columns, write
+from bdcan_volunteer_match.store.rows import columns, locked, write
 
 DEADLINE = "task"
 """Kind of a task's deadline: what happens at it, the task's state says."""
 
 
-async def lock(connection: Connection, task_ids: Iterable[UUID]) -> dict[UUID, Task]:
+async def lock(tx: Tx, task_ids: Iterable[UUID]) -> dict[UUID, Task]:
     """These tasks, locked."""
-    rows = await connection.fetch(_LOCK, list(set(task_ids)))
+    rows = await locked(tx, _LOCK, list(set(task_ids)))
     return {row["task_id"]: _task(row) for row in rows}
 
 
-async def lock_live_of(connection: Connection, referral_ids: Iterable[UUID]) -> list[Task]:
+async def lock_live_of(tx: Tx, referral_ids: Iterable[UUID]) -> list[Task]:
     """All tasks of these referrals that are not at their end, locked."""
-    return [_task(row) for row in await connection.fetch(_LOCK_LIVE_OF, list(set(referral_ids)))]
+    return [_task(row) for row in await locked(tx, _LOCK_LIVE_OF, list(set(referral_ids)))]
 
 
-async def lock_in_hand(connection: Connection, volunteer_id: UUID) -> list[Task]:
+async def lock_in_hand(tx: Tx, volunteer_id: UUID) -> list[Task]:
     """What a volunteer has been offered or has accepted, locked."""
-    return [_task(row) for row in await connection.fetch(_LOCK_IN_HAND, volunteer_id)]
+    return [_task(row) for row in await locked(tx, _LOCK_IN_HAND, volunteer_id)]
 
 
 async def open_wants(connection: Connection) -> set[Want]:
@@ -41,9 +44,9 @@ async def open_wants(connection: Connection) -> set[Want]:
     return {(row["hub_id"], TaskKind(row["kind"])) for row in await connection.fetch(_OPEN_WANTS)}
 
 
-async def lock_open(connection: Connection, wanted: Sequence[tuple[str, TaskKind, bool, int]]) -> list[Task]:
+async def lock_open(tx: Tx, wanted: Sequence[tuple[str, TaskKind, bool, int]]) -> list[Task]:
     """Open tasks, the soonest due first, up to so many of each (hub, kind, requires_dbs). Skips what is locked."""
-    return [_task(row) for row in await connection.fetch(_LOCK_OPEN, *columns(wanted))] if wanted else []
+    return [_task(row) for row in await locked(tx, _LOCK_OPEN, *columns(wanted))] if wanted else []
 
 
 async def get(connection: Connection, task_id: UUID) -> Task | None:
@@ -73,7 +76,7 @@ async def save(tx: Tx, tasks: Iterable[Task]) -> None:
             tx.cancel_deadline(DEADLINE, task.task_id)
         else:
             tx.set_deadline(DEADLINE, task.task_id, task.deadline_at)
-        rows.append(_row(task))
+        rows.append(_row(task, tx.now))
     await write(tx.connection, _SAVE, rows)
 
 
@@ -89,7 +92,7 @@ async def add_concern(
     await connection.execute(_ADD_CONCERN, concern_id, task_id, code.value, volunteer_id, now)
 
 
-def _row(task: Task) -> tuple[Any, ...]:
+def _row(task: Task, now: datetime) -> tuple[Any, ...]:
     return (
         task.task_id,
         task.referral_id,
@@ -112,6 +115,7 @@ def _row(task: Task) -> tuple[Any, ...]:
         task.failures,
         task.unfilled,
         ",".join(map(str, task.asked)),
+        now,
     )
 
 
@@ -144,7 +148,7 @@ def _task(row: asyncpg.Record) -> Task:
 
 _COLUMNS = """
     task_id, referral_id, need_id, parcel_id, kind, hub_id, priority, requires_dbs, state, revision, volunteer_id,
-    due_at, alarm_at, opened_at, offer_expires_at, do_by, settled_at, offers_made, failures, unfilled, asked
+    due_at, alarm_at, opened_at, offer_expires_at, do_by, settled_at, offers_made, failures, unfilled, asked, changed_at
 """
 
 _GET = f"SELECT {_COLUMNS} FROM task WHERE task_id = $1"  # noqa: S608 # a constant
@@ -195,14 +199,15 @@ INSERT INTO task ({_COLUMNS})
 SELECT {_COLUMNS} FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bool[], $9::text[],
     $10::int[], $11::uuid[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
-    $16::timestamptz[], $17::timestamptz[], $18::int[], $19::int[], $20::bool[], $21::text[]
+    $16::timestamptz[], $17::timestamptz[], $18::int[], $19::int[], $20::bool[], $21::text[],
+    $22::timestamptz[]
 ) AS t ({_COLUMNS})
 ON CONFLICT (task_id) DO UPDATE SET
     hub_id = excluded.hub_id, state = excluded.state, revision = excluded.revision,
     volunteer_id = excluded.volunteer_id, alarm_at = excluded.alarm_at,
     offer_expires_at = excluded.offer_expires_at, do_by = excluded.do_by, settled_at = excluded.settled_at,
     offers_made = excluded.offers_made, failures = excluded.failures, unfilled = excluded.unfilled,
-    asked = excluded.asked
+    asked = excluded.asked, changed_at = excluded.changed_at
 WHERE task.revision = excluded.revision - 1
 """  # noqa: S608 # a constant
 
