@@ -46,6 +46,22 @@ MUTANTS = (
         "outage",
     ),
     Mutant(
+        "stuck-at-an-opaque-record",
+        "no skip, no stall",
+        "consumer.py",
+        "                    self._singly = _SINGLY\n",
+        "                    pass\n",
+        "outage",
+    ),
+    Mutant(
+        "an-opaque-record-is-passed-over",
+        "no skip, no stall",
+        "consumer.py",
+        "                return {place: [Opaque(place.topic, place.partition, offset)]}\n",
+        "                continue\n",
+        "outage",
+    ),
+    Mutant(
         "no-inbox",
         "effects once",
         "dispatch.py",
@@ -197,10 +213,18 @@ MUTANTS = (
         "cursor-instead-of-unsent",
         "accepted is kept",
         "relay.py",
-        "        rows = await connection.fetch(_UNSENT, self.lane, ROUND)\n",
-        "        rows = await connection.fetch(_UNSENT, self.lane, ROUND)\n"
+        "        rows = await connection.fetch(_UNSENT, self.lane, ROUND, ROUND_BYTES)\n",
+        "        rows = await connection.fetch(_UNSENT, self.lane, ROUND, ROUND_BYTES)\n"
         '        rows = [row for row in rows if row["seq"] > getattr(self, "last", 0)]\n'
         '        self.last = max([row["seq"] for row in rows], default=getattr(self, "last", 0))\n',
+        "relay",
+    ),
+    Mutant(
+        "a-round-of-any-size",
+        "no skip, no stall",
+        "relay.py",
+        "WHERE before < $3\n",
+        "WHERE $3 > 0\n",
         "relay",
     ),
     Mutant(

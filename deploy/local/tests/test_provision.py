@@ -122,3 +122,23 @@ async def test_given_two_services_when_provisioned_twice_then_each_has_its_own_c
         await asyncpg.connect(
             host=host, port=int(port), user="bdcan_one", password="it's %I odd", database="bdcan_two"
         )
+
+
+async def test_given_a_consumer_that_left_the_catalogue_when_provisioned_then_its_permission_goes_when_asked_for_and_no_other(
+    provisioned: KafkaBroker,
+) -> None:
+    client, alone = provisioned.client_options(), replace(OWN, consumers=())
+    left = [g for g in await provision_kafka(client, (alone, OTHER), PASSWORDS) if g.name == OWN.name]
+    assert {(g.user, g.operation.name) for g in left} == {
+        ("bdcan-foodhub", "READ"),
+        ("bdcan-foodhub", "DESCRIBE"),
+    }
+    gone = await provision_kafka(client, (alone, OTHER), PASSWORDS, revoke=True)
+    assert set(left) <= set(gone)
+    assert await provision_kafka(client, (alone, OTHER), PASSWORDS) == []
+    reader = AIOKafkaConsumer(OWN.name, **as_user(provisioned, "bdcan-foodhub"))
+    with pytest.raises(TopicAuthorizationFailedError):
+        await reader.start()
+    await reader.stop()
+    async with AIOKafkaProducer(**as_user(provisioned, "bdcan-routing")) as producer:
+        await producer.send_and_wait(OWN.name, b"still mine")

@@ -122,6 +122,28 @@ def test_given_a_runner_when_killed_with_9_then_nothing_is_left_and_the_next_sta
     assert again.process.wait(60) == 0
 
 
+@pytest.mark.timeout(400)
+def test_given_a_running_system_when_a_verb_of_a_service_is_asked_for_then_it_runs_on_that_system(
+    runners: Callable[[], Runner],
+) -> None:
+    runner = runners()
+
+    def bdcan(*words: str) -> subprocess.CompletedProcess[str]:
+        arguments = ["service", "--root", str(runner.root), *words]
+        return subprocess.run(
+            [sys.executable, "-m", "bdcan_local.cli", *arguments], capture_output=True, text=True, check=False
+        )
+
+    assert bdcan("volunteer-match", "migrate").returncode == 0
+    listed = bdcan("volunteer-match", "dead-letter", "list", "--limit", "5")
+    assert (listed.returncode, listed.stdout.splitlines()[-1:]) == (0, ["0 record(s)"]), listed.stderr
+    assert bdcan("volunteer-match", "no-such-verb").returncode == 2
+    runner.process.send_signal(signal.SIGTERM)
+    assert runner.process.wait(60) == 0
+    nowhere = bdcan("intake", "dead-letter", "list")
+    assert (nowhere.returncode, nowhere.stderr.startswith("error: nothing runs in")) == (1, True)
+
+
 def test_given_taken_ports_when_chosen_then_others_are_and_remembered_ones_are_kept(
     unused: int, busy: int
 ) -> None:

@@ -140,6 +140,21 @@ async def test_given_a_handler_that_fails_for_one_when_fired_then_others_fire_an
     assert waits[-1] == timedelta(minutes=15)
 
 
+async def test_given_a_failing_deadline_that_is_due_alone_when_fired_then_it_is_tried_once(
+    ledger: Harness,
+) -> None:
+    tried = []
+
+    async def ring(due: Sequence[Due], tx: Tx) -> None:
+        tried.extend(due)
+        raise ZeroDivisionError
+
+    await promise(ledger, uuid4())
+    ledger.clock.advance(HOUR)
+    assert await runner(ledger, ring=ring).fire() == 0
+    assert len(tried) == 1
+
+
 async def test_given_a_failing_deadline_when_it_is_promised_anew_then_its_failures_are_forgotten(
     ledger: Harness, shared_faults: Faults
 ) -> None:

@@ -1,4 +1,4 @@
-"""Servers that go away under a running consumer loop: it waits, says so, and goes on, with nothing lost or doubled."""
+"""What a running consumer loop survives: servers that go away, and a record that its client cannot take apart."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.record.util import calc_crc32c
 from ledger import Added, Faults, ledger_catalogue, ledger_service
 from pydantic import SecretStr
 from waiting import running, until, until_true
@@ -47,6 +49,30 @@ class Stage:
                         event_type.topics[0].name, body, key=str(account).encode(), headers=headers
                     )
             await producer.flush()
+        finally:
+            await producer.stop()
+
+    async def send_with_header(self, account: UUID, number: int, name: bytes) -> None:
+        """One record with a header under a name that no aiokafka producer would write."""
+        event_type, written = self.catalogue.of(Added), "n" * len(name)
+        headers = encode_headers(event_type, new_id(), "bdcan.feeder", str(account), datetime.now(UTC), None)
+        producer = AIOKafkaProducer(**self.broker.client_options(), acks="all")
+        await producer.start()
+        try:
+            batch = producer.create_batch()
+            body = encode_body(Added(account_id=account, number=number))
+            batch.append(
+                timestamp=None, key=str(account).encode(), value=body, headers=[*headers, (written, b"")]
+            )
+            batch.close()
+            built = bytearray(batch._build())
+            at = built.index(written.encode())
+            built[at : at + len(name)] = name
+            built[17:21] = calc_crc32c(bytes(built[21:])).to_bytes(4, "big")  # as the message format has it
+            batch._buffer = bytes(built)  # pyright: ignore[reportAttributeAccessIssue] # aiokafka has no door for it
+            topic = event_type.topics[0].name
+            partition = DefaultPartitioner()(str(account).encode(), [0, 1, 2], [0, 1, 2])
+            await (await producer.send_batch(batch, topic, partition=partition))
         finally:
             await producer.stop()
 
@@ -156,6 +182,25 @@ async def test_given_a_broker_that_is_away_at_the_start_when_it_comes_then_the_l
             assert blocked._value.get() == 0
     finally:
         await stage.broker.start()
+
+
+async def test_given_a_record_that_cannot_be_taken_apart_when_it_is_met_then_its_place_is_parked_and_the_loop_goes_on(
+    stage: Stage,
+) -> None:
+    accounts = [uuid4() for _ in range(4)]
+    await stage.send(accounts, range(5))
+    await stage.send_with_header(accounts[0], 99, b"\xff\xfe")
+    await stage.send(accounts, range(5, 10))
+    async with running(stage.loop.run):
+        await stage.has(accounts, range(10))
+        await stage.send(accounts, range(10, 20))
+        await stage.has(accounts, range(20))
+    [letter] = await stage.ledger.fetch(
+        "SELECT state, reason, record_offset, record_key FROM chassis.dead_letter"
+    )
+    assert (letter["state"], letter["reason"], letter["record_key"]) == ("parked", "bad-header", None)
+    assert letter["record_offset"] >= 5
+    assert await stage.committed() == 81
 
 
 async def test_given_too_much_that_cannot_be_handled_when_the_loop_stops_then_it_commits_nothing_and_a_new_one_takes_all(

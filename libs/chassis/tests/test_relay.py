@@ -151,6 +151,16 @@ async def test_given_bodies_that_fill_a_batch_when_relayed_then_order_holds_and_
     assert firsts(sent) == by_key(keys * 10, ids), "a small one must not overtake one that did not fit"
 
 
+async def test_given_large_bodies_when_a_round_is_taken_then_it_holds_few_of_them_and_never_none(
+    stage: Stage,
+) -> None:
+    await stage.put([uuid4()] * 5, secrets.token_bytes(400_000))
+    for most, taken in ((1_000_000, 3), (400_000, 1), (1, 1), (10_000_000, 5)):
+        rows = await stage.ledger.fetch(relay_module._UNSENT, "normal", relay_module.ROUND, most)
+        assert len(rows) == taken
+        assert [r["seq"] for r in rows] == sorted(r["seq"] for r in rows)
+
+
 async def test_given_an_event_when_its_unit_commits_then_it_is_sent_as_it_was_written(
     ledger: Harness, stage: Stage
 ) -> None:

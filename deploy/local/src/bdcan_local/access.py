@@ -111,6 +111,18 @@ def grants(topics: Sequence[Topic], upstream: Sequence[str] = UPSTREAM_USERS) ->
     return sorted(found)
 
 
+def superfluous(
+    existing: Iterable[Grant], topics: Sequence[Topic], upstream: Sequence[str] = UPSTREAM_USERS
+) -> list[Grant]:
+    """Permissions of our users that the catalogue does not, or no longer, give them; those of other users are not ours."""
+    wanted = set(grants(topics, upstream))
+    return sorted(
+        grant
+        for grant in existing
+        if grant not in wanted and (grant.user in upstream or grant.user.startswith(kafka_user("")))
+    )
+
+
 def _config(topic: Topic) -> dict[str, str]:
     if topic.compacted:
         # a reader that was away for a week must still see that something was deleted

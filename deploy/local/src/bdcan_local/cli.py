@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bdcan_local.errors import PlatformError
+from bdcan_local.processes import SERVICES
 from bdcan_local.settings import read_settings
 
 UP_ROOT = Path(".local/up")
@@ -62,12 +63,20 @@ def _parser() -> argparse.ArgumentParser:
         ("down", _down, "stop what `up` started"),
         ("status", _status, "show what runs"),
         ("logs", _logs, "show the log of a process"),
+        (
+            "service",
+            _service,
+            "run a verb of a service on the running system: bdcan service intake dead-letter list",
+        ),
     ):
         added = add(name, command, text)
         added.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
         if name == "logs":
             added.add_argument("name", help="as in `bdcan status`")
             added.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+        if name == "service":
+            added.add_argument("name", choices=SERVICES)
+            added.add_argument("verb", nargs=argparse.REMAINDER, help="and its options; --help lists them")
     provision = add("provision", _provision, "make users, topics, permissions and databases on any cluster")
     provision.add_argument(
         "--kafka", metavar="HOST:PORT", help="the cluster; its administrator is kafka/admin"
@@ -80,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     provision.add_argument(
         "--replicas", type=int, default=1, help="copies of each new topic (default %(default)s)"
+    )
+    provision.add_argument(
+        "--revoke", action="store_true", help="take away permissions that the catalogue does not give"
     )
     add("kafka-lock", _kafka_lock, "resolve Kafka's jars again and write the lock")
     return parser
@@ -160,12 +172,20 @@ def _logs(options: argparse.Namespace) -> int:
     return status.show_log(_chosen(options), options.name, follow=options.follow)
 
 
+def _service(options: argparse.Namespace) -> int:
+    from bdcan_local import runner
+    from bdcan_local.processes import service_command
+
+    system = runner.found(_chosen(options), read_settings())
+    command = service_command(system, options.name, *(options.verb or ["--help"]))
+    os.execve(command.argv[0], command.argv, dict(command.environment))  # noqa: S606 # the words are ours
+
+
 def _provision(options: argparse.Namespace) -> int:
     from bdcan_contracts.catalogue import CATALOGUE
     from bdcan_local import access
     from bdcan_local.kafka import ADMIN, client_options
     from bdcan_local.postgres import SUPERUSER
-    from bdcan_local.processes import SERVICES
     from bdcan_local.provision import provision_kafka, provision_postgres
     from bdcan_local.secrets_store import SecretsStore
 
@@ -182,8 +202,15 @@ def _provision(options: argparse.Namespace) -> int:
         if options.kafka:
             passwords = secrets.passwords("kafka", access.users(CATALOGUE.topics))
             client = client_options(options.kafka, ADMIN, secrets.get("kafka", ADMIN))
-            await provision_kafka(client, CATALOGUE.topics, passwords, options.replicas)
+            left = await provision_kafka(
+                client, CATALOGUE.topics, passwords, options.replicas, revoke=options.revoke
+            )
             _say(f"{len(CATALOGUE.topics)} topics and {len(passwords)} users in place")
+            for grant in left:
+                what = f"{grant.operation.name} {grant.resource.name} {grant.name}"
+                _say(f"{'taken away' if options.revoke else 'not in the catalogue'}: {grant.user} {what}")
+            if left and not options.revoke:
+                _say("take them away with --revoke, when no release that needs them runs any more")
 
     asyncio.run(work())
     return 0

@@ -1,11 +1,11 @@
-"""Two requests of the Kafka protocol that aiokafka's administrator lacks: SCRAM passwords and many ACLs at once."""
+"""Requests of the Kafka protocol that aiokafka's administrator lacks: SCRAM passwords, and ACLs listed, made and deleted."""
 
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiokafka.protocol.admin import CreateAclsRequest_v1
+from aiokafka.protocol.admin import CreateAclsRequest_v1, DeleteAclsRequest_v1, DescribeAclsRequest_v1
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     CompactArray,
@@ -18,11 +18,13 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from bdcan_local.access import Grant
+from bdcan_local.access import Grant, Operation, Pattern, ResourceType
 
 _SCRAM_SHA_512 = 2
 _ITERATIONS = 8192
+_ANY = 1
 _ALLOW = 3
+_EVERYWHERE = "*"
 
 
 class _AlterScramResponse(Response):
@@ -96,17 +98,54 @@ class CreateGrants(Request[CreateAclsRequest_v1]):
 
     def build(self, request_struct_class: type[CreateAclsRequest_v1]) -> CreateAclsRequest_v1:
         """The request on the wire."""
-        return request_struct_class(
-            [
-                (
-                    int(grant.resource),
-                    grant.name,
-                    int(grant.pattern),
-                    f"User:{grant.user}",
-                    "*",
-                    int(grant.operation),
-                    _ALLOW,
+        return request_struct_class([_entry(grant) for grant in self._grants])
+
+
+class ListGrants(Request[DescribeAclsRequest_v1]):
+    """Asks for all ACLs; `found_grants` reads the answer."""
+
+    API_KEY = 29
+
+    def build(self, request_struct_class: type[DescribeAclsRequest_v1]) -> DescribeAclsRequest_v1:
+        """The request on the wire."""
+        return request_struct_class(_ANY, None, _ANY, None, None, _ANY, _ANY)
+
+
+def found_grants(response: Any) -> list[Grant]:
+    """The ACLs of an answer that a catalogue could have asked for; whatever else somebody has set is none of them."""
+    found = []
+    for resource, name, pattern, entries in response.resources:
+        for principal, host, operation, permission in entries:
+            if (host, permission) != (_EVERYWHERE, _ALLOW) or not principal.startswith("User:"):
+                continue
+            if operation in set(Operation) and resource in set(ResourceType) and pattern in set(Pattern):
+                user = principal.removeprefix("User:")
+                found.append(
+                    Grant(user, ResourceType(resource), name, Pattern(pattern), Operation(operation))
                 )
-                for grant in self._grants
-            ]
-        )
+    return found
+
+
+class DeleteGrants(Request[DeleteAclsRequest_v1]):
+    """Takes exactly these ACLs away."""
+
+    API_KEY = 31
+
+    def __init__(self, grants: Sequence[Grant]) -> None:
+        self._grants = grants
+
+    def build(self, request_struct_class: type[DeleteAclsRequest_v1]) -> DeleteAclsRequest_v1:
+        """The request on the wire."""
+        return request_struct_class([_entry(grant) for grant in self._grants])
+
+
+def _entry(grant: Grant) -> tuple[Any, ...]:
+    return (
+        int(grant.resource),
+        grant.name,
+        int(grant.pattern),
+        f"User:{grant.user}",
+        _EVERYWHERE,
+        int(grant.operation),
+        _ALLOW,
+    )

@@ -63,12 +63,12 @@ def one_shot_units(system: System) -> list[list[Unit]]:
     """What has to be done once before the services start: migrations side by side, then the gazetteer if there is one."""
     stages = [
         [
-            Unit(f"{service}-migrate", _service(system, service, "migrate"), ready_seconds=180)
+            Unit(f"{service}-migrate", service_command(system, service, "migrate"), ready_seconds=180)
             for service in SERVICES
         ]
     ]
     if system.gazetteer is not None:
-        imported = _service(system, "routing", "import-gazetteer", str(system.gazetteer))
+        imported = service_command(system, "routing", "import-gazetteer", str(system.gazetteer))
         stages.append([Unit("routing-import-gazetteer", imported, ready_seconds=600)])
     return stages
 
@@ -81,8 +81,8 @@ def service_units(system: System) -> list[Unit]:
     for service in SERVICES:
         for verb in ("api", "worker"):
             name = f"{service}-{verb}"
-            units.append(_unit(system, name, _service(system, service, verb, port_of=name), _is_ready))
-    pulse = _service(system, "routing", "pulse", port_of="routing-pulse")
+            units.append(_unit(system, name, service_command(system, service, verb, port_of=name), _is_ready))
+    pulse = service_command(system, "routing", "pulse", port_of="routing-pulse")
     units.append(_unit(system, "routing-pulse", pulse, _is_ready))
     return units
 
@@ -127,7 +127,8 @@ def _unit(system: System, name: str, command: Command, check: Callable[[int], Aw
     return Unit(name, command, lambda: check(port), ready_seconds=120, port=port, url=system.url(name))
 
 
-def _service(system: System, service: str, *arguments: str, port_of: str | None = None) -> Command:
+def service_command(system: System, service: str, *arguments: str, port_of: str | None = None) -> Command:
+    """`python -m bdcan_<service> …` with all that it needs of the system. `port_of`: the process whose port it serves on."""
     module = f"bdcan_{service.replace('-', '_')}"
     environment = _service_environment(system, service)
     if port_of is not None:

@@ -1,7 +1,8 @@
 """Makes a cluster and a database server as the services need them. Can be run again and again: it only adds.
 
 Kafka: users with passwords, topics, settings, permissions, all from the catalogue. More partitions and another
-retention are applied to topics that exist; nothing is ever deleted, no topic gets fewer partitions.
+retention are applied to topics that exist; no topic is ever deleted or gets fewer partitions. Permissions that the catalogue
+no longer gives are named, and taken away when asked to: an older catalogue must not lock a newer release out by itself.
 PostgreSQL: a role and a database for each service, closed to every other role.
 """
 
@@ -20,15 +21,21 @@ _LIMIT_SECONDS = 60.0
 
 
 async def provision_kafka(
-    client: Mapping[str, Any], topics: Sequence[Topic], passwords: Mapping[str, str], replicas: int = 1
-) -> None:
-    """Brings the cluster up to date.
+    client: Mapping[str, Any],
+    topics: Sequence[Topic],
+    passwords: Mapping[str, str],
+    replicas: int = 1,
+    *,
+    revoke: bool = False,
+) -> list[access.Grant]:
+    """Brings the cluster up to date. Returns the permissions of our users that the catalogue does not give.
 
     Args:
         client: an administrator's aiokafka options (`kafka.client_options`).
         topics: the catalogue's topics.
         passwords: of every user in `access.users(topics)`.
         replicas: copies of each new topic's partitions.
+        revoke: take away what is returned.
 
     Raises:
         PlatformError: the cluster refuses something.
@@ -44,6 +51,7 @@ async def provision_kafka(
         await _grant(admin, access.grants(topics))
         await _wait_for_leaders(admin, access.topic_specs(topics))
         await _wait_for_groups(admin)
+        return await _superfluous(admin, topics, revoke=revoke)
     except (KafkaError, TimeoutError) as error:
         raise PlatformError(
             f"Kafka could not be set up: {error!r}", "Check the address and the administrator's password."
@@ -141,6 +149,23 @@ async def _grant(admin: Any, grants: Sequence[access.Grant]) -> None:
     for code, message in response.creation_responses:
         if code:
             raise for_code(code)(message)
+
+
+async def _superfluous(admin: Any, topics: Sequence[Topic], *, revoke: bool) -> list[access.Grant]:
+    from aiokafka.errors import for_code
+
+    from bdcan_local.kafka_admin import DeleteGrants, ListGrants, found_grants
+
+    response = await admin._send_to_controller(ListGrants())  # noqa: SLF001 - aiokafka has no public door
+    if response.error_code:
+        raise for_code(response.error_code)(response.error_message)
+    found = access.superfluous(found_grants(response), topics)
+    if found and revoke:
+        deleted = await admin._send_to_controller(DeleteGrants(found))  # noqa: SLF001 - as above
+        for code, message, _ in deleted.filter_responses:
+            if code:
+                raise for_code(code)(message)
+    return found
 
 
 async def _wait_for_leaders(admin: Any, specs: Sequence[access.TopicSpec]) -> None:

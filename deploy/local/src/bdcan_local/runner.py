@@ -13,18 +13,19 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bdcan_local import access, jars, processes
 from bdcan_local.child import Child, Command
-from bdcan_local.errors import InUseError
+from bdcan_local.errors import InUseError, PlatformError
 from bdcan_local.guardian import Guardian
 from bdcan_local.kafka import ADMIN, Door, Kafka, client_options
 from bdcan_local.ports import LOOPBACK, choose_ports, is_free
 from bdcan_local.postgres import SUPERUSER, Postgres
 from bdcan_local.processes import SERVICES, USUAL_PORTS, System, Table
 from bdcan_local.provision import provision_kafka, provision_postgres
-from bdcan_local.root import Root, write_json
+from bdcan_local.root import Root, read_json, write_json
 from bdcan_local.secrets_store import SecretsStore
 from bdcan_local.settings import Settings
 from bdcan_local.supervisor import Supervisor, Unit
@@ -169,23 +170,46 @@ async def _prepare(root: Root, settings: Settings, plan: Plan, say: Say) -> Syst
             say(f"port {port} is in use by another program: {name} moves to {ports[name]}")
     root.remember_ports(ports)
     paths = await asyncio.to_thread(jars.fetch, settings, say)
-    postgres = Postgres(root.data / "postgres", ports["postgres"], secrets.get("postgres", SUPERUSER))
-    kafka = Kafka(
-        root.data / "kafka",
-        ports["kafka"],
-        ports["kafka-controller"],
-        secrets.get("kafka", ADMIN),
-        tuple(paths),
-        plan.kafka_doors,
-    )
-    await asyncio.gather(asyncio.to_thread(postgres.prepare), asyncio.to_thread(kafka.prepare))
+    system = _system(root, settings, ports, plan.clock, tuple(paths), plan.kafka_doors)
+    await asyncio.gather(asyncio.to_thread(system.postgres.prepare), asyncio.to_thread(system.kafka.prepare))
+    return system
+
+
+def found(root: Root, settings: Settings) -> System:
+    """The system that runs under a root, for a command that wants to talk to it.
+
+    Raises:
+        PlatformError: nothing runs there.
+    """
+    endpoints = read_json(root.endpoints)
+    if endpoints is None or not root.is_locked():
+        raise PlatformError(f"nothing runs in {root.directory}", "Start it with `bdcan up`.")
+    return _system(root, settings, root.remembered_ports(), endpoints["clock"])
+
+
+def _system(
+    root: Root,
+    settings: Settings,
+    ports: Mapping[str, int],
+    clock: str,
+    jar_paths: tuple[Path, ...] = (),
+    doors: tuple[Door, ...] = (),
+) -> System:
+    secrets = SecretsStore(root.secrets)
     return System(
         data=root.data,
         ports=ports,
         secrets=secrets,
-        postgres=postgres,
-        kafka=kafka,
-        clock=plan.clock,
+        postgres=Postgres(root.data / "postgres", ports["postgres"], secrets.get("postgres", SUPERUSER)),
+        kafka=Kafka(
+            root.data / "kafka",
+            ports["kafka"],
+            ports["kafka-controller"],
+            secrets.get("kafka", ADMIN),
+            jar_paths,
+            doors,
+        ),
+        clock=clock,
         log_level=settings.log_level,
         environment=settings.environment,
         gazetteer=settings.gazetteer,

@@ -5,26 +5,31 @@ read twice the inbox drops.
 
 A transient failure blocks the loop: it waits, seeks back and takes the same records again, for ever, and says so
 in a metric. If too much is parked it stops, commits nothing and waits for an operator and a restart.
+
+A record that aiokafka cannot take apart (the name of a header is not UTF-8: any sender may write that) makes its poll fail, and
+what it had read before is gone with it. So the loop connects again, at the committed offsets, takes records singly
+until it meets the one at fault, and parks its place.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from bdcan_chassis import metrics
 from bdcan_chassis.database import backoff_seconds, rest, wait
-from bdcan_chassis.dispatch import Dispatcher
+from bdcan_chassis.dispatch import Dispatcher, Record
 from bdcan_chassis.errors import StoppedConsumerError
 from bdcan_chassis.kafka import make_consumer
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
+from bdcan_contracts.envelope import Headers
 
 log = get_logger(__name__)
 
@@ -32,6 +37,8 @@ _POLL_MS = 500
 _COMMIT_SECONDS = 0.5
 _LEAVE_SECONDS = 10.0
 _FEW = 50  # a batch with fewer records is mostly overhead
+_SINGLY = 1000  # records taken one by one in search of one that cannot be taken apart
+_SINGLY_MS = 50
 
 
 @dataclass(slots=True)
@@ -41,6 +48,22 @@ class Progress:
     state: str = "starting"  # starting, running, blocked, stopped
     polled_at: float = field(default_factory=time.monotonic)
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Stands for a record of which nothing but its place is known."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int = -1
+    key: bytes | None = None
+    headers: Headers = ()
+    value: bytes | None = None
+
+
+Polled: TypeAlias = Mapping[TopicPartition, Sequence[Record]]
 
 
 class ConsumerLoop:
@@ -55,6 +78,7 @@ class ConsumerLoop:
         self._consumer: AIOKafkaConsumer | None = None
         self._handled: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
+        self._singly = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Consume until `stopping`; connects again for ever."""
@@ -73,8 +97,10 @@ class ConsumerLoop:
                 await self._consume(consumer, stopping)
                 async with asyncio.timeout(_LEAVE_SECONDS):
                     await self._commit()
-            except (KafkaError, OSError, TimeoutError) as error:
+            except (KafkaError, OSError, TimeoutError, UnicodeDecodeError) as error:
                 attempt += 1
+                if isinstance(error, UnicodeDecodeError):
+                    self._singly = _SINGLY
                 self.progress.state, self.progress.detail = "blocked", type(error).__name__
                 metrics.BLOCKED.labels(self.name).set(1)
                 log.warning("consumer.disconnected", loop=self.name, attempt=attempt, exc_info=error)
@@ -105,7 +131,7 @@ class ConsumerLoop:
         self.progress.state, self.progress.detail = "running", ""
         metrics.BLOCKED.labels(self.name).set(0)
         while not stopping.is_set():
-            polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_records)
+            polled = await self._poll(consumer)
             self.progress.polled_at = time.monotonic()
             if not polled:
                 await self._commit()
@@ -139,13 +165,36 @@ class ConsumerLoop:
             if len(records) < _FEW:
                 await rest(stopping, took)
 
+    async def _poll(self, consumer: AIOKafkaConsumer) -> Polled:
+        if not self._singly:
+            return await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_records)
+        for place in consumer.assignment():
+            try:
+                polled = await consumer.getmany(place, timeout_ms=_SINGLY_MS, max_records=1)
+            except UnicodeDecodeError:
+                self._singly = 0
+                offset = await consumer.position(place)
+                log.error(
+                    "consumer.opaque_record",
+                    loop=self.name,
+                    topic=place.topic,
+                    partition=place.partition,
+                    offset=offset,
+                )
+                consumer.seek(place, offset + 1)
+                return {place: [Opaque(place.topic, place.partition, offset)]}
+            if polled:
+                self._singly -= 1
+                return polled
+        return {}
+
     def _blocked(self, failures: int, error: Exception) -> None:
         self.progress.state, self.progress.detail = "blocked", type(error).__name__
         metrics.BLOCKED.labels(self.name).set(1)
         metrics.RETRIES.labels(self.name).inc()
         log.warning("consumer.blocked", loop=self.name, attempt=failures, exc_info=error)
 
-    def _seek_back(self, consumer: AIOKafkaConsumer, polled: dict[TopicPartition, list[Any]]) -> None:
+    def _seek_back(self, consumer: AIOKafkaConsumer, polled: Polled) -> None:
         for tp, batch in polled.items():
             try:
                 consumer.seek(tp, batch[0].offset)
@@ -168,13 +217,13 @@ class ConsumerLoop:
             # another member has the partitions now and reads the records again: the inbox knows them
             log.info("consumer.commit_refused", loop=self.name, exc_info=error)
 
-    def _count(self, outcome: dict[str, int], records: list[Any], seconds: float) -> None:
+    def _count(self, outcome: dict[str, int], records: list[Record], seconds: float) -> None:
         for name, count in outcome.items():
             metrics.RECORDS.labels(self.name, name).inc(count)
         metrics.BATCH_SECONDS.labels(self.name).observe(seconds)
-        metrics.EVENT_DELAY.labels(self.name).observe(
-            max(0.0, time.time() - max(r.timestamp for r in records) / 1000)
-        )
+        newest = max(r.timestamp for r in records)
+        if newest > 0:  # else no record says when it was written
+            metrics.EVENT_DELAY.labels(self.name).observe(max(0.0, time.time() - newest / 1000))
 
 
 class _Rebalances(ConsumerRebalanceListener):

@@ -96,17 +96,20 @@ class Deadlines:
         by_kind: dict[str, list[Due]] = {}
         for row in rows:
             by_kind.setdefault(row["kind"], []).append(Due(row["kind"], row["subject"], row["due_at"]))
-        fired = 0
-        for kind, due in by_kind.items():
-            try:
-                fired += await self._handle(kind, due)
-            except _MovedError:
-                fired += 1  # look again at once: the row is gone or lies in the future now
-            except Exception as error:  # isolate the one at fault; see module docstring
-                if is_transient(error):
-                    raise
-                fired += await self._one_by_one(kind, due)
-        return fired
+        return sum([await self._fire(kind, due) for kind, due in by_kind.items()])
+
+    async def _fire(self, kind: str, due: list[Due]) -> int:
+        try:
+            return await self._handle(kind, due)
+        except _MovedError:
+            return 1  # look again at once: the row is gone or lies in the future now
+        except Exception as error:  # isolate the one at fault; see module docstring
+            if is_transient(error):
+                raise
+            if len(due) == 1:
+                await self._postpone(due[0], error)
+                return 0
+        return sum([await self._fire(kind, [deadline]) for deadline in due])
 
     async def _handle(self, kind: str, due: list[Due]) -> int:
         async with self._transactions.begin() as tx:
@@ -123,22 +126,12 @@ class Deadlines:
         metrics.DEADLINES_FIRED.labels(kind).inc(len(due))
         return len(due)
 
-    async def _one_by_one(self, kind: str, due: list[Due]) -> int:
-        fired = 0
-        for deadline in due:
-            try:
-                fired += await self._handle(kind, [deadline])
-            except _MovedError:
-                fired += 1
-            except Exception as error:  # as above
-                if is_transient(error):
-                    raise
-                log.error("deadline.failed", kind=kind, subject=str(deadline.subject), exc_info=error)
-                now = self._transactions.clock.now()
-                await self._transactions.pool.execute(
-                    _POSTPONE, kind, deadline.subject, deadline.due_at, now, _RETRY_MOST, describe(error)
-                )
-        return fired
+    async def _postpone(self, deadline: Due, error: Exception) -> None:
+        log.error("deadline.failed", kind=deadline.kind, subject=str(deadline.subject), exc_info=error)
+        now = self._transactions.clock.now()
+        await self._transactions.pool.execute(
+            _POSTPONE, deadline.kind, deadline.subject, deadline.due_at, now, _RETRY_MOST, describe(error)
+        )
 
     async def _seconds_to_next(self) -> float:
         clock = self._transactions.clock

@@ -33,6 +33,9 @@ log = get_logger(__name__)
 ROUND = 1000
 """Rows taken from the outbox at once."""
 
+ROUND_BYTES = 8_000_000
+"""Bodies taken from the outbox at once, and the first row whatever its size: 1,000 of the largest would be half a gigabyte."""
+
 _FEW = 50  # a round with fewer rows is mostly overhead
 _IDLE_SECONDS = 1.0  # a NOTIFY may be lost; leadership may become free
 _SEND_SECONDS = 120.0
@@ -103,7 +106,7 @@ class Relay:
 
     async def _round(self, connection: asyncpg.Connection[asyncpg.Record], producer: AIOKafkaProducer) -> int:
         """Send the earliest unsent rows; returns how many were taken on."""
-        rows = await connection.fetch(_UNSENT, self.lane, ROUND)
+        rows = await connection.fetch(_UNSENT, self.lane, ROUND, ROUND_BYTES)
         if not rows:
             return 0
         topics = {row["topic"] for row in rows}
@@ -178,8 +181,15 @@ async def _close(producer: AIOKafkaProducer) -> None:
 
 _LEAD = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
 
-_UNSENT = (
-    "SELECT seq, topic, record_key, headers, body FROM chassis.outbox WHERE lane = $1 ORDER BY seq LIMIT $2"
-)
+_UNSENT = """
+SELECT seq, topic, record_key, headers, body
+FROM (
+    SELECT seq, topic, record_key, headers, body,
+        sum(length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - length(body) AS before
+    FROM chassis.outbox WHERE lane = $1 ORDER BY seq LIMIT $2
+) AS earliest
+WHERE before < $3
+ORDER BY seq
+"""
 
 _SENT = "DELETE FROM chassis.outbox WHERE lane = $1 AND seq = ANY ($2::bigint[])"
