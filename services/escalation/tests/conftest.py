@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+
+sys.path.insert(0, str(Path(__file__).parent))  # escalation_story.py is shared by the tests of this service
 
 from bdcan_chassis.testing.harness import Harness, harness
 from bdcan_escalation.app import service

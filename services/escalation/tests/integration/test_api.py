@@ -7,32 +7,18 @@ import time
 from typing import Any
 from uuid import UUID
 
+from escalation_story import concern, given_concern
+
 from bdcan_chassis.ids import derived_id, new_id
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
     EscalationAcknowledged,
     EscalationDeclined,
     EscalationForwarded,
-    NeedCode,
-    SafeguardingConcernRaised,
 )
 from bdcan_simulator.council import sign
 
 SECRET = "call-back-secret"
-
-
-async def given_concern(world: Any) -> UUID:
-    need_id = new_id()
-    await world.service.deliver(
-        SafeguardingConcernRaised(
-            referral_id=new_id(),
-            need_id=need_id,
-            code=NeedCode.SAFEGUARDING_CHILD,
-            raised_at=START,
-            respond_by=START,
-        )
-    )
-    return derived_id(need_id, "escalation")
 
 
 def call_back(escalation_id: UUID, event: str, **more: Any) -> dict[str, Any]:
@@ -112,15 +98,7 @@ async def test_given_an_escalation_that_does_not_exist_when_a_call_back_names_it
     need_id = new_id()
     body = call_back(derived_id(need_id, "escalation"), "acknowledged")
     assert (await sent(world, body)).status_code == 404
-    await world.service.deliver(
-        SafeguardingConcernRaised(
-            referral_id=new_id(),
-            need_id=need_id,
-            code=NeedCode.DOMESTIC_ABUSE,
-            raised_at=START,
-            respond_by=START,
-        )
-    )
+    await world.service.deliver(concern(new_id(), need_id))
     assert (await sent(world, body)).json()["repeated"] is False
 
 

@@ -5,23 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from escalation_story import a_need, assigned, called, concern, exhausted, said, withdrawn
 
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.testing.conformance import Conformance
-from bdcan_chassis.testing.harness import START, FakeRecord, Harness
-from bdcan_contracts.models import (
-    AssignmentMethod,
-    CalledNeed,
-    CallNeedResult,
-    Need,
-    NeedCode,
-    Priority,
-    ReferralAssigned,
-    ReferralWithdrawn,
-    SafeguardingConcernRaised,
-    WelfareCallCompleted,
-    WelfareCallExhausted,
-)
+from bdcan_chassis.testing.harness import FakeRecord, Harness
+from bdcan_contracts.models import NeedCode
 
 
 class TestConformance(Conformance):
@@ -38,50 +27,12 @@ class TestConformance(Conformance):
         )
 
     def life(self, given: Harness) -> list[FakeRecord]:
-        referral_id = new_id()
-        danger = Need(need_id=new_id(), code=NeedCode.SAFEGUARDING_ADULT)
-        housing = Need(need_id=new_id(), code=NeedCode.HOUSING)
+        referral_id, danger, housing = new_id(), a_need(NeedCode.SAFEGUARDING_ADULT), a_need()
         events = (
-            SafeguardingConcernRaised(
-                referral_id=referral_id,
-                need_id=danger.need_id,
-                code=danger.code,
-                raised_at=START,
-                respond_by=START,
-            ),
-            ReferralAssigned(
-                referral_id=referral_id,
-                version=1,
-                hub_id="thames",
-                method=AssignmentMethod.EXACT,
-                confidence=1,
-                confirm_at_call=False,
-                explanation="",
-                outreach=False,
-                priority=Priority.URGENT,
-                needs=(danger, housing),
-                contact_due_at=START,
-                assigned_at=START,
-            ),
-            WelfareCallExhausted(
-                referral_id=referral_id,
-                call_id=new_id(),
-                hub_id="thames",
-                attempts=4,
-                needs=(housing,),
-                exhausted_at=START,
-            ),
-            WelfareCallCompleted(
-                referral_id=referral_id,
-                call_id=new_id(),
-                hub_id="thames",
-                attempt=1,
-                needs=(
-                    CalledNeed(need_id=housing.need_id, code=housing.code, result=CallNeedResult.CONFIRMED),
-                ),
-                priority=Priority.URGENT,
-                completed_at=START,
-            ),
-            ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START),
+            concern(referral_id, danger.need_id),
+            assigned(referral_id, danger, housing),
+            exhausted(referral_id, housing),
+            called(referral_id, said(housing)),
+            withdrawn(referral_id),
         )
         return [given.record(event) for event in events]

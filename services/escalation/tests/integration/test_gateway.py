@@ -8,53 +8,23 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from escalation_story import a_need, called, given_concern, said
 
 from bdcan_chassis.ids import derived_id, new_id
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
-    CalledNeed,
-    CallNeedResult,
     EscalationForwarded,
     EscalationOverdue,
     EscalationStage,
     NeedCode,
-    Priority,
-    SafeguardingConcernRaised,
-    WelfareCallCompleted,
 )
 
 
 async def given_needs(world: Any, count: int = 1, code: NeedCode = NeedCode.DEBT) -> list[UUID]:
     """So many escalations, opened by welfare calls."""
-    needs = [CalledNeed(need_id=new_id(), code=code, result=CallNeedResult.CONFIRMED) for _ in range(count)]
-    calls = [
-        WelfareCallCompleted(
-            referral_id=new_id(),
-            call_id=new_id(),
-            hub_id="thames",
-            attempt=1,
-            needs=(need,),
-            priority=Priority.STANDARD,
-            completed_at=START,
-        )
-        for need in needs
-    ]
-    await world.service.deliver(*calls)
+    needs = [a_need(code) for _ in range(count)]
+    await world.service.deliver(*(called(new_id(), said(need)) for need in needs))
     return [derived_id(need.need_id, "escalation") for need in needs]
-
-
-async def given_concern(world: Any) -> UUID:
-    need_id = new_id()
-    await world.service.deliver(
-        SafeguardingConcernRaised(
-            referral_id=new_id(),
-            need_id=need_id,
-            code=NeedCode.SAFEGUARDING_CHILD,
-            raised_at=START,
-            respond_by=START + timedelta(hours=4),
-        )
-    )
-    return derived_id(need_id, "escalation")
 
 
 async def standing(world: Any, escalation_id: UUID) -> dict[str, Any]:
@@ -164,7 +134,7 @@ async def test_given_complex_cases_that_time_out_when_a_concern_is_raised_then_i
         while len(world.faults.keys) < 8:  # noqa: ASYNC110 # the council is another server
             await asyncio.sleep(0.01)
     held, world.faults.hang = world.faults.hang, None
-    escalation_id = await given_concern(world)
+    escalation_id = await given_concern(world, START + timedelta(hours=4))
     assert await world.service.run("forward-safeguarding") == 1
     assert not stuck.done()
     assert str(escalation_id) in world.faults.keys
@@ -173,7 +143,7 @@ async def test_given_complex_cases_that_time_out_when_a_concern_is_raised_then_i
 
 
 async def test_given_a_concern_when_complex_needs_are_forwarded_then_each_gateway_takes_its_own(world):
-    concern = await given_concern(world)
+    concern = await given_concern(world, START + timedelta(hours=4))
     (debt,) = await given_needs(world)
     assert await world.service.run("forward") == 1
     assert world.faults.keys == [str(debt)]
@@ -184,7 +154,7 @@ async def test_given_a_concern_when_complex_needs_are_forwarded_then_each_gatewa
 async def test_given_a_case_that_cannot_be_sent_when_its_time_passes_then_somebody_is_told_again_and_again(
     world,
 ):
-    escalation_id = await given_concern(world)
+    escalation_id = await given_concern(world, START + timedelta(hours=4))
     world.intake.status = 500
     await world.service.run("forward-safeguarding")
     for _ in range(2):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from escalation_story import concern
+
 from bdcan_chassis.ids import derived_id, new_id
-from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
     EscalationAccepted,
     EscalationAcknowledged,
@@ -11,7 +12,6 @@ from bdcan_contracts.models import (
     EscalationForwarded,
     EscalationOpened,
     NeedCode,
-    SafeguardingConcernRaised,
 )
 
 
@@ -19,16 +19,10 @@ async def test_given_a_concern_when_it_is_raised_then_the_council_has_it_and_its
     world, eventually
 ):
     need_id, referral_id = new_id(), new_id()
-    concern = SafeguardingConcernRaised(
-        referral_id=referral_id,
-        need_id=need_id,
-        code=NeedCode.DOMESTIC_ABUSE,
-        raised_at=START,
-        respond_by=START,
-    )
+    raised = concern(referral_id, need_id, NeedCode.DOMESTIC_ABUSE)
     escalation_id = derived_id(need_id, "escalation")
 
-    await world.service.deliver(concern)
+    await world.service.deliver(raised)
     assert await world.service.run("forward-safeguarding") == 1
 
     async def closed() -> bool:

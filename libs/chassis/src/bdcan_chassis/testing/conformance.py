@@ -17,7 +17,7 @@ import asyncio
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -362,34 +362,24 @@ async def _fragile(given: Harness) -> AsyncIterator[tuple[Transactions, _Cut]]:
     """Transactions on connections that can be cut, and the cut."""
     cut = _Cut()
 
-    class Fragile(asyncpg.Connection):  # pyright: ignore[reportMissingTypeArgument] # asyncpg's stubs are generic, the class is not
-        async def execute(self, *args: Any, **more: Any) -> Any:
-            return await self._cut_at(super().execute, args, more)
-
-        async def fetch(self, *args: Any, **more: Any) -> Any:
-            return await self._cut_at(super().fetch, args, more)
-
-        async def fetchrow(self, *args: Any, **more: Any) -> Any:
-            return await self._cut_at(super().fetchrow, args, more)
-
-        async def fetchval(self, *args: Any, **more: Any) -> Any:
-            return await self._cut_at(super().fetchval, args, more)
-
-        async def executemany(self, *args: Any, **more: Any) -> Any:
-            return await self._cut_at(super().executemany, args, more)
-
-        async def copy_records_to_table(self, *args: Any, **more: Any) -> Any:
-            return await self._cut_at(super().copy_records_to_table, args, more)
-
-        async def _cut_at(self, run: Any, args: Any, more: Any) -> Any:
+    def fragile(run: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def run_unless_cut(self: asyncpg.Connection[Any], *args: Any, **more: Any) -> Any:
             now = cut.is_now()
             if now and not cut.after:
                 self.terminate()
-            answer = await run(*args, **more)
+            answer = await run(self, *args, **more)
             if now:
                 self.terminate()
                 raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
             return answer
+
+        return run_unless_cut
+
+    class Fragile(asyncpg.Connection):  # pyright: ignore[reportMissingTypeArgument] # asyncpg's stubs are generic, the class is not
+        pass
+
+    for statement in ("execute", "fetch", "fetchrow", "fetchval", "executemany", "copy_records_to_table"):
+        setattr(Fragile, statement, fragile(getattr(asyncpg.Connection, statement)))
 
     pool = await open_pool(given.service.settings.database_url.get_secret_value(), 2, "fragile", Fragile)
     try:

@@ -1,0 +1,99 @@
+"""What other services tell escalation: shared by all its tests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from bdcan_chassis.ids import derived_id, new_id
+from bdcan_chassis.testing.harness import START
+from bdcan_contracts.models import (
+    AssignmentMethod,
+    CalledNeed,
+    CallNeedResult,
+    Need,
+    NeedCode,
+    Priority,
+    ReferralAssigned,
+    ReferralWithdrawn,
+    SafeguardingConcernRaised,
+    WelfareCallCompleted,
+    WelfareCallExhausted,
+)
+
+
+def assigned(
+    referral_id: UUID,
+    *needs: Need,
+    priority: Priority = Priority.URGENT,
+    hub_id: str = "thames",
+    version: int = 1,
+) -> ReferralAssigned:
+    return ReferralAssigned(
+        referral_id=referral_id,
+        version=version,
+        hub_id=hub_id,
+        method=AssignmentMethod.EXACT,
+        confidence=1,
+        confirm_at_call=False,
+        explanation="",
+        outreach=False,
+        priority=priority,
+        needs=needs,
+        contact_due_at=START,
+        assigned_at=START,
+    )
+
+
+def called(referral_id: UUID, *needs: CalledNeed) -> WelfareCallCompleted:
+    return WelfareCallCompleted(
+        referral_id=referral_id,
+        call_id=new_id(),
+        hub_id="thames",
+        attempt=1,
+        needs=needs,
+        priority=Priority.STANDARD,
+        completed_at=START,
+    )
+
+
+def exhausted(referral_id: UUID, *needs: Need) -> WelfareCallExhausted:
+    return WelfareCallExhausted(
+        referral_id=referral_id,
+        call_id=new_id(),
+        hub_id="thames",
+        attempts=4,
+        needs=needs,
+        exhausted_at=START,
+    )
+
+
+def concern(
+    referral_id: UUID,
+    need_id: UUID,
+    code: NeedCode = NeedCode.SAFEGUARDING_ADULT,
+    respond_by: datetime = START,
+) -> SafeguardingConcernRaised:
+    return SafeguardingConcernRaised(
+        referral_id=referral_id, need_id=need_id, code=code, raised_at=START, respond_by=respond_by
+    )
+
+
+def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
+    return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
+
+
+def a_need(code: NeedCode = NeedCode.HOUSING) -> Need:
+    return Need(need_id=new_id(), code=code)
+
+
+def said(need: Need, result: CallNeedResult = CallNeedResult.CONFIRMED) -> CalledNeed:
+    return CalledNeed(need_id=need.need_id, code=need.code, result=result)
+
+
+async def given_concern(world: Any, respond_by: datetime = START) -> UUID:
+    """An escalation that intake's concern for a child opened."""
+    need_id = new_id()
+    await world.service.deliver(concern(new_id(), need_id, NeedCode.SAFEGUARDING_CHILD, respond_by))
+    return derived_id(need_id, "escalation")
