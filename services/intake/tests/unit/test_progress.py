@@ -16,6 +16,7 @@ from bdcan_contracts import models as m
 from bdcan_contracts.models import NeedCode, NeedState, ReferralOutcome
 from bdcan_intake.domain import changes
 from bdcan_intake.domain import progress as p
+from bdcan_intake.domain.errors import NotAllowedError
 from bdcan_intake.domain.referral import (
     COMMUNITY_SOLUTIONS,
     FOODHUB,
@@ -78,8 +79,11 @@ def test_given_out_of_area_then_it_closes_but_a_concern_stays_with_community_sol
     assert [n.state for n in r.needs] == [NeedState.UNMET, NeedState.OPEN]
 
 
+@pytest.mark.parametrize("placed", ["before", "behind", "never"])
 @pytest.mark.parametrize("withdrawn_first", [True, False])
-def test_given_a_concern_that_was_given_back_when_the_request_is_withdrawn_then_it_is_over(withdrawn_first):
+def test_given_a_concern_that_was_given_back_when_the_request_is_withdrawn_then_it_is_over(
+    withdrawn_first, placed
+):
     r = s.referral(NeedCode.SAFEGUARDING_ADULT)
     concern = r.needs[0].need_id
     declined = s.escalation(m.EscalationDeclined, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
@@ -87,11 +91,26 @@ def test_given_a_concern_that_was_given_back_when_the_request_is_withdrawn_then_
         lambda r, at: p.escalation_declined(r, declined, at),
         lambda r, at: changes.withdraw(r, "changed-mind", at),
     ]
-    r, _ = s.told(r, (p.assigned, s.assigned(r), 1))
+    if placed == "before":
+        r, _ = s.told(r, (p.assigned, s.assigned(r), 1))
     for minute, step in enumerate(reversed(steps) if withdrawn_first else steps, 2):
         assert not r.needs[0].ended
         r = step(r, s.minutes(minute))
+    if placed == "behind":
+        r, _ = s.told(r, (p.assigned, s.assigned(r), 4))
     assert (r.needs[0].state, r.needs[0].reason) == (NeedState.WITHDRAWN, "changed-mind")
+
+
+def test_given_a_concern_when_an_amendment_withdraws_it_then_that_is_refused_until_it_was_given_back():
+    r = s.referral(NeedCode.SAFEGUARDING_ADULT, NeedCode.SHOPPING)
+    concern = r.needs[0].need_id
+    without = changes.Amendment(withdraw_needs=(concern,))
+    with pytest.raises(NotAllowedError, match="Community Solutions"):
+        changes.amend(r, without, uuid4, s.minutes(1))
+    declined = s.escalation(m.EscalationDeclined, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
+    r, _ = s.told(r, (p.escalation_declined, declined, 2))
+    amended, _ = changes.amend(r, without, uuid4, s.minutes(3))
+    assert amended.needs[0].state is NeedState.WITHDRAWN
 
 
 def test_given_a_concern_that_was_given_back_when_the_resident_declines_help_then_it_is_over_and_not_before():

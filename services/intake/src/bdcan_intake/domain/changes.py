@@ -52,22 +52,24 @@ def amend(
     """The next version of the referral, and the needs that are new in it.
 
     Raises StaleError if another version than the caller's stands, NotAllowedError if the referral is closed,
-    withdrawn, or does not have a need that is to be withdrawn.
+    withdrawn, or a need that is to be withdrawn is not there or is Community Solutions' to settle.
     """
     if amendment.version is not None and amendment.version != referral.version:
         raise StaleError(f"The referral has version {referral.version} now.")
     if referral.state is ReferralState.CLOSED or referral.withdrawn_reason:
         raise NotAllowedError("The referral is closed or withdrawn.")
-    unknown = set(amendment.withdraw_needs) - {n.need_id for n in referral.needs if not n.ended}
-    if unknown:
+    unwanted = set(amendment.withdraw_needs)
+    if unwanted - {n.need_id for n in referral.needs if not n.ended}:
         raise NotAllowedError("A need that is to be withdrawn is not open.")
+    if any(n.protected for n in referral.needs if n.need_id in unwanted):
+        raise NotAllowedError("Community Solutions looks into a need that is to be withdrawn.")
     priority = amendment.priority or referral.priority
     if any(LANE_OF[code] is Lane.SAFEGUARDING for code in amendment.add_needs):
         priority = Priority.URGENT
     contact_due_at = referral.contact_due_at
     if CONTACT_WITHIN[priority] < CONTACT_WITHIN[referral.priority]:
         contact_due_at = min(contact_due_at, now + CONTACT_WITHIN[priority])
-    standing = {n.code for n in referral.needs if not n.ended and n.need_id not in amendment.withdraw_needs}
+    standing = {n.code for n in referral.needs if not n.ended and n.need_id not in unwanted}
     added = tuple(
         new_need(code, new_id(), referral.placed_with, now + CONTACT_WITHIN[priority], now)
         for code in dict.fromkeys(amendment.add_needs)
@@ -75,7 +77,7 @@ def amend(
     )
     kept = tuple(
         replace(n, state=NeedState.WITHDRAWN, owner=None, due_at=None, fact_at=now, reason="amended")
-        if n.need_id in amendment.withdraw_needs
+        if n.need_id in unwanted
         else n
         for n in referral.needs
     )
