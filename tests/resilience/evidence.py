@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -58,7 +58,6 @@ class Evidence:
 
     Attributes:
         now: domain time when it was gathered.
-        skew: how wrong a clock was at the most.
         sent: the load generator's books.
         verdict: what the simulator's own report finds wrong, from the APIs.
         rows: by service and name of a query in `QUERIES`.
@@ -69,7 +68,6 @@ class Evidence:
     """
 
     now: datetime
-    skew: timedelta
     sent: Sent
     verdict: tuple[str, ...]
     rows: Mapping[tuple[str, str], list[Row]]

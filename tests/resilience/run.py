@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from bdcan_local.settings import read_settings
@@ -25,7 +24,7 @@ from .evidence import Evidence, Sent, databases, read_cases, read_records, read_
 from .faults import Faults
 from .invariants import LATE, judge
 from .network import toxiproxy
-from .schedule import NETWORK, Fault, Kind, plan
+from .schedule import NETWORK, Fault, plan
 from .system import Injured, injured
 from .watch import Log, Progress, memory_table, recovered, recovery_table, strike_all
 
@@ -206,7 +205,6 @@ async def _gather(
     ]
     return Evidence(
         now=now,
-        skew=timedelta(minutes=max((abs(f.how) for f in faults if f.kind is Kind.SKEW), default=0.0)),
         sent=Sent(
             frozenset(ledger.submissions),
             frozenset(bad.reference for bad in ledger.bad if bad.reference),

@@ -161,7 +161,6 @@ def sound() -> Evidence:
     rows["escalation", "call_back"].append({"event_id": "e1", "escalation_id": CASE, "said": "closed"})
     return Evidence(
         now=NOW,
-        skew=timedelta(minutes=5),
         sent=Sent(
             references=frozenset({("phone", "1"), ("phone", "2")}),
             bad_references=frozenset({"bad-1"}),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from volunteer_match_story import open_task, say, task, volunteer
+from volunteer_match_story import assigned, need, only_call, open_task, report, say, task, volunteer
 
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts.models import NeedCode, TaskAccepted, TaskCompleted, TaskConcernRaised
@@ -56,6 +57,28 @@ async def test_a_concern_goes_to_community_solutions_in_any_state(given: Harness
     assert str(told.referral_id) == (await task(given, task_id))["referral_id"]
     kept = await given.fetch("SELECT concern_id, volunteer_id FROM concern")
     assert [tuple(r) for r in kept] == [(told.concern_id, helper)]
+
+
+async def test_what_one_process_tells_behind_another_whose_clock_is_ahead_does_not_look_older(
+    given: Harness,
+) -> None:
+    helper, right = await volunteer(given), given.clock.instant
+    ahead, behind = right + timedelta(minutes=10), right
+    await given.deliver(assigned(needs=(need(),)))
+    call_id = (await only_call(given))["call_id"]
+    given.clock.instant = ahead
+    await report(given, call_id, outcome="no-answer")
+    given.clock.instant = behind
+    (task_id,) = (await report(given, call_id, outcome="answered"))["task_ids"]
+    await given.run("match")
+    assert await say(given, task_id, "acceptance", helper) == 200
+    given.clock.instant = ahead + timedelta(minutes=10)
+    assert await say(given, task_id, "concerns", helper, code="domestic-abuse") == 201
+    given.clock.instant = behind
+    assert await say(given, task_id, "completion", helper) == 200
+    told = [e.time for e in await given.emitted()]
+    assert len(told) == 8
+    assert told == sorted(told)
 
 
 async def test_a_concern_is_about_safeguarding(given: Harness) -> None:

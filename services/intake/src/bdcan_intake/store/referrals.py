@@ -74,11 +74,13 @@ async def insert(
 async def lock(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Referral]:
     """The referrals with their needs, locked until the unit ends; unknown ids are left out.
 
-    The unit goes on from the latest of what the needs have followed (`Tx.not_before`).
+    The unit goes on from their last change and from what their needs have followed (`Tx.not_before`).
     """
     wanted = list(ids)
     rows = await tx.connection.fetch(_LOCK, wanted)
     needs: dict[UUID, list[Need]] = {row["id"]: [] for row in rows}
+    for row in rows:
+        tx.not_before(row["changed_at"])
     for referral_id, need_id, code, state, owner, due_at, fact_at, rank, reason in await tx.connection.fetch(
         _NEEDS, wanted
     ):
@@ -256,7 +258,7 @@ RETURNING id
 # Sorted, so that two loops that want the same referrals queue up instead of deadlocking.
 _LOCK = """
 SELECT id, version, state, priority, outreach, contact_due_at, owner, due_at, hub_id, placement_version, called,
-    out_of_area, withdrawn_reason, outcome
+    out_of_area, withdrawn_reason, outcome, coalesce(changed_at, received_at) AS changed_at
 FROM referral WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -276,8 +278,8 @@ _UPDATE = """
 UPDATE referral AS r SET version = n.version, priority = n.priority, state = n.state, hub_id = n.hub_id,
     placement_version = n.placement_version, called = n.called, out_of_area = n.out_of_area,
     withdrawn_reason = n.withdrawn_reason, outcome = n.outcome, owner = n.owner, due_at = n.due_at,
-    contact_due_at = n.contact_due_at,
-    closed_at = CASE WHEN n.state = 'closed' THEN coalesce(r.closed_at, $14::timestamptz) END
+    contact_due_at = n.contact_due_at, changed_at = $14::timestamptz,
+    closed_at = CASE WHEN n.state = 'closed' THEN coalesce(r.closed_at, $14) END
 FROM unnest(
     $1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bool[], $8::bool[], $9::text[],
     $10::text[], $11::text[], $12::timestamptz[], $13::timestamptz[]

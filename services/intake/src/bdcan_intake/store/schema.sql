@@ -53,6 +53,7 @@ CREATE TABLE public.referral (
     infants smallint,
     diets text[] NOT NULL,
     flags text[] NOT NULL,
+    changed_at timestamp with time zone,
     CONSTRAINT closed_has_outcome CHECK (((state = 'closed'::text) = (outcome IS NOT NULL))),
     CONSTRAINT nobody_falls_through CHECK (((state = 'closed'::text) OR ((owner IS NOT NULL) AND (due_at IS NOT NULL)))),
     CONSTRAINT referral_outcome_check CHECK ((outcome = ANY (ARRAY['helped'::text, 'partly-helped'::text, 'declined'::text, 'referred-on'::text, 'out-of-area'::text, 'withdrawn'::text, 'merged'::text]))),

@@ -150,6 +150,7 @@ def router() -> APIRouter:
             task = _visible(known.get(task_id), caller)
             concern_id, code = new_id(), NeedCode(body.code)
             await tasks.add_concern(tx.connection, concern_id, task_id, code, body.volunteer_id, tx.now)
+            await tasks.save(tx, [task])  # its time goes on, though nothing else does
             tx.emit(tasking.raise_concern(task, concern_id, code, tx.now))
             return ConcernView(concern_id=concern_id, task_id=task_id)
 
