@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bdcan_local.errors import PlatformError
-from bdcan_local.processes import SERVICES
 from bdcan_local.settings import read_settings
 
 UP_ROOT = Path(".local/up")
@@ -75,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("name", help="as in `bdcan status`")
             added.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
         if name == "service":
-            added.add_argument("name", choices=SERVICES)
+            added.add_argument("name", help="of the service")
             added.add_argument("verb", nargs=argparse.REMAINDER, help="and its options; --help lists them")
     provision = add("provision", _provision, "make users, topics, permissions and databases on any cluster")
     provision.add_argument(
@@ -174,8 +173,10 @@ def _logs(options: argparse.Namespace) -> int:
 
 def _service(options: argparse.Namespace) -> int:
     from bdcan_local import runner
-    from bdcan_local.processes import service_command
+    from bdcan_local.processes import SERVICES, service_command
 
+    if options.name not in SERVICES:
+        raise PlatformError(f"there is no service {options.name!r}", f"There are: {', '.join(SERVICES)}.")
     system = runner.found(_chosen(options), read_settings())
     command = service_command(system, options.name, *(options.verb or ["--help"]))
     os.execve(command.argv[0], command.argv, dict(command.environment))  # noqa: S606 # the words are ours
@@ -186,6 +187,7 @@ def _provision(options: argparse.Namespace) -> int:
     from bdcan_local import access
     from bdcan_local.kafka import ADMIN, client_options
     from bdcan_local.postgres import SUPERUSER
+    from bdcan_local.processes import SERVICES
     from bdcan_local.provision import provision_kafka, provision_postgres
     from bdcan_local.secrets_store import SecretsStore
 
