@@ -319,8 +319,8 @@ MUTANTS = (
         "an-effect-before-its-cause",
         "order by key",
         "dispatch.py",
-        "                    tx.not_before(read.event.time)\n",
-        "                    pass\n",
+        "                tx.not_before(read.event.time)\n",
+        "                pass\n",
         "conformance",
     ),
     Mutant(

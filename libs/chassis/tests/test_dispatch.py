@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from ledger import Added, Faults, Struck, Written
 
-from bdcan_chassis import dead_letters
+from bdcan_chassis import dead_letters, metrics
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.errors import StoppedConsumerError
 from bdcan_chassis.replay import replay_requested
@@ -45,6 +46,21 @@ async def test_given_a_record_twice_when_delivered_then_it_has_one_effect(given:
     assert (await given.deliver(record))["duplicate"] == 1
     assert await numbers(given, account) == [1]
     assert [e.data for e in await given.emitted()] == [Written(account_id=account, number=1)]
+
+
+async def test_given_an_event_from_a_clock_that_is_ahead_when_delivered_then_its_effect_is_not_earlier_and_a_gauge_says_so(
+    given: Harness,
+) -> None:
+    right = given.clock.instant
+    given.clock.instant = right + timedelta(minutes=5)
+    record = given.record(Added(account_id=uuid4(), number=1))
+    given.clock.instant = right
+    await given.deliver(record)
+    assert [e.time for e in await given.emitted()] == [right + timedelta(minutes=5)]
+    gauge = metrics.CLOCK_BEHIND.labels("numbers")._value
+    assert gauge.get() == 300
+    await given.deliver(Added(account_id=uuid4(), number=1))
+    assert gauge.get() == 0
 
 
 async def test_given_two_types_in_one_key_when_in_one_batch_then_their_order_holds(given: Harness) -> None:

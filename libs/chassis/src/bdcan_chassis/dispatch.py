@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from bdcan_chassis import dead_letters
+from bdcan_chassis import dead_letters, metrics
 from bdcan_chassis.dead_letters import Key, SetAside, record_time
 from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe, is_transient
 from bdcan_chassis.ids import derived_id
@@ -203,9 +203,7 @@ class Dispatcher:
             if careful:
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             ready = await self._sort_out(attempt, reads)
-            for read in ready:
-                if read.event is not None and read.record.topic in self._own_topics:
-                    tx.not_before(read.event.time)
+            self._move_on(tx, ready)
             for group in stages(ready):
                 if careful:
                     await self._isolate(attempt, group)
@@ -222,6 +220,14 @@ class Dispatcher:
             await tx.flush()
         self._limit.remember(failed)
         return attempt
+
+    def _move_on(self, tx: Tx, ready: list[Read]) -> None:
+        """Nothing that follows from these events is earlier than they are, whatever the clock here says."""
+        own_time = tx.now
+        for read in ready:
+            if read.event is not None and read.record.topic in self._own_topics:
+                tx.not_before(read.event.time)
+        metrics.CLOCK_BEHIND.labels(self.loop.name).set((tx.now - own_time).total_seconds())
 
     async def _sort_out(self, attempt: _Attempt, reads: list[Read]) -> list[Read]:
         """Drop what the inbox knows, queue what is behind something parked, park what cannot be read."""

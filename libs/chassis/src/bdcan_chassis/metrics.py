@@ -28,6 +28,11 @@ RETRIES = Counter(
 )
 BLOCKED = Gauge("bdcan_consumer_blocked", "1 while a loop waits out a transient failure", ["loop"])
 STOPPED = Gauge("bdcan_consumer_stopped", "1 when a loop has stopped because too much was parked", ["loop"])
+CLOCK_BEHIND = Gauge(
+    "bdcan_consumer_clock_behind_seconds",
+    "Domain time by which the newest event of the last batch was ahead of this process's clock: one of the two clocks is wrong",
+    ["loop"],
+)
 REBALANCES = Counter(
     "bdcan_consumer_rebalances_total", "Partition assignments that a loop has received", ["loop"]
 )
