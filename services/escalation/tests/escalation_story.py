@@ -15,6 +15,7 @@ from bdcan_contracts.models import (
     Need,
     NeedCode,
     Priority,
+    ReferralAmended,
     ReferralAssigned,
     ReferralWithdrawn,
     SafeguardingConcernRaised,
@@ -82,6 +83,17 @@ def concern(
 
 def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
     return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
+
+
+def amended(referral_id: UUID, *withdrawn_need_ids: UUID) -> ReferralAmended:
+    return ReferralAmended(
+        referral_id=referral_id,
+        version=2,
+        priority=Priority.STANDARD,
+        needs=(),
+        withdrawn_need_ids=withdrawn_need_ids,
+        amended_at=START,
+    )
 
 
 def a_need(code: NeedCode = NeedCode.HOUSING) -> Need:

@@ -20,9 +20,11 @@ from bdcan_contracts.models import (
     Household,
     NeedCode,
     Priority,
+    ReferralAmended,
     ReferralReassigned,
     ReferralWithdrawn,
     TaskAccepted,
+    TaskCancelled,
     TaskCompleted,
     TaskFailed,
     TaskKind,
@@ -49,6 +51,7 @@ def tell() -> SimpleNamespace:
         delivery_task=delivery_task,
         received=received,
         withdrawn=withdrawn,
+        amended=amended,
         reassigned=reassigned,
     )
 
@@ -88,6 +91,7 @@ def delivery_task(kind: Any, parcel_id: UUID, task_id: UUID | None = None) -> An
         TaskAccepted: {"volunteer_id": new_id(), "due_at": START, "accepted_at": START},
         TaskCompleted: {"completed_at": START},
         TaskFailed: {"reason": "nobody-home", "failed_at": START},
+        TaskCancelled: {"reason": "need-withdrawn", "cancelled_at": START},
     }[kind]
     return kind(
         task_id=task_id or new_id(),
@@ -100,6 +104,17 @@ def delivery_task(kind: Any, parcel_id: UUID, task_id: UUID | None = None) -> An
 
 def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
     return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
+
+
+def amended(referral_id: UUID, *withdrawn_need_ids: UUID) -> ReferralAmended:
+    return ReferralAmended(
+        referral_id=referral_id,
+        version=2,
+        priority=Priority.STANDARD,
+        needs=(),
+        withdrawn_need_ids=withdrawn_need_ids,
+        amended_at=START,
+    )
 
 
 def reassigned(referral_id: UUID, hub_id: str, version: int = 2) -> ReferralReassigned:

@@ -75,12 +75,15 @@ def reassigned(before: ReferralAssigned, hub_id: str, version: int = 2) -> Refer
     )
 
 
-def amended(referral_id: UUID, needs: tuple[Need, ...], version: int = 2) -> ReferralAmended:
+def amended(
+    referral_id: UUID, needs: tuple[Need, ...], version: int = 2, withdrawn_need_ids: tuple[UUID, ...] = ()
+) -> ReferralAmended:
     return ReferralAmended(
         referral_id=referral_id,
         version=version,
         priority=Priority.STANDARD,
         needs=needs,
+        withdrawn_need_ids=withdrawn_need_ids,
         amended_at=START,
     )
 
@@ -108,11 +111,11 @@ def declined(referral_id: UUID, *need_ids: UUID, code: NeedCode = NeedCode.HOUSI
     )
 
 
-def packed(referral_id: UUID, hub_id: str = "thames") -> ParcelPacked:
+def packed(referral_id: UUID, hub_id: str = "thames", need_id: UUID | None = None) -> ParcelPacked:
     return ParcelPacked(
         parcel_id=uuid4(),
         referral_id=referral_id,
-        need_id=uuid4(),
+        need_id=need_id or uuid4(),
         hub_id=hub_id,
         site_id="central",
         priority=Priority.STANDARD,

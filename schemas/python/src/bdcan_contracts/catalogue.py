@@ -185,8 +185,15 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.closed.v1",
             ),
         ),
-        Consumer("foodhub", ("bdcan.intake.referral.withdrawn.v1",)),
-        Consumer("escalation", ("bdcan.intake.referral.withdrawn.v1", "bdcan.intake.referral.closed.v1")),
+        Consumer("foodhub", ("bdcan.intake.referral.amended.v1", "bdcan.intake.referral.withdrawn.v1")),
+        Consumer(
+            "escalation",
+            (
+                "bdcan.intake.referral.amended.v1",
+                "bdcan.intake.referral.withdrawn.v1",
+                "bdcan.intake.referral.closed.v1",
+            ),
+        ),
     ),
 )
 
@@ -317,6 +324,7 @@ TASKS = Topic(
                 "bdcan.volunteer-match.task.accepted.v1",
                 "bdcan.volunteer-match.task.completed.v1",
                 "bdcan.volunteer-match.task.failed.v1",
+                "bdcan.volunteer-match.task.cancelled.v1",
             ),
         ),
         Consumer("escalation", ("bdcan.volunteer-match.task.concern-raised.v1",)),
@@ -410,8 +418,15 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.closed.v1",
             ),
         ),
-        Consumer("foodhub", ("bdcan.intake.referral.withdrawn.v1",)),
-        Consumer("escalation", ("bdcan.intake.referral.withdrawn.v1", "bdcan.intake.referral.closed.v1")),
+        Consumer("foodhub", ("bdcan.intake.referral.amended.v1", "bdcan.intake.referral.withdrawn.v1")),
+        Consumer(
+            "escalation",
+            (
+                "bdcan.intake.referral.amended.v1",
+                "bdcan.intake.referral.withdrawn.v1",
+                "bdcan.intake.referral.closed.v1",
+            ),
+        ),
     ),
 )
 

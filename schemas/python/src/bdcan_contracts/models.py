@@ -792,6 +792,8 @@ class ReferralAmended(_Body):
     """Who lives there; absent where nobody asked yet."""
     needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
     """All needs as they now stand."""
+    withdrawn_need_ids: Annotated[tuple[UUID, ...], Field(max_length=50, strict=False)] = ()
+    """Needs that this amendment withdrew: nobody helps with them any more."""
     diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
     """What food must respect."""
     flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()

@@ -18,6 +18,7 @@ from bdcan_contracts.models import (
     NeedCode,
     NeedState,
     Priority,
+    ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
     ReferralWithdrawn,
@@ -128,6 +129,21 @@ async def on_call_exhausted(batch: Batch[WelfareCallExhausted], tx: Tx) -> None:
     await book.save()
 
 
+async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
+    """Needs that were withdrawn are not handed over any more, if nobody has been told of them."""
+    told = [event for event in batch if event.data.withdrawn_need_ids]
+    referrals = await store.referrals.lock(tx.connection, [e.data.referral_id for e in told])
+    book = await CaseBook.of_referrals(tx, referrals)
+    for event in told:
+        referral = referrals[event.data.referral_id]
+        referral.withdrawn_needs |= frozenset(event.data.withdrawn_need_ids)
+        for escalation in book.of_referral(referral.referral_id):
+            if referral.withdrawn_needs.issuperset(escalation.need_ids):
+                book.put(cases.withdraw(escalation, tx.now), event)
+    await store.referrals.save(tx.connection, referrals.values())
+    await book.save()
+
+
 async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
     """Complex needs that nobody has been told of are not handed over any more."""
     referrals = await store.referrals.lock(tx.connection, [e.data.referral_id for e in batch])
@@ -167,7 +183,8 @@ def _open_need(
     kind = _HANDED_OVER[LANE_OF[need.code]]
     if any(not e.given_back and (e.kind is kind or kind is EscalationKind.COMPLEX) for e in earlier):
         return
-    if referral.withdrawn_at is not None and kind is not EscalationKind.SAFEGUARDING:
+    withdrawn = referral.withdrawn_at is not None or need.need_id in referral.withdrawn_needs
+    if withdrawn and kind is not EscalationKind.SAFEGUARDING:
         return
     escalation_id = _next_id(book, need.need_id)
     _open(book, escalation_id, referral, kind, (need,), priority, tx, event, respond_by)

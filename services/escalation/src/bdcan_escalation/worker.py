@@ -13,6 +13,7 @@ from bdcan_contracts.catalogue import (
     WELFARE_CALLS,
 )
 from bdcan_contracts.models import (
+    ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
     ReferralWithdrawn,
@@ -32,6 +33,7 @@ LOOPS = (
             On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
             On(WELFARE_CALLS, WelfareCallCompleted, handlers.on_call_completed),
             On(WELFARE_CALLS, WelfareCallExhausted, handlers.on_call_exhausted),
+            On(REFERRALS, ReferralAmended, handlers.on_amended),
             On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
             On(REFERRALS, ReferralClosed, handlers.on_closed),
         ),
@@ -40,6 +42,7 @@ LOOPS = (
         "bulk",
         (
             On(OUTREACH_ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
+            On(OUTREACH_REFERRALS, ReferralAmended, handlers.on_amended),
             On(OUTREACH_REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
             On(OUTREACH_REFERRALS, ReferralClosed, handlers.on_closed),
         ),

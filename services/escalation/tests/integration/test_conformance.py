@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from escalation_story import a_need, assigned, called, concern, exhausted, said, withdrawn
+from escalation_story import a_need, amended, assigned, called, concern, exhausted, said, withdrawn
 
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.testing.conformance import Conformance
@@ -32,6 +32,7 @@ class TestConformance(Conformance):
             concern(referral_id, danger.need_id),
             assigned(referral_id, danger, housing),
             exhausted(referral_id, housing),
+            amended(referral_id, housing.need_id),
             called(referral_id, said(housing)),
             withdrawn(referral_id),
         )

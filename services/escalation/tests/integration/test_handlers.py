@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from escalation_story import a_need, assigned, called, concern, exhausted, said, withdrawn
+from escalation_story import a_need, amended, assigned, called, concern, exhausted, said, withdrawn
 
 from bdcan_chassis.ids import derived_id, new_id
 from bdcan_chassis.testing.harness import START
@@ -148,6 +148,21 @@ async def test_given_an_unsent_complex_need_when_the_referral_is_withdrawn_then_
     assert await world.service.deadlines() == {}
     assert await world.service.run("forward") == 0
     assert world.faults.keys == []
+
+
+async def test_given_a_need_that_an_amendment_withdrew_then_it_is_not_handed_over_whichever_comes_first(
+    world,
+):
+    referral_id, gone, late, kept = new_id(), a_need(), a_need(), a_need(NeedCode.DEBT)
+    await world.service.deliver(assigned(referral_id, gone, kept))
+    await world.service.deliver(amended(referral_id, gone.need_id, late.need_id))
+    await world.service.deliver(called(referral_id, said(late)))
+    told = [(type(e.data), e.data.need_ids) for e in await world.service.emitted()]
+    assert told == [
+        (EscalationOpened, (gone.need_id,)),
+        (EscalationOpened, (kept.need_id,)),
+        (EscalationClosed, (gone.need_id,)),
+    ]
 
 
 async def test_given_a_need_that_ended_otherwise_when_the_referral_closes_then_it_is_not_handed_over(world):

@@ -20,7 +20,24 @@ from bdcan_escalation.store import escalations
 async def test_given_a_large_table_when_the_query_is_planned_then_it_uses_its_index(
     world, sql, arguments, index
 ):
-    async with world.service.transactions.pool.acquire() as connection, connection.transaction():
-        await connection.execute("SET LOCAL enable_seqscan = off")  # a small table would be read whole
+    async with world.service.transactions.pool.acquire() as connection:
+        many = connection.transaction()
+        await many.start()
+        await connection.execute(_MANY)
+        await connection.execute("ANALYZE escalation")
         plan = await connection.fetch(f"EXPLAIN {sql}", *arguments)
+        await many.rollback()
     assert index in "\n".join(r[0] for r in plan)
+
+
+_MANY = """
+INSERT INTO escalation (escalation_id, referral_id, kind, needs, hub_id, priority, state, opened_at, acknowledge_by,
+    due_at, next_attempt_at, attempts, in_doubt, case_id)
+SELECT gen_random_uuid(), gen_random_uuid(), CASE WHEN n % 10 = 0 THEN 'safeguarding' ELSE 'complex' END, '[]',
+    'hub-' || n % 9, 'standard', state, now() + n * interval '1 second', now(), CASE WHEN state <> 'closed' THEN now() END,
+    now() + n * interval '1 second', 1, false, n
+FROM (
+    SELECT n, CASE n % 40 WHEN 0 THEN 'opened' WHEN 1 THEN 'forwarding' WHEN 2 THEN 'accepted' ELSE 'closed' END AS state
+    FROM generate_series(1, 20000) AS n
+) AS made
+"""

@@ -14,9 +14,11 @@ from bdcan_contracts.models import (
     CalledNeed,
     CallNeedResult,
     Lane,
+    ReferralAmended,
     ReferralReassigned,
     ReferralWithdrawn,
     TaskAccepted,
+    TaskCancelled,
     TaskCompleted,
     TaskFailed,
     TaskKind,
@@ -40,7 +42,23 @@ async def on_call_completed(site_of: SiteOf, batch: Batch[WelfareCallCompleted],
             continue
         hub_id = referrals[event.data.referral_id].hub_id or event.data.hub_id
         for need in event.data.needs:
-            _take_need(book, event, need, hub_id, site_of(hub_id), tx)
+            wanted = need.need_id not in referrals[event.data.referral_id].withdrawn_needs
+            _take_need(book, event, need, hub_id, site_of(hub_id), tx, wanted=wanted)
+    await book.save()
+
+
+async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
+    """Parcels for needs that were withdrawn are cancelled unless they are on the road, and none is made later."""
+    told = [event for event in batch if event.data.withdrawn_need_ids]
+    referrals = await store.referrals.lock(tx.connection, [e.data.referral_id for e in told])
+    book = await ParcelBook.of_referrals(tx, referrals)
+    for event in told:
+        gone = frozenset(event.data.withdrawn_need_ids)
+        referrals[event.data.referral_id].withdrawn_needs |= gone
+        for parcel in book.of_referral(event.data.referral_id):
+            if parcel.need_id in gone:
+                book.put(parcels.cancel(parcel, "need-withdrawn", tx.now), event)
+    await store.referrals.save(tx.connection, referrals.values())
     await book.save()
 
 
@@ -105,8 +123,18 @@ async def on_task_failed(batch: Batch[TaskFailed], tx: Tx) -> None:
     await book.save()
 
 
+async def on_task_cancelled(batch: Batch[TaskCancelled], tx: Tx) -> None:
+    """Nobody wants the parcel any more: the volunteer brings back what was on the road, and it is unpacked."""
+    book = await _delivered_by(batch, tx)
+    for event in batch:
+        if parcel := book.of_delivery(event.data.kind, event.data.parcel_id):
+            back = book.put(parcels.come_back(parcel, event.data.reason, tx.now), event)
+            book.put(parcels.cancel(back, event.data.reason, tx.now), event)
+    await book.save()
+
+
 async def _delivered_by(
-    batch: Batch[TaskAccepted] | Batch[TaskCompleted] | Batch[TaskFailed], tx: Tx
+    batch: Batch[TaskAccepted] | Batch[TaskCompleted] | Batch[TaskFailed] | Batch[TaskCancelled], tx: Tx
 ) -> ParcelBook:
     wanted = [e.data.parcel_id for e in batch if e.data.kind is TaskKind.PARCEL_DELIVERY and e.data.parcel_id]
     return await ParcelBook.of_parcels(tx, wanted)
@@ -119,10 +147,11 @@ def _take_need(
     hub_id: str,
     site_id: str,
     tx: Tx,
+    *,
+    wanted: bool,
 ) -> None:
     latest, rounds = book.of_need(need.need_id)
-    wanted = need.result is not CallNeedResult.DECLINED and LANE_OF[need.code] is Lane.FOOD
-    if not wanted:
+    if not wanted or need.result is CallNeedResult.DECLINED or LANE_OF[need.code] is not Lane.FOOD:
         if latest is not None:
             book.put(parcels.cancel(latest, "need-changed-at-call", tx.now), event)
         return

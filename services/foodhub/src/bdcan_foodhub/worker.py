@@ -14,9 +14,11 @@ from bdcan_contracts.catalogue import (
     WELFARE_CALLS,
 )
 from bdcan_contracts.models import (
+    ReferralAmended,
     ReferralReassigned,
     ReferralWithdrawn,
     TaskAccepted,
+    TaskCancelled,
     TaskCompleted,
     TaskFailed,
     WelfareCallCompleted,
@@ -38,6 +40,8 @@ def loops(settings: Settings) -> tuple[Loop, ...]:
                 On(TASKS, TaskAccepted, handlers.on_task_accepted),
                 On(TASKS, TaskCompleted, handlers.on_task_completed),
                 On(TASKS, TaskFailed, handlers.on_task_failed),
+                On(TASKS, TaskCancelled, handlers.on_task_cancelled),
+                On(REFERRALS, ReferralAmended, handlers.on_amended),
                 On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
                 On(ASSIGNMENTS, ReferralReassigned, on_reassigned),
             ),
@@ -45,6 +49,7 @@ def loops(settings: Settings) -> tuple[Loop, ...]:
         Loop(
             "bulk",
             (
+                On(OUTREACH_REFERRALS, ReferralAmended, handlers.on_amended),
                 On(OUTREACH_REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
                 On(OUTREACH_ASSIGNMENTS, ReferralReassigned, on_reassigned),
             ),

@@ -38,6 +38,7 @@ class TestConformance(Conformance):
             self.tell.reassigned(referral_id, "thames"),
             self.tell.delivery_task(TaskAccepted, parcel_id, task_id),
             self.tell.delivery_task(TaskFailed, parcel_id, task_id),
+            self.tell.amended(referral_id, need_id),
             self.tell.withdrawn(referral_id),
         )
         return [given.record(event) for event in events]

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from bdcan_chassis.ids import derived_id, new_id
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_contracts.models import (
@@ -20,6 +22,7 @@ from bdcan_contracts.models import (
     ParcelReturned,
     Priority,
     TaskAccepted,
+    TaskCancelled,
     TaskCompleted,
     TaskFailed,
     TaskKind,
@@ -129,6 +132,39 @@ async def test_given_a_parcel_on_the_road_when_the_referral_is_withdrawn_and_it_
     kinds = [type(e.data) for e in await foodhub.emitted()]
     assert kinds == [ParcelDispatched, ParcelReturned, ParcelCancelled]
     assert (await foodhub.http.get("/v1/summary")).json()["stock"]["issued"] == 0
+
+
+async def test_given_a_parcel_on_the_road_when_its_delivery_is_cancelled_then_it_comes_back_and_is_unpacked(
+    foodhub, tell
+):
+    call, need_id = tell.call_completed()
+    parcel_id, task_id = await packed(foodhub, tell, call, need_id), new_id()
+    cancelled = foodhub.record(tell.delivery_task(TaskCancelled, parcel_id, task_id))
+    await foodhub.deliver(tell.delivery_task(TaskAccepted, parcel_id, task_id))
+    await foodhub.deliver(cancelled)
+    await foodhub.deliver(cancelled)
+    kinds = [type(e.data) for e in await foodhub.emitted()]
+    assert kinds == [ParcelDispatched, ParcelReturned, ParcelCancelled]
+    stock = (await foodhub.http.get("/v1/summary")).json()["stock"]
+    assert (stock["issued"], stock["on_hand"]) == (0, stock["received"])
+    assert await foodhub.deadlines() == {}
+
+
+@pytest.mark.parametrize("lane", [None, "bulk"])
+async def test_given_a_need_that_an_amendment_withdrew_then_it_has_no_parcel_whichever_comes_first(
+    foodhub, tell, lane
+):
+    before, gone = tell.call_completed()
+    kept, staying = tell.call_completed(referral_id=before.referral_id)
+    await foodhub.deliver(before, kept)
+    await foodhub.deliver(tell.amended(before.referral_id, gone), lane=lane)
+    late, late_need = tell.call_completed()
+    await foodhub.deliver(tell.amended(late.referral_id, late_need), lane=lane)
+    await foodhub.deliver(late)
+    events = [
+        (e.type.split(".")[-2], e.data.need_id) for e in await foodhub.emitted() if ".parcel." in e.type
+    ]
+    assert events == [("requested", gone), ("requested", staying), ("cancelled", gone)]
 
 
 async def test_given_a_failed_delivery_when_the_next_volunteer_takes_it_then_it_arrives(foodhub, tell):

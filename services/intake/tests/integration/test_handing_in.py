@@ -209,6 +209,7 @@ async def test_given_an_amendment_then_the_event_carries_all_as_it_now_stands(gi
     assert (amended.data.version, amended.data.postcode) == (2, "RM9 5AA")
     assert amended.data.priority is m.Priority.URGENT
     assert [n.code for n in amended.data.needs] == ["food-parcel", "shopping", "safeguarding-child"]
+    assert [str(n) for n in amended.data.withdrawn_need_ids] == [prescription]
     assert amended.data.household == m.Household(adults=2, children=1)
     assert amended.data.diets == (m.Diet.HALAL,)
     assert amended.data.flags == (m.Flag.NO_PHONE,)

@@ -51,8 +51,15 @@ async def on_reassigned(batch: Batch[ReferralReassigned], tx: Tx) -> None:
 
 
 async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
-    """Needs, household, diets or urgency changed; a need that nobody asked about leads to a call."""
-    await _update_calls(tx, batch, lambda call, e: calling.amend(call, e.data))
+    """Needs, household, diets or urgency changed; a need that nobody asked about leads to a call, one that was withdrawn to nothing."""
+    after = await _update_calls(tx, batch, lambda call, e: calling.amend(call, e.data))
+
+    def settle(task: Task, _: Event[ReferralAmended]) -> Decided:
+        if task.need_id is None or after[task.referral_id].wants(task.need_id):
+            return Decided(task)
+        return tasking.cancel(task, "need-withdrawn", tx.now)
+
+    await _update_tasks_of(tx, [e for e in batch if e.data.withdrawn_need_ids], settle)
 
 
 async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:

@@ -43,6 +43,7 @@ class TestConformance(Conformance):
             enquiry(),
             declined(referral_id),
             parcel_cancelled(parcel),
+            amended(referral_id, (), 3, tuple(n.need_id for n in first.needs)),
             withdrawn(referral_id),
         )
         return [given.record(event) for event in events]

@@ -15,6 +15,7 @@ from volunteer_match_story import (
     need,
     only_call,
     open_task,
+    packed,
     reassigned,
     report,
     say,
@@ -161,6 +162,29 @@ async def test_a_declined_escalation_of_an_unknown_or_ended_referral_leads_to_no
     await given.deliver(declined(event.referral_id))
     await given.deliver(event)
     assert (await given.http.get("/v1/welfare-calls?state=due")).json()["items"] == []
+
+
+async def test_a_need_that_an_amendment_withdraws_is_neither_asked_about_nor_done_nor_brought(
+    given: Harness,
+) -> None:
+    errand, food, transport = need(), need(NeedCode.FOOD_PARCEL), need(NeedCode.TRANSPORT)
+    event = assigned(needs=(errand, food, transport))
+    await given.deliver(event)
+    answer = await report(given, (await only_call(given))["call_id"], outcome="answered")
+    await given.emitted()
+    without = amended(event.referral_id, (transport,), withdrawn_need_ids=(errand.need_id, food.need_id))
+    await given.deliver(without, without)
+    told = [(type(e.data), e.data.need_id, e.data.reason) for e in await given.emitted()]
+    assert told == [(TaskCancelled, errand.need_id, "need-withdrawn")]
+    states = {
+        (await task(given, task_id))["kind"]: (await task(given, task_id))["state"]
+        for task_id in answer["task_ids"]
+    }
+    assert states == {"errand": "cancelled", "transport": "open"}
+    await given.deliver(packed(event.referral_id, need_id=food.need_id))
+    await given.deliver(declined(event.referral_id, errand.need_id))
+    assert await given.emitted() == []
+    assert await state_of(given, event.referral_id) == "answered"
 
 
 @pytest.mark.parametrize("order", ["closed first", "given back first", "both at once"])

@@ -59,6 +59,15 @@ class Calls(RuleBasedStateMachine):
             assert fresh.need_id in {n.need_id for n in self.call.asks}
             assert self.call.state in LIVE
 
+    @rule(version=st.integers(1, 4))
+    def a_need_is_withdrawn(self, version: int) -> None:
+        if self.call is None or self.call.withdrawn or version <= self.call.amendment_version:
+            return
+        gone, *kept = self.event.needs
+        self.call = amend(self.call, amended(self.event.referral_id, tuple(kept), version, (gone.need_id,)))
+        self.listed.add(gone.need_id)
+        assert gone.need_id not in {n.need_id for n in self.call.asks}
+
     @rule()
     def the_council_gives_a_need_back(self) -> None:
         self._give_back(self.event.needs[0].need_id)

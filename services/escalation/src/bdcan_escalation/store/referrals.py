@@ -13,13 +13,14 @@ from bdcan_contracts.models import Priority
 
 @dataclass(slots=True)
 class Referral:
-    """A referral as escalation knows it."""
+    """A referral as escalation knows it. `withdrawn_needs`: those that an amendment withdrew."""
 
     referral_id: UUID
     hub_id: str | None
     hub_version: int
     priority: Priority
     withdrawn_at: datetime | None
+    withdrawn_needs: frozenset[UUID]
 
 
 async def lock(connection: Connection, referral_ids: Iterable[UUID]) -> dict[UUID, Referral]:
@@ -28,7 +29,12 @@ async def lock(connection: Connection, referral_ids: Iterable[UUID]) -> dict[UUI
     await connection.execute(_ENSURE, wanted)
     return {
         r["referral_id"]: Referral(
-            r["referral_id"], r["hub_id"], r["hub_version"], Priority(r["priority"]), r["withdrawn_at"]
+            r["referral_id"],
+            r["hub_id"],
+            r["hub_version"],
+            Priority(r["priority"]),
+            r["withdrawn_at"],
+            frozenset(r["withdrawn_needs"]),
         )
         for r in await connection.fetch(_LOCK, wanted)
     }
@@ -37,7 +43,14 @@ async def lock(connection: Connection, referral_ids: Iterable[UUID]) -> dict[UUI
 async def save(connection: Connection, referrals: Iterable[Referral]) -> None:
     """Write locked referrals back."""
     rows = [
-        (r.referral_id, r.hub_id, r.hub_version, r.priority, r.withdrawn_at)
+        (
+            r.referral_id,
+            r.hub_id,
+            r.hub_version,
+            r.priority,
+            r.withdrawn_at,
+            ",".join(map(str, r.withdrawn_needs)),
+        )
         for r in sorted(referrals, key=lambda r: r.referral_id)
     ]
     if rows:
@@ -49,14 +62,14 @@ INSERT INTO referral (referral_id) SELECT id FROM unnest($1::uuid[]) AS id ORDER
 """
 
 _LOCK = """
-SELECT referral_id, hub_id, hub_version, priority, withdrawn_at FROM referral
+SELECT referral_id, hub_id, hub_version, priority, withdrawn_at, withdrawn_needs FROM referral
 WHERE referral_id = ANY ($1::uuid[]) ORDER BY referral_id FOR UPDATE
 """
 
 _SAVE = """
 UPDATE referral AS r SET hub_id = n.hub_id, hub_version = n.hub_version, priority = n.priority,
-    withdrawn_at = n.withdrawn_at
-FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[])
-    AS n (referral_id, hub_id, hub_version, priority, withdrawn_at)
+    withdrawn_at = n.withdrawn_at, withdrawn_needs = string_to_array(n.withdrawn_needs, ',')::uuid[]
+FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[], $6::text[])
+    AS n (referral_id, hub_id, hub_version, priority, withdrawn_at, withdrawn_needs)
 WHERE r.referral_id = n.referral_id
 """

@@ -47,6 +47,7 @@ CREATE TABLE public.referral (
     hub_version integer DEFAULT 0 NOT NULL,
     priority text DEFAULT 'standard'::text NOT NULL,
     withdrawn_at timestamp with time zone,
+    withdrawn_needs uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     CONSTRAINT referral_priority_check CHECK ((priority = ANY (ARRAY['urgent'::text, 'standard'::text, 'routine'::text])))
 );
 

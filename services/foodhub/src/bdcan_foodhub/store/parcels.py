@@ -178,7 +178,7 @@ WITH gone AS (DELETE FROM replenishment RETURNING site_id, item_id) SELECT DISTI
 _WAKE_SHORT = """
 WITH lacking AS (
     SELECT p.parcel_id FROM parcel AS p
-    WHERE p.state = 'short' AND EXISTS (
+    WHERE p.state = 'short' AND p.site_id = ANY ($1::text[]) AND EXISTS (
         SELECT 1 FROM unnest($1::text[], $2::text[]) AS n (site_id, item_id)
         WHERE n.site_id = p.site_id AND n.item_id = ANY (p.missing_items))
     ORDER BY p.parcel_id FOR UPDATE OF p

@@ -12,12 +12,13 @@ from bdcan_chassis.database import Connection
 
 @dataclass(slots=True)
 class Referral:
-    """A referral as the foodhub knows it. `hub_id` is set by a reassignment only."""
+    """A referral as the foodhub knows it. `hub_id` is set by a reassignment only; `withdrawn_needs` by amendments."""
 
     referral_id: UUID
     hub_id: str | None
     hub_version: int
     withdrawn_at: datetime | None
+    withdrawn_needs: frozenset[UUID]
 
 
 async def lock(connection: Connection, referral_ids: Iterable[UUID]) -> dict[UUID, Referral]:
@@ -26,16 +27,23 @@ async def lock(connection: Connection, referral_ids: Iterable[UUID]) -> dict[UUI
     await connection.execute(_ENSURE, wanted)
     rows = await connection.fetch(_LOCK, wanted)
     return {
-        r["referral_id"]: Referral(r["referral_id"], r["hub_id"], r["hub_version"], r["withdrawn_at"])
+        r["referral_id"]: Referral(
+            r["referral_id"],
+            r["hub_id"],
+            r["hub_version"],
+            r["withdrawn_at"],
+            frozenset(r["withdrawn_needs"]),
+        )
         for r in rows
     }
 
 
 async def save(connection: Connection, referrals: Iterable[Referral]) -> None:
     """Write locked referrals back."""
-    rows = sorted(
-        ((r.referral_id, r.hub_id, r.hub_version, r.withdrawn_at) for r in referrals), key=lambda r: r[0]
-    )
+    rows = [
+        (r.referral_id, r.hub_id, r.hub_version, r.withdrawn_at, ",".join(map(str, r.withdrawn_needs)))
+        for r in sorted(referrals, key=lambda r: r.referral_id)
+    ]
     if rows:
         await connection.execute(_SAVE, *map(list, zip(*rows, strict=True)))
 
@@ -51,14 +59,15 @@ INSERT INTO referral (referral_id) SELECT id FROM unnest($1::uuid[]) AS id ORDER
 """
 
 _LOCK = """
-SELECT referral_id, hub_id, hub_version, withdrawn_at FROM referral
+SELECT referral_id, hub_id, hub_version, withdrawn_at, withdrawn_needs FROM referral
 WHERE referral_id = ANY ($1::uuid[]) ORDER BY referral_id FOR UPDATE
 """
 
 _SAVE = """
-UPDATE referral AS r SET hub_id = n.hub_id, hub_version = n.hub_version, withdrawn_at = n.withdrawn_at
-FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[])
-    AS n (referral_id, hub_id, hub_version, withdrawn_at)
+UPDATE referral AS r SET hub_id = n.hub_id, hub_version = n.hub_version, withdrawn_at = n.withdrawn_at,
+    withdrawn_needs = string_to_array(n.withdrawn_needs, ',')::uuid[]
+FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::text[])
+    AS n (referral_id, hub_id, hub_version, withdrawn_at, withdrawn_needs)
 WHERE r.referral_id = n.referral_id
 """
 

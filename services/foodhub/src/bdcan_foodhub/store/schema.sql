@@ -58,7 +58,8 @@ CREATE TABLE public.referral (
     referral_id uuid NOT NULL,
     hub_id text,
     hub_version integer DEFAULT 0 NOT NULL,
-    withdrawn_at timestamp with time zone
+    withdrawn_at timestamp with time zone,
+    withdrawn_needs uuid[] DEFAULT '{}'::uuid[] NOT NULL
 );
 
 CREATE TABLE public.replenishment (

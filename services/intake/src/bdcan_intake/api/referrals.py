@@ -216,6 +216,7 @@ async def _amend(tx: Tx, before: Referral, form: forms.AmendmentForm) -> None:
         postcode=person.sent_postcode,
         household=household,
         needs=contract_needs(after),
+        withdrawn_need_ids=amendment.withdraw_needs,
         diets=diets,
         flags=flags,
         amended_at=tx.now,

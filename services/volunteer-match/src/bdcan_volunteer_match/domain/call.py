@@ -71,7 +71,7 @@ class CallNeed:
 class WelfareCall:
     """A referral as its callers know it, and the round of calls that stands. `revision` 0: not saved yet.
 
-    `closed_needs`: those that intake listed as settled when it last closed the referral. `ended`: withdrawn, or closed and no
+    `closed_needs`: those that a closing listed as settled, or an amendment withdrew. `ended`: withdrawn, or closed and no
     need has turned up since.
     """
 
@@ -184,7 +184,8 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> WelfareCall:
         household=event.household or call.household,
         diets=event.diets,
         flags=event.flags,
-        needs=needs,
+        needs=tuple(need for need in needs if need.need_id not in event.withdrawn_need_ids),
+        closed_needs=call.closed_needs.union(event.withdrawn_need_ids),
         ended=False,
     )
     if call.state in SETTLED and any(n.need_id not in known for n in event.needs):
