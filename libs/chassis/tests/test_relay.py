@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from ledger import Written
@@ -286,6 +287,27 @@ async def test_given_two_relays_when_the_leader_is_cut_off_then_the_other_goes_o
         await stage.emptied()
     assert firsts(await stage.sent()) == by_key(keys + keys, ids)
     assert await leaders() == []
+
+
+async def test_given_a_session_that_ends_between_two_statements_when_relayed_then_the_relay_begins_another(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, fetch, lost = await stage.put([uuid4()]), asyncpg.Connection.fetch, []
+
+    async def fetch_too_late(self, sql: str, *arguments, **more):
+        if sql is relay_module._UNSENT and not lost:
+            lost.append(self)
+            self.terminate()
+            raise asyncpg.InternalClientError(
+                "cannot switch to state 11; another operation (2) is in progress"
+            )
+        return await fetch(self, sql, *arguments, **more)
+
+    monkeypatch.setattr(asyncpg.Connection, "fetch", fetch_too_late)
+    async with running(stage.relay().run):
+        await stage.emptied()
+    assert len(lost) == 1
+    assert [s.event_id for s in await stage.sent()] == ids
 
 
 async def test_given_a_relay_in_mid_work_when_it_is_told_to_stop_then_the_next_one_finishes(

@@ -13,12 +13,11 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from pydantic import ValidationError
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.database import Connection
-from bdcan_chassis.errors import ChassisError, describe
+from bdcan_chassis.errors import DATABASE_ERRORS, ChassisError, describe
 from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import configure_logging
@@ -49,7 +48,7 @@ def main(build: Callable[[], Service], argv: list[str] | None = None) -> int:
     except ChassisError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         print(f"error: {describe(error)}", file=sys.stderr)
         return 1
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 
+from bdcan_chassis.errors import DATABASE_ERRORS
 from bdcan_chassis.logs import get_logger
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ async def dedicated_connection(
     finally:
         try:
             await connection.close(timeout=5)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DATABASE_ERRORS:
             connection.terminate()
 
 
@@ -104,12 +105,12 @@ async def wait(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def rest(stopping: asyncio.Event, took: float, most: float = 0.04) -> None:
-    """Wait for twice as many seconds as the last round took, `most` at the most, unless `stopping`.
+async def rest(stopping: asyncio.Event, took: float, most: float = 0.1) -> None:
+    """Wait for four times as many seconds as the last round took, `most` at the most, unless `stopping`.
 
     For a round that had little to do: the next one finds more at once, and costs as much. The first of a burst never waits.
     """
-    await wait(stopping, min(2 * took, most))
+    await wait(stopping, min(4 * took, most))
 
 
 async def wait_for_either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:

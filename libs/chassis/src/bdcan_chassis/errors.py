@@ -35,6 +35,14 @@ class ConfigurationError(ChassisError):
     """The process cannot run as it is configured; the message says what to change."""
 
 
+DATABASE_ERRORS = (
+    OSError,  # TimeoutError is one
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a session that ends between two statements (asyncpg issues 784, 1069)
+)
+"""All that talking to the database can raise; `is_transient` says which of it passes."""
+
 _PASSES = (
     asyncpg.PostgresConnectionError,  # class 08
     asyncpg.TransactionRollbackError,  # class 40: deadlock, serialization

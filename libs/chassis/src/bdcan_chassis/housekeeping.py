@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import asyncpg
 from prometheus_client import Gauge
 
 from bdcan_chassis import dead_letters, metrics
 from bdcan_chassis.database import wait
-from bdcan_chassis.errors import ConfigurationError, is_transient
+from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.subscription import Loop
 from bdcan_chassis.transaction import Transactions
@@ -64,7 +63,7 @@ async def keep_house(
                 await clear(transactions, retention)
                 cleared = time.monotonic()
             await sample(transactions, samples)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except DATABASE_ERRORS as error:
             metrics.SAMPLE_FAILURES.inc()
             log.warning("housekeeping.failed", transient=is_transient(error), exc_info=error)
         await wait(stopping, SAMPLE_SECONDS)

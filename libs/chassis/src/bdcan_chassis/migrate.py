@@ -18,7 +18,7 @@ from importlib.resources.abc import Traversable
 import asyncpg
 
 from bdcan_chassis.database import backoff_seconds, dedicated_connection
-from bdcan_chassis.errors import ConfigurationError, is_transient
+from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.logs import get_logger
 
 log = get_logger(__name__)
@@ -72,7 +72,7 @@ async def migrate(dsn: str, packages: list[str], *, patience: float = 60.0) -> l
                     await _lock(connection)
                     waiting.reschedule(None)
                     return await _apply(connection, wanted)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 waiting.reschedule(until)
                 if not is_transient(error) or isinstance(error, _WRONG_SQL):
                     raise

@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 
 from bdcan_chassis import metrics
 from bdcan_chassis.database import backoff_seconds, dedicated_connection, rest, wait, wait_for_either
-from bdcan_chassis.errors import is_transient
+from bdcan_chassis.errors import DATABASE_ERRORS, is_transient
 from bdcan_chassis.kafka import make_producer
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
@@ -65,13 +65,7 @@ class Relay:
                     else:
                         attempt = 0
                         await self._follow(connection, stopping)
-            except (
-                OSError,
-                TimeoutError,
-                KafkaError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as error:
+            except (*DATABASE_ERRORS, KafkaError) as error:
                 if not is_transient(error):
                     raise
                 attempt += 1

@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 
-import asyncpg
-
 from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait, wait_for_either
-from bdcan_chassis.errors import is_transient
+from bdcan_chassis.errors import DATABASE_ERRORS, is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.transaction import CHANNEL
 
@@ -48,7 +46,7 @@ class Wakes:
                     while not stopping.is_set() and not lost.is_set():
                         await connection.execute("SELECT 1")  # a dead connection says nothing by itself
                         await wait_for_either(lost, stopping, 5)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 if not is_transient(error):
                     raise
                 attempt += 1

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import asyncpg
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from bdcan_chassis.database import Pool
+from bdcan_chassis.errors import DATABASE_ERRORS
 
 Check = Callable[[], Awaitable[str | None]]
 """None when all is well, otherwise what is not."""
@@ -48,7 +48,7 @@ def database_check(pool: Pool) -> Check:
         try:
             async with asyncio.timeout(3), pool.acquire(timeout=3) as connection:
                 await connection.fetchval("SELECT count(*) FROM chassis.parked_key")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             return type(error).__name__
         return None
 

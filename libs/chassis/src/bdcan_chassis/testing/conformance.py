@@ -30,7 +30,7 @@ import pytest
 from bdcan_chassis import dead_letters
 from bdcan_chassis.database import open_pool
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
-from bdcan_chassis.errors import ConfigurationError, is_transient
+from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.housekeeping import check_inbox_retention
 from bdcan_chassis.replay import replay_requested
 from bdcan_chassis.subscription import Batch, Handler, Loop
@@ -114,7 +114,7 @@ class Conformance:
                         cut.arm(statement, after=after)
                         try:
                             await _deliver(given, batch, fragile)
-                        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                        except DATABASE_ERRORS as error:
                             if not is_transient(error):
                                 raise
                             lost += 1
