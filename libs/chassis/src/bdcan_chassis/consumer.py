@@ -162,7 +162,8 @@ class ConsumerLoop:
             self._count(outcome, records, took)
             if time.monotonic() - self._committed_at >= _COMMIT_SECONDS:
                 await self._commit()
-            if len(records) < _FEW:
+            # a batch that is as large as it may be says that more is waiting
+            if len(records) < min(_FEW, self._settings.batch_records) and not self._singly:
                 await rest(stopping, took)
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> Polled:
