@@ -132,6 +132,8 @@ async def on_call_exhausted(batch: Batch[WelfareCallExhausted], tx: Tx) -> None:
 async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
     """Needs that were withdrawn are not handed over any more, if nobody has been told of them."""
     told = [event for event in batch if event.data.withdrawn_need_ids]
+    if not told:  # most amendments withdraw nothing
+        return
     referrals = await store.referrals.lock(tx.connection, [e.data.referral_id for e in told])
     book = await CaseBook.of_referrals(tx, referrals)
     for event in told:

@@ -50,6 +50,8 @@ async def on_call_completed(site_of: SiteOf, batch: Batch[WelfareCallCompleted],
 async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
     """Parcels for needs that were withdrawn are cancelled unless they are on the road, and none is made later."""
     told = [event for event in batch if event.data.withdrawn_need_ids]
+    if not told:  # most amendments withdraw nothing
+        return
     referrals = await store.referrals.lock(tx.connection, [e.data.referral_id for e in told])
     book = await ParcelBook.of_referrals(tx, referrals)
     for event in told:
