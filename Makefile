@@ -46,7 +46,7 @@ resilience: $(VENV)/.dev ## fault runs: SECONDS=600 SEED=7 (docs/resilience.md)
 	@$(BIN)/python -m tests.resilience $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(REFERRALS),--referrals $(REFERRALS))
 
 mutants: $(VENV)/.dev ## break the chassis on purpose, one guarantee at a time: does a test notice?
-	@$(BIN)/python -m tests.mutants
+	@$(BIN)/python -m tests.mutants $(if $(JOBS),--jobs $(JOBS))
 
 bench: $(VENV)/.dev ## benchmarks, each beside its baseline, in one run
 	@$(BIN)/python -m benchmarks

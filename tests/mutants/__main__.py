@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .table import MUTANTS, Mutant
@@ -25,6 +26,7 @@ def main() -> int:
     """Run all mutants, or those that are named."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    parser.add_argument("--jobs", type=int, default=1, help="so many at a time, each with servers of its own")
     parser.add_argument("--list", action="store_true", help="only say which there are")
     options = parser.parse_args()
     chosen = [m for m in MUTANTS if not options.names or m.name in options.names]
@@ -37,18 +39,22 @@ def main() -> int:
     if _caught_by(None, " ".join(m.tests for m in chosen))[0] != "nobody":
         print("the tests fail without any mutant: mend that first", file=sys.stderr)
         return 1
-    survivors = 0
-    for mutant in chosen:
-        started = time.monotonic()
-        verdict, witness = _caught_by(mutant, mutant.tests)
-        survivors += verdict == "nobody"
-        print(
-            f"{'SURVIVED' if verdict == 'nobody' else 'caught':9} {mutant.name:38} {mutant.guarantee:18}"
-            f" {time.monotonic() - started:5.0f} s  {witness}",
-            flush=True,
-        )
-    print(f"{len(chosen) - survivors} of {len(chosen)} mutants caught")
-    return 1 if survivors else 0
+    with ThreadPoolExecutor(options.jobs) as pool:
+        caught = sum(pool.map(_is_caught, chosen))
+    print(f"{caught} of {len(chosen)} mutants caught")
+    return 0 if caught == len(chosen) else 1
+
+
+def _is_caught(mutant: Mutant) -> bool:
+    started = time.monotonic()
+    verdict, witness = _caught_by(mutant, mutant.tests)
+    caught = verdict != "nobody"
+    print(
+        f"{'caught' if caught else 'SURVIVED':9} {mutant.name:38} {mutant.guarantee:18}"
+        f" {time.monotonic() - started:5.0f} s  {witness}",
+        flush=True,
+    )
+    return caught
 
 
 def _caught_by(mutant: Mutant | None, tests: str) -> tuple[str, str]:
