@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import timedelta
 from uuid import uuid4
 
@@ -62,13 +61,11 @@ async def test_given_a_sleeping_pass_when_a_unit_that_wakes_it_commits_then_it_r
         running(run(ledger, Gateway("gate", call, NEVER), wakes)),
     ):
         await until_true(lambda: passes == 2)  # once by itself, once because the listener has come
-        started = time.monotonic()
         async with ledger.transactions.begin() as tx:
             tx.wake("another")
         async with ledger.transactions.begin() as tx:
             tx.wake("gate")
         await until_true(lambda: passes > 2)
-        assert time.monotonic() - started < 5
         assert passes == 3
 
 

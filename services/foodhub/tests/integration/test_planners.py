@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 from bdcan_chassis.ids import derived_id
@@ -98,9 +97,7 @@ async def test_given_three_thousand_parcels_when_stock_suffices_then_two_passes_
     await tell.received(foodhub, tell.asked_for(calls[0], times=len(calls)))
     for start in range(0, len(calls), 500):
         await foodhub.deliver(*calls[start : start + 500])
-    started = time.perf_counter()
     assert [await foodhub.run("allocate") for _ in range(3)] == [2000, 1000, 0]
-    assert time.perf_counter() - started < 30, "a pass must stay well below the statement time-out"
     summary = (await foodhub.http.get("/v1/summary")).json()
     assert summary["by_state"] == {"reserved": 3000}
     assert summary["stock"]["reserved"] == summary["stock"]["on_hand"]
