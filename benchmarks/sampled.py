@@ -50,7 +50,8 @@ class Sampler:
             self._write()
 
     def _write(self) -> None:
-        text = "".join(f"{stack} {count}\n" for stack, count in self._stacks.items())
+        # a copy: the next sample may come in between
+        text = "".join(f"{stack} {count}\n" for stack, count in self._stacks.copy().items())
         self._file.write_text(text, encoding="utf-8")
 
 

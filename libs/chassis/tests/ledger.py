@@ -106,8 +106,7 @@ def ledger_service(
             "SELECT id, numbers, changed_at FROM account WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE",
             ids,
         )
-        for row in rows:
-            tx.not_before(row["changed_at"])
+        tx.not_before(*[row["changed_at"] for row in rows])
         numbers = {i: [] for i in ids} | {r["id"]: list(r["numbers"]) for r in rows}
         for event in batch:
             if event.data.number in faults.poison:

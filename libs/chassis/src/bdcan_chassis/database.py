@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence, Sized
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
@@ -40,6 +40,29 @@ _SERVER_SETTINGS = {
 MANY_ROWS = 32
 """From so many rows on, COPY is cheaper than arrays, of which asyncpg looks at each element twice: half the time on both
 sides, for one round trip more."""
+
+
+def are_many(rows: Sized) -> bool:
+    """Whether COPY is worth its round trip."""
+    return len(rows) >= MANY_ROWS
+
+
+async def copied(
+    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> bool:
+    """COPY rows that are most likely new, all of them or none; tells whether they are in.
+
+    False leaves them to the caller's INSERT, which says what to do about rows that are there: they are too few for COPY to
+    be worth it, or one of them breaks a unique constraint.
+    """
+    if not are_many(rows):
+        return False
+    try:
+        async with connection.transaction():
+            await connection.copy_records_to_table(table, columns=columns, records=rows)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
 
 
 async def open_pool(
@@ -105,7 +128,7 @@ async def wait(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def rest(stopping: asyncio.Event, took: float, most: float = 0.1) -> None:
+async def rest(stopping: asyncio.Event, took: float, most: float = 0.05) -> None:
     """Wait for four times as many seconds as the last round took, `most` at the most, unless `stopping`.
 
     For a round that had little to do: the next one finds more at once, and costs as much. The first of a burst never waits.

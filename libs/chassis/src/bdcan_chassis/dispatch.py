@@ -12,8 +12,10 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from uuid import UUID
+
+from msgspec import Struct
 
 from bdcan_chassis import dead_letters, metrics
 from bdcan_chassis.dead_letters import Key, SetAside, record_time
@@ -51,7 +53,7 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...  # noqa: D102
 
 
-class Read(NamedTuple):
+class Read(Struct, frozen=True):
     """A record that has been read: an event with its handler, or the error that says why not."""
 
     place: int
@@ -224,9 +226,7 @@ class Dispatcher:
     def _move_on(self, tx: Tx, ready: list[Read]) -> None:
         """Nothing that follows from these events is earlier than they are, whatever the clock here says."""
         own_time = tx.now
-        for read in ready:
-            if read.event is not None and read.record.topic in self._own_topics:
-                tx.not_before(read.event.time)
+        tx.not_before(*[r.event.time for r in ready if r.event and r.record.topic in self._own_topics])
         metrics.CLOCK_BEHIND.labels(self.loop.name).set((tx.now - own_time).total_seconds())
 
     async def _sort_out(self, attempt: _Attempt, reads: list[Read]) -> list[Read]:

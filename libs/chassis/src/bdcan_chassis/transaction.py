@@ -18,7 +18,7 @@ import orjson
 from pydantic import BaseModel
 
 from bdcan_chassis.clock import Clock
-from bdcan_chassis.database import MANY_ROWS, Connection, Pool
+from bdcan_chassis.database import Connection, Pool, are_many
 from bdcan_chassis.errors import BadRecordError
 from bdcan_chassis.ids import new_id
 from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_headers, source_of
@@ -94,14 +94,15 @@ class Tx:
         )
         return event_id
 
-    def not_before(self, instant: datetime) -> None:
-        """Move `now` on to an instant that this unit follows from, by MOST_SKEW from the own clock at the most.
+    def not_before(self, *instants: datetime | None) -> None:
+        """Move `now` on to the latest of the instants that this unit follows from, by MOST_SKEW from the own clock at the most.
 
         The clocks of two processes differ. Without this an event could bear an earlier time than its cause, or than an earlier
         event of its aggregate, and whoever follows times would take it for old news. The consumer loop does it for the events
         of a batch; a store does it for the rows that it locks.
         """
-        self.now = max(self.now, min(instant, self._latest))
+        latest = max((i for i in instants if i is not None), default=self.now)
+        self.now = max(self.now, min(latest, self._latest))
 
     def set_deadline(self, kind: str, subject: UUID, due_at: datetime) -> None:
         """Promise that `kind` is looked at for `subject` when `due_at` has come; an earlier promise is moved."""
@@ -146,14 +147,14 @@ class Tx:
 
     async def _publish(self) -> None:
         self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
-        if len(self._events) < MANY_ROWS:
-            columns = map(list, zip(*self._events, strict=True))
-            await self.connection.execute(_INSERT_OUTBOX, *columns, CHANNEL, sorted(self._wakes))
-        else:
+        if are_many(self._events):
             await self.connection.execute(_NOTIFY, CHANNEL, sorted(self._wakes))
             await self.connection.copy_records_to_table(
                 "outbox", schema_name="chassis", columns=_Outgoing._fields, records=self._events
             )
+        else:
+            columns = map(list, zip(*self._events, strict=True))
+            await self.connection.execute(_INSERT_OUTBOX, *columns, CHANNEL, sorted(self._wakes))
 
 
 @dataclass(frozen=True, slots=True)

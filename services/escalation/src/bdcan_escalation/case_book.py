@@ -49,8 +49,7 @@ class CaseBook:
     def of_locked(cls, tx: Tx, found: Iterable[Escalation]) -> CaseBook:
         """Escalations that the caller has locked. Time goes on from where theirs stands, whichever process told it."""
         escalations = {e.escalation_id: e for e in found}
-        for escalation in escalations.values():
-            tx.not_before(escalation.changed_at)
+        tx.not_before(*[e.changed_at for e in escalations.values()])
         return cls(tx, escalations, dict(escalations))
 
     def of_referral(self, referral_id: UUID) -> list[Escalation]:

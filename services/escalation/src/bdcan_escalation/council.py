@@ -6,34 +6,31 @@ asking again with the same key can settle.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
 import httpx
+from msgspec import Struct
 
 from bdcan_escalation.disclosure import Disclosed
 from bdcan_escalation.domain.escalation import Escalation
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The council's system has the case."""
 
     case_id: str
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotTaken:
+class NotTaken(Struct, frozen=True):
     """The council's system has it not. `refused`: it will not take it as it is, so haste does not help."""
 
     problem: str
     refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """The case may have arrived."""
 
     problem: str

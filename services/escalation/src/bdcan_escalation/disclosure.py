@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import httpx
+from msgspec import Struct
 
 
 class DisclosureError(Exception):
@@ -17,8 +17,7 @@ class DisclosureError(Exception):
         self.problem = problem
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosed:
+class Disclosed(Struct, frozen=True):
     """What the council needs to know about the person and the household."""
 
     person: dict[str, Any]

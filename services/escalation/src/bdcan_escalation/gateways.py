@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import assert_never
 
 import httpx
+from msgspec import Struct
 
 from bdcan_chassis.clock import Clock
 from bdcan_chassis.logs import get_logger
@@ -48,8 +48,7 @@ def gateways(settings: Settings) -> tuple[Gateway, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarder:
+class Forwarder(Struct, frozen=True):
     """One pass: some cases, side by side."""
 
     settings: Settings

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from bdcan_chassis.deadlines import DeadlineHandler, Due
 from bdcan_chassis.transaction import Tx

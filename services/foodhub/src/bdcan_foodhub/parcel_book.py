@@ -57,8 +57,8 @@ class ParcelBook:
     @classmethod
     def _open(cls, tx: Tx, found: Iterable[Parcel], withdrawn: frozenset[UUID] = frozenset()) -> ParcelBook:
         parcels = {p.parcel_id: p for p in found}
-        for parcel in parcels.values():  # time goes on from where theirs stands, whichever process told it
-            tx.not_before(parcel.changed_at)
+        # time goes on from where theirs stands, whichever process told it
+        tx.not_before(*[p.changed_at for p in parcels.values()])
         return cls(tx, parcels, dict(parcels), withdrawn)
 
     def of_referral(self, referral_id: UUID) -> list[Parcel]:

@@ -8,9 +8,11 @@ because the person is being helped already and nothing may be lost in silence.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
@@ -30,23 +32,20 @@ _CHANGED = FieldProblem(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """A new referral."""
 
     referral: Referral
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(Struct, frozen=True):
     """The same was said before: the referral that answers it."""
 
     referral_id: UUID
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Not taken on; all problems at once."""
 
     problems: tuple[FieldProblem, ...]
@@ -106,4 +105,4 @@ async def _write(tx: Tx, new: Sequence[tuple[Submission, Referral, bytes]]) -> N
             journal.tell(tx, concern) for concern in concerns(referral.referral_id, referral.needs, tx.now)
         )
         tx.set_deadline(ASSIGNMENT_DUE, referral.referral_id, tx.now + ASSIGNED_WITHIN)
-    await timeline.add_new(tx.connection, entries)
+    await timeline.add(tx.connection, entries)

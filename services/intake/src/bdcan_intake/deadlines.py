@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bdcan_chassis.deadlines import Due
 from bdcan_chassis.ids import derived_id

@@ -319,6 +319,7 @@ async def test_given_a_table_just_filled_and_not_analysed_then_the_hot_queries_u
         (referrals._NEEDS, [ids]),
         (referrals._UPDATE, [*update, [now] * 20, [now] * 20, now]),
         (residents._KNOWN, [["a-list"] * 20, [f"R-{i}" for i in range(20)]]),
+        (referrals._TAKEN, [["a-list"] * 20, [f"R-{i}" for i in range(20)]]),
     ):
         plan = "\n".join(row[0] for row in await given.fetch(f"EXPLAIN {query}", *arguments))
         assert "Seq Scan" not in plan, plan

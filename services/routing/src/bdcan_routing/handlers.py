@@ -27,13 +27,13 @@ class Handlers:
         changed: dict[UUID, Assignment] = {}
         for event in batch:
             referral_id = event.data.referral_id
-            before = known.get(referral_id)
+            before = changed.get(referral_id) or known.get(referral_id)
             after, events = assignment.received(
                 before, event.data, placer, self._settings.triage_times, tx.now
             )
-            known[referral_id] = changed[referral_id] = after
+            changed[referral_id] = after
             publish(tx, before, after, events, cause=event)
-        await assignments.save(tx.connection, changed.values(), tx.now)
+        await assignments.save(tx.connection, changed.values(), tx.now, changed.keys() - known.keys())
 
     async def on_amended(self, batch: Batch[ReferralAmended], tx: Tx) -> None:
         """Take over what changed; place again what moved home."""
@@ -42,13 +42,13 @@ class Handlers:
         changed: dict[UUID, Assignment] = {}
         for event in batch:
             referral_id = event.data.referral_id
-            before = known.get(referral_id)
+            before = changed.get(referral_id) or known.get(referral_id)
             after, events = assignment.amended(
                 before, event.data, placer, self._settings.triage_times, tx.now
             )
-            known[referral_id] = changed[referral_id] = after
+            changed[referral_id] = after
             publish(tx, before, after, events, cause=event)
-        await assignments.save(tx.connection, changed.values(), tx.now)
+        await assignments.save(tx.connection, changed.values(), tx.now, changed.keys() - known.keys())
 
     async def on_withdrawn(self, batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
         """Nothing is left to place."""
@@ -64,7 +64,7 @@ async def _end(tx: Tx, ids: list[UUID]) -> None:
     ended = {i: assignment.ended(known.get(i), i) for i in ids}
     for referral_id, after in ended.items():
         publish(tx, known.get(referral_id), after, [])
-    await assignments.save(tx.connection, ended.values(), tx.now)
+    await assignments.save(tx.connection, ended.values(), tx.now, ended.keys() - known.keys())
 
 
 def _postcodes(batch: Batch[ReferralReceived] | Batch[ReferralAmended]) -> list[str | None]:

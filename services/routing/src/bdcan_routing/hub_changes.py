@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bdcan_chassis.http.problems import ConflictError, InvalidError, NotFoundError
 from bdcan_chassis.transaction import Tx

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec.structs import replace
 
 from bdcan_contracts.models import (
     AssignmentMethod,
@@ -248,6 +248,6 @@ TestAnyOrder = AnyOrder.TestCase
 
 def test_given_a_step_when_taken_then_the_state_given_is_unchanged():
     state = placed(None)
-    copy = dataclasses.replace(state)
+    copy = replace(state)
     assignment.decided(state, "hub-2", "why", "desk", NOW)
     assert state == copy

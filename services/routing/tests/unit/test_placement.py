@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
+from msgspec.structs import replace
 
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_contracts.models import AssignmentMethod, TriageReason
@@ -19,7 +18,7 @@ SHIPPED, _ = configured_hubs(None)
 
 
 def placer(*paused: str, without: str | None = None) -> Placer:
-    hubs = [dataclasses.replace(h, paused=h.hub_id in paused) for h in SHIPPED if h.hub_id != without]
+    hubs = [replace(h, paused=h.hub_id in paused) for h in SHIPPED if h.hub_id != without]
     units = {"IG11 7NB": Unit(BOROUGH, ABBEY)}
     return Placer(Lookup("release 1", False, units), Hubs.of(hubs), Thresholds())
 
@@ -50,8 +49,8 @@ def test_given_nobody_covers_the_ward_when_placed_then_a_person_decides():
 
 
 def test_given_the_longest_names_when_explained_then_it_fits_the_event():
-    hubs = [dataclasses.replace(h, name="H" * 100, paused=h.hub_id == "hub-1") for h in SHIPPED]
-    verdict = dataclasses.replace(placer(), hubs=Hubs.of(hubs)).place("IG11 7NB")
+    hubs = [replace(h, name="H" * 100, paused=h.hub_id == "hub-1") for h in SHIPPED]
+    verdict = replace(placer(), hubs=Hubs.of(hubs)).place("IG11 7NB")
     assert isinstance(verdict, ToHub)
     assert len(verdict.explanation) <= 300
 

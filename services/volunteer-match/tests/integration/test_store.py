@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from volunteer_match_story import assigned, enquiry, open_task, task, volunteer
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import MANY_ROWS, Connection
 from bdcan_chassis.housekeeping import sample
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_volunteer_match.domain.call import CallState, assign, withdraw
@@ -18,15 +18,18 @@ from bdcan_volunteer_match.store import calls, tasks, volunteers
 from bdcan_volunteer_match.store.rows import LostUpdateError
 
 
-async def test_two_first_events_of_a_referral_at_once_do_not_overwrite_each_other(given: Harness) -> None:
-    event = assigned()
+@pytest.mark.parametrize("others", [0, MANY_ROWS])
+async def test_two_first_events_of_a_referral_at_once_do_not_overwrite_each_other(
+    given: Harness, others: int
+) -> None:
+    event, beside = assigned(), [assigned() for _ in range(others)]
     async with given.transactions.begin() as slow:
         assert await calls.lock(slow, [event.referral_id]) == {}
         async with given.transactions.begin() as quick:
             await calls.save(quick, {}, [withdraw(None, event.referral_id)])
         with pytest.raises(LostUpdateError):
-            await calls.save(slow, {}, [assign(None, event)])
-    rows = await given.fetch("SELECT state FROM welfare_call")
+            await calls.save(slow, {}, [assign(None, e) for e in (event, *beside)])
+    rows = await given.fetch("SELECT state FROM welfare_call WHERE referral_id = $1", event.referral_id)
     assert [r["state"] for r in rows] == [CallState.CANCELLED]
 
 

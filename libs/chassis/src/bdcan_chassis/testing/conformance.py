@@ -27,7 +27,7 @@ import asyncpg
 import orjson
 import pytest
 
-from bdcan_chassis import dead_letters
+from bdcan_chassis import database, dead_letters
 from bdcan_chassis.database import open_pool
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
@@ -74,11 +74,12 @@ class Conformance:
 
     @pytest.mark.parametrize("seed", range(3))
     async def test_given_records_shuffled_across_keys_when_delivered_in_batches_then_nothing_changes(
-        self, given: Harness, seed: int
+        self, given: Harness, seed: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lives = self._lives(given)
         expected = await self._undisturbed(given, lives)
         await self._anew(given)
+        monkeypatch.setattr(database, "MANY_ROWS", 1 + seed % 2 * 100)  # by COPY, and as arrays
         rng = random.Random(seed)
         for batch in _batches(given, _shuffled(lives, rng), rng.choice((2, 7, 500))):
             await _deliver(given, batch)
@@ -123,9 +124,11 @@ class Conformance:
         assert lost > 4, "no statement was ever cut"
         assert await picture(given, lives) == expected
 
+    @pytest.mark.parametrize("many", [1, 100])
     async def test_given_a_zombie_and_its_successor_when_both_handle_a_batch_then_one_of_them_has_effect(
-        self, given: Harness
+        self, given: Harness, many: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(database, "MANY_ROWS", many)
         lives = self._lives(given)
         expected = await self._undisturbed(given, lives)
         await self._anew(given)

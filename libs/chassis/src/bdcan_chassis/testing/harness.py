@@ -183,6 +183,12 @@ class Harness:
         await self.transactions.pool.execute(_EMPTY)
         self._dispatchers.clear()
 
+    async def until_blocked(self) -> None:
+        """Wait until one session of the database waits for a lock that another one holds."""
+        async with asyncio.timeout(30):
+            while not await self.fetch(_BLOCKED):  # noqa: ASYNC110 # PostgreSQL tells nobody
+                await asyncio.sleep(0.01)
+
     async def fetch(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Ask the database."""
         return await self.transactions.pool.fetch(sql, *arguments)
@@ -287,6 +293,10 @@ async def _database_of(databases: Databases, owner: str) -> tuple[str, bool]:
     of_service[owner] = await databases.database()
     return of_service[owner], False
 
+
+_BLOCKED = """
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 _EMPTY = """
 DO $$ BEGIN

@@ -7,12 +7,13 @@ that caused it, twice, or out of order: what it proves is taken, what is old new
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from bdcan_contracts.models import (
@@ -62,8 +63,7 @@ class Said(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class CallBack:
+class CallBack(Struct, frozen=True):
     """What Community Solutions told us about a case of theirs."""
 
     said: Said
@@ -73,8 +73,7 @@ class CallBack:
     outcome: EscalationOutcome | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Escalation:
+class Escalation(Struct, frozen=True):
     """Needs that are handed to Community Solutions. `due_at` is when the present step must be over.
 
     `next_attempt_at` is when the gateway may take it: while it is being forwarded, the end of the lease. `in_doubt`:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from bdcan_chassis.database import Connection
 from bdcan_contracts.models import Priority
 
 
-@dataclass(slots=True)
-class Referral:
+class Referral(Struct):
     """A referral as escalation knows it. `withdrawn_needs`: those that an amendment withdrew."""
 
     referral_id: UUID

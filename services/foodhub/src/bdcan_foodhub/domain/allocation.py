@@ -7,16 +7,16 @@ past, a large household could wait for ever.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from bdcan_contracts.models import MissingItem
 from bdcan_foodhub.domain.parcel import Parcel
 from bdcan_foodhub.domain.stock import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What each parcel gets: all of its lines, or what it lacks."""
 
     reserved: tuple[UUID, ...]

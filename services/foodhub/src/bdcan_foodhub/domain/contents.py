@@ -7,8 +7,9 @@ millilitres, pieces), so that half a kilogram is no fraction. Above ten, the tab
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from bdcan_contracts.models import Diet, Household, NeedCode, StockUnit
 from bdcan_foodhub.domain.items import ALLERGENS, FORBIDDEN, ITEMS, Content, Item
@@ -33,8 +34,7 @@ _LARGEST = 10
 _BAG_GRAMS = 8000
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """So much of an item, in its unit. `instead_of` names the item that a diet ruled out."""
 
     item_id: str

@@ -8,9 +8,10 @@ catalogue below keeps to that, and a test proves it for every item and every set
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from bdcan_contracts.models import Diet, StockUnit
 
@@ -51,8 +52,7 @@ FORBIDDEN: Mapping[Diet, frozenset[Content]] = MappingProxyType(
 """What each diet rules out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Substitute:
+class Substitute(Struct, frozen=True):
     """`gives` units of another item for every `per` units of the item it replaces."""
 
     item_id: str
@@ -60,8 +60,7 @@ class Substitute:
     per: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One kind of stock. `milligrams` is what one unit weighs; under `low_below` free units, somebody is told."""
 
     item_id: str

@@ -7,11 +7,12 @@ parcel and the time and returns the parcel as it is then, with what the world is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from bdcan_contracts.models import (
@@ -68,8 +69,7 @@ FINAL = frozenset({State.DELIVERED, State.CANCELLED})
 """States that a parcel never leaves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(Struct, frozen=True):
     """One parcel for one need."""
 
     parcel_id: UUID

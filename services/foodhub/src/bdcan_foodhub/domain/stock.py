@@ -7,11 +7,14 @@ database checks the same. `Shelf` is the only way to change it, and writes the l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_contracts.models import StockUnit
 from bdcan_foodhub.domain.contents import Line
@@ -26,8 +29,7 @@ class Place(NamedTuple):
     item_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """How much of an item a site has, in the item's unit. `issued` is net of what came back unpacked."""
 
     place: Place
@@ -72,8 +74,7 @@ class MoveKind(StrEnum):
     WASTED = "wasted"
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(Struct, frozen=True):
     """One entry of the ledger. `cause` is the receipt, the write-off or the parcel."""
 
     place: Place

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from bdcan_chassis.database import Connection
 
 
-@dataclass(slots=True)
-class Referral:
+class Referral(Struct):
     """A referral as the foodhub knows it. `hub_id` is set by a reassignment only; `withdrawn_needs` by amendments."""
 
     referral_id: UUID

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+from msgspec import Struct
 
 from bdcan_chassis.database import Connection
 from bdcan_contracts.models import StockUnit
@@ -14,8 +14,7 @@ from bdcan_foodhub.domain.items import ITEMS
 from bdcan_foodhub.domain.stock import Level, Place, Shelf
 
 
-@dataclass(frozen=True, slots=True)
-class Unannounced:
+class Unannounced(Struct, frozen=True):
     """A level that changed since the world was last told. `was_low`: the world knows it as low."""
 
     level: Level

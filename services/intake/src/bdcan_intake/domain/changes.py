@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_contracts.models import LANE_OF, Lane, NeedCode, NeedState, Priority
 from bdcan_intake.domain.errors import NotAllowedError, StaleError
@@ -36,8 +38,7 @@ def withdraw(referral: Referral, reason: str, now: datetime) -> Referral:
     return replace(referral, needs=needs, withdrawn_reason=reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Amendment:
+class Amendment(Struct, frozen=True):
     """What changes about a referral's needs. `version`: what the caller had seen; None: whatever it is."""
 
     version: int | None = None

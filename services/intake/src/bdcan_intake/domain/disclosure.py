@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
+
+from msgspec import Struct
 
 from bdcan_contracts.models import Lane, NeedState
 from bdcan_intake.domain.errors import NotAllowedError
@@ -22,8 +23,7 @@ class Purpose(StrEnum):
     VOLUNTEER_INDUCTION = "volunteer_induction"
 
 
-@dataclass(frozen=True, slots=True)
-class Opens:
+class Opens(Struct, frozen=True):
     """What a purpose opens. `hub_only`: to the hub's own people alone."""
 
     fields: tuple[str, ...]

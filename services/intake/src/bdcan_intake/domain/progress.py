@@ -8,10 +8,11 @@ that nobody here has heard of is written down. Nothing raises.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
+
+from msgspec.structs import replace
 
 from bdcan_contracts import models
 from bdcan_contracts.models import (

@@ -5,10 +5,12 @@ A need that is not at its end always has an owner and a time: the constructor re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_contracts import models
 from bdcan_contracts.models import LANE_OF, Lane, NeedCode, NeedState, Priority, ReferralOutcome
@@ -49,8 +51,7 @@ class ReferralState(StrEnum):
 _ORDER = {state: place for place, state in enumerate(ReferralState)}
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """One need. `fact_at` and `rank` say which event it last followed: an older one is old news."""
 
     need_id: UUID
@@ -82,8 +83,7 @@ class Need:
         return self.lane is Lane.SAFEGUARDING and self.owner == COMMUNITY_SOLUTIONS
 
 
-@dataclass(frozen=True, slots=True)
-class Referral:
+class Referral(Struct, frozen=True):
     """One request for help. Holds nothing that says whose it is."""
 
     referral_id: UUID

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_contracts.models import (
     LANE_OF,
@@ -31,8 +33,7 @@ OLDEST = timedelta(days=130 * 366)
 _DERIVED = frozenset({Flag.NO_PHONE, Flag.NO_POSTCODE})
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """Who needs help, as far as anybody knows. All of it is personal data."""
 
     name: str | None = None
@@ -64,8 +65,7 @@ class Person:
         return self.postcode
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """One request for help. `source` and `reference` together are its identity for the sender."""
 
     source: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -63,7 +64,10 @@ TOLD: dict[type[BaseModel], tuple[str, ...]] = {
 }
 """What is told of each event beside its time. A list is told by its length."""
 
+_ABOUT_A_NEED = {model for model in TOLD if "need_id" in model.model_fields}
 
+
+@lru_cache(maxsize=256)
 def kind_of(event_type: str) -> str:
     """`referral.assigned` of `bdcan.routing.referral.assigned.v1`."""
     return event_type.split(".", 2)[2].rpartition(".")[0]
@@ -79,5 +83,10 @@ def entry(event_key: UUID, event_type: str, at: datetime, event: Any) -> Entry:
         elif value is not None:
             detail[name] = value.value if isinstance(value, Enum) else value
     return Entry(
-        event.referral_id, event_key, at, kind_of(event_type), getattr(event, "need_id", None), detail
+        event.referral_id,
+        event_key,
+        at,
+        kind_of(event_type),
+        event.need_id if type(event) in _ABOUT_A_NEED else None,
+        detail,
     )

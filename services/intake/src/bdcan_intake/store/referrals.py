@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from bdcan_chassis.database import MANY_ROWS, Connection
+from bdcan_chassis.database import Connection, are_many, copied
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
     Diet,
@@ -48,27 +49,26 @@ async def insert(
     """
     if not new:
         return set()
-    rows = await connection.fetch(
-        _INSERT,
-        [r.referral_id for _, r in new],
-        [s.source for s, _ in new],
-        [s.reference for s, _ in new],
-        [s.import_id for s, _ in new],
-        [s.channel for s, _ in new],
-        [r.priority for _, r in new],
-        [r.outreach for _, r in new],
-        [r.state for _, r in new],
-        [r.owner for _, r in new],
-        [r.due_at for _, r in new],
-        [r.contact_due_at for _, r in new],
-        [s.household and s.household.adults for s, _ in new],
-        [s.household and s.household.children for s, _ in new],
-        [s.household and s.household.infants for s, _ in new],
-        [",".join(s.diets) for s, _ in new],
-        [",".join(s.flags) for s, _ in new],
-        now,
-    )
-    return {row["id"] for row in rows}
+    rows = [_new_row(submission, referral, now) for submission, referral in new]
+    if are_many(rows):
+        fresh = await _not_taken(connection, rows)
+        if await copied(connection, "referral", _NEW_COLUMNS, fresh):
+            return {row[0] for row in fresh}
+    flat = [tuple(",".join(v) if isinstance(v, tuple) else v for v in row) for row in rows]
+    inserted = await connection.fetch(_INSERT, *map(list, zip(*flat, strict=True)))
+    return {row["id"] for row in inserted}
+
+
+async def _not_taken(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The first row of each source and reference that nobody had when this was asked."""
+    said = await connection.fetch(_TAKEN, [row[1] for row in rows], [row[2] for row in rows])
+    taken = {(row["source"], row["reference"]) for row in said}
+    first: dict[object, tuple[Any, ...]] = {}
+    for row in rows:
+        identity = row[0] if row[2] is None else (row[1], row[2])
+        if identity not in taken:
+            first.setdefault(identity, row)
+    return list(first.values())
 
 
 async def lock(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Referral]:
@@ -78,13 +78,10 @@ async def lock(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Referral]:
     """
     wanted = list(ids)
     rows = await tx.connection.fetch(_LOCK, wanted)
+    found = await tx.connection.fetch(_NEEDS, wanted)
+    tx.not_before(*[row["changed_at"] for row in rows], *[row["fact_at"] for row in found])
     needs: dict[UUID, list[Need]] = {row["id"]: [] for row in rows}
-    for row in rows:
-        tx.not_before(row["changed_at"])
-    for referral_id, need_id, code, state, owner, due_at, fact_at, rank, reason in await tx.connection.fetch(
-        _NEEDS, wanted
-    ):
-        tx.not_before(fact_at)
+    for referral_id, need_id, code, state, owner, due_at, fact_at, rank, reason in found:
         needs[referral_id].append(
             Need(need_id, _NEED_CODES[code], _NEED_STATES[state], owner, due_at, fact_at, rank, reason)
         )
@@ -148,36 +145,15 @@ async def save(
 
 async def add_needs(connection: Connection, needs: Sequence[tuple[UUID, Need]]) -> None:
     """Write the needs of new referrals."""
-    if len(needs) < MANY_ROWS:
+    if not await copied(connection, "need", _NEED_COLUMNS, [_need_row(i, n) for i, n in needs]):
         await save_needs(connection, needs)
-        return
-    await connection.copy_records_to_table(
-        "need",
-        columns=_NEED_COLUMNS,
-        records=[
-            (i, n.need_id, n.code, n.lane, n.state, n.reason, n.owner, n.due_at, n.fact_at, n.rank)
-            for i, n in needs
-        ],
-    )
 
 
 async def save_needs(connection: Connection, needs: Sequence[tuple[UUID, Need]]) -> None:
     """Write needs, new ones and known ones."""
-    if not needs:
-        return
-    await connection.execute(
-        _SAVE_NEEDS,
-        [i for i, _ in needs],
-        [n.need_id for _, n in needs],
-        [n.code for _, n in needs],
-        [n.lane for _, n in needs],
-        [n.state for _, n in needs],
-        [n.reason for _, n in needs],
-        [n.owner for _, n in needs],
-        [n.due_at for _, n in needs],
-        [n.fact_at for _, n in needs],
-        [n.rank for _, n in needs],
-    )
+    if needs:
+        rows = [_need_row(i, n) for i, n in needs]
+        await connection.execute(_SAVE_NEEDS, *map(list, zip(*rows, strict=True)))
 
 
 async def particulars(
@@ -212,6 +188,37 @@ async def save_particulars(
     )
 
 
+def _new_row(s: Submission, r: Referral, now: datetime) -> tuple[Any, ...]:
+    household = (
+        (s.household.adults, s.household.children, s.household.infants) if s.household else (None,) * 3
+    )
+    return (
+        r.referral_id,
+        s.source,
+        s.reference,
+        s.import_id,
+        s.channel,
+        r.priority,
+        r.outreach,
+        r.state,
+        r.version,
+        r.placement_version,
+        r.called,
+        r.out_of_area,
+        r.owner,
+        r.due_at,
+        now,
+        r.contact_due_at,
+        *household,
+        s.diets,
+        s.flags,
+    )
+
+
+def _need_row(referral_id: UUID, n: Need) -> tuple[object, ...]:
+    return (referral_id, n.need_id, n.code, n.lane, n.state, n.reason, n.owner, n.due_at, n.fact_at, n.rank)
+
+
 def _row(r: Referral) -> tuple[object, ...]:
     return (
         r.version,
@@ -236,23 +243,33 @@ def _beside(after: Sequence[Need], before: Sequence[Need]) -> Iterable[tuple[Nee
 
 
 # New referrals. Those whose source and reference are taken are passed over.
-_INSERT = """
-INSERT INTO referral (
-    id, source, reference, import_id, channel, priority, outreach, state, version, hub_id, placement_version, called,
+_NEW = """
+    id, source, reference, import_id, channel, priority, outreach, state, version, placement_version, called,
     out_of_area, owner, due_at, received_at, contact_due_at, adults, children, infants, diets, flags
-)
-SELECT id, source, reference, import_id, channel, priority, outreach, state, 1, NULL, 0, false,
-    false, owner, due_at, $17::timestamptz, contact_due_at, adults, children, infants,
+"""
+_NEW_COLUMNS = _NEW.replace(",", " ").split()
+
+_INSERT = f"""
+INSERT INTO referral ({_NEW})
+SELECT id, source, reference, import_id, channel, priority, outreach, state, version, placement_version, called,
+    out_of_area, owner, due_at, received_at, contact_due_at, adults, children, infants,
     string_to_array(diets, ','), string_to_array(flags, ',')
 FROM unnest(
-    $1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::text[], $9::text[],
-    $10::timestamptz[], $11::timestamptz[], $12::smallint[], $13::smallint[], $14::smallint[], $15::text[], $16::text[]
-) AS n (
-    id, source, reference, import_id, channel, priority, outreach, state, owner, due_at, contact_due_at,
-    adults, children, infants, diets, flags
-)
+    $1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::text[], $9::int[],
+    $10::int[], $11::bool[], $12::bool[], $13::text[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[],
+    $17::smallint[], $18::smallint[], $19::smallint[], $20::text[], $21::text[]
+) AS n ({_NEW})
 ON CONFLICT (source, reference) WHERE reference IS NOT NULL DO NOTHING
 RETURNING id
+"""  # noqa: S608 # constants of this file
+
+_TAKEN = """
+SELECT k.source, k.reference
+FROM unnest($1::text[], $2::text[]) AS k (source, reference)
+CROSS JOIN LATERAL (
+    SELECT id FROM referral
+    WHERE source = k.source AND reference = k.reference AND reference IS NOT NULL OFFSET 0
+) AS f
 """
 
 # Sorted, so that two loops that want the same referrals queue up instead of deadlocking.

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from bdcan_chassis.database import MANY_ROWS, Connection
+from bdcan_chassis.database import Connection, copied
 from bdcan_intake.domain.submission import Person, Submission
 
 
@@ -30,9 +30,7 @@ class Known(NamedTuple):
 async def insert(connection: Connection, new: Sequence[tuple[UUID, Submission, bytes]]) -> None:
     """Write down who new referrals are about."""
     rows = [_row(*one) for one in new]
-    if len(rows) >= MANY_ROWS:
-        await connection.copy_records_to_table("resident", columns=_COLUMNS, records=rows)
-    elif rows:
+    if rows and not await copied(connection, "resident", _COLUMNS, rows):
         await connection.execute(_INSERT, *map(list, zip(*rows, strict=True)))
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from bdcan_chassis.database import MANY_ROWS, Connection
+from bdcan_chassis.database import Connection, copied
 from bdcan_intake.domain.timeline import Entry
 
 
@@ -24,28 +24,9 @@ class Told(NamedTuple):
 
 async def add(connection: Connection, entries: Sequence[Entry]) -> None:
     """Write entries down; one that is there already is left as it is."""
-    if entries:
-        await connection.execute(
-            _ADD,
-            [e.referral_id for e in entries],
-            [e.event_key for e in entries],
-            [e.at for e in entries],
-            [e.kind for e in entries],
-            [e.need_id for e in entries],
-            [orjson.dumps(e.detail).decode() for e in entries],
-        )
-
-
-async def add_new(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Write down entries of events that were made in this transaction: none of them can be there already."""
-    if len(entries) < MANY_ROWS:
-        await add(connection, entries)
-        return
-    await connection.copy_records_to_table(
-        "timeline",
-        columns=("referral_id", "event_key", "at", "kind", "need_id", "detail"),
-        records=[(*e[:5], orjson.dumps(e.detail).decode()) for e in entries],
-    )
+    rows = [(*e[:5], orjson.dumps(e.detail).decode()) for e in entries]
+    if rows and not await copied(connection, "timeline", Entry._fields, rows):
+        await connection.execute(_ADD, *map(list, zip(*rows, strict=True)))
 
 
 async def of_referral(connection: Connection, referral_id: UUID) -> list[Told]:

@@ -8,10 +8,12 @@ referral's version last seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_contracts.models import (
     AssignmentMethod,
@@ -50,8 +52,7 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class TriageTimes:
+class TriageTimes(Struct, frozen=True):
     """How long a referral may wait for a person before it is asked for again."""
 
     urgent: timedelta = timedelta(minutes=30)
@@ -62,8 +63,7 @@ class TriageTimes:
         return now + (self.urgent if priority is Priority.URGENT else self.usual)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the next step needs to know of a referral, as it was last told."""
 
     priority: Priority
@@ -74,8 +74,7 @@ class Facts:
     flags: tuple[Flag, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     """One referral, as routing knows it."""
 
     referral_id: UUID

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 
 class Change(Enum):
@@ -14,8 +15,7 @@ class Change(Enum):
     SETTLED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Sensitivity:
+class Sensitivity(Struct, frozen=True):
     """A surge is `factor` times the usual, and `at_least` requests in one window."""
 
     factor: float = 3.0

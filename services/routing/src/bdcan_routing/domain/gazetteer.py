@@ -10,23 +10,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bdcan_contracts.models import AssignmentMethod, TriageReason, Ward
 from bdcan_routing.domain.postcode import Postcode, known_part, normalise
 from bdcan_routing.domain.wards import BOROUGH, WARDS, ward_name
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """One row of a postcode table. `ward` is None outside the borough, or where the table does not say."""
 
     district: str
     ward: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """What the active release says about the postcodes in hand."""
 
     release: str
@@ -35,16 +34,14 @@ class Lookup:
     shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Struct, frozen=True):
     """Confidence below `confirm_below` is confirmed at the call; a prefix with `outside_above` outside is triaged."""
 
     confirm_below: float = 0.9
     outside_above: float = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class InWard:
+class InWard(Struct, frozen=True):
     """The home lies, or most likely lies, in this ward."""
 
     ward: Ward
@@ -54,16 +51,14 @@ class InWard:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutOfArea:
+class OutOfArea(Struct, frozen=True):
     """The home lies outside the borough."""
 
     district: str | None
     explanation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unplaceable:
+class Unplaceable(Struct, frozen=True):
     """Only a person can say. `wards` are those that it may be, the likeliest first; empty: no idea."""
 
     reason: TriageReason
@@ -101,7 +96,8 @@ def locate(text: str | None, lookup: Lookup, thresholds: Thresholds) -> Found:
 
 def _likeliest(postcode: Postcode, lookup: Lookup, thresholds: Thresholds) -> Found:
     sector = lookup.shares.get(postcode.sector)
-    if sector and not _likely_wards(sector):
+    wards_of_sector = _likely_wards(sector)
+    if sector and not wards_of_sector:
         district = max(sorted(sector), key=lambda place: sector[place])
         return OutOfArea(
             district if len(sector) == 1 else None,
@@ -112,10 +108,10 @@ def _likeliest(postcode: Postcode, lookup: Lookup, thresholds: Thresholds) -> Fo
         if not shares:
             continue
         total = sum(shares.values())
-        wards = _likely_wards(shares)
+        wards = wards_of_sector if shares is sector else _likely_wards(shares)
         outside = total - sum(shares[gss] for gss in wards)
         if not wards or outside / total >= thresholds.outside_above:
-            return Unplaceable(TriageReason.UNKNOWN_POSTCODE, wards or _likely_wards(sector))
+            return Unplaceable(TriageReason.UNKNOWN_POSTCODE, wards or wards_of_sector)
         confidence = round(shares[wards[0]] / (total + 1), 3)
         near = prefix == postcode.sector_letter and not lookup.coarse
         return InWard(

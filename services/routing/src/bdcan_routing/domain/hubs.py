@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from bdcan_contracts.models import Ward
 
 
-@dataclass(frozen=True, slots=True)
-class Hub:
+class Hub(Struct, frozen=True):
     """A locality hub. `cover` are the hubs that take its new referrals while it is paused, in that order."""
 
     hub_id: str
@@ -21,8 +21,7 @@ class Hub:
     version: int
 
 
-@dataclass(frozen=True)
-class Hubs:
+class Hubs(Struct, frozen=True, dict=True):
     """All hubs as they now stand."""
 
     by_id: Mapping[str, Hub]

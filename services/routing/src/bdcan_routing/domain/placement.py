@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bdcan_contracts.models import AssignmentMethod, TriageReason, Ward
 from bdcan_routing.domain.gazetteer import InWard, Lookup, OutOfArea, Thresholds, Unplaceable, locate
@@ -10,8 +10,7 @@ from bdcan_routing.domain.hubs import Hub, Hubs
 from bdcan_routing.domain.wards import ward_name
 
 
-@dataclass(frozen=True, slots=True)
-class ToHub:
+class ToHub(Struct, frozen=True):
     """This hub looks after it. `confidence` is the ward's, 0 to 1."""
 
     hub_id: str
@@ -22,8 +21,7 @@ class ToHub:
     explanation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """A person must decide; `candidates` are hubs, the likeliest first."""
 
     reason: TriageReason
@@ -33,8 +31,7 @@ class Hold:
 Verdict = ToHub | OutOfArea | Hold
 
 
-@dataclass(frozen=True)
-class Placer:
+class Placer(Struct, frozen=True):
     """Places referrals by what is known at one moment."""
 
     lookup: Lookup

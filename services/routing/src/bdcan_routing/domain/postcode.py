@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from functools import lru_cache
+
+from msgspec import Struct
 
 _UNIT = re.compile(r"(?P<outcode>[A-Z]{1,2}\d[A-Z\d]?)(?P<sector>\d)(?P<unit>[ABD-HJLNP-UW-Z]{2})")
 _PART = re.compile(r"(?P<outcode>[A-Z]{1,2}\d[A-Z\d]?)(?: (?P<sector>\d)(?P<letter>[ABD-HJLNP-UW-Z])?)?")
@@ -14,8 +16,7 @@ _MISREAD = str.maketrans("OILSBZ", "011582")
 _NEVER_IN_OUTCODE = str.maketrans("OIL", "011")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Postcode:
+class Postcode(Struct, frozen=True, order=True):
     """A well-formed unit postcode; `str()` is its usual form, capitals with one space."""
 
     outcode: str
@@ -40,6 +41,7 @@ class Postcode:
         return (self.sector_letter, self.sector, self.outcode)
 
 
+@lru_cache(maxsize=2048)  # each is read twice: to ask the gazetteer, and to place the home
 def normalise(text: str | None) -> Postcode | None:
     """Read a postcode in any notation; None where the text is none.
 

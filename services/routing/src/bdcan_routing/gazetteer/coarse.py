@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import TextIO
+
+from msgspec import Struct
 
 from bdcan_routing.domain.wards import vintage_of
 
@@ -19,8 +20,7 @@ NAME = "the coarse gazetteer"
 _HEAD = ("prefix", "place_gss", "postcodes", "share")
 
 
-@dataclass(frozen=True, slots=True)
-class Coarse:
+class Coarse(Struct, frozen=True):
     """The file's content. `digest` is its sha256."""
 
     digest: str

@@ -12,8 +12,9 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bdcan_routing.domain.gazetteer import Unit, tally
 from bdcan_routing.domain.postcode import Postcode, normalise
@@ -36,8 +37,7 @@ class GazetteerError(Exception):
         self.faults = faults
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One postcode. Easting and northing are metres on the National Grid; None without a known position."""
 
     postcode: Postcode
@@ -46,8 +46,7 @@ class Row:
     unit: Unit | None
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """What a table holds. `vintage` is the year of its ward boundaries in the borough."""
 
     name: str

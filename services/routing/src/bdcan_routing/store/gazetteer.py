@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+from msgspec import Struct
 
 from bdcan_chassis.database import Connection
 from bdcan_routing.domain.gazetteer import Lookup, Unit
@@ -18,8 +18,7 @@ UnitRow = tuple[str, int | None, int | None, str, str | None]
 """Postcode, easting and northing in metres (None: unknown), district, ward (None outside the borough)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """A table that was loaded. `digest` is the sha256 of what it was loaded from."""
 
     name: str

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+from msgspec import Struct
 
 from bdcan_chassis.database import Connection
 from bdcan_contracts.models import Ward
 from bdcan_routing.domain.hubs import Hub
 
 
-@dataclass(frozen=True, slots=True)
-class HubRow:
+class HubRow(Struct, frozen=True):
     """A hub with what only the API shows of it."""
 
     hub: Hub

@@ -8,11 +8,13 @@ ends only the needs that it lists: one that turned up meanwhile opens the referr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_contracts.models import (
     Diet,
@@ -58,8 +60,7 @@ SETTLED = frozenset({CallState.ANSWERED, CallState.EXHAUSTED, CallState.CANCELLE
 """The round is over; only a need that turns up leads to another."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallNeed:
+class CallNeed(Struct, frozen=True):
     """A need of the referral. `open`: the next call has to ask about it."""
 
     need_id: UUID
@@ -67,8 +68,7 @@ class CallNeed:
     open: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class WelfareCall:
+class WelfareCall(Struct, frozen=True):
     """A referral as its callers know it, and the round of calls that stands. `revision` 0: not saved yet.
 
     `closed_needs`: those that a closing listed as settled, or an amendment withdrew. `ended`: withdrawn, or closed and no

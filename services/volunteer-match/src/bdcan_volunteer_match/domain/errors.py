@@ -7,7 +7,7 @@ DomainError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
 class DomainError(Exception):
@@ -24,8 +24,7 @@ class NotAllowedError(DomainError):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class FieldFault:
+class FieldFault(Struct, frozen=True):
     """What is wrong with one field of a request; never repeats what was sent."""
 
     field: str

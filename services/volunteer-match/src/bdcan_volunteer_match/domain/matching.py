@@ -8,12 +8,13 @@ fairness here is a promise to them, too.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
 from itertools import product
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
+
+from msgspec import Struct
 
 from bdcan_contracts.models import TaskKind
 from bdcan_volunteer_match.domain.task import Task
@@ -27,8 +28,7 @@ Want: TypeAlias = tuple[str, TaskKind]
 """What a volunteer can be asked for: a hub and a kind of task."""
 
 
-@dataclass(slots=True)
-class Candidate:
+class Candidate(Struct):
     """An active volunteer with `free` places for offers. Changes while a pass goes on."""
 
     volunteer_id: UUID

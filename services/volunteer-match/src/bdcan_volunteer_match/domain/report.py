@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_contracts.models import (
     CalledNeed,
@@ -30,8 +32,7 @@ FURTHEST_AHEAD = timedelta(days=14)
 _WINDOW = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What the resident said about one need. Without `need_id`, `code` says which one, or it is a new one."""
 
     code: NeedCode
@@ -39,8 +40,7 @@ class Finding:
     need_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The resident was spoken to. `household` and `diets` are None where nobody asked."""
 
     findings: tuple[Finding, ...] = ()

@@ -6,11 +6,13 @@ somebody must look, while offers go on. A task that is not at its end always has
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_contracts.models import (
     CalledNeed,
@@ -82,8 +84,7 @@ class TaskState(StrEnum):
 ENDS = frozenset({TaskState.DONE, TaskState.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A task. `asked` are the volunteers who let it go by since the last alarm. `revision` 0: not saved yet."""
 
     task_id: UUID

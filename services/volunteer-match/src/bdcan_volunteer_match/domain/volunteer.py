@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_contracts.models import (
     TaskKind,
@@ -30,8 +32,7 @@ class VolunteerState(StrEnum):
     LEFT = "left"
 
 
-@dataclass(frozen=True, slots=True)
-class Volunteer:
+class Volunteer(Struct, frozen=True):
     """What offers are decided by. `version` counts the events told about the volunteer."""
 
     volunteer_id: UUID
@@ -45,8 +46,7 @@ class Volunteer:
     paused_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Offering:
+class Offering(Struct, frozen=True):
     """What somebody is ready to do, as agreed with them."""
 
     hub_ids: tuple[str, ...]

@@ -62,7 +62,7 @@ async def save(tx: Tx, before: dict[UUID, WelfareCall], calls: Iterable[WelfareC
             tx.set_deadline(CLAIM, call.referral_id, call.claim_expires_at)
         elif old is not None and old.claim_expires_at is not None:
             tx.cancel_deadline(CLAIM, call.referral_id)
-    await write(tx.connection, _SAVE, [_row(call, tx.now) for call in changed])
+    await write(tx.connection, "welfare_call", _NAMES, _SAVE, [_row(call, tx.now) for call in changed])
 
 
 async def add_attempt(
@@ -100,7 +100,7 @@ def _row(call: WelfareCall, now: datetime) -> tuple[Any, ...]:
         call.due_at,
         call.claimed_by,
         call.claim_expires_at,
-        ",".join(map(str, call.closed_needs)),
+        list(call.closed_needs),
         call.withdrawn,
         call.ended,
         now,
@@ -144,6 +144,7 @@ _COLUMNS = """
     confirm_at_call, circumstances, attempts, misses, not_before, due_at, claimed_by, claim_expires_at, closed_needs,
     withdrawn, ended, changed_at
 """
+_NAMES = _COLUMNS.replace(",", " ").split()
 
 _LOCK = f"""
 SELECT {_COLUMNS} FROM welfare_call WHERE referral_id = ANY ($1::uuid[]) ORDER BY referral_id FOR UPDATE

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import asyncpg
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import Connection, copied
 from bdcan_chassis.transaction import Tx
 
 
@@ -26,16 +26,24 @@ def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
 async def locked(tx: Tx, sql: str, *arguments: Any) -> list[asyncpg.Record]:
     """Rows that `sql` locks, with their `changed_at`: from here on `tx.now` is not before any of them."""
     rows = await tx.connection.fetch(sql, *arguments)
-    for row in rows:
-        if row["changed_at"] is not None:
-            tx.not_before(row["changed_at"])
+    tx.not_before(*[row["changed_at"] for row in rows])
     return rows
 
 
-async def write(connection: Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
-    """Run an upsert that is guarded by a revision. Raises LostUpdateError unless it wrote each row."""
+async def write(
+    connection: Connection, table: str, names: Sequence[str], upsert: str, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Write rows, those of revision 1 as new ones. Raises LostUpdateError if another transaction was first with one of them.
+
+    `upsert` takes the rows as columns and is guarded by the revision; where a row holds a list, its text with commas.
+    """
+    revision = names.index("revision")
+    new = [row for row in rows if row[revision] == 1]
+    if await copied(connection, table, names, new):
+        rows = [row for row in rows if row[revision] != 1]
     if not rows:
         return
-    status = await connection.execute(sql, *columns(rows))
+    flat = [tuple(",".join(map(str, v)) if isinstance(v, list) else v for v in row) for row in rows]
+    status = await connection.execute(upsert, *columns(flat))
     if int(status.rpartition(" ")[2]) != len(rows):
         raise LostUpdateError("a row was changed by another transaction")

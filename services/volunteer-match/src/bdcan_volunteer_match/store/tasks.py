@@ -77,7 +77,7 @@ async def save(tx: Tx, tasks: Iterable[Task]) -> None:
         else:
             tx.set_deadline(DEADLINE, task.task_id, task.deadline_at)
         rows.append(_row(task, tx.now))
-    await write(tx.connection, _SAVE, rows)
+    await write(tx.connection, "task", _NAMES, _SAVE, rows)
 
 
 async def add_concern(
@@ -150,6 +150,7 @@ _COLUMNS = """
     task_id, referral_id, need_id, parcel_id, kind, hub_id, priority, requires_dbs, state, revision, volunteer_id,
     due_at, alarm_at, opened_at, offer_expires_at, do_by, settled_at, offers_made, failures, unfilled, asked, changed_at
 """
+_NAMES = _COLUMNS.replace(",", " ").split()
 
 _GET = f"SELECT {_COLUMNS} FROM task WHERE task_id = $1"  # noqa: S608 # a constant
 
