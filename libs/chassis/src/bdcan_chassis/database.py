@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence, Sized
+from collections.abc import AsyncIterator, Iterable, Sequence, Sized
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -42,13 +42,18 @@ MANY_ROWS = 32
 sides, for one round trip more."""
 
 
+def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Rows, turned: one list a column, as `unnest` takes them."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def are_many(rows: Sized) -> bool:
     """Whether COPY is worth its round trip."""
     return len(rows) >= MANY_ROWS
 
 
 async def copied(
-    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> bool:
     """COPY rows that are most likely new, all of them or none; tells whether they are in.
 
@@ -59,7 +64,7 @@ async def copied(
         return False
     try:
         async with connection.transaction():
-            await connection.copy_records_to_table(table, columns=columns, records=rows)
+            await connection.copy_records_to_table(table, columns=names, records=rows)
     except asyncpg.UniqueViolationError:
         return False
     return True

@@ -18,7 +18,7 @@ import orjson
 from pydantic import BaseModel
 
 from bdcan_chassis.clock import Clock
-from bdcan_chassis.database import Connection, Pool, are_many
+from bdcan_chassis.database import Connection, Pool, are_many, columns
 from bdcan_chassis.errors import BadRecordError
 from bdcan_chassis.ids import new_id
 from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_headers, source_of
@@ -135,9 +135,9 @@ class Tx:
             )
             gone = sorted((k, s) for (k, s), d in self._deadlines.items() if d is None)
             if gone:
-                await self.connection.execute(_CANCEL_DEADLINES, *map(list, zip(*gone, strict=True)))
+                await self.connection.execute(_CANCEL_DEADLINES, *columns(gone))
             if moved:
-                await self.connection.execute(_SET_DEADLINES, *map(list, zip(*moved, strict=True)))
+                await self.connection.execute(_SET_DEADLINES, *columns(moved))
                 self._wakes.add("deadlines")
         if self._events:
             await self._publish()
@@ -153,8 +153,9 @@ class Tx:
                 "outbox", schema_name="chassis", columns=_Outgoing._fields, records=self._events
             )
         else:
-            columns = map(list, zip(*self._events, strict=True))
-            await self.connection.execute(_INSERT_OUTBOX, *columns, CHANNEL, sorted(self._wakes))
+            await self.connection.execute(
+                _INSERT_OUTBOX, *columns(self._events), CHANNEL, sorted(self._wakes)
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import Connection, columns
 from bdcan_contracts.models import (
     EscalationKind,
     EscalationOutcome,
@@ -44,7 +44,7 @@ async def save(connection: Connection, escalations: Iterable[Escalation]) -> Non
     """Insert or update escalations."""
     rows = [_row(e) for e in sorted(escalations, key=lambda e: e.escalation_id)]
     if rows:
-        await connection.execute(_SAVE, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_SAVE, *columns(rows))
 
 
 async def get(connection: Connection, escalation_id: UUID) -> Escalation | None:

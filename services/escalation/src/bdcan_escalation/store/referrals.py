@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import Connection, columns
 from bdcan_contracts.models import Priority
 
 
@@ -54,7 +54,7 @@ async def save(connection: Connection, referrals: Iterable[Referral]) -> None:
         for r in sorted(referrals, key=lambda r: r.referral_id)
     ]
     if rows:
-        await connection.execute(_SAVE, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_SAVE, *columns(rows))
 
 
 _ENSURE = """

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import Connection, columns
 from bdcan_contracts.models import Diet, Household, MissingItem, NeedCode, Priority, StockUnit
 from bdcan_foodhub.domain.contents import Line
 from bdcan_foodhub.domain.parcel import Parcel, State
@@ -50,7 +50,7 @@ async def save(connection: Connection, parcels: Iterable[Parcel]) -> None:
     """Insert or update parcels."""
     rows = [_row(p) for p in sorted(parcels, key=lambda p: p.parcel_id)]
     if rows:
-        await connection.execute(_SAVE, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_SAVE, *columns(rows))
 
 
 async def get(connection: Connection, parcel_id: UUID) -> Parcel | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import Connection, columns
 
 
 class Referral(Struct):
@@ -45,7 +45,7 @@ async def save(connection: Connection, referrals: Iterable[Referral]) -> None:
         for r in sorted(referrals, key=lambda r: r.referral_id)
     ]
     if rows:
-        await connection.execute(_SAVE, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_SAVE, *columns(rows))
 
 
 async def withdrawn(connection: Connection, referral_ids: Iterable[UUID]) -> frozenset[UUID]:

@@ -8,7 +8,7 @@ from datetime import datetime
 import asyncpg
 from msgspec import Struct
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import Connection, columns
 from bdcan_contracts.models import StockUnit
 from bdcan_foodhub.domain.items import ITEMS
 from bdcan_foodhub.domain.stock import Level, Place, Shelf
@@ -38,12 +38,12 @@ async def save(connection: Connection, shelf: Shelf, now: datetime) -> None:
         for x in [shelf.levels[p]]
     ]
     if rows:
-        await connection.execute(_SAVE, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_SAVE, *columns(rows))
     moves = [(*m.place, m.kind, m.quantity, m.cause, m.lot, m.best_before) for m in shelf.movements]
     if moves:
-        await connection.execute(_MOVE, now, *map(list, zip(*moves, strict=True)))
+        await connection.execute(_MOVE, now, *columns(moves))
     if shelf.replenished:
-        await connection.execute(_REPLENISH, *map(list, zip(*sorted(shelf.replenished), strict=True)))
+        await connection.execute(_REPLENISH, *columns(sorted(shelf.replenished)))
 
 
 async def take_unannounced(connection: Connection) -> list[Unannounced]:
@@ -55,7 +55,7 @@ async def mark_announced(connection: Connection, levels: Iterable[tuple[Level, b
     """Remember which version the world was told, and whether it was low."""
     rows = [(x.place.site_id, x.place.item_id, x.version, low) for x, low in levels]
     if rows:
-        await connection.execute(_ANNOUNCED, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_ANNOUNCED, *columns(rows))
 
 
 async def find(connection: Connection, site_id: str | None) -> list[Level]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import Connection, columns
 
 
 class Import(NamedTuple):
@@ -37,9 +37,7 @@ async def add(connection: Connection, done: Import, errors: Sequence[RowError]) 
     """Write down an import that is done."""
     await connection.execute(_ADD, *done)
     if errors:
-        await connection.execute(
-            _ADD_ERRORS, done.import_id, *map(list, zip(*errors, strict=True)), list(range(len(errors)))
-        )
+        await connection.execute(_ADD_ERRORS, done.import_id, *columns(errors), list(range(len(errors))))
 
 
 async def get(connection: Connection, import_id: UUID) -> Import | None:

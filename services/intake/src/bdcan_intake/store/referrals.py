@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from bdcan_chassis.database import Connection, are_many, copied
+from bdcan_chassis.database import Connection, are_many, columns, copied
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
     Diet,
@@ -55,7 +55,7 @@ async def insert(
         if await copied(connection, "referral", _NEW_COLUMNS, fresh):
             return {row[0] for row in fresh}
     flat = [tuple(",".join(v) if isinstance(v, tuple) else v for v in row) for row in rows]
-    inserted = await connection.fetch(_INSERT, *map(list, zip(*flat, strict=True)))
+    inserted = await connection.fetch(_INSERT, *columns(flat))
     return {row["id"] for row in inserted}
 
 
@@ -153,7 +153,7 @@ async def save_needs(connection: Connection, needs: Sequence[tuple[UUID, Need]])
     """Write needs, new ones and known ones."""
     if needs:
         rows = [_need_row(i, n) for i, n in needs]
-        await connection.execute(_SAVE_NEEDS, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_SAVE_NEEDS, *columns(rows))
 
 
 async def particulars(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from bdcan_chassis.database import Connection, copied
+from bdcan_chassis.database import Connection, columns, copied
 from bdcan_intake.domain.submission import Person, Submission
 
 
@@ -31,7 +31,7 @@ async def insert(connection: Connection, new: Sequence[tuple[UUID, Submission, b
     """Write down who new referrals are about."""
     rows = [_row(*one) for one in new]
     if rows and not await copied(connection, "resident", _COLUMNS, rows):
-        await connection.execute(_INSERT, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_INSERT, *columns(rows))
 
 
 async def known(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Known]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from bdcan_chassis.database import Connection, copied
+from bdcan_chassis.database import Connection, columns, copied
 from bdcan_intake.domain.timeline import Entry
 
 
@@ -26,7 +26,7 @@ async def add(connection: Connection, entries: Sequence[Entry]) -> None:
     """Write entries down; one that is there already is left as it is."""
     rows = [(*e[:5], orjson.dumps(e.detail).decode()) for e in entries]
     if rows and not await copied(connection, "timeline", Entry._fields, rows):
-        await connection.execute(_ADD, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_ADD, *columns(rows))
 
 
 async def of_referral(connection: Connection, referral_id: UUID) -> list[Told]:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import asdict
 from pydantic import BaseModel
 
-from bdcan_chassis.database import Connection, copied
+from bdcan_chassis.database import Connection, columns, copied
 from bdcan_chassis.transaction import Tx
 from bdcan_routing.domain.assignment import RETRIED, Assignment, Facts, State
 from bdcan_routing.domain.gazetteer import OutOfArea
@@ -53,7 +53,7 @@ async def save(
     if await copied(connection, "assignment", _NAMES, [row for row in rows if row[0] in new]):
         rows = [row for row in rows if row[0] not in new]
     if rows:
-        await connection.execute(_SAVE, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_SAVE, *columns(rows))
 
 
 async def held(connection: Connection, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Held]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bdcan_chassis.database import Connection
-from bdcan_volunteer_match.store.rows import columns
+from bdcan_chassis.database import Connection, columns
 
 
 class Hub(NamedTuple):

@@ -1,13 +1,13 @@
-"""Rows as they are locked, whole batches as columns for `unnest`, and the guard against two transactions that both insert."""
+"""Rows as they are locked, and the guard against two transactions that both insert."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 
-from bdcan_chassis.database import Connection, copied
+from bdcan_chassis.database import Connection, columns, copied
 from bdcan_chassis.transaction import Tx
 
 
@@ -16,11 +16,6 @@ class LostUpdateError(asyncpg.SerializationError):
 
     A row that does not exist cannot be locked: two units may both find nothing, decide, and insert.
     """
-
-
-def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    """Rows, turned: one list a column."""
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 async def locked(tx: Tx, sql: str, *arguments: Any) -> list[asyncpg.Record]:

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import asyncpg
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import Connection, columns
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import NeedCode, Priority, TaskKind
 from bdcan_volunteer_match.domain.matching import Want
 from bdcan_volunteer_match.domain.task import Task, TaskState
-from bdcan_volunteer_match.store.rows import columns, locked, write
+from bdcan_volunteer_match.store.rows import locked, write
 
 DEADLINE = "task"
 """Kind of a task's deadline: what happens at it, the task's state says."""

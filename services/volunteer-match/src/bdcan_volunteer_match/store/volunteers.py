@@ -9,12 +9,11 @@ from uuid import UUID
 
 import asyncpg
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.database import Connection, columns
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import TaskKind
 from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate, Want
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
-from bdcan_volunteer_match.store.rows import columns
 
 RETURN = "volunteer-return"
 """Kind of the deadline at which a paused volunteer is back."""
