@@ -45,7 +45,7 @@ check: $(VENV)/.dev ## format, lint, types, boundaries, contracts: fast enough t
 resilience: $(VENV)/.dev ## fault runs: SECONDS=600 SEED=7 (docs/resilience.md)
 	@$(BIN)/python -m tests.resilience $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(REFERRALS),--referrals $(REFERRALS))
 
-mutants: $(VENV)/.dev ## break the chassis on purpose, one guarantee at a time: does a test notice?
+mutants: $(VENV)/.dev ## break the chassis on purpose, one guarantee at a time: does a test notice? JOBS=2
 	@$(BIN)/python -m tests.mutants $(if $(JOBS),--jobs $(JOBS))
 
 bench: $(VENV)/.dev ## benchmarks, each beside its baseline, in one run

@@ -54,6 +54,14 @@ MUTANTS = (
         "outage",
     ),
     Mutant(
+        "an-absent-broker-is-waited-for",
+        "no skip, no stall",
+        "consumer.py",
+        "            async with asyncio.timeout(_COMMIT_PATIENCE_SECONDS):\n",
+        "            async with asyncio.timeout(None):\n",
+        "outage",
+    ),
+    Mutant(
         "an-opaque-record-is-passed-over",
         "no skip, no stall",
         "consumer.py",

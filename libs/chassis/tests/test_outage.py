@@ -17,7 +17,7 @@ from ledger import Added, Faults, ledger_catalogue, ledger_service
 from pydantic import SecretStr
 from waiting import running, until, until_true
 
-from bdcan_chassis import metrics
+from bdcan_chassis import consumer, metrics
 from bdcan_chassis.consumer import ConsumerLoop
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.ids import new_id
@@ -144,6 +144,27 @@ async def test_given_a_database_that_goes_away_and_a_broker_that_is_killed_when_
     assert len(await stage.ledger.fetch("SELECT DISTINCT id FROM chassis.outbox")) == 200
     assert await stage.ledger.fetch("SELECT 1 FROM chassis.dead_letter") == [], "nobody's record was at fault"
     assert await stage.committed() == 200
+
+
+async def test_given_a_broker_that_goes_away_before_offsets_are_committed_when_it_stays_away_then_the_loop_goes_on_polling(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "_POLL_MS", 2000)  # the next commit is then two seconds away
+    monkeypatch.setattr(consumer, "_COMMIT_SECONDS", 3600)
+    monkeypatch.setattr(consumer, "_COMMIT_PATIENCE_SECONDS", 0.1)
+    accounts, progress = [uuid4()], stage.loop.progress
+    async with running(stage.loop.run, 60):
+        await stage.send(accounts, [1])
+        await stage.has(accounts, [1])
+        await stage.broker.stop(kill=True)
+        try:
+            for _ in range(3):
+                polled_at = progress.polled_at
+                await until_true(lambda before=polled_at: progress.polled_at > before)
+        finally:
+            await stage.broker.start()
+        await until(stage.committed)
+        assert await stage.committed() == 1
 
 
 @pytest.mark.timeout(300)

@@ -35,6 +35,7 @@ log = get_logger(__name__)
 
 _POLL_MS = 500
 _COMMIT_SECONDS = 0.5
+_COMMIT_PATIENCE_SECONDS = 10.0
 _LEAVE_SECONDS = 10.0
 _FEW = 50  # a batch with fewer records is mostly overhead
 _SINGLY = 1000  # records taken one by one in search of one that cannot be taken apart
@@ -203,7 +204,10 @@ class ConsumerLoop:
                 log.info("consumer.lost_partition", loop=self.name, partition=tp.partition)
 
     async def _commit(self) -> None:
-        """Commit what was handled since the last time, of the partitions that are still ours."""
+        """Commit what was handled since the last time, of the partitions that are still ours.
+
+        Without a broker aiokafka would try for ever, and who does not poll is taken for stuck: it is left for the next time.
+        """
         consumer, handled = self._consumer, self._handled
         self._handled, self._committed_at = {}, time.monotonic()
         if consumer is None:
@@ -213,7 +217,11 @@ class ConsumerLoop:
         if not offsets:
             return
         try:
-            await consumer.commit(offsets)
+            async with asyncio.timeout(_COMMIT_PATIENCE_SECONDS):
+                await consumer.commit(offsets)
+        except TimeoutError:
+            self._handled = offsets | self._handled
+            log.warning("consumer.commit_postponed", loop=self.name, seconds=_COMMIT_PATIENCE_SECONDS)
         except (CommitFailedError, IllegalStateError) as error:
             # another member has the partitions now and reads the records again: the inbox knows them
             log.info("consumer.commit_refused", loop=self.name, exc_info=error)

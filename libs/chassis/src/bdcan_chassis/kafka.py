@@ -19,6 +19,9 @@ def connection_options(settings: ServiceSettings) -> dict[str, Any]:
     )
     return {
         "bootstrap_servers": settings.kafka_bootstrap,
+        # a worker has some twenty tasks that try again while the broker is away: at aiokafka's ten times a second each they
+        # take the processor from the broker that is starting
+        "retry_backoff_ms": 500,
         "security_protocol": settings.kafka_protocol,
         "sasl_mechanism": settings.kafka_mechanism,
         "sasl_plain_username": settings.kafka_username,

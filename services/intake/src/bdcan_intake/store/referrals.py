@@ -49,25 +49,26 @@ async def insert(
     """
     if not new:
         return set()
-    rows = [_new_row(submission, referral, now) for submission, referral in new]
-    if are_many(rows):
-        fresh = await _not_taken(connection, rows)
-        if await copied(connection, "referral", _NEW_COLUMNS, fresh):
-            return {row[0] for row in fresh}
-    flat = [tuple(",".join(v) if isinstance(v, tuple) else v for v in row) for row in rows]
-    inserted = await connection.fetch(_INSERT, *columns(flat))
-    return {row["id"] for row in inserted}
+    if are_many(new):
+        fresh = await _not_taken(connection, new)
+        if await copied(connection, "referral", _NEW_COLUMNS, [_new_row(s, r, now) for s, r in fresh]):
+            return {r.referral_id for _, r in fresh}
+    # unnest takes apart a list within a list: diets and flags go as text
+    rows = [[",".join(v) if isinstance(v, tuple) else v for v in _new_row(s, r, now)] for s, r in new]
+    return {row["id"] for row in await connection.fetch(_INSERT, *columns(rows))}
 
 
-async def _not_taken(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The first row of each source and reference that nobody had when this was asked."""
-    said = await connection.fetch(_TAKEN, [row[1] for row in rows], [row[2] for row in rows])
-    taken = {(row["source"], row["reference"]) for row in said}
-    first: dict[object, tuple[Any, ...]] = {}
-    for row in rows:
-        identity = row[0] if row[2] is None else (row[1], row[2])
+async def _not_taken(
+    connection: Connection, new: Sequence[tuple[Submission, Referral]]
+) -> list[tuple[Submission, Referral]]:
+    """The first of each source and reference that nobody had when this was asked."""
+    rows = await connection.fetch(_TAKEN, [s.source for s, _ in new], [s.reference for s, _ in new])
+    taken = {(row["source"], row["reference"]) for row in rows}
+    first: dict[object, tuple[Submission, Referral]] = {}
+    for submission, referral in new:
+        identity = (submission.source, submission.reference or referral.referral_id)
         if identity not in taken:
-            first.setdefault(identity, row)
+            first.setdefault(identity, (submission, referral))
     return list(first.values())
 
 
