@@ -170,8 +170,9 @@ def _leaves(group: BaseExceptionGroup[ServiceError]) -> Iterator[BaseException]:
 async def _not_back(system: Injured, log: Log) -> list[str]:
     """What did not come back after the faults."""
     found = [f"{name} is stopped" for name in system.stopped()]
-    if await recovered(system, system.names) is None:
-        found += [f"{name} is not ready" for name in system.names if not await system.ready(name)]
+    await recovered(system, system.names)
+    ready = await system.ready_ones(system.names)
+    found += [f"{name} is not ready" for name in system.names if name not in ready]
     return found + [
         f"{one.fault.kind.value} of {one.fault.victim} at {one.began:.0f} s: not ready again in time"
         for one in log.struck

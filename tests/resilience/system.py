@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -89,9 +89,10 @@ class Injured:
         assert unit.is_ready is not None, name
         return self.supervisor.statuses[name].pid is not None and await unit.is_ready()
 
-    async def all_ready(self, names: list[str]) -> bool:
-        """Whether all of them do."""
-        return all(await asyncio.gather(*(self.ready(name) for name in names)))
+    async def ready_ones(self, names: Collection[str]) -> set[str]:
+        """Those of them that do."""
+        answers = await asyncio.gather(*(self.ready(name) for name in names))
+        return {name for name, ready in zip(names, answers, strict=True) if ready}
 
     @property
     def names(self) -> list[str]:
