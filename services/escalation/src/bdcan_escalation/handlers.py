@@ -183,7 +183,7 @@ def _open_need(
     """Hand one need over, unless Community Solutions has it or is done with it. One that was given back may be handed over again."""
     earlier = book.of_need(referral.referral_id, need.need_id)
     kind = _HANDED_OVER[LANE_OF[need.code]]
-    if any(not e.given_back and (e.kind is kind or kind is EscalationKind.COMPLEX) for e in earlier):
+    if any(e.answers(event.time) and (e.kind is kind or kind is EscalationKind.COMPLEX) for e in earlier):
         return
     withdrawn = referral.withdrawn_at is not None or need.need_id in referral.withdrawn_needs
     if withdrawn and kind is not EscalationKind.SAFEGUARDING:

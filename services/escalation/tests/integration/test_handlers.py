@@ -208,6 +208,22 @@ async def test_given_a_need_that_was_given_back_when_a_later_call_confirms_it_th
     assert [e.escalation_id for e in await opened(world)] == [first, derived_id(need.need_id, "escalation-2")]
 
 
+async def test_given_a_call_that_is_heard_of_after_the_refusal_that_followed_it_then_it_opens_nothing(world):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(assigned(referral_id, need, priority=Priority.URGENT))
+    late = world.service.record(called(referral_id, said(need)))
+    world.service.clock.advance(timedelta(minutes=20))
+    await world.service.transactions.pool.execute(
+        "UPDATE escalation SET state = 'declined', due_at = NULL, case_id = 'case-1', ended_at = $1",
+        world.service.clock.now(),
+    )
+    assert len(await opened(world)) == 1
+    await world.service.deliver(late)
+    assert await opened(world) == []
+    await world.service.deliver(called(referral_id, said(need)))  # the call that the refusal led to
+    assert len(await opened(world)) == 1
+
+
 async def test_given_a_need_that_the_council_is_done_with_when_a_later_call_confirms_it_then_it_is_not_handed_over_again(
     world,
 ):

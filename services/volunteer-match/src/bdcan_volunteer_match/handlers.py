@@ -85,9 +85,8 @@ async def on_escalation_declined(batch: Batch[EscalationDeclined], tx: Tx) -> No
     before = await calls.lock(tx, (e.data.referral_id for e in batch))
     after = dict(before)
     for event in batch:
-        called = calling.give_back(after.get(event.data.referral_id), event.data, tx.now)
-        if called is not None:
-            after[called.referral_id] = called
+        referral_id = event.data.referral_id
+        after[referral_id] = calling.give_back(after.get(referral_id), event.data, tx.now)
     await calls.save(tx, before, after.values())
 
 

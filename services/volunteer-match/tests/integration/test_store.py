@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
-from volunteer_match_story import assigned, enquiry, open_task, task, volunteer
+from volunteer_match_story import amended, assigned, declined, enquiry, open_task, task, volunteer
 
 from bdcan_chassis.database import MANY_ROWS, Connection
 from bdcan_chassis.housekeeping import sample
@@ -31,6 +32,23 @@ async def test_two_first_events_of_a_referral_at_once_do_not_overwrite_each_othe
             await calls.save(slow, {}, [assign(None, e) for e in (event, *beside)])
     rows = await given.fetch("SELECT state FROM welfare_call WHERE referral_id = $1", event.referral_id)
     assert [r["state"] for r in rows] == [CallState.CANCELLED]
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_given_a_refusal_that_was_heard_of_before_the_first_call_then_that_call_is_later_than_it(
+    given: Harness, known: bool
+) -> None:
+    right, event = given.clock.instant, assigned()
+    if known:  # but no hub yet
+        await given.deliver(amended(event.referral_id, event.needs, 1))
+    given.clock.instant = refused_at = right + timedelta(minutes=10)
+    await given.deliver(declined(event.referral_id, event.needs[0].need_id))
+    given.clock.instant = right  # the next process's clock is behind
+    await given.deliver(event)
+    async with given.transactions.begin() as tx:
+        [call] = (await calls.lock(tx, [event.referral_id])).values()
+        assert call.state is CallState.DUE
+        assert tx.now >= refused_at
 
 
 PLANS = [

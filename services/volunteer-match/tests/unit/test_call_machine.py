@@ -78,11 +78,10 @@ class Calls(RuleBasedStateMachine):
 
     def _give_back(self, need_id: UUID) -> None:
         before = self.call
-        call = give_back(self.call, declined(self.event.referral_id, need_id), self.now)
-        self.call = call if call is not None else self.call
+        self.call = give_back(self.call, declined(self.event.referral_id, need_id), self.now)
         if self.over or need_id in self.listed:
             assert self.call is before, "what has ended is not asked about again"
-        elif self.call is not None and self.call.hub_id:
+        elif self.call.hub_id:
             assert self.call.state in LIVE
             assert need_id in {n.need_id for n in self.call.asks}
 

@@ -116,6 +116,15 @@ class Escalation(Struct, frozen=True):
         """Whether it ended without Community Solutions having done anything: the needs may be handed over again."""
         return self.state is State.DECLINED or self.outcome is EscalationOutcome.WITHDRAWN
 
+    def answers(self, said_at: datetime) -> bool:
+        """Whether nothing is left to do about a need of its that was spoken of then.
+
+        A refusal that came later is an answer as well: the hub was asked to call again, and what was said before is only
+        late in coming here. Whoever had heard of the refusal speaks later than it (`Tx.not_before`).
+        """
+        refused = self.state is State.DECLINED and self.ended_at is not None and said_at < self.ended_at
+        return refused or not self.given_back
+
     @property
     def need_ids(self) -> tuple[UUID, ...]:
         """The needs that are handed over."""

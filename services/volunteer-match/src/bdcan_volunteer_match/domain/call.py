@@ -193,16 +193,19 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> WelfareCall:
     return amended
 
 
-def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime) -> WelfareCall | None:
-    """Community Solutions declined needs: the hub has to call again. None: nothing is known of the referral.
+def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime) -> WelfareCall:
+    """Community Solutions declined needs: the hub has to call again. What ended meanwhile is nobody's.
 
-    Before the first call there is nothing to do, because that call asks about all needs. What ended meanwhile is nobody's.
+    The first call asks about all needs, so before it there is nothing to do but to write down that the refusal is known:
+    times go on from there, and by its time escalation tells a call that came after the refusal from one that came before.
     """
-    if call is None or call.state is CallState.AWAITING:
-        return call
+    if call is None:
+        return unknown(event.referral_id)
     back = [need_id for need_id in event.need_ids if call.wants(need_id)]
     if not back:
         return call
+    if call.state is CallState.AWAITING:
+        return replace(call)
     known = {need.need_id for need in call.needs}
     returned = replace(
         call,
