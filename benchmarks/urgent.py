@@ -83,10 +83,11 @@ async def _import_for_ever(system: Running, label: str, first_in: asyncio.Event)
         number = 0
         while True:
             content = csv_file(_LIST, f"{label}-{time.time_ns()}-{number}")
-            sending = asyncio.create_task(client.post(system.import_path, content=content, headers=CSV))
-            await asyncio.sleep(0.2)
-            first_in.set()
-            (await sending).raise_for_status()
+            async with asyncio.TaskGroup() as group:
+                sending = group.create_task(client.post(system.import_path, content=content, headers=CSV))
+                await asyncio.sleep(0.2)
+                first_in.set()
+            sending.result().raise_for_status()
             await _until_called(system, _LIST // 10)
             number += 1
 
