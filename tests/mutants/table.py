@@ -95,6 +95,22 @@ MUTANTS = (
         "dispatch outage",
     ),
     Mutant(
+        "a-batch-first",
+        "bulk never delays",
+        "fairness.py",
+        "            await asyncio.sleep(0)\n",
+        "            pass\n",
+        "fairness",
+    ),
+    Mutant(
+        "a-full-disk-parks",
+        "no skip, no stall",
+        "errors.py",
+        "    asyncpg.InsufficientResourcesError,  # class 53: disk full, out of memory, too many connections\n",
+        "",
+        "dispatch",
+    ),
+    Mutant(
         "everything-is-transient",
         "no skip, no stall",
         "errors.py",

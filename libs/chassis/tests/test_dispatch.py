@@ -15,6 +15,7 @@ from bdcan_chassis import dead_letters, metrics
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.errors import StoppedConsumerError
 from bdcan_chassis.replay import replay_requested
+from bdcan_chassis.testing import full_disk
 from bdcan_chassis.testing.harness import FakeRecord, Harness
 
 
@@ -219,6 +220,25 @@ async def test_given_a_transient_failure_when_delivered_then_nothing_is_kept_and
     faults.before_write = None
     assert (await given.deliver(record))["handled"] == 1
     assert await numbers(given, account) == [1]
+
+
+@pytest.mark.parametrize("schemas", [["chassis", "public"], ["public"], ["chassis"]])
+async def test_given_a_full_disk_when_delivered_then_nothing_is_kept_or_parked_and_goes_on_when_there_is_room(
+    given: Harness, schemas: list[str]
+) -> None:
+    account = uuid4()
+    records = [given.record(Added(account_id=account, number=n)) for n in range(100)]
+    async with given.transactions.pool.acquire() as connection:
+        await full_disk.fill(connection, schemas)
+        try:
+            with pytest.raises(asyncpg.DiskFullError):
+                await given.deliver(*records)
+            assert await open_letters(given) == []
+        finally:
+            await full_disk.free(connection)
+    assert await given.emitted() == []
+    assert (await given.deliver(*records))["handled"] == 100
+    assert await numbers(given, account) == list(range(100))
 
 
 async def test_given_an_upstream_id_that_equals_ours_when_delivered_then_neither_hides_the_other(

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from bdcan_chassis import dead_letters
 from bdcan_chassis.database import Connection
 from bdcan_chassis.errors import DATABASE_ERRORS, ChassisError, describe
+from bdcan_chassis.fairness import share_threads
 from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import configure_logging
@@ -119,6 +120,7 @@ def _serve(service: Service) -> int:
         try:
             app = service.api(transactions)
             settle_heap()
+            share_threads()
             await serve(app, service.settings.http_host, service.settings.http_port, stopping)
             return 0
         finally:

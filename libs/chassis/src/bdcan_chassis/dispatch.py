@@ -20,6 +20,7 @@ from msgspec import Struct
 from bdcan_chassis import dead_letters, metrics
 from bdcan_chassis.dead_letters import Key, SetAside, record_time
 from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe, is_transient
+from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import derived_id
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.subscription import Handler, Loop, Rejected
@@ -182,7 +183,9 @@ class Dispatcher:
         trace: the same batch can be given again.
         """
         reads = [
-            read for place, record in enumerate(records) if (read := self.read(place, record)) is not None
+            read
+            async for place, record in in_turns(enumerate(records))
+            if (read := self.read(place, record)) is not None
         ]
         if not reads:  # nothing here for this loop: no transaction for that
             return Counter(skipped=len(records))

@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import FieldProblem
@@ -57,7 +58,9 @@ Answer = Accepted | Duplicate | Refused
 async def take_on(tx: Tx, examined: Sequence[Examined]) -> list[Answer]:
     """Take on what can be taken on; returns an answer for each, in order. Handful of statements, however many."""
     answers: list[Answer | None] = [Refused(e.problems) if e.problems else None for e in examined]
-    open_now = {place: _open(e, tx.now) for place, e in enumerate(examined) if answers[place] is None}
+    open_now = {
+        place: _open(e, tx.now) async for place, e in in_turns(enumerate(examined)) if answers[place] is None
+    }
     new_ids = await referrals.insert(tx.connection, list(open_now.values()), tx.now)
     for place, (_, referral) in open_now.items():
         if referral.referral_id in new_ids:
@@ -98,7 +101,7 @@ async def _write(tx: Tx, new: Sequence[tuple[Submission, Referral, bytes]]) -> N
     await residents.insert(tx.connection, [(r.referral_id, s, digest) for s, r, digest in new])
     await referrals.add_needs(tx.connection, [(r.referral_id, n) for _, r, _ in new for n in r.needs])
     entries = []
-    for submission, referral, _ in new:
+    async for submission, referral, _ in in_turns(new):
         received = received_event(referral, submission, tx.now)
         entries.append(journal.tell(tx, received, lane=referral.lane))
         entries.extend(

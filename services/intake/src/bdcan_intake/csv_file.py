@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import date
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -74,8 +75,24 @@ class FileError(Exception):
         self.errors = errors
 
 
-def parse(content: bytes, source: str, import_id: UUID, today: date, most: int) -> list[Row]:
-    """All rows of a file, in order. Raises FileError if it is not such a file, or has more than `most` rows."""
+class Sheet(NamedTuple):
+    """A file taken apart into cells, none of which has been looked at: each row that is not blank, with the line where it begins."""
+
+    header: list[str]
+    cells: list[tuple[int, list[str]]]
+
+    def rows(self, start: int, stop: int, source: str, import_id: UUID, today: date) -> list[Row]:
+        """Look at some of the rows, in order."""
+        return [
+            _row(line, self.header, cells, source, import_id, today) for line, cells in self.cells[start:stop]
+        ]
+
+
+def take_apart(content: bytes, most: int) -> Sheet:
+    """The cells of a file. Raises FileError if it is not such a file, or has more than `most` rows.
+
+    It is quick beside looking at the rows, so that the whole file is known to be one before its first row is taken on.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -88,12 +105,10 @@ def parse(content: bytes, source: str, import_id: UUID, today: date, most: int) 
     csv.field_size_limit(_LONGEST_CELL)
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     header = _header(lines)
-    rows = []
-    for line, cells in _cells(lines):
-        if len(rows) == most:
-            raise FileError(Problem("", "too-many-rows", f"a file has {most} rows at most: split it"))
-        rows.append(_row(line, header, cells, source, import_id, today))
-    return rows
+    cells = list(islice(_cells(lines), most + 1))
+    if len(cells) > most:
+        raise FileError(Problem("", "too-many-rows", f"a file has {most} rows at most: split it"))
+    return Sheet(header, cells)
 
 
 def _header(lines: Any) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.subscription import Batch, Rejected
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts import models
@@ -29,7 +30,7 @@ _LISTS = frozenset({Channel.OUTREACH, Channel.NHS_LIST})
 async def on_submitted(batch: Batch[models.InboundReferralSubmitted], tx: Tx) -> None:
     """An upstream system asks for help on behalf of a person; each submission gets its receipt."""
     today = tx.now.date()
-    answers = await take_on(tx, [examine(_submission(e.data), today) for e in batch])
+    answers = await take_on(tx, [examine(_submission(e.data), today) async for e in in_turns(batch)])
     for event, answer in zip(batch, answers, strict=True):
         who = {"source": event.data.source, "reference": event.data.reference}
         match answer:
@@ -196,7 +197,7 @@ async def _follow(batch: Batch[Any], tx: Tx, step: Step) -> None:
     before = await referrals.lock(tx, {event.data.referral_id for event in batch})
     after = dict(before)
     entries = []
-    for event in batch:
+    async for event in in_turns(batch):
         entries.append(journal.heard(event))
         referral = after.get(event.data.referral_id)
         if referral is None:

@@ -168,6 +168,29 @@ async def test_given_what_is_no_such_file_then_the_answer_says_why(
     assert [e["code"] for e in answer.json()["errors"]] == codes
 
 
+async def test_given_a_long_file_that_is_broken_at_its_end_then_none_of_it_is_taken_on(given: Harness):
+    rows = "\n".join(f"R-{i},Person {i},food-parcel" for i in range(1_500))
+    answer = await given.http.post(URL, content=f'reference,name,needs\n{rows}\nR-X,"Half a')
+    assert answer.status_code == 422
+    assert await given.fetch("SELECT id FROM referral") == []
+
+
+async def test_given_a_long_file_with_bad_rows_here_and_there_then_figures_and_lines_are_those_of_the_whole(
+    given: Harness,
+):
+    rows = [f"R-{i},Person {i},food-parcel" for i in range(2_500)]
+    rows[20], rows[1_700] = "R-20,Person 20,fud", "R-1700,Person 1700,fud"  # lines 22 and 1702
+    rows[2_400] = "R-3,Somebody Else,food-parcel"
+    done = (await given.http.post(URL, content="\n".join(["reference,name,needs", *rows]))).json()
+    assert (done["accepted"], done["duplicates"], done["refused"]) == (2_497, 0, 3)
+    errors = csv.DictReader(io.StringIO((await given.http.get(done["errors_url"])).text))
+    assert [(row["line"], row["code"]) for row in errors] == [
+        ("22", "enum"),
+        ("1702", "enum"),
+        ("2402", "reference-reused"),
+    ]
+
+
 async def test_given_a_header_alone_then_there_is_nothing_to_do(given: Harness):
     answer = await given.http.post(URL, content="\ufeffname,needs\n")
     assert answer.status_code == 201

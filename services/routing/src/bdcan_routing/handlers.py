@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import ReferralAmended, ReferralClosed, ReferralReceived, ReferralWithdrawn
@@ -25,7 +26,7 @@ class Handlers:
         known = await assignments.lock(tx, (e.data.referral_id for e in batch))
         placer = await placer_for(tx, [*_postcodes(batch), *_waiting(known)], self._settings)
         changed: dict[UUID, Assignment] = {}
-        for event in batch:
+        async for event in in_turns(batch):
             referral_id = event.data.referral_id
             before = changed.get(referral_id) or known.get(referral_id)
             after, events = assignment.received(

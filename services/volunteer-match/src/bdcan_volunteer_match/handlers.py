@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
@@ -141,7 +142,7 @@ async def _update_calls(
 ) -> dict[UUID, WelfareCall]:
     before = await calls.lock(tx, _referrals(batch))
     after = dict(before)
-    for event in batch:
+    async for event in in_turns(batch):
         referral_id = _referral(event)
         after[referral_id] = decide(after.get(referral_id), event)
     await calls.save(tx, before, after.values())

@@ -60,17 +60,13 @@ def router(settings: Settings) -> APIRouter:
         content = await request.body()
         transactions = transactions_of(request)
         import_id = new_id()
-        today = transactions.clock.now().date()
         try:
-            # in a thread: a long list must not hold up somebody who rings
-            rows = await asyncio.to_thread(
-                csv_file.parse, content, source, import_id, today, settings.import_rows
-            )
+            sheet = await asyncio.to_thread(csv_file.take_apart, content, settings.import_rows)
         except csv_file.FileError as error:
             raise InvalidError(str(error), code="bad-file", errors=error.errors) from None
         done = await import_rows(
             transactions,
-            rows,
+            sheet,
             imports.Import(
                 import_id,
                 source,
