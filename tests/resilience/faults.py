@@ -6,13 +6,15 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import asyncpg
 
+from bdcan_chassis.errors import DATABASE_ERRORS
+from bdcan_chassis.testing import full_disk
 from bdcan_local.ports import free_ports
 from bdcan_local.processes import SERVICES
 from bdcan_local.supervisor import State, Unit
@@ -45,7 +47,7 @@ class Faults:
                 return [*PLATFORM, *PROCESSES]
             case Kind.CRASH_WITHOUT_POSTGRES | Kind.CRASH_WITHOUT_KAFKA:
                 return [*PLATFORM, *PROCESSES]
-            case Kind.NET_CUT | Kind.NET_HOLE | Kind.NET_SLOW:
+            case Kind.DISK_FULL | Kind.NET_CUT | Kind.NET_HOLE | Kind.NET_SLOW:
                 service = fault.victim.partition(":")[0]
                 return [name for name in PROCESSES if name.startswith(service)]
             case _:
@@ -74,6 +76,7 @@ class Faults:
             Kind.KAFKA_PAUSE: self._pause,
             Kind.CRASH_WITHOUT_POSTGRES: self._crash_without("postgres", self._postgres_down),
             Kind.CRASH_WITHOUT_KAFKA: self._crash_without("kafka", self._pause),
+            Kind.DISK_FULL: self._fill_disk,
             Kind.NET_CUT: self._network,
             Kind.NET_HOLE: self._network,
             Kind.NET_SLOW: self._network,
@@ -162,6 +165,25 @@ class Faults:
             await connection.close()
             if backends:
                 os.kill(backends[int(fault.how * len(backends))]["pid"], signal.SIGKILL)
+
+    async def _fill_disk(self, fault: Fault) -> None:
+        schemas = ("public",) if fault.how < 0.5 else ("chassis", "public")
+        await self._at_database(fault.victim, lambda connection: full_disk.fill(connection, schemas))
+        await asyncio.sleep(fault.seconds)
+        await self._at_database(fault.victim, full_disk.free)
+
+    async def _at_database(self, victim: str, act: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
+        """Tries until it is done: the server may be down, or a paused process may hold a lock."""
+        name = f"bdcan_{victim.partition(':')[0].replace('-', '_')}"
+        while True:
+            with suppress(*DATABASE_ERRORS):
+                connection = await asyncpg.connect(self._system.system.postgres.dsn(database=name), timeout=5)
+                try:
+                    await act(connection)
+                finally:
+                    connection.terminate()
+                return
+            await asyncio.sleep(0.2)
 
     async def _network(self, fault: Fault) -> None:
         network = self._system.network

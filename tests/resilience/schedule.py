@@ -41,6 +41,7 @@ class Kind(StrEnum):
     KAFKA_PAUSE = "kafka pause"
     CRASH_WITHOUT_POSTGRES = "kill -9 while postgres is down"
     CRASH_WITHOUT_KAFKA = "kill -9 while kafka is paused"
+    DISK_FULL = "disk full"
     NET_CUT = "connections cut"
     NET_HOLE = "connections swallowed"
     NET_SLOW = "connections slow"
@@ -60,6 +61,7 @@ _SECONDS: dict[Kind, tuple[float, float]] = {
     Kind.KAFKA_PAUSE: (2, 12),
     Kind.CRASH_WITHOUT_POSTGRES: (4, 8),
     Kind.CRASH_WITHOUT_KAFKA: (4, 8),
+    Kind.DISK_FULL: (2, 12),
     Kind.NET_CUT: (1, 10),
     Kind.NET_HOLE: (4, 12),
     Kind.NET_SLOW: (5, 15),
@@ -79,7 +81,7 @@ class Fault:
     """One injury. `at`: seconds after the load began; `how`: what else there is to say, by kind.
 
     SKEW: minutes by which the clock is wrong. NET_SLOW: milliseconds of delay. BACKEND_KILL: which connection,
-    as a share from 0 to 1. Others: nothing.
+    as a share from 0 to 1. DISK_FULL: below one half the service's own tables alone. Others: nothing.
     """
 
     at: float
@@ -145,6 +147,8 @@ def _victim(random: Random, kind: Kind, run_seconds: float) -> str:
             return "kafka"
         case Kind.NET_CUT | Kind.NET_HOLE | Kind.NET_SLOW:
             return f"{random.choice(SERVICES)}:{random.choice(('postgres', 'kafka'))}"
+        case Kind.DISK_FULL:
+            return f"{random.choice(SERVICES)}:disk"
         case Kind.KILL | Kind.TERM | Kind.RESTART | Kind.PAUSE:
             # most of what can break is in the workers
             return random.choice((*WORKERS, *PROCESSES))
@@ -156,7 +160,7 @@ def _how(random: Random, kind: Kind) -> float:
             return random.choice((-1, 1)) * random.uniform(1, 10)
         case Kind.NET_SLOW:
             return random.uniform(100, 1500)
-        case Kind.BACKEND_KILL:
+        case Kind.BACKEND_KILL | Kind.DISK_FULL:
             return random.random()
         case _:
             return 0.0

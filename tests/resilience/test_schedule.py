@@ -23,7 +23,7 @@ def test_given_this_seed_then_the_first_faults_are_these_on_every_machine() -> N
     assert [(f.at, f.kind, f.victim, f.seconds) for f in faults] == [
         (3.0, Kind.ZOMBIE, "routing-worker", 11.38),
         (10.17, Kind.KILL, "escalation-worker", 0.0),
-        (19.66, Kind.NET_CUT, "intake:postgres", 7.19),
+        (19.66, Kind.NET_HOLE, "volunteer-match:postgres", 70.0),
     ]
 
 
