@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _TABLES = {
 }
 _COMMON = ("chassis.inbox", "chassis.outbox", "chassis.deadline", "chassis.idempotency_key")
 _PARTITIONS = 6
+_REST_SECONDS, _STILL_SECONDS = 120, 0.5
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,21 @@ class Running:
     pids: Mapping[str, int]
 
     async def empty(self) -> None:
-        """Take out what an earlier repetition has written. It must be at rest."""
-        for name, dsn in self.databases.items():
-            connection = await asyncpg.connect(dsn)
-            try:
+        """Wait until the system is at rest, and take out what an earlier repetition has written."""
+        async with AsyncExitStack() as stack:
+            opened: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
+            for name, dsn in self.databases.items():
+                opened[name] = await asyncpg.connect(dsn)
+                stack.push_async_callback(opened[name].close)
+            async with asyncio.timeout(_REST_SECONDS):
+                before = None
+                while (found := [await one.fetchrow(_UNDER_WAY) for one in opened.values()]) != before or any(
+                    row and row["unsent"] for row in found
+                ):
+                    before = found
+                    await asyncio.sleep(_STILL_SECONDS)
+            for name, connection in opened.items():
                 await connection.execute(f"TRUNCATE {', '.join((*_TABLES[name], *_COMMON))} CASCADE")
-            finally:
-                await connection.close()
 
 
 @asynccontextmanager
@@ -94,3 +104,8 @@ def _sampled(unit: Unit, file: Path) -> Unit:
     arguments = unit.command.argv[2:]  # behind `python -m`
     argv = (sys.executable, "-m", "benchmarks.sampled", str(file), *arguments)
     return replace(unit, command=replace(unit.command, argv=argv))
+
+
+_UNDER_WAY = (
+    "SELECT (SELECT count(*) FROM chassis.outbox) AS unsent, (SELECT count(*) FROM chassis.inbox) AS taken"
+)

@@ -12,6 +12,7 @@ import asyncpg
 
 _FIRST_PAUSE_SECONDS = 0.02
 
+REFERRALS = "SELECT count(*) FROM referral"
 CALLS = "SELECT count(*) FROM welfare_call"
 ENTRIES = "SELECT count(*) FROM timeline"
 
