@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from waiting import until
 
 from bdcan_chassis.testing.harness import Harness
 
@@ -100,13 +99,7 @@ async def test_given_a_connection_that_is_cut_when_it_passes_then_the_caller_nev
         await victim.start()
         await connection.execute("SELECT 1 FROM account WHERE id = $1 FOR UPDATE", account)
         waiting = asyncio.create_task(post(ledger.http, account, 7))
-        pids = await until(lambda: ledger.fetch(_WAITING))
-        await ledger.fetch("SELECT pg_terminate_backend($1)", pids[0]["pid"])
+        await ledger.fetch("SELECT pg_terminate_backend($1)", await ledger.until_blocked())
         await victim.rollback()
     assert (await waiting).status_code == 201
     assert await numbers(ledger, account) == [1, 7]
-
-
-_WAITING = (
-    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' LIMIT 1"
-)

@@ -8,7 +8,6 @@ from uuid import uuid4
 import httpx
 import pytest
 from ledger import Added, Faults
-from waiting import blocked_statements, until
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.dead_letters import DeadLetter
@@ -164,7 +163,7 @@ async def test_given_a_replay_in_progress_when_the_record_is_discarded_then_what
         await tx.connection.execute("SELECT 1 FROM chassis.parked_key FOR UPDATE")
         await dead_letters.settle(tx.connection, [head.id], "replayed")
         discarding = asyncio.create_task(ledger.http.post(f"/v1/dead-letters/{head.id}/discards", json=WHY))
-        await until(lambda: blocked_statements(ledger.transactions.pool))
+        await ledger.until_blocked()
     assert (await discarding).status_code == 404, "it came too late"
     [row] = await ledger.fetch("SELECT state FROM chassis.dead_letter")
     assert row["state"] == "replayed"

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from ledger import Faults
-from waiting import blocked_statements, running, until, until_true
+from waiting import running, until, until_true
 
 from bdcan_chassis import deadlines
 from bdcan_chassis.deadlines import DeadlineHandler, Deadlines, Due
@@ -84,7 +84,7 @@ async def test_given_a_deadline_that_is_taken_back_while_it_is_fired_then_firing
             tx.set_deadline("ring", subject, START + 5 * HOUR)
         await tx.flush()  # the row is locked from here until the commit
         firing = asyncio.create_task(runner(ledger).fire())
-        await until(lambda: blocked_statements(ledger.transactions.pool))
+        await ledger.until_blocked()
     assert await firing == 1, "it looks again at once"
     assert await rung(ledger) == []
     assert await ledger.fire() == 0
@@ -103,7 +103,7 @@ async def test_given_one_that_is_taken_back_among_others_when_fired_then_the_oth
         tx.cancel_deadline("ring", subjects[2])
         await tx.flush()
         firing = asyncio.create_task(ledger.fire())
-        await until(lambda: blocked_statements(ledger.transactions.pool))
+        await ledger.until_blocked()
     await firing
     assert await rung(ledger) == subjects[:2] + subjects[3:]
 

@@ -45,10 +45,3 @@ async def running(
         stopping.set()
         async with asyncio.timeout(seconds):
             await task
-
-
-async def blocked_statements(pool: asyncpg.Pool[asyncpg.Record]) -> int:
-    """How many sessions of this database wait for a lock that another one holds."""
-    return await pool.fetchval(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )

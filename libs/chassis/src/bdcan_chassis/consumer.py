@@ -96,8 +96,7 @@ class ConsumerLoop:
                 await consumer.start()
                 self._consumer, attempt = consumer, 0
                 await self._consume(consumer, stopping)
-                async with asyncio.timeout(_LEAVE_SECONDS):
-                    await self._commit()
+                await self._commit()
             except (KafkaError, OSError, TimeoutError, UnicodeDecodeError) as error:
                 attempt += 1
                 if isinstance(error, UnicodeDecodeError):

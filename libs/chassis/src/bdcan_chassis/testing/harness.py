@@ -183,11 +183,12 @@ class Harness:
         await self.transactions.pool.execute(_EMPTY)
         self._dispatchers.clear()
 
-    async def until_blocked(self) -> None:
-        """Wait until one session of the database waits for a lock that another one holds."""
+    async def until_blocked(self) -> int:
+        """Wait until a session of the database waits for a lock that another one holds; returns its process id."""
         async with asyncio.timeout(30):
-            while not await self.fetch(_BLOCKED):  # noqa: ASYNC110 # PostgreSQL tells nobody
+            while not (waiting := await self.fetch(_BLOCKED)):  # noqa: ASYNC110 # PostgreSQL tells nobody
                 await asyncio.sleep(0.01)
+        return waiting[0]["pid"]
 
     async def fetch(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Ask the database."""
