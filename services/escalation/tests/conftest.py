@@ -18,12 +18,13 @@ from fastapi.responses import JSONResponse
 
 sys.path.insert(0, str(Path(__file__).parent))  # escalation_story.py is shared by the tests of this service
 
+from escalation_story import SECRET
+
 from bdcan_chassis.testing.harness import Harness, harness
 from bdcan_escalation.app import service
 from bdcan_escalation.settings import Settings
 from bdcan_simulator.council import CouncilSettings, create_app
 
-SECRET = "call-back-secret"
 COUNCIL_KEY = "council-key"
 INTAKE_KEY = "intake-key"
 

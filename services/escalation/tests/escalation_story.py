@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +24,10 @@ from bdcan_contracts.models import (
     WelfareCallCompleted,
     WelfareCallExhausted,
 )
+from bdcan_simulator.council import sign
+
+SECRET = "call-back-secret"
+"""What a harness's escalation believes call-backs by."""
 
 
 def assigned(
@@ -47,7 +53,7 @@ def assigned(
     )
 
 
-def called(referral_id: UUID, *needs: CalledNeed) -> WelfareCallCompleted:
+def called(referral_id: UUID, *needs: CalledNeed, at: datetime = START) -> WelfareCallCompleted:
     return WelfareCallCompleted(
         referral_id=referral_id,
         call_id=new_id(),
@@ -55,18 +61,18 @@ def called(referral_id: UUID, *needs: CalledNeed) -> WelfareCallCompleted:
         attempt=1,
         needs=needs,
         priority=Priority.STANDARD,
-        completed_at=START,
+        completed_at=at,
     )
 
 
-def exhausted(referral_id: UUID, *needs: Need) -> WelfareCallExhausted:
+def exhausted(referral_id: UUID, *needs: Need, at: datetime = START) -> WelfareCallExhausted:
     return WelfareCallExhausted(
         referral_id=referral_id,
         call_id=new_id(),
         hub_id="thames",
         attempts=4,
         needs=needs,
-        exhausted_at=START,
+        exhausted_at=at,
     )
 
 
@@ -109,3 +115,22 @@ async def given_concern(world: Any, respond_by: datetime = START) -> UUID:
     need_id = new_id()
     await world.service.deliver(concern(new_id(), need_id, NeedCode.SAFEGUARDING_CHILD, respond_by))
     return derived_id(need_id, "escalation")
+
+
+def call_back(escalation_id: UUID, event: str, **more: Any) -> dict[str, Any]:
+    return {
+        "event_id": str(new_id()),
+        "escalation_id": str(escalation_id),
+        "case_id": "case-1",
+        "reference": "CS-1",
+        "event": event,
+        **more,
+    }
+
+
+async def sent(
+    world: Any, body: dict[str, Any] | bytes, *, at: float | None = None, secret: str = SECRET
+) -> Any:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"X-Signature": sign(secret, raw, at or time.time()), "X-API-Key": ""}
+    return await world.service.http.post("/v1/call-backs", content=raw, headers=headers)

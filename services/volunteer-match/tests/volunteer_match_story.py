@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -99,7 +99,12 @@ def closed(referral_id: UUID, *need_ids: UUID) -> ReferralClosed:
     )
 
 
-def declined(referral_id: UUID, *need_ids: UUID, code: NeedCode = NeedCode.HOUSING) -> EscalationDeclined:
+def declined(
+    referral_id: UUID,
+    *need_ids: UUID,
+    code: NeedCode = NeedCode.HOUSING,
+    at: datetime = START + timedelta(hours=1),
+) -> EscalationDeclined:
     return EscalationDeclined(
         escalation_id=uuid4(),
         referral_id=referral_id,
@@ -107,7 +112,7 @@ def declined(referral_id: UUID, *need_ids: UUID, code: NeedCode = NeedCode.HOUSI
         code=code,
         kind=EscalationKind.COMPLEX,
         reason="below-threshold",
-        declined_at=START,
+        declined_at=at,
     )
 
 

@@ -222,6 +222,7 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
             escalation = book.escalations.get(said.escalation_id)
             if escalation is None:
                 raise NotFoundError("There is no such escalation.")
+            tx.not_before(escalation.spoken_of_until)
             first = await store.call_backs.take(
                 tx.connection, said.event_id, said.escalation_id, said.event, tx.now
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -97,11 +98,14 @@ async def on_call_completed(batch: Batch[WelfareCallCompleted], tx: Tx) -> None:
         for said in event.data.needs:
             if said.result is not CallNeedResult.DECLINED and LANE_OF[said.code] in _HANDED_OVER:
                 need = Need(need_id=said.need_id, code=said.code)
-                _open_need(book, referral, need, event.data.priority, tx, event)
+                _open_need(
+                    book, referral, need, event.data.priority, tx, event, said_at=event.data.completed_at
+                )
                 continue
             for escalation in book.of_need(referral.referral_id, said.need_id):
                 if escalation.need_ids == (said.need_id,):
                     book.put(cases.withdraw(escalation, tx.now), event)
+        _spoken_of(book, referral, [said.need_id for said in event.data.needs], event.data.completed_at)
     await store.referrals.save(tx.connection, referrals.values())
     await book.save()
 
@@ -113,18 +117,18 @@ async def on_call_exhausted(batch: Batch[WelfareCallExhausted], tx: Tx) -> None:
     for event in batch:
         referral = referrals[event.data.referral_id]
         referral.hub_id = referral.hub_id or event.data.hub_id
-        if referral.withdrawn_at is not None:
-            continue
-        _open(
-            book,
-            derived_id(event.data.call_id, "escalation"),
-            referral,
-            EscalationKind.WELFARE_CONCERN,
-            _unreached(book, event.data),
-            referral.priority,
-            tx,
-            event,
-        )
+        if referral.withdrawn_at is None and (needs := _unreached(book, referral, event.data)):
+            _open(
+                book,
+                derived_id(event.data.call_id, "escalation"),
+                referral,
+                EscalationKind.WELFARE_CONCERN,
+                needs,
+                referral.priority,
+                tx,
+                event,
+            )
+        _spoken_of(book, referral, [need.need_id for need in event.data.needs], event.data.exhausted_at)
     await store.referrals.save(tx.connection, referrals.values())
     await book.save()
 
@@ -179,11 +183,13 @@ def _open_need(
     tx: Tx,
     event: Event[SafeguardingConcernRaised] | Event[ReferralAssigned] | Event[WelfareCallCompleted],
     respond_by: datetime | None = None,
+    said_at: datetime | None = None,
 ) -> None:
     """Hand one need over, unless Community Solutions has it or is done with it. One that was given back may be handed over again."""
     earlier = book.of_need(referral.referral_id, need.need_id)
     kind = _HANDED_OVER[LANE_OF[need.code]]
-    if any(e.answers(event.time) and (e.kind is kind or kind is EscalationKind.COMPLEX) for e in earlier):
+    at = said_at or event.time
+    if any(e.answers(at) and (e.kind is kind or kind is EscalationKind.COMPLEX) for e in earlier):
         return
     withdrawn = referral.withdrawn_at is not None or need.need_id in referral.withdrawn_needs
     if withdrawn and kind is not EscalationKind.SAFEGUARDING:
@@ -225,15 +231,28 @@ def _open(
     book.put(step, event)
 
 
-def _unreached(book: CaseBook, event: WelfareCallExhausted) -> tuple[Need, ...]:
-    """The needs of a welfare concern.
+def _spoken_of(book: CaseBook, referral: Referral, need_ids: Iterable[UUID], at: datetime) -> None:
+    for need_id in need_ids:
+        for escalation in book.of_need(referral.referral_id, need_id):
+            book.put((cases.spoken_of(escalation, at), ()))
 
-    Where nobody ever learned what is needed, the concern is the need: intake makes the same one.
+
+def _unreached(book: CaseBook, referral: Referral, event: WelfareCallExhausted) -> tuple[Need, ...]:
+    """The needs of a welfare concern: those that Community Solutions does not have, or else, once, those that it has.
+
+    What it has refused since the last call is not among them: the hub calls again. Where nobody ever learned what is needed,
+    the concern is the need: intake makes the same one.
     """
-    if not event.needs:
-        need_id = derived_id(event.referral_id, "welfare-concern")
-        return (Need(need_id=need_id, code=NeedCode.SAFEGUARDING_ADULT),)
-    theirs = {
-        need_id for e in book.of_referral(event.referral_id) if not e.given_back for need_id in e.need_ids
-    }
-    return tuple(n for n in event.needs if n.need_id not in theirs) or event.needs
+    if event.needs:
+        needs = tuple(n for n in event.needs if n.need_id not in referral.withdrawn_needs)
+    else:
+        concern = derived_id(event.referral_id, "welfare-concern")
+        needs = (Need(need_id=concern, code=NeedCode.SAFEGUARDING_ADULT),)
+    earlier = {n.need_id: book.of_need(event.referral_id, n.need_id) for n in needs}
+    left = tuple(n for n in needs if not any(e.answers(event.exhausted_at) for e in earlier[n.need_id]))
+    if left:
+        return left
+    standing = {i: {e.kind for e in found if not e.given_back} for i, found in earlier.items()}
+    return tuple(
+        n for n in needs if standing[n.need_id] and EscalationKind.WELFARE_CONCERN not in standing[n.need_id]
+    )

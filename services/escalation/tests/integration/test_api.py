@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Any
-from uuid import UUID
 
-from escalation_story import concern, given_concern
+from escalation_story import call_back, concern, given_concern, sent
 
 from bdcan_chassis.ids import derived_id, new_id
 from bdcan_chassis.testing.harness import START
@@ -16,28 +13,6 @@ from bdcan_contracts.models import (
     EscalationDeclined,
     EscalationForwarded,
 )
-from bdcan_simulator.council import sign
-
-SECRET = "call-back-secret"
-
-
-def call_back(escalation_id: UUID, event: str, **more: Any) -> dict[str, Any]:
-    return {
-        "event_id": str(new_id()),
-        "escalation_id": str(escalation_id),
-        "case_id": "case-1",
-        "reference": "CS-1",
-        "event": event,
-        **more,
-    }
-
-
-async def sent(
-    world: Any, body: dict[str, Any] | bytes, *, at: float | None = None, secret: str = SECRET
-) -> Any:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    headers = {"X-Signature": sign(secret, raw, at or time.time()), "X-API-Key": ""}
-    return await world.service.http.post("/v1/call-backs", content=raw, headers=headers)
 
 
 async def test_given_a_signed_call_back_twice_when_it_is_sent_then_it_counts_once(world):

@@ -5,17 +5,31 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from escalation_story import a_need, amended, assigned, called, concern, exhausted, said, withdrawn
+from escalation_story import (
+    a_need,
+    amended,
+    assigned,
+    call_back,
+    called,
+    concern,
+    exhausted,
+    said,
+    sent,
+    withdrawn,
+)
 
 from bdcan_chassis.ids import derived_id, new_id
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
     CallNeedResult,
     ClosedNeed,
+    EscalationAcknowledged,
     EscalationClosed,
+    EscalationDeclined,
     EscalationKind,
     EscalationOpened,
     EscalationOutcome,
+    EscalationOverdue,
     NeedCode,
     NeedState,
     Priority,
@@ -220,8 +234,67 @@ async def test_given_a_call_that_is_heard_of_after_the_refusal_that_followed_it_
     assert len(await opened(world)) == 1
     await world.service.deliver(late)
     assert await opened(world) == []
-    await world.service.deliver(called(referral_id, said(need)))  # the call that the refusal led to
+    led_to = called(referral_id, said(need), at=world.service.clock.now())
+    await world.service.deliver(led_to)
     assert len(await opened(world)) == 1
+
+
+async def test_given_a_refusal_that_comes_after_a_call_when_the_clock_here_is_behind_then_it_is_later_than_that_call(
+    world,
+):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(assigned(referral_id, need, priority=Priority.URGENT))
+    ahead = world.service.clock.now() + timedelta(minutes=10)
+    await world.service.deliver(called(referral_id, said(need), at=ahead))
+    escalation_id = derived_id(need.need_id, "escalation")
+    await sent(world, call_back(escalation_id, "declined", reason="not-eligible"))
+    [refusal] = await world.service.emitted(EscalationDeclined)
+    assert refusal.data.declined_at > ahead, "else volunteer-match would take the call for the later word"
+
+
+async def test_given_a_step_that_was_late_by_a_clock_ahead_when_the_next_is_taken_then_it_is_not_earlier(
+    world,
+):
+    referral_id, need, clock = new_id(), a_need(), world.service.clock
+    await world.service.deliver(assigned(referral_id, need))
+    clock.advance(timedelta(days=2))
+    await world.service.fire()
+    clock.instant -= timedelta(minutes=10)  # the next process's clock is right
+    await sent(world, call_back(derived_id(need.need_id, "escalation"), "acknowledged"))
+    late, acknowledged = await world.service.emitted(EscalationOverdue, EscalationAcknowledged)
+    assert acknowledged.time >= late.time
+
+
+async def test_given_a_ladder_that_ended_before_a_refusal_when_it_is_heard_of_late_then_the_next_call_decides(
+    world,
+):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(assigned(referral_id, need))
+    escalation_id = derived_id(need.need_id, "escalation")
+    late = world.service.record(exhausted(referral_id, need))
+    world.service.clock.advance(timedelta(minutes=20))
+    await sent(world, call_back(escalation_id, "declined", reason="not-eligible"))
+    assert len(await opened(world)) == 1
+    await world.service.deliver(late)
+    assert await opened(world) == []
+    await world.service.deliver(exhausted(referral_id, need, at=world.service.clock.now()))
+    assert [e.kind for e in await opened(world)] == [EscalationKind.WELFARE_CONCERN]
+
+
+async def test_given_a_concern_that_stands_when_the_next_ladder_ends_then_there_is_no_second_one(world):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(exhausted(referral_id, need))
+    await world.service.deliver(exhausted(referral_id, need), exhausted(referral_id, need))
+    assert [e.kind for e in await opened(world)] == [EscalationKind.WELFARE_CONCERN]
+
+
+async def test_given_needs_that_were_withdrawn_when_the_ladder_ends_then_nobody_is_told_of_them(world):
+    referral_id, gone, kept = new_id(), a_need(), a_need()
+    await world.service.deliver(amended(referral_id, gone.need_id))
+    await world.service.deliver(exhausted(referral_id, gone))
+    assert await opened(world) == []
+    await world.service.deliver(exhausted(referral_id, gone, kept))
+    assert [e.need_ids for e in await opened(world)] == [(kept.need_id,)]
 
 
 async def test_given_a_need_that_the_council_is_done_with_when_a_later_call_confirms_it_then_it_is_not_handed_over_again(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -229,6 +229,28 @@ def test_what_the_council_gives_back_is_asked_about_in_a_new_round() -> None:
     assert again.call_id != call.call_id
     assert [n.need_id for n in again.asks] == [housing.need_id]
     assert again.due_at == LATER + timedelta(hours=48)
+
+
+@pytest.mark.parametrize("ends", ["answered", "exhausted"])
+@pytest.mark.parametrize("refused_at", [START, START - timedelta(minutes=1)])
+def test_a_refusal_that_a_call_has_overtaken_leads_to_no_other_one(ends: str, refused_at: datetime) -> None:
+    housing = need(NeedCode.HOUSING)
+    call = claimed(needs=(housing,))
+    if ends == "answered":
+        call, _ = answered(call, ANNA, Answer(), START)
+    else:
+        call, _ = unanswered(call, ANNA, UnansweredOutcome.WRONG_NUMBER, None, START)
+    assert give_back(call, declined(call.referral_id, housing.need_id, at=refused_at), LATER) is call
+    later = declined(call.referral_id, housing.need_id, at=START + timedelta(microseconds=1))
+    assert give_back(call, later, LATER).state is CallState.DUE
+
+
+def test_a_refusal_that_an_unanswered_call_has_overtaken_is_asked_about() -> None:
+    housing = need(NeedCode.HOUSING)
+    call, _ = unanswered(claimed(needs=(housing,)), ANNA, UnansweredOutcome.NO_ANSWER, None, LATER)
+    again = give_back(call, declined(call.referral_id, housing.need_id, at=START), LATER)
+    assert [n.need_id for n in again.asks] == [housing.need_id]
+    assert again.state is CallState.UNANSWERED
 
 
 def test_what_the_council_gives_back_while_a_call_is_due_is_asked_about_in_that_call() -> None:

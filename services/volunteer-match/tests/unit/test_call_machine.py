@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
@@ -41,6 +41,7 @@ class Calls(RuleBasedStateMachine):
         self.settled: set[object] = set()
         self.over = False
         self.listed: set[UUID] = set()
+        self.told: dict[UUID, datetime] = {}
 
     @rule(version=st.integers(1, 4))
     def the_referral_gets_its_hub(self, version: int) -> None:
@@ -68,19 +69,21 @@ class Calls(RuleBasedStateMachine):
         self.listed.add(gone.need_id)
         assert gone.need_id not in {n.need_id for n in self.call.asks}
 
-    @rule()
-    def the_council_gives_a_need_back(self) -> None:
-        self._give_back(self.event.needs[0].need_id)
+    @rule(minutes=st.integers(0, 2000))
+    def the_council_gives_a_need_back(self, minutes: int) -> None:
+        self._give_back(self.event.needs[0].need_id, minutes)
 
     @rule()
     def a_concern_that_nobody_knew_is_given_back(self) -> None:
-        self._give_back(uuid4())
+        self._give_back(uuid4(), 0)
 
-    def _give_back(self, need_id: UUID) -> None:
-        before = self.call
-        self.call = give_back(self.call, declined(self.event.referral_id, need_id), self.now)
+    def _give_back(self, need_id: UUID, minutes_ago: int) -> None:
+        before, refused_at = self.call, self.now - timedelta(minutes=minutes_ago)
+        self.call = give_back(self.call, declined(self.event.referral_id, need_id, at=refused_at), self.now)
         if self.over or need_id in self.listed:
             assert self.call is before, "what has ended is not asked about again"
+        elif refused_at <= self.told.get(need_id, refused_at - timedelta(minutes=1)):
+            assert self.call is before, "a later call has told escalation of it again"
         elif self.call.hub_id:
             assert self.call.state in LIVE
             assert need_id in {n.need_id for n in self.call.asks}
@@ -131,11 +134,13 @@ class Calls(RuleBasedStateMachine):
             return
         assert {n.need_id for n in event.needs} == asked
         self._settles()
+        self.told |= dict.fromkeys(asked, self.now)
 
     @rule(caller=CALLERS, outcome=st.sampled_from(UnansweredOutcome))
     def nobody_answers(self, caller: str, outcome: UnansweredOutcome) -> None:
         if self.call is None or self.call.hub_id is None:
             return
+        asked = {n.need_id for n in self.call.asks}
         later = self.now + timedelta(hours=1) if outcome is UnansweredOutcome.RESCHEDULED else None
         try:
             self.call, _ = unanswered(self.call, caller, outcome, later, self.now)
@@ -143,6 +148,7 @@ class Calls(RuleBasedStateMachine):
             return
         if self.call.state is CallState.EXHAUSTED:
             self._settles()
+            self.told |= dict.fromkeys(asked, self.now)
         else:
             assert self.call.not_before is not None
             assert self.call.not_before > self.now

@@ -7,7 +7,7 @@ that caused it, twice, or out of order: what it proves is taken, what is old new
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
@@ -63,6 +63,10 @@ class Said(StrEnum):
     CLOSED = "closed"
 
 
+_INSTANT = timedelta(microseconds=1)
+"""The least by which two times differ in the database."""
+
+
 class CallBack(Struct, frozen=True):
     """What Community Solutions told us about a case of theirs."""
 
@@ -75,6 +79,8 @@ class CallBack(Struct, frozen=True):
 
 class Escalation(Struct, frozen=True):
     """Needs that are handed to Community Solutions. `due_at` is when the present step must be over.
+
+    `spoken_of_until` is behind the last call that spoke of its needs while it stood.
 
     `next_attempt_at` is when the gateway may take it: while it is being forwarded, the end of the lease. `in_doubt`:
     an earlier send may have arrived. `problem` says why the last attempt failed, as a code.
@@ -101,11 +107,19 @@ class Escalation(Struct, frozen=True):
     acknowledged_at: datetime | None = None
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
+    overdue_at: datetime | None = None
+    spoken_of_until: datetime | None = None
 
     @property
     def changed_at(self) -> datetime:
         """When the latest of its steps was taken."""
-        steps = (self.forwarded_at, self.acknowledged_at, self.accepted_at, self.ended_at)
+        steps = (
+            self.forwarded_at,
+            self.acknowledged_at,
+            self.accepted_at,
+            self.overdue_at,
+            self.ended_at,
+        )
         return max([self.opened_at, *(at for at in steps if at)])
 
     reason: str | None = None
@@ -119,8 +133,8 @@ class Escalation(Struct, frozen=True):
     def answers(self, said_at: datetime) -> bool:
         """Whether nothing is left to do about a need of its that was spoken of then.
 
-        A refusal that came later is an answer as well: the hub was asked to call again, and what was said before is only
-        late in coming here. Whoever had heard of the refusal speaks later than it (`Tx.not_before`).
+        A refusal that came later is an answer as well: the hub calls again, and what was said before is only late in coming
+        here. Volunteer-match goes by the same two times: who speaks of a need after its refusal leaves it to us again.
         """
         refused = self.state is State.DECLINED and self.ended_at is not None and said_at < self.ended_at
         return refused or not self.given_back
@@ -180,6 +194,14 @@ def open_escalation(
 def at_hub(escalation: Escalation, hub_id: str) -> Escalation:
     """The hub that has the resident is known now."""
     return escalation if escalation.state in FINAL else replace(escalation, hub_id=hub_id)
+
+
+def spoken_of(escalation: Escalation, at: datetime) -> Escalation:
+    """A call spoke of its needs, and needs no more than that it stands. If it is refused yet, that is later, whatever the clocks say."""
+    if escalation.state in FINAL:
+        return escalation
+    until = at + _INSTANT
+    return replace(escalation, spoken_of_until=max(until, escalation.spoken_of_until or until))
 
 
 def claim(escalation: Escalation, lease_until: datetime) -> Escalation:
@@ -276,7 +298,8 @@ def overdue(escalation: Escalation, now: datetime) -> Step:
         return escalation, ()
     stage = _stage(escalation.state)
     next_check_at = promises.next_look(escalation.kind, now)
-    after = replace(escalation, due_at=next_check_at, late=stage or EscalationStage.DECIDE)
+    late = stage or EscalationStage.DECIDE
+    after = replace(escalation, due_at=next_check_at, late=late, overdue_at=now)
     if stage is None:
         return after, ()
     return after, (

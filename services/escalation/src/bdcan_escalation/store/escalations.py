@@ -95,6 +95,8 @@ def _row(e: Escalation) -> tuple[object, ...]:
         e.ended_at,
         e.reason,
         e.outcome,
+        e.overdue_at,
+        e.spoken_of_until,
     )
 
 
@@ -125,6 +127,8 @@ def _escalation(r: asyncpg.Record) -> Escalation:
         ended_at=r["ended_at"],
         reason=r["reason"],
         outcome=EscalationOutcome(r["outcome"]) if r["outcome"] else None,
+        overdue_at=r["overdue_at"],
+        spoken_of_until=r["spoken_of_until"],
     )
 
 
@@ -139,7 +143,7 @@ WHERE problem IS NOT NULL AND state IN ('opened', 'forwarding', 'unverified') GR
 
 _COLUMNS = """escalation_id, referral_id, kind, needs, hub_id, priority, state, opened_at, acknowledge_by, due_at,
     next_attempt_at, attempts, in_doubt, problem, late, case_id, reference, forwarded_at, acknowledged_at, accepted_at,
-    ended_at, reason, outcome"""
+    ended_at, reason, outcome, overdue_at, spoken_of_until"""
 
 _LOCK = f"""
 SELECT {_COLUMNS} FROM escalation WHERE escalation_id = ANY ($1::uuid[]) ORDER BY escalation_id FOR UPDATE
@@ -173,11 +177,12 @@ SELECT {_COLUMNS}
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
     $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::int[], $13::boolean[], $14::text[], $15::text[],
     $16::text[], $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[],
-    $22::text[], $23::text[]) AS n ({_COLUMNS})
+    $22::text[], $23::text[], $24::timestamptz[], $25::timestamptz[]) AS n ({_COLUMNS})
 ON CONFLICT (escalation_id) DO UPDATE SET hub_id = excluded.hub_id, priority = excluded.priority,
     state = excluded.state, due_at = excluded.due_at, next_attempt_at = excluded.next_attempt_at,
     attempts = excluded.attempts, in_doubt = excluded.in_doubt, problem = excluded.problem, late = excluded.late,
     case_id = excluded.case_id, reference = excluded.reference, forwarded_at = excluded.forwarded_at,
     acknowledged_at = excluded.acknowledged_at, accepted_at = excluded.accepted_at, ended_at = excluded.ended_at,
-    reason = excluded.reason, outcome = excluded.outcome
+    reason = excluded.reason, outcome = excluded.outcome, overdue_at = excluded.overdue_at,
+    spoken_of_until = excluded.spoken_of_until
 """  # noqa: S608 # our columns

@@ -31,6 +31,8 @@ CREATE TABLE public.escalation (
     ended_at timestamp with time zone,
     reason text,
     outcome text,
+    overdue_at timestamp with time zone,
+    spoken_of_until timestamp with time zone,
     CONSTRAINT escalation_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT escalation_check CHECK (((due_at IS NULL) = (state = ANY (ARRAY['declined'::text, 'closed'::text])))),
     CONSTRAINT escalation_check1 CHECK (((state <> 'unverified'::text) OR in_doubt)),

@@ -61,11 +61,12 @@ SETTLED = frozenset({CallState.ANSWERED, CallState.EXHAUSTED, CallState.CANCELLE
 
 
 class CallNeed(Struct, frozen=True):
-    """A need of the referral. `open`: the next call has to ask about it."""
+    """A need of the referral. `open`: the next call has to ask about it. `said_at`: when a call last told others of it."""
 
     need_id: UUID
     code: NeedCode
     open: bool = True
+    said_at: datetime | None = None
 
 
 class WelfareCall(Struct, frozen=True):
@@ -196,12 +197,16 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> WelfareCall:
 def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime) -> WelfareCall:
     """Community Solutions declined needs: the hub has to call again. What ended meanwhile is nobody's.
 
+    A refusal and a call may cross. The later one counts, here as at escalation, which hands a need over again if a call speaks of
+    it after the refusal, and otherwise leaves it to the next call: so exactly one of the two goes on with it.
+
     The first call asks about all needs, so before it there is nothing to do but to write down that the refusal is known:
-    times go on from there, and by its time escalation tells a call that came after the refusal from one that came before.
+    times go on from there.
     """
     if call is None:
         return unknown(event.referral_id)
-    back = [need_id for need_id in event.need_ids if call.wants(need_id)]
+    told = {need.need_id for need in call.needs if need.said_at and need.said_at >= event.declined_at}
+    back = [need_id for need_id in event.need_ids if call.wants(need_id) and need_id not in told]
     if not back:
         return call
     if call.state is CallState.AWAITING:

@@ -60,7 +60,7 @@ def answered(
     """
     hub_id = _must_have_claimed(call, caller)
     called = _called_needs(call, answer.findings)
-    by_id = {need.need_id: CallNeed(need.need_id, need.code, open=False) for need in called}
+    by_id = {need.need_id: CallNeed(need.need_id, need.code, open=False, said_at=now) for need in called}
     settled = replace(
         call,
         state=CallState.ANSWERED,
@@ -103,7 +103,8 @@ def unanswered(
     attempts, misses = call.attempts + 1, call.misses + (not rescheduled)
     tried = replace(call, attempts=attempts, misses=misses, claimed_by=None, claim_expires_at=None)
     if outcome is UnansweredOutcome.WRONG_NUMBER or misses >= CALLS_IN_LADDER or attempts >= MOST_ATTEMPTS:
-        return replace(tried, state=CallState.EXHAUSTED), WelfareCallExhausted(
+        told = tuple(replace(n, said_at=now) if n.open else n for n in call.needs)
+        return replace(tried, state=CallState.EXHAUSTED, needs=told), WelfareCallExhausted(
             referral_id=call.referral_id,
             call_id=call.call_id,
             hub_id=hub_id,

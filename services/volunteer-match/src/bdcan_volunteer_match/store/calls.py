@@ -78,6 +78,7 @@ def _row(call: WelfareCall, now: datetime) -> tuple[Any, ...]:
     household = call.household
     circumstances = {
         "needs": [[str(n.need_id), n.code, n.open] for n in call.needs],
+        "said": {str(n.need_id): n.said_at for n in call.needs if n.said_at},
         "household": household and [household.adults, household.children, household.infants],
         "diets": call.diets,
         "flags": call.flags,
@@ -110,6 +111,7 @@ def _row(call: WelfareCall, now: datetime) -> tuple[Any, ...]:
 def _call(row: asyncpg.Record) -> WelfareCall:
     circumstances = orjson.loads(row["circumstances"])
     household = circumstances["household"]
+    said = {i: datetime.fromisoformat(at) for i, at in circumstances.get("said", {}).items()}
     return WelfareCall(
         referral_id=row["referral_id"],
         call_id=row["call_id"],
@@ -122,7 +124,8 @@ def _call(row: asyncpg.Record) -> WelfareCall:
         outreach=row["outreach"],
         confirm_at_call=row["confirm_at_call"],
         needs=tuple(
-            CallNeed(UUID(i), NeedCode(code), is_open) for i, code, is_open in circumstances["needs"]
+            CallNeed(UUID(i), NeedCode(code), is_open, said.get(i))
+            for i, code, is_open in circumstances["needs"]
         ),
         household=household and Household(adults=household[0], children=household[1], infants=household[2]),
         diets=tuple(map(Diet, circumstances["diets"])),
