@@ -28,9 +28,8 @@ async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[
     """Posts one after the other; lists of 12,000 one after the other beside them, in the second half."""
     posts = 50 if quick else 200
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    people = csv_file(
-        _LIST, _MARK
-    )  # made before the clock runs: it takes half a second, and the posts wait in this very loop
+    # made before the clock runs: it takes half a second, and the posts wait in this very loop
+    people = csv_file(_LIST, _MARK)
     async with systems.product(platform) as product:
         await _beside_lists(product, 20, people, "warm")
         for number in range(repetitions):

@@ -186,7 +186,7 @@ class Harness:
     async def until_blocked(self) -> int:
         """Wait until a session of the database waits for a lock that another one holds; returns its process id."""
         async with asyncio.timeout(30):
-            while not (waiting := await self.fetch(_BLOCKED)):  # noqa: ASYNC110 # PostgreSQL tells nobody
+            while not (waiting := await self.fetch(_BLOCKED)):  # noqa: ASYNC110 # PostgreSQL tells nobody who waits for a lock: asking is all there is
                 await asyncio.sleep(0.01)
         return waiting[0]["pid"]
 
