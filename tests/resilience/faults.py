@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from bdcan_chassis.errors import DATABASE_ERRORS
+from bdcan_chassis.errors import DATABASE_ERRORS, is_transient
 from bdcan_chassis.testing import full_disk
 from bdcan_local.ports import free_ports
 from bdcan_local.processes import SERVICES
@@ -176,14 +176,18 @@ class Faults:
         """Tries until it is done: the server may be down, or a paused process may hold a lock."""
         name = f"bdcan_{victim.partition(':')[0].replace('-', '_')}"
         while True:
-            with suppress(*DATABASE_ERRORS):
+            try:
                 connection = await asyncpg.connect(self._system.system.postgres.dsn(database=name), timeout=5)
                 try:
                     await act(connection)
                 finally:
                     connection.terminate()
+            except DATABASE_ERRORS as error:
+                if not is_transient(error):
+                    raise
+                await asyncio.sleep(0.2)
+            else:
                 return
-            await asyncio.sleep(0.2)
 
     async def _network(self, fault: Fault) -> None:
         network = self._system.network
