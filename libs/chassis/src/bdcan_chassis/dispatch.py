@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from bdcan_chassis import dead_letters, metrics
 from bdcan_chassis.dead_letters import Key, SetAside, record_time
 from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe, is_transient
 from bdcan_chassis.fairness import in_turns
-from bdcan_chassis.ids import derived_id
+from bdcan_chassis.ids import NUMBER, derived_id
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.subscription import Handler, Loop, Rejected
 from bdcan_chassis.transaction import Transactions, Tx
@@ -29,7 +28,6 @@ from bdcan_contracts.envelope import EnvelopeError, Event, Headers, decode, type
 
 log = get_logger(__name__)
 
-_NUMBER = attrgetter("int")  # a UUID compares ten times as slowly as its number
 _UNREADABLE = UUID("0b7c1d5e-8f0a-5c52-9a3e-6d1f4b2c7e90")  # fixed for ever: inbox keys are made from it
 _WINDOW = 1000
 _RATIO_NEEDS = 200  # records seen before a share of them means anything
@@ -330,9 +328,8 @@ def stages(ready: Iterable[Read]) -> list[list[Read]]:
 
 async def take(connection: Any, consumer: str, keys: Iterable[UUID]) -> set[UUID]:
     """Write event keys to the inbox and return those that were not there yet."""
-    wanted = sorted(
-        set(keys), key=_NUMBER
-    )  # sorted: two workers with the same batch queue up instead of deadlocking
+    # sorted: two workers with the same batch queue up instead of deadlocking
+    wanted = sorted(set(keys), key=NUMBER)
     if not wanted:
         return set()
     rows = await connection.fetch(_TAKE, consumer, wanted)

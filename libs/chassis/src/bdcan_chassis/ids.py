@@ -6,12 +6,16 @@ tenth. Drawing one the standard library's way cost more than the rest of an outg
 
 from __future__ import annotations
 
+from operator import attrgetter
 from uuid import UUID
 
 import uuid_utils
 from asyncpg.pgproto import pgproto
 
-__all__ = ["derived_id", "new_id"]
+__all__ = ["NUMBER", "derived_id", "new_id"]
+
+NUMBER = attrgetter("int")
+"""To sort ids by: in PostgreSQL's order, and ten times as fast as UUIDs of the standard library compare."""
 
 
 def new_id() -> UUID:

@@ -7,11 +7,12 @@ their sequence numbers, and so per aggregate the order of the outbox is the orde
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import orjson
@@ -20,7 +21,7 @@ from pydantic import BaseModel
 from bdcan_chassis.clock import Clock
 from bdcan_chassis.database import Connection, Pool, are_many, columns
 from bdcan_chassis.errors import BadRecordError
-from bdcan_chassis.ids import new_id
+from bdcan_chassis.ids import NUMBER, new_id
 from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_headers, source_of
 
 CHANNEL = "bdcan"
@@ -43,12 +44,16 @@ class _Outgoing(NamedTuple):
     body: bytes
 
 
+# by kind and subject; None takes one back
+_Deadlines: TypeAlias = dict[str, dict[UUID, datetime | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A point in a unit of work to go back to."""
 
     events: int
-    deadlines: Mapping[tuple[str, UUID], datetime | None]
+    deadlines: _Deadlines
     wakes: frozenset[str]
 
 
@@ -62,7 +67,7 @@ class Tx:
     catalogue: Catalogue
     traceparent: str | None = None
     _events: list[_Outgoing] = field(default_factory=list)
-    _deadlines: dict[tuple[str, UUID], datetime | None] = field(default_factory=dict)
+    _deadlines: _Deadlines = field(default_factory=lambda: defaultdict(dict))
     _wakes: set[str] = field(default_factory=set)
     _latest: datetime = field(init=False)
 
@@ -106,11 +111,11 @@ class Tx:
 
     def set_deadline(self, kind: str, subject: UUID, due_at: datetime) -> None:
         """Promise that `kind` is looked at for `subject` when `due_at` has come; an earlier promise is moved."""
-        self._deadlines[kind, subject] = due_at
+        self._deadlines[kind][subject] = due_at
 
     def cancel_deadline(self, kind: str, subject: UUID) -> None:
         """Take the promise back, if there is one."""
-        self._deadlines[kind, subject] = None
+        self._deadlines[kind][subject] = None
 
     def wake(self, planner: str) -> None:
         """Have a planner or a gateway look at once when the unit has committed."""
@@ -118,32 +123,34 @@ class Tx:
 
     def mark(self) -> Mark:
         """Remember what has been collected so far."""
-        return Mark(len(self._events), dict(self._deadlines), frozenset(self._wakes))
+        deadlines = {kind: dict(subjects) for kind, subjects in self._deadlines.items()}
+        return Mark(len(self._events), deadlines, frozenset(self._wakes))
 
     def rewind(self, mark: Mark) -> None:
         """Forget what was collected after `mark`; the database's part is a savepoint's."""
         del self._events[mark.events :]
-        self._deadlines = dict(mark.deadlines)
+        self._deadlines.clear()
+        self._deadlines.update({kind: dict(subjects) for kind, subjects in mark.deadlines.items()})
         self._wakes = set(mark.wakes)
 
     async def flush(self) -> None:
         """Write what was collected. Called once, by whoever opened the unit, as its last act."""
-        if self._deadlines:
-            # sorted: two units that touch the same deadlines take the rows in one order
-            moved = sorted(
-                ((k, s, d) for (k, s), d in self._deadlines.items() if d is not None), key=lambda r: r[:2]
-            )
-            gone = sorted((k, s) for (k, s), d in self._deadlines.items() if d is None)
+        # sorted: two units that touch the same deadlines take the rows in one order
+        for kind, subjects in sorted(self._deadlines.items()):
+            in_order = sorted(subjects, key=NUMBER)
+            gone = [subject for subject in in_order if subjects[subject] is None]
+            moved = [(subject, due_at) for subject in in_order if (due_at := subjects[subject])]
             if gone:
-                await self.connection.execute(_CANCEL_DEADLINES, *columns(gone))
+                await self.connection.execute(_CANCEL_DEADLINES, kind, gone)
             if moved:
-                await self.connection.execute(_SET_DEADLINES, *columns(moved))
+                await self.connection.execute(_SET_DEADLINES, kind, *columns(moved))
                 self._wakes.add("deadlines")
         if self._events:
             await self._publish()
         elif self._wakes:
             await self.connection.execute(_NOTIFY, CHANNEL, sorted(self._wakes))
-        self._events, self._deadlines, self._wakes = [], {}, set()
+        self._events, self._wakes = [], set()
+        self._deadlines.clear()
 
     async def _publish(self) -> None:
         self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
@@ -204,14 +211,14 @@ ORDER BY place
 
 _SET_DEADLINES = """
 INSERT INTO chassis.deadline (kind, subject, due_at)
-SELECT kind, subject, due_at FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS d (kind, subject, due_at)
+SELECT $1, subject, due_at FROM unnest($2::uuid[], $3::timestamptz[]) AS d (subject, due_at)
 ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, failures = 0, last_error = NULL
 """
 
 _CANCEL_DEADLINES = """
 DELETE FROM chassis.deadline AS d
-USING unnest($1::text[], $2::uuid[]) AS gone (kind, subject)
-WHERE d.kind = gone.kind AND d.subject = gone.subject
+USING unnest($2::uuid[]) AS gone (subject)
+WHERE d.kind = $1 AND d.subject = gone.subject
 """
 
 _NOTIFY = "SELECT pg_notify($1, wake) FROM unnest($2::text[]) AS wake"

@@ -109,9 +109,9 @@ class ReferralForm(_Form):
     reference: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
     person: PersonForm = PersonForm()
     household: HouseholdForm | None = None
-    needs: Annotated[list[NeedCode], Field(max_length=50)] = []
-    diets: Annotated[list[Diet], Field(max_length=20)] = []
-    flags: Annotated[list[Flag], Field(max_length=20)] = []
+    needs: Annotated[tuple[NeedCode, ...], Field(max_length=50)] = ()
+    diets: Annotated[tuple[Diet, ...], Field(max_length=20)] = ()
+    flags: Annotated[tuple[Flag, ...], Field(max_length=20)] = ()
     priority: Priority | None = None
     notes: Notes | None = None
     outreach: bool = False
@@ -125,9 +125,9 @@ class ReferralForm(_Form):
             channel=self.channel,
             person=self.person.person(),
             household=self.household and self.household.household(),
-            needs=tuple(self.needs),
-            diets=tuple(self.diets),
-            flags=tuple(self.flags),
+            needs=self.needs,
+            diets=self.diets,
+            flags=self.flags,
             priority=self.priority,
             notes=self.notes,
             outreach=self.outreach,
@@ -142,10 +142,10 @@ class AmendmentForm(_Form):
     version: int | None = None
     person: PersonForm | None = None
     household: HouseholdForm | None = None
-    add_needs: Annotated[list[NeedCode], Field(max_length=50)] = []
-    withdraw_needs: Annotated[list[UUID], Field(max_length=50)] = []
-    diets: Annotated[list[Diet], Field(max_length=20)] | None = None
-    flags: Annotated[list[Flag], Field(max_length=20)] | None = None
+    add_needs: Annotated[tuple[NeedCode, ...], Field(max_length=50)] = ()
+    withdraw_needs: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
+    diets: Annotated[tuple[Diet, ...], Field(max_length=20)] | None = None
+    flags: Annotated[tuple[Flag, ...], Field(max_length=20)] | None = None
     priority: Priority | None = None
     notes: Notes | None = None
     consent: bool | None = None

@@ -46,7 +46,7 @@ class TestConformanceOfTheTimeline(Conformance):
             await residents.insert(
                 tx.connection, [(r.referral_id, submission, b"digest") for r in self.referrals]
             )
-            await referrals.save_needs(
+            await referrals.add_needs(
                 tx.connection, [(r.referral_id, need) for r in self.referrals for need in r.needs]
             )
 

@@ -311,13 +311,12 @@ async def test_given_a_table_just_filled_and_not_analysed_then_the_hot_queries_u
     await given.http.post("/v1/referral-imports?source=a-list", content=f"reference,name,needs\n{rows}")
     [some] = await given.fetch("SELECT array_agg(id) AS ids FROM (SELECT id FROM referral LIMIT 20) AS x")
     ids = some["ids"]
-    nothing, texts = [None] * 20, ["x"] * 20
-    now = given.clock.now()
-    update = [ids, [1] * 20, texts, texts, texts, [1] * 20, [True] * 20, [True] * 20, texts, nothing, texts]
+    texts = ["x"] * 20
     for query, arguments in (
         (referrals._LOCK, [ids]),
         (referrals._NEEDS, [ids]),
-        (referrals._UPDATE, [*update, [now] * 20, [now] * 20, now]),
+        (referrals._statement(referrals._REFERRAL, (0, 1, 4), 1), [given.clock.now(), ids, texts, texts]),
+        (referrals._statement(referrals._NEED, (0, 1, 6), 0), [ids, ids, texts]),
         (residents._KNOWN, [["a-list"] * 20, [f"R-{i}" for i in range(20)]]),
         (referrals._TAKEN, [["a-list"] * 20, [f"R-{i}" for i in range(20)]]),
     ):

@@ -34,7 +34,7 @@ class Handlers:
             )
             changed[referral_id] = after
             publish(tx, before, after, events, cause=event)
-        await assignments.save(tx.connection, changed.values(), tx.now, changed.keys() - known.keys())
+        await _save(tx, known, changed)
 
     async def on_amended(self, batch: Batch[ReferralAmended], tx: Tx) -> None:
         """Take over what changed; place again what moved home."""
@@ -49,7 +49,7 @@ class Handlers:
             )
             changed[referral_id] = after
             publish(tx, before, after, events, cause=event)
-        await assignments.save(tx.connection, changed.values(), tx.now, changed.keys() - known.keys())
+        await _save(tx, known, changed)
 
     async def on_withdrawn(self, batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
         """Nothing is left to place."""
@@ -65,7 +65,12 @@ async def _end(tx: Tx, ids: list[UUID]) -> None:
     ended = {i: assignment.ended(known.get(i), i) for i in ids}
     for referral_id, after in ended.items():
         publish(tx, known.get(referral_id), after, [])
-    await assignments.save(tx.connection, ended.values(), tx.now, ended.keys() - known.keys())
+    await _save(tx, known, ended)
+
+
+async def _save(tx: Tx, known: dict[UUID, Assignment], changed: dict[UUID, Assignment]) -> None:
+    new = [a for i, a in changed.items() if i not in known]
+    await assignments.save(tx.connection, [a for i, a in changed.items() if i in known], tx.now, new)
 
 
 def _postcodes(batch: Batch[ReferralReceived] | Batch[ReferralAmended]) -> list[str | None]:

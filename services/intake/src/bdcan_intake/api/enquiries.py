@@ -31,7 +31,7 @@ class EnquiryForm(BaseModel):
     email: Annotated[str, Field(max_length=254, pattern=_NO_NUL)] | None = None
     postcode: Annotated[str, Field(max_length=60, pattern=_NO_NUL)] | None = None
     notes: Annotated[str, Field(max_length=2000, pattern=_NO_NUL)] | None = None
-    task_kinds: Annotated[list[TaskKind], Field(max_length=8)] = []
+    task_kinds: Annotated[tuple[TaskKind, ...], Field(max_length=8)] = ()
     has_car: bool | None = None
 
 

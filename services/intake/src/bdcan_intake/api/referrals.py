@@ -193,9 +193,7 @@ def router() -> APIRouter:
 
 async def _amend(tx: Tx, before: Referral, form: forms.AmendmentForm) -> None:
     referral_id = before.referral_id
-    amendment = changes.Amendment(
-        form.version, tuple(form.add_needs), tuple(form.withdraw_needs), form.priority
-    )
+    amendment = changes.Amendment(form.version, form.add_needs, form.withdraw_needs, form.priority)
     after, added = changes.amend(before, amendment, new_id, tx.now)
     given = form.model_fields_set
     resident = await residents.get(tx.connection, referral_id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from bdcan_chassis.database import Connection, are_many, columns, copied
@@ -25,19 +26,6 @@ _NEED_CODES = {code.value: code for code in NeedCode}
 _NEED_STATES = {state.value: state for state in NeedState}
 _STATES = {state.value: state for state in ReferralState}
 _PRIORITIES = {priority.value: priority for priority in Priority}
-
-_NEED_COLUMNS = (
-    "referral_id",
-    "id",
-    "code",
-    "lane",
-    "state",
-    "reason",
-    "owner",
-    "due_at",
-    "fact_at",
-    "fact_rank",
-)
 
 
 async def insert(
@@ -112,49 +100,69 @@ async def save(
     connection: Connection, before: Mapping[UUID, Referral], after: Mapping[UUID, Referral], now: datetime
 ) -> None:
     """Write what has changed between `before` and `after`, and nothing else."""
-    changed = [r for i, r in after.items() if r is not before[i]]
-    if not changed:
-        return
-    if rows := [r for r in changed if _row(r) != _row(before[r.referral_id])]:
-        await connection.execute(
-            _UPDATE,
-            [r.referral_id for r in rows],
-            [r.version for r in rows],
-            [r.priority for r in rows],
-            [r.state for r in rows],
-            [r.hub_id for r in rows],
-            [r.placement_version for r in rows],
-            [r.called for r in rows],
-            [r.out_of_area for r in rows],
-            [r.withdrawn_reason for r in rows],
-            [r.outcome for r in rows],
-            [r.owner for r in rows],
-            [r.due_at for r in rows],
-            [r.contact_due_at for r in rows],
-            now,
-        )
-    await save_needs(
-        connection,
-        [
-            (r.referral_id, need)
-            for r in changed
-            for need, old in _beside(r.needs, before[r.referral_id].needs)
-            if need is not old
-        ],
-    )
+    changed = [(before[i], r) for i, r in after.items() if r is not before[i]]
+    await _update(connection, _REFERRAL, [(_row(was), _row(r)) for was, r in changed], now)
+    moved, added = [], []
+    for was, referral in changed:  # known needs keep their place, new ones stand behind them
+        i, known = referral.referral_id, len(was.needs)
+        pairs = zip(was.needs, referral.needs, strict=False)
+        moved += [(_need_row(i, old), _need_row(i, need)) for old, need in pairs if need is not old]
+        added += [(i, need) for need in referral.needs[known:]]
+    await _update(connection, _NEED, moved)
+    await add_needs(connection, added)
 
 
 async def add_needs(connection: Connection, needs: Sequence[tuple[UUID, Need]]) -> None:
-    """Write the needs of new referrals."""
-    if not await copied(connection, "need", _NEED_COLUMNS, [_need_row(i, n) for i, n in needs]):
-        await save_needs(connection, needs)
+    """Write new needs."""
+    rows = [_need_row(i, n) for i, n in needs]
+    if rows and not await copied(connection, "need", _NEED_NAMES, rows):
+        await connection.execute(_INSERT_NEEDS, *columns(rows))
 
 
-async def save_needs(connection: Connection, needs: Sequence[tuple[UUID, Need]]) -> None:
-    """Write needs, new ones and known ones."""
-    if needs:
-        rows = [_need_row(i, n) for i, n in needs]
-        await connection.execute(_SAVE_NEEDS, *columns(rows))
+class _Mutable(NamedTuple):
+    """How rows of a table are updated. `columns`: name and type of each, the `keys` first; the first `always` always go out."""
+
+    sql: str
+    columns: tuple[tuple[str, str], ...]
+    keys: int
+    always: int
+
+
+async def _update(
+    connection: Connection,
+    table: _Mutable,
+    changes: Iterable[tuple[tuple[object, ...], tuple[object, ...]]],
+    *more: object,
+) -> None:
+    """Write rows, before and after, that differ; `more` are the statement's first parameters.
+
+    Only columns that changed in any row go out: of the twenty of a referral and its needs an event changes a few, and
+    each costs asyncpg and PostgreSQL as much as another.
+    """
+    changes = [(was, new) for was, new in changes if was != new]
+    if not changes:
+        return
+    places = tuple(
+        place
+        for place in range(len(table.columns))
+        if place < table.always or any(was[place] != new[place] for was, new in changes)
+    )
+    sent = columns([new[place] for place in places] for _, new in changes)
+    await connection.execute(_statement(table, places, len(more)), *more, *sent)
+
+
+@lru_cache(maxsize=256)
+def _statement(table: _Mutable, places: tuple[int, ...], more: int) -> str:
+    names = [table.columns[place][0] for place in places]
+    return table.sql.format(
+        sets=", ".join(f"{name} = n.{name}" for name in names[table.keys :]),
+        rows=_unnested([table.columns[place][1] for place in places], more + 1),
+        names=", ".join(names),
+    )
+
+
+def _unnested(types: Iterable[str], first: int = 1) -> str:
+    return f"unnest({', '.join(f'${number}::{of}[]' for number, of in enumerate(types, first))})"
 
 
 async def particulars(
@@ -222,9 +230,10 @@ def _need_row(referral_id: UUID, n: Need) -> tuple[object, ...]:
 
 def _row(r: Referral) -> tuple[object, ...]:
     return (
+        r.referral_id,
+        r.state,
         r.version,
         r.priority,
-        r.state,
         r.hub_id,
         r.placement_version,
         r.called,
@@ -235,12 +244,6 @@ def _row(r: Referral) -> tuple[object, ...]:
         r.due_at,
         r.contact_due_at,
     )
-
-
-def _beside(after: Sequence[Need], before: Sequence[Need]) -> Iterable[tuple[Need, Need | None]]:
-    """Each need beside what it was: changes keep their place, new ones stand at the end."""
-    for place, need in enumerate(after):
-        yield need, before[place] if place < len(before) else None
 
 
 # New referrals. Those whose source and reference are taken are passed over.
@@ -292,33 +295,59 @@ CROSS JOIN LATERAL (
 """
 
 # The rows are named twice: by the array, so that the index finds them, and by the join.
-_UPDATE = """
-UPDATE referral AS r SET version = n.version, priority = n.priority, state = n.state, hub_id = n.hub_id,
-    placement_version = n.placement_version, called = n.called, out_of_area = n.out_of_area,
-    withdrawn_reason = n.withdrawn_reason, outcome = n.outcome, owner = n.owner, due_at = n.due_at,
-    contact_due_at = n.contact_due_at, changed_at = $14::timestamptz,
-    closed_at = CASE WHEN n.state = 'closed' THEN coalesce(r.closed_at, $14) END
-FROM unnest(
-    $1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bool[], $8::bool[], $9::text[],
-    $10::text[], $11::text[], $12::timestamptz[], $13::timestamptz[]
-) AS n (
-    id, version, priority, state, hub_id, placement_version, called, out_of_area, withdrawn_reason, outcome, owner,
-    due_at, contact_due_at
+_REFERRAL = _Mutable(
+    """
+UPDATE referral AS r SET {sets}, changed_at = $1::timestamptz,
+    closed_at = CASE WHEN n.state = 'closed' THEN coalesce(r.closed_at, $1) END
+FROM {rows} AS n ({names})
+WHERE r.id = ANY ($2::uuid[]) AND r.id = n.id
+""",
+    (
+        ("id", "uuid"),
+        ("state", "text"),
+        ("version", "int"),
+        ("priority", "text"),
+        ("hub_id", "text"),
+        ("placement_version", "int"),
+        ("called", "bool"),
+        ("out_of_area", "bool"),
+        ("withdrawn_reason", "text"),
+        ("outcome", "text"),
+        ("owner", "text"),
+        ("due_at", "timestamptz"),
+        ("contact_due_at", "timestamptz"),
+    ),
+    keys=1,
+    always=2,
 )
-WHERE r.id = ANY ($1::uuid[]) AND r.id = n.id
-"""
 
-_SAVE_NEEDS = """
-INSERT INTO need (referral_id, id, code, lane, state, reason, owner, due_at, fact_at, fact_rank)
-SELECT referral_id, id, code, lane, state, reason, owner, due_at, fact_at, fact_rank
-FROM unnest(
-    $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
-    $9::timestamptz[], $10::smallint[]
-) AS n (referral_id, id, code, lane, state, reason, owner, due_at, fact_at, fact_rank)
-ON CONFLICT (referral_id, id) DO UPDATE SET code = excluded.code, lane = excluded.lane, state = excluded.state,
-    reason = excluded.reason, owner = excluded.owner, due_at = excluded.due_at, fact_at = excluded.fact_at,
-    fact_rank = excluded.fact_rank
-"""
+_NEED = _Mutable(
+    """
+UPDATE need AS d SET {sets}
+FROM {rows} AS n ({names})
+WHERE d.referral_id = ANY ($1::uuid[]) AND d.referral_id = n.referral_id AND d.id = n.id
+""",
+    (
+        ("referral_id", "uuid"),
+        ("id", "uuid"),
+        ("code", "text"),
+        ("lane", "text"),
+        ("state", "text"),
+        ("reason", "text"),
+        ("owner", "text"),
+        ("due_at", "timestamptz"),
+        ("fact_at", "timestamptz"),
+        ("fact_rank", "smallint"),
+    ),
+    keys=2,
+    always=2,
+)
+
+_NEED_NAMES = [name for name, _ in _NEED.columns]
+
+_INSERT_NEEDS = f"""
+INSERT INTO need ({", ".join(_NEED_NAMES)}) SELECT * FROM {_unnested(of for _, of in _NEED.columns)}
+"""  # noqa: S608 # constants of this file
 
 _PARTICULARS = "SELECT adults, children, infants, diets, flags FROM referral WHERE id = $1"
 

@@ -25,6 +25,33 @@ class Unit(Struct, frozen=True):
     ward: str | None
 
 
+class Places(Struct, frozen=True):
+    """Where the postcodes of one prefix lie. `wards`: the borough's among the places, the likeliest first."""
+
+    wards: tuple[str, ...]
+    districts: tuple[str, ...]
+    postcodes: Mapping[str, int]
+    total: int
+    outside: int
+
+    @staticmethod
+    def of(postcodes: Mapping[str, int]) -> Places:
+        """`postcodes`: how many of them lie in each place."""
+        by_share = sorted(postcodes, key=lambda place: (-postcodes[place], place))
+        wards = tuple(place for place in by_share if place in WARDS)
+        total = sum(postcodes.values())
+        return Places(
+            wards,
+            tuple(place for place in by_share if place not in WARDS),
+            postcodes,
+            total,
+            total - sum(postcodes[ward] for ward in wards),
+        )
+
+
+_NOWHERE = Places.of({})
+
+
 class Lookup(Struct, frozen=True):
     """What the active release says about the postcodes in hand."""
 
@@ -32,6 +59,15 @@ class Lookup(Struct, frozen=True):
     coarse: bool
     units: Mapping[str, Unit] = field(default_factory=dict)
     shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    _places: dict[str, Places] = field(default_factory=dict)  # of a list, many homes share a sector
+
+    def places(self, prefix: str) -> Places:
+        """Where the postcodes of this prefix lie; nowhere, if the release does not know it."""
+        found = self._places.get(prefix)
+        if found is None:
+            shares = self.shares.get(prefix)
+            found = self._places[prefix] = Places.of(shares) if shares else _NOWHERE
+        return found
 
 
 class Thresholds(Struct, frozen=True):
@@ -74,9 +110,7 @@ def locate(text: str | None, lookup: Lookup, thresholds: Thresholds) -> Found:
         return Unplaceable(TriageReason.NO_POSTCODE)
     postcode = normalise(text)
     if postcode is None:
-        return Unplaceable(
-            TriageReason.INVALID_POSTCODE, _likely_wards(lookup.shares.get(known_part(text) or ""))
-        )
+        return Unplaceable(TriageReason.INVALID_POSTCODE, lookup.places(known_part(text) or "").wards)
     unit = lookup.units.get(str(postcode))
     if unit is not None and unit.district != BOROUGH:
         return OutOfArea(
@@ -95,40 +129,31 @@ def locate(text: str | None, lookup: Lookup, thresholds: Thresholds) -> Found:
 
 
 def _likeliest(postcode: Postcode, lookup: Lookup, thresholds: Thresholds) -> Found:
-    sector = lookup.shares.get(postcode.sector)
-    wards_of_sector = _likely_wards(sector)
-    if sector and not wards_of_sector:
-        district = max(sorted(sector), key=lambda place: sector[place])
+    sector = lookup.places(postcode.sector)
+    if sector.districts and not sector.wards:
         return OutOfArea(
-            district if len(sector) == 1 else None,
+            sector.districts[0] if len(sector.districts) == 1 else None,
             f"Every postcode of this sector in {lookup.release} lies outside the borough.",
         )
     for prefix in (postcode.sector_letter, postcode.sector):
-        shares = lookup.shares.get(prefix)
-        if not shares:
+        places = lookup.places(prefix)
+        if not places.total:
             continue
-        total = sum(shares.values())
-        wards = wards_of_sector if shares is sector else _likely_wards(shares)
-        outside = total - sum(shares[gss] for gss in wards)
-        if not wards or outside / total >= thresholds.outside_above:
-            return Unplaceable(TriageReason.UNKNOWN_POSTCODE, wards or wards_of_sector)
-        confidence = round(shares[wards[0]] / (total + 1), 3)
+        if not places.wards or places.outside / places.total >= thresholds.outside_above:
+            return Unplaceable(TriageReason.UNKNOWN_POSTCODE, places.wards or sector.wards)
+        ward = places.wards[0]
+        share = places.postcodes[ward]
+        confidence = round(share / (places.total + 1), 3)
         near = prefix == postcode.sector_letter and not lookup.coarse
         return InWard(
-            WARDS[wards[0]],
+            WARDS[ward],
             AssignmentMethod.NEAREST if near else AssignmentMethod.COARSE,
             confidence,
             confidence < thresholds.confirm_below,
-            f"{'By the nearest known postcodes' if near else 'By the postcode sector'}: {shares[wards[0]]} of {total}"
-            f" postcodes like this one in {lookup.release} lie in {ward_name(wards[0])}.",
+            f"{'By the nearest known postcodes' if near else 'By the postcode sector'}: {share} of {places.total}"
+            f" postcodes like this one in {lookup.release} lie in {ward_name(ward)}.",
         )
-    return Unplaceable(TriageReason.UNKNOWN_POSTCODE, _likely_wards(lookup.shares.get(postcode.outcode)))
-
-
-def _likely_wards(shares: Mapping[str, int] | None) -> tuple[str, ...]:
-    """The borough's wards among the places of a prefix, the likeliest first."""
-    inside = [gss for gss in shares or () if gss in WARDS]
-    return tuple(sorted(inside, key=lambda gss: (-(shares or {})[gss], gss)))
+    return Unplaceable(TriageReason.UNKNOWN_POSTCODE, lookup.places(postcode.outcode).wards)
 
 
 def lookup_keys(texts: Iterable[str | None]) -> tuple[set[str], set[str]]:
@@ -163,8 +188,12 @@ def tally(units: Iterable[tuple[Postcode, Unit]]) -> dict[str, Counter[str]]:
 def _helps(prefix: str, places: Counter[str], counts: Mapping[str, Counter[str]]) -> bool:
     outcode, _, inward = prefix.partition(" ")
     if not inward:
-        return bool(_likely_wards(places))
+        return _touches_borough(places)
     if len(inward) == 1:
         return True
     sector = counts[f"{outcode} {inward[0]}"]
-    return len(sector) > 1 and bool(_likely_wards(sector))
+    return len(sector) > 1 and _touches_borough(sector)
+
+
+def _touches_borough(places: Iterable[str]) -> bool:
+    return any(place in WARDS for place in places)

@@ -5,7 +5,7 @@ Who locks one goes on from the time at which it was changed last (`Tx.not_before
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
@@ -46,12 +46,13 @@ async def get(connection: Connection, referral_id: UUID) -> Assignment | None:
 
 
 async def save(
-    connection: Connection, assignments: Iterable[Assignment], now: datetime, new: Container[UUID] = ()
+    connection: Connection, known: Iterable[Assignment], now: datetime, new: Iterable[Assignment] = ()
 ) -> None:
-    """Insert or update them all. `new`: the ids of those that were not there when the unit looked."""
-    rows = [_row(a, now) for a in assignments]
-    if await copied(connection, "assignment", _NAMES, [row for row in rows if row[0] in new]):
-        rows = [row for row in rows if row[0] not in new]
+    """Write them all. `new`: those that were not there when the unit looked."""
+    rows = [_row(a, now) for a in known]
+    new_rows = [_row(a, now) for a in new]
+    if not await copied(connection, "assignment", _NAMES, new_rows):
+        rows += new_rows
     if rows:
         await connection.execute(_SAVE, *columns(rows))
 
