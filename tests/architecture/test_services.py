@@ -7,10 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from bdcan_local.processes import SERVICES
+from bdcan_local.processes import SERVICES, own_name
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {f"bdcan_{service.replace('-', '_')}" for service in SERVICES}
+PACKAGES = {own_name(service) for service in SERVICES}
 PROJECTS = {f"bdcan-{service}" for service in SERVICES}
 
 

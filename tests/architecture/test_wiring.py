@@ -13,17 +13,13 @@ from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.testing.harness import settings_for
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
-from bdcan_local.processes import SERVICES
+from bdcan_local.processes import SERVICES, own_name
 
 ROOT = Path(__file__).parents[2]
 
 
-def package_of(name: str) -> str:
-    return "bdcan_" + name.replace("-", "_")
-
-
 def settings_class(name: str) -> type[ServiceSettings]:
-    module = importlib.import_module(f"{package_of(name)}.settings")
+    module = importlib.import_module(f"{own_name(name)}.settings")
     return module.Settings
 
 
@@ -31,7 +27,7 @@ def settings_class(name: str) -> type[ServiceSettings]:
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> Service:
     keys = tmp_path / "keys.json"
     keys.write_text("[]")
-    app = importlib.import_module(f"{package_of(request.param)}.app")
+    app = importlib.import_module(f"{own_name(request.param)}.app")
     more = {
         "intake_url": "http://127.0.0.1:1",
         "intake_api_key": "x",
@@ -89,7 +85,7 @@ def test_given_the_services_when_their_folders_are_compared_then_they_have_one_s
         "store",
     }
     for name in SERVICES:
-        present = {p.name for p in (ROOT / "services" / name / "src" / package_of(name)).iterdir()}
+        present = {p.name for p in (ROOT / "services" / name / "src" / own_name(name)).iterdir()}
         assert expected <= present, f"{name} lacks {expected - present}"
         assert {"README.md", "pyproject.toml", "tests"} <= {
             p.name for p in (ROOT / "services" / name).iterdir()

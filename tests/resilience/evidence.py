@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import EnvelopeError, decode
 from bdcan_local.kafka import ADMIN, client_options
-from bdcan_local.processes import SERVICES, System
+from bdcan_local.processes import SERVICES, System, own_name
 
 Row = Mapping[str, Any]
 Connections: TypeAlias = "Mapping[str, asyncpg.Connection[asyncpg.Record]]"
@@ -124,8 +124,8 @@ async def databases(system: System) -> AsyncIterator[Connections]:
     async with AsyncExitStack() as stack:
         opened: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
         for service in SERVICES:
-            name = f"bdcan_{service.replace('-', '_')}"
-            opened[service] = await asyncpg.connect(system.postgres.dsn(database=name), timeout=30)
+            dsn = system.postgres.dsn(database=own_name(service))
+            opened[service] = await asyncpg.connect(dsn, timeout=30)
             stack.push_async_callback(opened[service].close)
         yield opened
 

@@ -16,7 +16,7 @@ import asyncpg
 from bdcan_chassis.errors import DATABASE_ERRORS, is_transient
 from bdcan_chassis.testing import full_disk
 from bdcan_local.ports import free_ports
-from bdcan_local.processes import SERVICES
+from bdcan_local.processes import SERVICES, own_name
 from bdcan_local.supervisor import State, Unit
 
 from .schedule import APIS, PROCESSES, WORKERS, Fault, Kind
@@ -174,7 +174,7 @@ class Faults:
 
     async def _at_database(self, victim: str, act: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
         """Tries until it is done: the server may be down, or a paused process may hold a lock."""
-        name = f"bdcan_{victim.partition(':')[0].replace('-', '_')}"
+        name = own_name(victim.partition(":")[0])
         while True:
             try:
                 connection = await asyncpg.connect(self._system.system.postgres.dsn(database=name), timeout=5)

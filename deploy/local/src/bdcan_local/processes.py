@@ -16,6 +16,13 @@ from bdcan_local.supervisor import Unit
 
 # ports, and user ids in compose, go by the place here: a new one goes to the end
 SERVICES = ("intake", "routing", "volunteer-match", "foodhub", "escalation")
+
+
+def own_name(service: str) -> str:
+    """What a service's Python package, its database and the database's user are called: `bdcan_volunteer_match`."""
+    return f"bdcan_{service.replace('-', '_')}"
+
+
 ISSUER = "http://localhost/bdcan"
 AUDIENCE = "bdcan"
 _HTTP_SECONDS = 5.0
@@ -129,22 +136,19 @@ def _unit(system: System, name: str, command: Command, check: Callable[[int], Aw
 
 def service_command(system: System, service: str, *arguments: str, port_of: str | None = None) -> Command:
     """`python -m bdcan_<service> …` with all that it needs of the system. `port_of`: the process whose port it serves on."""
-    module = f"bdcan_{service.replace('-', '_')}"
     environment = _service_environment(system, service)
     if port_of is not None:
         variable = "BDCAN_HTTP_PORT" if arguments[0] == "api" else "BDCAN_OPS_PORT"
         environment[variable] = str(system.ports[port_of])
-    return Command(_python(module, *arguments), environment)
+    return Command(_python(own_name(service), *arguments), environment)
 
 
 def _service_environment(system: System, service: str) -> dict[str, str]:
     secrets, role = system.secrets, service.replace("-", "_")
-    user = access.kafka_user(service)
+    user, own = access.kafka_user(service), own_name(service)
     environment = {
         **_common(system),
-        "BDCAN_DATABASE_URL": system.postgres.dsn(
-            f"bdcan_{role}", secrets.get("postgres", role), f"bdcan_{role}"
-        ),
+        "BDCAN_DATABASE_URL": system.postgres.dsn(own, secrets.get("postgres", role), own),
         "BDCAN_KAFKA_BOOTSTRAP": system.kafka.bootstrap,
         "BDCAN_KAFKA_USERNAME": user,
         "BDCAN_KAFKA_PASSWORD": secrets.get("kafka", user),

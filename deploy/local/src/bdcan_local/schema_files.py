@@ -16,7 +16,7 @@ from bdcan_chassis.migrate import migrate
 from bdcan_local.errors import MachineError
 from bdcan_local.guardian import Guardian
 from bdcan_local.postgres import binaries
-from bdcan_local.processes import SERVICES
+from bdcan_local.processes import SERVICES, own_name
 from bdcan_local.servers import EmbeddedPostgres, PostgresServer
 
 CHASSIS = "chassis"
@@ -31,7 +31,7 @@ def path_of(service: str) -> Path:
     """Where the file of a service, or the CHASSIS's, stands, from the root of a checkout."""
     if service == CHASSIS:
         return Path("libs", "chassis", "src", "bdcan_chassis", "schema.sql")
-    package = f"bdcan_{service.replace('-', '_')}"
+    package = own_name(service)
     return Path("services", service, "src", package, "store", "schema.sql")
 
 
@@ -45,7 +45,7 @@ async def schema_of(service: str, server: PostgresServer) -> str:
     if service == CHASSIS:
         await migrate(dsn, ["bdcan_chassis"])
         return await asyncio.to_thread(_dump, dsn, f"--schema={CHASSIS}")
-    await migrate(dsn, ["bdcan_chassis", f"bdcan_{service.replace('-', '_')}.store"])
+    await migrate(dsn, ["bdcan_chassis", f"{own_name(service)}.store"])
     return await asyncio.to_thread(
         _dump, dsn, f"--exclude-schema={CHASSIS}", "--exclude-table=public.schema_migration"
     )
