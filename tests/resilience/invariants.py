@@ -296,6 +296,8 @@ def _ends(
             for what, known in live.items():
                 if referral_id in known:
                     yield f"{referral_id}: closed ({referral['outcome']}), and {what} goes on"
+        elif referral["hub_id"] is not None and referral_id not in live["routing"]:
+            yield f"{referral_id}: {referral['state']}, and for routing it has ended"
 
 
 def _open_needs_are_in_somebodys_hands(e: Evidence, needs: dict[tuple[UUID, UUID], Any]) -> Iterator[str]:

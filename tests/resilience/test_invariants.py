@@ -261,6 +261,7 @@ DOCTORED: list[tuple[str, Doctor]] = [
     ("services agree about each need", changed("foodhub", "parcel", state="dispatched")),
     ("services agree about each need", changed("escalation", "escalation", state="declined")),
     ("services agree about each need", changed("routing", "assignment", state="assigned")),
+    ("services agree about each need", changed("intake", "referral", state="being-helped")),
     ("services agree about each need", changed("volunteer-match", "task", state="accepted")),
     ("services agree about each need", changed("intake", "need", state="in-hand", owner="foodhub")),
     ("the council has each case once", changed("escalation", "escalation", case_id="another")),

@@ -17,6 +17,7 @@ _WORDS = {
     "referral.held-for-triage": "Nobody could place it ({reason}): a coordinator looks.",
     "referral.out-of-area": "The home is outside the borough.",
     "referral.closed": "Closed: {outcome}.",
+    "referral.reopened": "A need turned up after the end: it is open again.",
     "safeguarding-concern.raised": "A safeguarding concern went out at once, before anything else.",
     "welfare-call.completed": "{hub_id} rang and spoke to the resident.",
     "welfare-call.unanswered": "{hub_id} rang, {outcome}; the next call is due {next_attempt_at}.",

@@ -165,6 +165,7 @@ REFERRALS = Topic(
         "bdcan.intake.referral.amended.v1",
         "bdcan.intake.referral.withdrawn.v1",
         "bdcan.intake.referral.closed.v1",
+        "bdcan.intake.referral.reopened.v1",
     ),
     writers=("intake",),
     consumers=(
@@ -175,6 +176,7 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.amended.v1",
                 "bdcan.intake.referral.withdrawn.v1",
                 "bdcan.intake.referral.closed.v1",
+                "bdcan.intake.referral.reopened.v1",
             ),
         ),
         Consumer(
@@ -398,6 +400,7 @@ OUTREACH_REFERRALS = Topic(
         "bdcan.intake.referral.amended.v1",
         "bdcan.intake.referral.withdrawn.v1",
         "bdcan.intake.referral.closed.v1",
+        "bdcan.intake.referral.reopened.v1",
     ),
     writers=("intake",),
     consumers=(
@@ -408,6 +411,7 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.amended.v1",
                 "bdcan.intake.referral.withdrawn.v1",
                 "bdcan.intake.referral.closed.v1",
+                "bdcan.intake.referral.reopened.v1",
             ),
         ),
         Consumer(
@@ -626,6 +630,12 @@ CATALOGUE = Catalogue(
             "bdcan.intake.referral.received.v1",
             models.ReferralReceived,
             "urn:bdcan:schema:bdcan.intake.referral.received.v1",
+            (REFERRALS, OUTREACH_REFERRALS),
+        ),
+        EventType(
+            "bdcan.intake.referral.reopened.v1",
+            models.ReferralReopened,
+            "urn:bdcan:schema:bdcan.intake.referral.reopened.v1",
             (REFERRALS, OUTREACH_REFERRALS),
         ),
         EventType(

@@ -844,6 +844,19 @@ class ReferralReceived(_Body):
     """When the resident must have been called."""
 
 
+class ReferralReopened(_Body):
+    """A need turned up after the last one had come to its end: the referral is open again."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    priority: Priority
+    """How soon help must come."""
+    needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
+    """The needs that are open."""
+    reopened_at: AwareDatetime
+    """When it was opened again."""
+
+
 class ReferralWithdrawn(_Body):
     """The resident no longer wants help, or the referral should not have been made."""
 

@@ -205,9 +205,9 @@ async def _follow(batch: Batch[Any], tx: Tx, step: Step) -> None:
         moved = step(referral, event.data, event.time)
         if moved is referral:
             continue
-        after[referral.referral_id], closed = settle(moved, tx.now)
-        if closed:
-            entries.append(journal.tell(tx, closed, lane=referral.lane, cause=event))
+        after[referral.referral_id], turn = settle(moved, tx.now)
+        if turn:
+            entries.append(journal.tell(tx, turn, lane=referral.lane, cause=event))
     await timeline.add(tx.connection, entries)
     await referrals.save(tx.connection, before, after, tx.now)
 

@@ -159,6 +159,31 @@ async def test_given_events_of_other_topics_first_then_the_story_and_the_end_are
     ]
 
 
+@pytest.mark.parametrize("outreach", [False, True])
+async def test_given_a_concern_after_the_end_then_all_are_told_in_the_referrals_own_lane(
+    given: Harness, outreach: bool
+):
+    r = await handed_in(given, "shopping", outreach=outreach)
+    await given.deliver(s.assigned(r), s.confirmed(r))
+    await given.deliver(s.task(m.TaskCompleted, r, r.needs[0].need_id, m.TaskKind.SHOPPING))
+    given.clock.advance(timedelta(hours=1))
+    await given.deliver(s.escalation(m.EscalationOpened, r, uuid4(), code=m.NeedCode.SAFEGUARDING_ADULT))
+
+    rows = await given.fetch("SELECT lane FROM chassis.outbox")
+    assert [row["lane"] for row in rows] == ["bulk" if outreach else "normal"] * 2
+    closed, reopened = [e.data for e in await given.emitted()]
+    assert isinstance(closed, m.ReferralClosed)
+    assert isinstance(reopened, m.ReferralReopened)
+    assert closed.closed_at < reopened.reopened_at
+    told = await shown(given, r)
+    assert told["state"] == "being-helped"
+    assert [e["kind"] for e in told["timeline"]][-3:] == [
+        "referral.closed",
+        "escalation.opened",
+        "referral.reopened",
+    ]
+
+
 async def test_given_an_assignment_then_the_watch_over_routing_ends(given: Harness):
     r = await handed_in(given, "shopping")
     assert ("assignment-due", r.referral_id) in await given.deadlines()

@@ -31,14 +31,14 @@ def referral(*codes: m.NeedCode, outreach: bool = False, priority: m.Priority | 
     return open_referral(given, uuid4(), tuple(uuid4() for _ in codes), T0)
 
 
-def told(given: Referral, *steps: tuple[Any, Any, float]) -> tuple[Referral, list[m.ReferralClosed]]:
-    """Follow (step, event, minute) one after the other."""
-    closings = []
+def told(given: Referral, *steps: tuple[Any, Any, float]) -> tuple[Referral, list[Any]]:
+    """Follow (step, event, minute) one after the other; returns the referral, and each closing and opening of it."""
+    turns = []
     for step, event, minute in steps:
-        given, closed = settle(step(given, event, minutes(minute)), minutes(minute))
-        if closed:
-            closings.append(closed)
-    return given, closings
+        given, turn = settle(step(given, event, minutes(minute)), minutes(minute))
+        if turn:
+            turns.append(turn)
+    return given, turns
 
 
 def assigned(r: Referral, version: int = 1, hub: str = HUB, **more: Any) -> m.ReferralAssigned:

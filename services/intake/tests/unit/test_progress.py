@@ -263,8 +263,14 @@ def test_given_a_volunteers_concern_after_the_end_then_the_referral_is_open_agai
     assert len(closed) == 1
     concern = uuid4()
     opened = s.escalation(m.EscalationOpened, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
-    r, closed = s.told(r, (p.escalation_opened, opened, 3))
+    r, [reopened] = s.told(r, (p.escalation_opened, opened, 3))
     assert (r.state, r.outcome, r.owner) == (ReferralState.BEING_HELPED, None, COMMUNITY_SOLUTIONS)
+    assert reopened == m.ReferralReopened(
+        referral_id=r.referral_id,
+        priority=r.priority,
+        needs=(m.Need(need_id=concern, code=NeedCode.SAFEGUARDING_ADULT),),
+        reopened_at=s.minutes(3),
+    )
     accepted = s.escalation(m.EscalationAccepted, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
     r, [closed] = s.told(r, (p.escalation_accepted, accepted, 4))
     assert closed.outcome is ReferralOutcome.PARTLY_HELPED

@@ -7,7 +7,13 @@ from uuid import UUID
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.models import ReferralAmended, ReferralClosed, ReferralReceived, ReferralWithdrawn
+from bdcan_contracts.models import (
+    ReferralAmended,
+    ReferralClosed,
+    ReferralReceived,
+    ReferralReopened,
+    ReferralWithdrawn,
+)
 from bdcan_routing.domain import assignment
 from bdcan_routing.domain.assignment import Assignment, State
 from bdcan_routing.placing import placer_for, publish
@@ -58,6 +64,19 @@ class Handlers:
     async def on_closed(self, batch: Batch[ReferralClosed], tx: Tx) -> None:
         """Nothing is left to place."""
         await _end(tx, [event.data.referral_id for event in batch])
+
+    async def on_reopened(self, batch: Batch[ReferralReopened], tx: Tx) -> None:
+        """A need turned up after the end: whoever had it has it again."""
+        known = await assignments.lock(tx, (e.data.referral_id for e in batch))
+        changed: dict[UUID, Assignment] = {}
+        for event in batch:
+            before = known.get(event.data.referral_id)
+            if before is None:
+                continue
+            after, events = assignment.reopened(before, event.data, self._settings.triage_times, tx.now)
+            changed[after.referral_id] = after
+            publish(tx, before, after, events, cause=event)
+        await _save(tx, known, changed)
 
 
 async def _end(tx: Tx, ids: list[UUID]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
-from bdcan_contracts.models import ReferralAmended, ReferralReceived
+from bdcan_contracts.models import ReferralAmended, ReferralReceived, ReferralReopened
 from bdcan_routing.domain.assignment import Assignment, Published, State
 from bdcan_routing.domain.gazetteer import lookup_keys
 from bdcan_routing.domain.hubs import Hubs
@@ -37,7 +37,7 @@ def publish(
     before: Assignment | None,
     after: Assignment,
     events: Iterable[Published],
-    cause: Event[ReferralReceived] | Event[ReferralAmended] | None = None,
+    cause: Event[ReferralReceived] | Event[ReferralAmended] | Event[ReferralReopened] | None = None,
 ) -> None:
     """Emit in the referral's lane, and keep its deadline in step with its state."""
     for event in events:

@@ -9,11 +9,11 @@ import pytest
 
 from bdcan_chassis.testing.conformance import Conformance
 from bdcan_chassis.testing.harness import START, FakeRecord, Harness
-from bdcan_contracts.models import ReferralWithdrawn
+from bdcan_contracts.models import ReferralClosed, ReferralOutcome, ReferralReopened, ReferralWithdrawn
 
 
 class TestConformance(Conformance):
-    """A referral that is placed, moves house, and is withdrawn."""
+    """A referral that is placed, moves house, is withdrawn, opened again and closed."""
 
     @pytest.fixture
     def given(self, bare: Harness, referral: Callable[..., Any], amendment: Callable[..., Any]) -> Harness:
@@ -29,4 +29,13 @@ class TestConformance(Conformance):
             referral_id=received.referral_id, reason="changed-mind", withdrawn_at=START
         )
         moved = self.amendment(received, postcode="RM10 7XX")
-        return [given.record(event) for event in (received, moved, withdrawn)]
+        again = ReferralReopened(
+            referral_id=received.referral_id,
+            priority=received.priority,
+            needs=received.needs,
+            reopened_at=START,
+        )
+        closed = ReferralClosed(
+            referral_id=received.referral_id, outcome=ReferralOutcome.HELPED, needs=(), closed_at=START
+        )
+        return [given.record(event) for event in (received, moved, withdrawn, again, closed)]

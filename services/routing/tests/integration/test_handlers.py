@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from bdcan_chassis.ids import new_id
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
     AssignmentMethod,
@@ -15,6 +18,7 @@ from bdcan_contracts.models import (
     ReferralOutcome,
     ReferralOutOfArea,
     ReferralReassigned,
+    ReferralReopened,
     ReferralWithdrawn,
     TriageReason,
 )
@@ -166,6 +170,29 @@ async def test_given_a_held_referral_when_it_is_closed_then_its_deadline_and_its
     assert await routing.deadlines() == {}
     [row] = await routing.fetch("SELECT state, facts->>'postcode' AS postcode FROM assignment")
     assert (row["state"], row["postcode"]) == ("ended", None)
+
+
+@pytest.mark.parametrize(
+    ("postcode", "state", "deadlines"), [(INSIDE, "assigned", 0), ("nowhere", "held", 1)]
+)
+async def test_given_a_closed_referral_when_a_need_turns_up_then_it_stands_where_it_stood(
+    routing, referral, postcode, state, deadlines
+):
+    given = referral(postcode)
+    ending = {"referral_id": given.referral_id, "outcome": ReferralOutcome.HELPED, "needs": ()}
+    again = ReferralReopened(
+        referral_id=given.referral_id, priority=Priority.URGENT, needs=given.needs[:1], reopened_at=START
+    )
+    # a second end and a second opening in one batch, and one that nobody has heard of
+    unknown = again.model_copy(update={"referral_id": new_id()})
+    closed = [ReferralClosed(**ending, closed_at=START + timedelta(minutes=n)) for n in range(2)]
+    await routing.deliver(given, closed[0], again, closed[1], again.model_copy(), unknown)
+
+    [row] = await routing.fetch("SELECT state, facts->>'priority' AS priority FROM assignment")
+    assert (row["state"], row["priority"]) == (state, "urgent")
+    assert len(await routing.deadlines()) == deadlines
+    told = [type(e.data) for e in await routing.emitted()]
+    assert told == ([ReferralAssigned] if state == "assigned" else [ReferralHeldForTriage] * 3)
 
 
 async def test_given_an_assigned_referral_when_its_home_certainly_moved_then_it_is_reassigned(

@@ -23,6 +23,7 @@ from bdcan_contracts.models import (
     ReferralOutOfArea,
     ReferralReassigned,
     ReferralReceived,
+    ReferralReopened,
 )
 from bdcan_routing.domain import assignment
 from bdcan_routing.domain.assignment import Assignment, NotAllowedError, State, TriageTimes
@@ -75,6 +76,11 @@ def changed(postcode: str | None, version: int = 2) -> ReferralAmended:
         needs=(NEED,),
         amended_at=NOW,
     )
+
+
+def open_again() -> ReferralReopened:
+    need = Need(need_id=ID, code=NeedCode.SAFEGUARDING_ADULT)
+    return ReferralReopened(referral_id=ID, priority=Priority.URGENT, needs=(need,), reopened_at=NOW)
 
 
 def placed(postcode: str | None) -> Assignment:
@@ -144,6 +150,30 @@ def test_given_it_is_not_held_when_a_person_decides_then_refused(postcode):
         assignment.decided(placed(postcode), "hub-2", "why", "desk", NOW)
 
 
+@pytest.mark.parametrize(
+    ("postcode", "state"), [(ABBEY, State.ASSIGNED), (OUTSIDE, State.OUT_OF_AREA), (None, State.HELD)]
+)
+def test_given_it_has_ended_when_a_need_turns_up_then_it_stands_where_it_stood(postcode, state):
+    ended = assignment.ended(placed(postcode), ID)
+    again, events = assignment.reopened(ended, open_again(), TIMES, NOW)
+    assert (again.state, again.verdict) == (state, ended.verdict)
+    assert again.facts
+    assert (again.facts.priority, again.facts.needs) == (Priority.URGENT, open_again().needs)
+    assert [type(event) for event in events] == [ReferralHeldForTriage] * (state is State.HELD)
+
+
+def test_given_it_is_open_again_when_a_person_moves_it_then_it_moves():
+    again, _ = assignment.reopened(assignment.ended(placed(ABBEY), ID), open_again(), TIMES, NOW)
+    moved, [event] = assignment.reassigned(again, "hub-7", "why", "desk", NOW)
+    assert isinstance(event, ReferralReassigned)
+    assert (moved.hub_id, event.previous_hub_id, event.needs) == ("hub-7", "hub-1", open_again().needs)
+
+
+@pytest.mark.parametrize("state", [placed(ABBEY), assignment.ended(None, ID)])
+def test_given_nothing_that_has_ended_when_told_of_a_need_then_nothing_changes(state):
+    assert assignment.reopened(state, open_again(), TIMES, NOW) == (state, [])
+
+
 def test_given_its_own_hub_when_moved_there_then_refused():
     with pytest.raises(NotAllowedError, match="already"):
         assignment.reassigned(placed(ABBEY), "hub-1", "why", "desk", NOW)
@@ -198,6 +228,12 @@ class AnyOrder(RuleBasedStateMachine):
     def it_ends(self):
         self.state = assignment.ended(self.state, ID)
         self.has_ended = True
+
+    @rule()
+    def a_need_turns_up(self):
+        if self.state is not None:
+            self.has_ended = self.has_ended and self.state.verdict is None
+            self.take(assignment.reopened(self.state, open_again(), TIMES, self.now))
 
     @rule()
     def the_deadline_comes(self):

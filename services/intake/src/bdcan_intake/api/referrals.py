@@ -238,9 +238,9 @@ async def _locked(tx: Tx, referral_id: UUID, caller: Caller) -> Referral:
 
 
 async def _save(tx: Tx, before: Referral, after: Referral, entries: list[Any]) -> None:
-    settled, closed = settle(after, tx.now)
-    if closed:
-        entries.append(journal.tell(tx, closed, lane=before.lane))
+    settled, turn = settle(after, tx.now)
+    if turn:
+        entries.append(journal.tell(tx, turn, lane=before.lane))
         tx.cancel_deadline(ASSIGNMENT_DUE, before.referral_id)
     await timeline.add(tx.connection, entries)
     await referrals.save(tx.connection, {before.referral_id: before}, {before.referral_id: settled}, tx.now)

@@ -188,7 +188,9 @@ def concerns(
     ]
 
 
-def settle(referral: Referral, now: datetime) -> tuple[Referral, models.ReferralClosed | None]:
+def settle(
+    referral: Referral, now: datetime
+) -> tuple[Referral, models.ReferralClosed | models.ReferralReopened | None]:
     """Close a referral whose last need has come to its end; open it again if a need has turned up since.
 
     Somebody calls each resident of a hub, whatever else is settled before, and the call may find more. So until it has
@@ -198,8 +200,13 @@ def settle(referral: Referral, now: datetime) -> tuple[Referral, models.Referral
     if referral.state is ReferralState.CLOSED:
         if ended:
             return referral, None
-        referral = replace(referral, state=ReferralState.BEING_HELPED, outcome=None)
-        return with_next_step(referral), None
+        again = with_next_step(replace(referral, state=ReferralState.BEING_HELPED, outcome=None))
+        return again, models.ReferralReopened(
+            referral_id=referral.referral_id,
+            priority=referral.priority,
+            needs=contract_needs(again),
+            reopened_at=now,
+        )
     if not ended or not _nothing_to_come(referral):
         return with_next_step(referral), None
     outcome = outcome_of(referral)

@@ -32,6 +32,7 @@ TOLD: dict[type[BaseModel], tuple[str, ...]] = {
     models.ReferralAmended: ("version", "priority"),
     models.ReferralWithdrawn: ("reason",),
     models.ReferralClosed: ("outcome", "needs"),
+    models.ReferralReopened: ("needs",),
     models.SafeguardingConcernRaised: ("code", "respond_by"),
     models.ReferralAssigned: ("hub_id", "method", "explanation", "contact_due_at"),
     models.ReferralReassigned: ("hub_id", "previous_hub_id", "reason", "explanation"),

@@ -2,7 +2,7 @@
 
 Each function takes the state (None: never heard of) and what happened, and returns the new state with the events to
 publish. Events of a referral may come in any order: what was amended before it was received waits in the state
-`AWAITED`, and what has ended stays ended. `version` counts what was published, `amendment` is the
+`AWAITED`, and what has ended stays ended until a need turns up. `version` counts what was published, `amendment` is the
 referral's version last seen.
 """
 
@@ -28,6 +28,7 @@ from bdcan_contracts.models import (
     ReferralOutOfArea,
     ReferralReassigned,
     ReferralReceived,
+    ReferralReopened,
     TriageReason,
 )
 from bdcan_routing.domain.gazetteer import OutOfArea
@@ -148,6 +149,25 @@ def ended(state: Assignment | None, referral_id: UUID) -> Assignment:
     known = state or Assignment(referral_id, State.ENDED)
     facts = replace(known.facts, postcode=None) if known.facts else None
     return replace(known, state=State.ENDED, facts=facts, triage_due_at=None)
+
+
+def reopened(state: Assignment, event: ReferralReopened, times: TriageTimes, now: datetime) -> Step:
+    """A need turned up after the end: it stands again where it stood, with its hub, out of area, or with a person.
+
+    The postcode is gone, and is known again when somebody amends the referral.
+    """
+    if state.state is not State.ENDED or state.facts is None:
+        return state, []
+    known = replace(state, facts=replace(state.facts, priority=event.priority, needs=event.needs))
+    match state.verdict:
+        case ToHub():
+            return replace(known, state=State.ASSIGNED), []
+        case OutOfArea():
+            return replace(known, state=State.OUT_OF_AREA), []
+        case Hold() as verdict:
+            return _hold(known, verdict, times, now)
+        case None:
+            return state, []
 
 
 def still_waiting(state: Assignment | None, times: TriageTimes, now: datetime) -> Step | None:
