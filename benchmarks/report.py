@@ -30,7 +30,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _page(lines: list[dict[str, Any]]) -> str:
-    parts = ["# Results", "", "Written by `make bench`; each line names the run that it comes from.", ""]
+    parts = ["# Results", "", "Written by `python -m benchmarks`; which lines come from which run stands at the end.", ""]
     parts += _table(lines)
     parts += ["", "## Processor time", "", "Microseconds for one piece of work, user and system.", ""]
     for line in lines:
@@ -41,11 +41,16 @@ def _page(lines: list[dict[str, Any]]) -> str:
     for line in lines:
         others = ", ".join(f"{name} {_number(value)}" for name, value in line["others"].items())
         also = f" Also: {others} {line['unit']}." if others else ""
-        parts.append(f"- **{line['name']}**: {line['note']}. {line['repetitions']} repetitions.{also}")
+        times = "once" if line["repetitions"] == 1 else f"{line['repetitions']} repetitions"
+        parts.append(f"- **{line['name']}**: {line['note']}; {times}.{also}")
     parts += ["", "## Machine and versions", ""]
-    for at in dict.fromkeys(json.dumps([line["machine"], line["versions"]]) for line in lines):
-        machine, versions = json.loads(at)
-        parts.append(f"- {', '.join(f'{k} {v}' for k, v in machine.items())}")
+    runs: dict[str, dict[str, None]] = {}
+    for line in lines:
+        what = line["name"].partition(",")[0]
+        runs.setdefault(json.dumps([line["machine"], line["versions"]]), {})[what] = None
+    for run, names in runs.items():
+        machine, versions = json.loads(run)
+        parts.append(f"- **{', '.join(names)}**: {', '.join(f'{k} {v}' for k, v in machine.items())}")
         parts.append(f"  - {', '.join(f'{k} {v}' for k, v in versions.items())}")
     return "\n".join(parts) + "\n"
 
