@@ -30,7 +30,12 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _page(lines: list[dict[str, Any]]) -> str:
-    parts = ["# Results", "", "Written by `python -m benchmarks`; which lines come from which run stands at the end.", ""]
+    parts = [
+        "# Results",
+        "",
+        "Written by `make bench`; which lines come from which run stands at the end.",
+        "",
+    ]
     parts += _table(lines)
     parts += ["", "## Processor time", "", "Microseconds for one piece of work, user and system.", ""]
     for line in lines:
