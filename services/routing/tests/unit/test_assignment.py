@@ -169,6 +169,14 @@ def test_given_it_is_open_again_when_a_person_moves_it_then_it_moves():
     assert (moved.hub_id, event.previous_hub_id, event.needs) == ("hub-7", "hub-1", open_again().needs)
 
 
+def test_given_it_is_open_again_out_of_area_when_its_postcode_is_said_again_then_that_is_no_news():
+    again, _ = assignment.reopened(assignment.ended(placed(OUTSIDE), ID), open_again(), TIMES, NOW)
+    state, events = assignment.amended(again, changed(OUTSIDE), PLACER, TIMES, NOW)
+    assert (state.state, events) == (State.OUT_OF_AREA, [])
+    assert state.facts
+    assert state.facts.postcode == OUTSIDE
+
+
 @pytest.mark.parametrize("state", [placed(ABBEY), assignment.ended(None, ID)])
 def test_given_nothing_that_has_ended_when_told_of_a_need_then_nothing_changes(state):
     assert assignment.reopened(state, open_again(), TIMES, NOW) == (state, [])

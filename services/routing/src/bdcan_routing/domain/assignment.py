@@ -140,6 +140,8 @@ def amended(
             return _settle(known, verdict, times, now)
         case State.ASSIGNED, _:
             return known, []
+        case State.OUT_OF_AREA, OutOfArea() if verdict == state.verdict:
+            return known, []  # open again, its postcode was forgotten: this is the one it had
         case _:
             return _settle(known, verdict, times, now)
 
