@@ -31,8 +31,7 @@ def path_of(service: str) -> Path:
     """Where the file of a service, or the CHASSIS's, stands, from the root of a checkout."""
     if service == CHASSIS:
         return Path("libs", "chassis", "src", "bdcan_chassis", "schema.sql")
-    package = own_name(service)
-    return Path("services", service, "src", package, "store", "schema.sql")
+    return Path("services", service, "src", own_name(service), "store", "schema.sql")
 
 
 async def schema_of(service: str, server: PostgresServer) -> str:

@@ -70,11 +70,12 @@ class Handlers:
         known = await assignments.lock(tx, (e.data.referral_id for e in batch))
         changed: dict[UUID, Assignment] = {}
         for event in batch:
-            before = known.get(event.data.referral_id)
+            referral_id = event.data.referral_id
+            before = changed.get(referral_id) or known.get(referral_id)
             if before is None:
                 continue
             after, events = assignment.reopened(before, event.data, self._settings.triage_times, tx.now)
-            changed[after.referral_id] = after
+            changed[referral_id] = after
             publish(tx, before, after, events, cause=event)
         await _save(tx, known, changed)
 
