@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -73,3 +73,17 @@ class Loop:
     def topics(self) -> tuple[str, ...]:
         """Names of the topics that the loop reads, each once."""
         return tuple(dict.fromkeys(line.topic.name for line in self.table))
+
+
+def with_bulk(catalogue: Catalogue, loop: Loop, bulk: str) -> tuple[Loop, Loop]:
+    """The loop, and a second one named `bulk` that reads the same events from their topics in the bulk lane.
+
+    A bulk list then holds up nothing else. Events without a topic in the bulk lane are left out of the second loop.
+    """
+    lines = [
+        On(topic, line.model, line.handler)
+        for line in loop.table
+        for topic in catalogue.of(line.model).topics
+        if topic.lane == "bulk"
+    ]
+    return loop, replace(loop, name=bulk, table=tuple(lines))

@@ -1,0 +1,190 @@
+"""Books: what a unit of work has locked of one aggregate, and everything that a change of it brings with it.
+
+    parcels = Parcels(tx)
+    await parcels.lock(store.parcels.LOCK_OF_REFERRALS, referral_ids=ids)
+    for event in batch:
+        for parcel in parcels.of(event.data.referral_id):
+            parcels.put(cancel(parcel, "need-withdrawn", tx.now), event)
+    await parcels.save()
+
+`save` writes the rows that changed, emits their events, sets and cancels their deadlines, wakes the planners that wait
+for them, and keeps times in order: nobody can forget a part. A row *changed* if its state is another one, or if an
+event tells of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Generic, NamedTuple, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+from pydantic import BaseModel
+
+from bdcan_chassis.fairness import in_turns
+from bdcan_chassis.step import Step
+from bdcan_chassis.subscription import Batch
+from bdcan_chassis.table import Query, Table
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Event
+
+S = TypeVar("S", bound=Struct)
+T = TypeVar("T", bound=BaseModel)
+
+Decide = Callable[[S | None, Event[T], datetime], Step[S] | None]
+"""A domain function for an event: the state, the event, the time → the step; None where there is nothing to do."""
+
+
+class Change(NamedTuple, Generic[S]):
+    """A row before and after. `before` is None where the row is new."""
+
+    before: S | None
+    after: S
+
+
+class _Told(NamedTuple, Generic[S]):
+    key: Any
+    state: S
+    body: BaseModel
+    cause: Event[Any] | None
+
+
+class Book(Generic[S]):
+    """Locked rows of one table. A service derives its own, names its table, and says what follows a change."""
+
+    table: Table[S]
+    parent: str | None = None
+    """The field that `of` looks rows up by, such as the referral's id."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self._before: dict[Any, S] = {}
+        self._now: dict[Any, S] = {}
+        self._children: dict[Any, dict[Any, None]] = {}
+        self._told: list[_Told[S]] = []
+        self._deadlines: dict[tuple[str, Any], datetime | None] = {}
+
+    # what a service says about its aggregate
+
+    def lane(self, _state: S) -> str | None:
+        """The lane of the aggregate's events; None: the usual one."""
+        return None
+
+    def wakes(self, _change: Change[S]) -> Iterable[str]:
+        """The planners and gateways that wait for such a change."""
+        return ()
+
+    def heard(self, _event_id: UUID, _body: BaseModel, _state: S) -> None:
+        """An event was emitted: for a service that keeps a journal of its own."""
+
+    async def follow(self, _changes: Sequence[Change[S]]) -> None:
+        """Write what follows from the changes in other tables, in the same unit of work."""
+
+    # what handlers, planners, deadlines, gateways and routes do with it
+
+    async def lock(self, query: Query[S], **arguments: Any) -> list[S]:
+        """Add the rows of a query that locks; returns them as they are now. Time goes on from their last change."""
+        records = await query.records(self.tx.connection, **arguments)
+        rows = self._read(query, records)
+        return [self._add(row) for row in rows]
+
+    async def lock_keys(self, keys: Iterable[Any]) -> list[S]:
+        """Add rows by their keys. One that does not exist is absent."""
+        return await self.lock(self.table.lock, keys=set(keys))
+
+    async def ensure(self, keys: Iterable[Any]) -> list[S]:
+        """Add rows by their keys. One that nobody has mentioned before is made, so that two units take turns."""
+        wanted = set(keys)
+        await self.table.ensure(self.tx.connection, wanted)
+        return await self.lock_keys(wanted)
+
+    async def handle(
+        self, batch: Batch[T], decide: Decide[S, T], *, key: Callable[[T], Any] = attrgetter("referral_id")
+    ) -> None:
+        """Lock what a batch is about, decide event by event in its order, and save."""
+        await self.lock_keys(key(event.data) for event in batch)
+        async for event in in_turns(batch):
+            step = decide(self.get(key(event.data)), event, self.tx.now)
+            if step is not None:
+                self.put(step, event)
+        await self.save()
+
+    def get(self, key: Any) -> S | None:
+        """A row as it is now; None where there is none."""
+        return self._now.get(key)
+
+    def __getitem__(self, key: Any) -> S:
+        return self._now[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._now
+
+    def __iter__(self) -> Iterator[S]:
+        """The rows as they are now. Steps may be put while one goes over them."""
+        return iter(list(self._now.values()))
+
+    def of(self, parent: Any) -> list[S]:
+        """The rows of one parent, as they are now."""
+        return [self._now[key] for key in self._children.get(parent, ())]
+
+    def put(self, step: Step[S], cause: Event[Any] | None = None) -> S:
+        """Take a step over. `cause` is the event that it answers. Returns the state as it is now."""
+        state = step.state
+        key = self.table.key_of(state)
+        self._keep(key, state)
+        self._told.extend(_Told(key, state, body, cause) for body in step.events)
+        for kind, due_at in step.deadlines.items():
+            self._deadlines[kind, key] = due_at
+        return state
+
+    async def save(self) -> None:
+        """Write what changed, and everything that follows from it."""
+        tx, before = self.tx, self._before
+        told = {one.key for one in self._told}
+        changes = [
+            Change(before.get(key), state)
+            for key, state in self._now.items()
+            if key in told or (state is not before.get(key) and state != before.get(key))
+        ]
+        await self._write(changes)
+        await self.follow(changes)
+        for one in self._told:
+            event_id = tx.emit(one.body, cause=one.cause, lane=self.lane(one.state))
+            self.heard(event_id, one.body, one.state)
+        for (kind, key), due_at in self._deadlines.items():
+            if due_at is None:
+                tx.cancel_deadline(kind, key)
+            else:
+                tx.set_deadline(kind, key, due_at)
+        for change in changes:
+            for name in self.wakes(change):
+                tx.wake(name)
+        before.update(self._now)
+        self._told.clear()
+        self._deadlines.clear()
+
+    # how the table is read and written; a book of an aggregate in two tables says it for both
+
+    def _read(self, query: Query[S], records: Sequence[Any]) -> list[S]:
+        if stamp := self.table.stamp:
+            self.tx.not_before(*[record[stamp] for record in records])
+        return query.read(records)
+
+    async def _write(self, changes: Sequence[Change[S]]) -> None:
+        connection, now = self.tx.connection, self.tx.now
+        await self.table.insert(connection, [after for was, after in changes if was is None], now)
+        await self.table.update(connection, [(was, after) for was, after in changes if was is not None], now)
+
+    def _add(self, row: S) -> S:
+        key = self.table.key_of(row)
+        if key not in self._now:
+            self._before[key] = row
+            self._keep(key, row)
+        return self._now[key]
+
+    def _keep(self, key: Any, state: S) -> None:
+        self._now[key] = state
+        if self.parent is not None:
+            self._children.setdefault(getattr(state, self.parent), {})[key] = None

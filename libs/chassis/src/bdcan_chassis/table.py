@@ -1,0 +1,317 @@
+"""Tables and queries: a struct's fields are the columns, and each column is named once.
+
+Rows go to PostgreSQL as one JSON parameter (`json_populate_recordset`): the table itself knows its types, so no
+statement repeats them. For 500 rows of 18 columns that takes a quarter of the Python time of arrays or COPY, and as
+long on the server. Rows come back through `msgspec.convert`.
+
+    PARCEL = Table("parcel", Parcel, key="parcel_id")
+
+    # Parcels of some referrals, locked in the order of their ids.
+    LOCK_OF_REFERRALS = PARCEL.query(
+        "SELECT {columns} FROM parcel WHERE referral_id = ANY (:referral_ids) ORDER BY parcel_id FOR NO KEY UPDATE"
+    )
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime
+from functools import cached_property, lru_cache
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, cast, get_type_hints
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct, inspect
+from pydantic import BaseModel
+
+from bdcan_chassis.database import Connection
+
+R = TypeVar("R")
+S = TypeVar("S", bound=Struct)
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
+_COLUMNS = re.compile(r"\{(?:(\w+)\.)?columns\}")
+_NATIVE = (UUID, datetime, date)
+_SCALARS = (
+    inspect.StrType,
+    inspect.IntType,
+    inspect.FloatType,
+    inspect.BoolType,
+    inspect.UUIDType,
+    inspect.DateTimeType,
+    inspect.DateType,
+    inspect.EnumType,
+    inspect.LiteralType,
+)
+_ARRAYS = (inspect.VarTupleType, inspect.FrozenSetType, inspect.SetType, inspect.ListType)
+
+
+class LostUpdateError(asyncpg.SerializationError):
+    """Another transaction inserted a row that this one had not found. Transient: the whole unit is tried again.
+
+    A row that does not exist cannot be locked: two units may both find nothing, decide, and insert.
+    """
+
+
+class Statement:
+    """SQL with named parameters, such as `:hub_ids`. Every parameter must be given, and no other."""
+
+    def __init__(self, sql: str) -> None:
+        self._names = tuple(dict.fromkeys(_PARAMETER.findall(sql)))
+        places = {name: f"${place}" for place, name in enumerate(self._names, 1)}
+        self.sql = _PARAMETER.sub(lambda found: places[found[1]], sql)
+
+    async def execute(self, connection: Connection, **arguments: Any) -> int:
+        """Run it; returns how many rows it touched."""
+        status = await connection.execute(self.sql, *self._values(arguments))
+        return int(status.rpartition(" ")[2])
+
+    async def records(self, connection: Connection, **arguments: Any) -> list[asyncpg.Record]:
+        """What it returns, as asyncpg's records."""
+        return await connection.fetch(self.sql, *self._values(arguments))
+
+    async def value(self, connection: Connection, **arguments: Any) -> Any:
+        """The first column of the first row; None where there is no row."""
+        return await connection.fetchval(self.sql, *self._values(arguments))
+
+    def _values(self, arguments: Mapping[str, Any]) -> list[Any]:
+        if len(arguments) != len(self._names):
+            raise TypeError(f"the statement takes {', '.join(self._names)}, not {', '.join(arguments)}")
+        return [_listed(arguments[name]) for name in self._names]
+
+
+class Query(Statement, Generic[R]):
+    """A SELECT whose rows become structs. `{columns}` stands for the struct's columns, `{p.columns}` for those of alias p."""
+
+    def __init__(self, sql: str, row: type[R], more: Sequence[str] = ()) -> None:
+        shape = _shape(row)
+        names = (*shape.columns, *more)
+        super().__init__(
+            _COLUMNS.sub(lambda found: ", ".join(f"{found[1]}.{n}" if found[1] else n for n in names), sql)
+        )
+        self._shape = shape
+
+    async def all(self, connection: Connection, **arguments: Any) -> list[R]:
+        """All rows."""
+        return self.read(await self.records(connection, **arguments))
+
+    async def first(self, connection: Connection, **arguments: Any) -> R | None:
+        """The first row; None where there is none."""
+        rows = await self.all(connection, **arguments)
+        return rows[0] if rows else None
+
+    def read(self, records: Iterable[asyncpg.Record]) -> list[R]:
+        """Records as structs."""
+        return self._shape.read(records)
+
+
+class Table(Generic[S]):
+    """A table whose rows are structs of one type.
+
+    `key`: the fields of the primary key. `stamp`: the column of the time of the last change, which a Book keeps; None
+    where the table has none, or where the struct has it as a field of its own. `derived`: properties of the struct that
+    are columns as well, because a query or an index needs them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        row: type[S],
+        *,
+        key: str | tuple[str, ...],
+        stamp: str | None = "changed_at",
+        derived: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self.row = row
+        self.stamp = None if stamp in row.__struct_fields__ else stamp
+        fields = (key,) if isinstance(key, str) else key
+        self.key_of: Callable[[S], Any] = attrgetter(*fields)
+        self._shape = _shape(row)
+        self._fields = {**self._shape.names, **{name: name for name in derived}}  # column → attribute
+        column_of = {attribute: column for column, attribute in self._fields.items()}
+        self._key = tuple(column_of[field] for field in fields)
+        self._plain = not derived
+        self._encode = msgspec.json.Encoder(enc_hook=_plain).encode
+        self._statement = lru_cache(maxsize=256)(self._update_sql)
+
+    def query(self, sql: str) -> Query[S]:
+        """A SELECT of rows of this table."""
+        return Query(sql, self.row, (self.stamp,) if self.stamp else ())
+
+    @cached_property
+    def get(self) -> Query[S]:
+        """Rows by the first column of their key (`:keys`), without a lock."""
+        return self.query(self._by_key(_BY_KEY))
+
+    @cached_property
+    def lock(self) -> Query[S]:
+        """Rows by the first column of their key (`:keys`), locked in the order of their keys."""
+        return self.query(self._by_key(_BY_KEY + _LOCKED))
+
+    async def ensure(self, connection: Connection, keys: Iterable[Any]) -> None:
+        """Make sure that there is a row for each key, with the table's defaults, so that it can be locked."""
+        rows = self._encode([{self._key[0]: key} for key in sorted(set(keys))]).decode()
+        await connection.execute(self._by_key(_ENSURE), rows)
+
+    async def insert(self, connection: Connection, rows: Iterable[S], now: datetime) -> None:
+        """Write new rows. Raises LostUpdateError where one of them exists."""
+        in_order = sorted(rows, key=self.key_of)
+        if not in_order:
+            return
+        try:
+            await connection.execute(self._insert_sql(""), self._encoded(in_order), *self._stamped(now))
+        except asyncpg.UniqueViolationError as error:
+            raise LostUpdateError(f"another transaction wrote a row of {self.name} first") from error
+
+    async def insert_missing(
+        self, connection: Connection, rows: Iterable[S], now: datetime, conflict: str = ""
+    ) -> set[Any]:
+        """Write rows that do not exist yet, and leave the others alone; returns the first key column of those written.
+
+        `conflict` names the unique index that decides, as ON CONFLICT takes it; any by default.
+        """
+        in_order = sorted(rows, key=self.key_of)
+        if not in_order:
+            return set()
+        sql = self._insert_sql(f" ON CONFLICT {conflict} DO NOTHING RETURNING {self._key[0]}")
+        found = await connection.fetch(sql, self._encoded(in_order), *self._stamped(now))
+        return {record[0] for record in found}
+
+    async def update(self, connection: Connection, pairs: Sequence[tuple[S, S]], now: datetime) -> None:
+        """Write rows back, given before and after. Only the columns that changed in any of them go out."""
+        columns = tuple(
+            column
+            for column, attribute in self._fields.items()
+            if column not in self._key and any(_differs(attribute, *pair) for pair in pairs)
+        )
+        if not pairs or not (columns or self.stamp):
+            return
+        rows = sorted((after for _, after in pairs), key=self.key_of)
+        sent = {column: self._fields[column] for column in (*self._key, *columns)}
+        keys = list({getattr(row, self._fields[self._key[0]]) for row in rows})
+        await connection.execute(
+            self._statement(columns), self._encoded(rows, sent), keys, *self._stamped(now)
+        )
+
+    def _encoded(self, rows: list[S], sent: Mapping[str, str] | None = None) -> str:
+        if sent is None and self._plain:
+            return self._encode(rows).decode()
+        fields = sent or self._fields
+        return self._encode(
+            [{column: getattr(row, attribute) for column, attribute in fields.items()} for row in rows]
+        ).decode()
+
+    def _stamped(self, now: datetime) -> tuple[datetime, ...]:
+        return (now,) if self.stamp else ()
+
+    def _by_key(self, sql: str) -> str:
+        return sql.format(table=self.name, key=self._key[0], order=", ".join(self._key), columns="{columns}")
+
+    def _insert_sql(self, conflict: str) -> str:
+        columns = tuple(self._fields)
+        return _INSERT.format(
+            table=self.name,
+            columns=", ".join((*columns, self.stamp) if self.stamp else columns),
+            values=", ".join((*columns, "$2") if self.stamp else columns),
+            conflict=conflict,
+        )
+
+    def _update_sql(self, columns: tuple[str, ...]) -> str:
+        sets = [f"{column} = n.{column}" for column in columns]
+        if self.stamp:
+            sets.append(f"{self.stamp} = $3")
+        return _UPDATE.format(
+            table=self.name,
+            sets=", ".join(sets),
+            key=self._key[0],
+            same=" AND ".join(f"t.{column} = n.{column}" for column in self._key),
+        )
+
+
+class _Shape(Generic[R]):
+    """How rows of a struct are read."""
+
+    def __init__(self, row: type[R]) -> None:
+        info = cast("inspect.StructType", inspect.type_info(row))
+        hints = get_type_hints(row, include_extras=True)
+        self.names = {field.encode_name: field.name for field in info.fields}  # column → field
+        self.columns = tuple(self.names)
+        self._nested = {
+            field.encode_name: msgspec.json.Decoder(hints[field.name], dec_hook=_model).decode
+            for field in info.fields
+            if not _is_flat(field.type)
+        }
+        self._rows = list[row]
+
+    def read(self, records: Iterable[asyncpg.Record]) -> list[R]:
+        rows = [dict(record) for record in records]
+        for column, decode in self._nested.items():
+            for row in rows:
+                if (text := row.get(column)) is not None:
+                    row[column] = decode(text)
+        return msgspec.convert(rows, self._rows, builtin_types=_NATIVE, dec_hook=_model)
+
+
+@lru_cache(maxsize=256)
+def _shape(row: type[R]) -> _Shape[R]:
+    return _Shape(row)
+
+
+def _is_flat(kind: inspect.Type) -> bool:
+    """Whether asyncpg hands the value over as it is: a scalar, or an array of scalars; all else is jsonb."""
+    if isinstance(kind, inspect.UnionType):
+        return all(_is_flat(one) for one in kind.types if not isinstance(one, inspect.NoneType))
+    if isinstance(kind, _ARRAYS):
+        return isinstance(kind.item_type, _SCALARS)
+    return isinstance(kind, _SCALARS)
+
+
+def _differs(attribute: str, before: object, after: object) -> bool:
+    return getattr(before, attribute) != getattr(after, attribute)
+
+
+def _listed(value: Any) -> Any:
+    """Sets and generators as lists, which asyncpg takes for arrays."""
+    is_collection = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Sequence, Mapping))
+    return list(value) if is_collection or isinstance(value, AbstractSet) else value
+
+
+def _plain(model: object) -> object:
+    if isinstance(model, BaseModel):
+        return model.__dict__
+    raise NotImplementedError(type(model).__name__)
+
+
+def _model(kind: type, value: object) -> object:
+    """A contract's model within a struct."""
+    return (
+        value
+        if isinstance(value, kind)
+        else cast("type[BaseModel]", kind).model_validate(value, strict=False)
+    )
+
+
+_BY_KEY = "SELECT {columns} FROM {table} WHERE {key} = ANY (:keys)"
+
+_LOCKED = " ORDER BY {order} FOR NO KEY UPDATE"
+
+_ENSURE = """
+INSERT INTO {table} ({key})
+SELECT {key} FROM json_populate_recordset(NULL::{table}, $1) ORDER BY {key} ON CONFLICT DO NOTHING
+"""
+
+_INSERT = """
+INSERT INTO {table} ({columns})
+SELECT {values} FROM json_populate_recordset(NULL::{table}, $1){conflict}
+"""
+
+# The rows are named twice: by the array, so that the index finds them, and by the join.
+_UPDATE = """
+UPDATE {table} AS t SET {sets}
+FROM json_populate_recordset(NULL::{table}, $1) AS n WHERE t.{key} = ANY ($2) AND {same}
+"""

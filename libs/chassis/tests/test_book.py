@@ -1,0 +1,207 @@
+"""A book writes all that a step brings with it: the row, its events, its deadlines, its wakes, and times in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import pytest
+from ledger import Added, Written
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bdcan_chassis.book import Book, Change
+from bdcan_chassis.ids import new_id
+from bdcan_chassis.step import Step
+from bdcan_chassis.table import LostUpdateError, Table
+from bdcan_chassis.testing.harness import START, Harness
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Event
+
+HOUR = timedelta(hours=1)
+REVIEW = "review"
+
+
+class Account(Struct, frozen=True, rename={"account_id": "id"}):
+    account_id: UUID
+    numbers: tuple[int, ...] = ()
+
+
+ACCOUNT = Table("account", Account, key="account_id")
+
+
+def add(account: Account | None, event: Event[Added], now: datetime) -> Step[Account] | None:
+    known = account or Account(event.data.account_id)
+    number = event.data.number
+    if number == 0:
+        return None
+    return Step(
+        replace(known, numbers=(*known.numbers, number)),
+        (Written(account_id=known.account_id, number=number),),
+        {REVIEW: now + HOUR},
+    )
+
+
+class Accounts(Book[Account]):
+    table = ACCOUNT
+
+    def __init__(self, tx: Tx) -> None:
+        super().__init__(tx)
+        self.followed: list[Change[Account]] = []
+
+    def wakes(self, change: Change[Account]) -> Iterable[str]:
+        return ("audit",) if change.before is None else ()
+
+    async def follow(self, changes: Sequence[Change[Account]]) -> None:
+        self.followed.extend(changes)
+
+
+async def handle(ledger: Harness, *events: Event[Added]) -> Accounts:
+    async with ledger.transactions.begin() as tx:
+        accounts = Accounts(tx)
+        await accounts.handle(events, add, key=lambda added: added.account_id)
+        return accounts
+
+
+def added(ledger: Harness, account_id: UUID, number: int) -> Event[Added]:
+    data = Added(account_id=account_id, number=number)
+    return Event("1", "added", "bdcan.feeder", str(account_id), START, data, None, new_id())
+
+
+async def the_row(ledger: Harness, account_id: UUID) -> asyncpg.Record:
+    [row] = await ledger.fetch("SELECT numbers, changed_at FROM account WHERE id = $1", account_id)
+    return row
+
+
+async def test_step_writes_row_event_deadline_and_wake(ledger: Harness) -> None:
+    account_id = new_id()
+    wakes = asyncio.Queue[str]()
+    async with ledger.transactions.pool.acquire() as listening:
+        await listening.add_listener("bdcan", lambda *told: wakes.put_nowait(told[-1]))
+        await handle(ledger, added(ledger, account_id, 7), added(ledger, account_id, 8))
+        async with asyncio.timeout(10):
+            woken = {await wakes.get() for _ in range(3)}
+        await listening.reset()
+    assert list((await the_row(ledger, account_id))["numbers"]) == [7, 8]
+    assert [e.data.number for e in await ledger.emitted()] == [7, 8]
+    assert await ledger.deadlines() == {(REVIEW, account_id): START + HOUR}
+    assert "pass:audit" in woken
+
+
+async def test_event_that_leads_to_no_step_writes_nothing(ledger: Harness) -> None:
+    accounts = await handle(ledger, added(ledger, new_id(), 0))
+    assert accounts.followed == []
+    assert await ledger.fetch("SELECT FROM account") == []
+
+
+async def test_none_cancels_a_deadline(ledger: Harness) -> None:
+    account_id = new_id()
+    await handle(ledger, added(ledger, account_id, 7))
+    async with ledger.transactions.begin() as tx:
+        accounts = Accounts(tx)
+        [account] = await accounts.lock_keys([account_id])
+        accounts.put(Step(account, (), {REVIEW: None}))
+        await accounts.save()
+    assert await ledger.deadlines() == {}
+
+
+async def test_state_that_stays_the_same_is_not_written(ledger: Harness) -> None:
+    account_id = new_id()
+    await handle(ledger, added(ledger, account_id, 7))
+    ledger.clock.advance(HOUR)
+    async with ledger.transactions.begin() as tx:
+        accounts = Accounts(tx)
+        [account] = await accounts.lock_keys([account_id])
+        accounts.put(Step(replace(account, numbers=(7,))))
+        await accounts.save()
+    assert accounts.followed == []
+    assert (await the_row(ledger, account_id))["changed_at"] == START
+
+
+async def test_event_about_an_unchanged_row_moves_its_time_on(ledger: Harness) -> None:
+    account_id = new_id()
+    await handle(ledger, added(ledger, account_id, 7))
+    ledger.clock.advance(HOUR)
+    async with ledger.transactions.begin() as tx:
+        accounts = Accounts(tx)
+        [account] = await accounts.lock_keys([account_id])
+        accounts.put(Step(account, (Written(account_id=account_id, number=7),)))
+        await accounts.save()
+    assert (await the_row(ledger, account_id))["changed_at"] == START + HOUR
+
+
+async def test_time_goes_on_from_the_last_change_of_a_locked_row(ledger: Harness) -> None:
+    account_id = new_id()
+    ledger.clock.advance(HOUR / 2)
+    await handle(ledger, added(ledger, account_id, 7))
+    ledger.clock.advance(-HOUR / 2)  # the clock of another process
+    async with ledger.transactions.begin() as tx:
+        await Accounts(tx).lock_keys([account_id])
+        assert tx.now == START + HOUR / 2
+
+
+async def test_book_saves_again_only_what_changed_since(ledger: Harness) -> None:
+    account_id = new_id()
+    async with ledger.transactions.begin() as tx:
+        accounts = Accounts(tx)
+        for number in (1, 2):
+            step = add(accounts.get(account_id), added(ledger, account_id, number), tx.now)
+            assert step is not None
+            accounts.put(step)
+            await accounts.save()
+    assert [len(change.after.numbers) for change in accounts.followed] == [1, 2]
+    assert [e.data.number for e in await ledger.emitted()] == [1, 2]
+
+
+async def test_row_that_is_locked_again_keeps_its_step(ledger: Harness) -> None:
+    account_id = new_id()
+    await handle(ledger, added(ledger, account_id, 7))
+    async with ledger.transactions.begin() as tx:
+        accounts = Accounts(tx)
+        [account] = await accounts.lock_keys([account_id])
+        accounts.put(Step(replace(account, numbers=(7, 8))))
+        assert [a.numbers for a in await accounts.lock_keys([account_id])] == [(7, 8)]
+
+
+async def both_insert(ledger: Harness, account_id: UUID) -> None:
+    async with ledger.transactions.begin() as tx:
+        accounts = Accounts(tx)
+        assert await accounts.lock_keys([account_id]) == []
+        await handle(ledger, added(ledger, account_id, 1))  # the other unit is first
+        step = add(None, added(ledger, account_id, 2), tx.now)
+        assert step is not None
+        accounts.put(step)
+        await accounts.save()
+
+
+async def test_two_units_that_insert_the_same_row_do_not_both_succeed(ledger: Harness) -> None:
+    account_id = new_id()
+    with pytest.raises(LostUpdateError):
+        await both_insert(ledger, account_id)
+    assert list((await the_row(ledger, account_id))["numbers"]) == [1]
+
+
+class Child(Struct, frozen=True):
+    child_id: UUID
+    parent_id: UUID
+    name: str = ""
+
+
+class Children(Book[Child]):
+    table = Table("child", Child, key="child_id")
+    parent = "parent_id"
+
+
+async def test_rows_are_found_by_their_parent_as_they_are_now(ledger: Harness) -> None:
+    mother, other = new_id(), new_id()
+    first, second = Child(new_id(), mother), Child(new_id(), other)
+    async with ledger.transactions.begin() as tx:
+        children = Children(tx)
+        children.put(Step(first))
+        children.put(Step(second))
+        children.put(Step(replace(first, name="renamed")))
+        assert [child.name for child in children.of(mother)] == ["renamed"]
+        assert children.of(new_id()) == []

@@ -1,0 +1,203 @@
+"""Structs become rows and rows become structs, and a column is named once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
+from pydantic import BaseModel
+
+from bdcan_chassis.ids import new_id
+from bdcan_chassis.table import LostUpdateError, Query, Statement, Table
+from bdcan_chassis.testing.harness import START, Harness
+
+
+class Mood(StrEnum):
+    GLAD = "glad"
+    SAD = "sad"
+
+
+class Home(BaseModel):
+    adults: int
+    children: int = 0
+
+
+class Part(Struct, frozen=True):
+    name: str
+    weight: int | None = None
+
+
+class Thing(Struct, frozen=True, rename={"thing_id": "id"}):
+    thing_id: UUID
+    owner: str
+    mood: Mood
+    count: int = 0
+    tags: tuple[str, ...] = ()
+    gone: frozenset[UUID] = frozenset()
+    parts: tuple[Part, ...] = ()
+    home: Home | None = None
+    born: date | None = None
+    due_at: datetime | None = None
+    ready: bool = False
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        return tuple(part.name for part in self.parts)
+
+
+THING = Table("thing", Thing, key="thing_id", derived=("part_names",))
+
+SQL = """
+DROP TABLE IF EXISTS thing;
+CREATE TABLE thing (
+    id uuid PRIMARY KEY, owner text NOT NULL DEFAULT 'nobody', mood text NOT NULL DEFAULT 'glad',
+    count bigint NOT NULL DEFAULT 0, tags text[] NOT NULL DEFAULT '{}', gone uuid[] NOT NULL DEFAULT '{}',
+    parts jsonb NOT NULL DEFAULT '[]', home jsonb, born date, due_at timestamptz, ready boolean NOT NULL DEFAULT false,
+    part_names text[], changed_at timestamptz, added_by_a_later_release text NOT NULL DEFAULT 'x'
+)
+"""
+
+texts = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
+things = st.builds(
+    Thing,
+    thing_id=st.uuids(),
+    owner=texts,
+    mood=st.sampled_from(Mood),
+    count=st.integers(-(2**53), 2**53),
+    tags=st.lists(texts, max_size=3).map(tuple),
+    gone=st.frozensets(st.uuids(), max_size=3),
+    parts=st.lists(st.builds(Part, name=texts, weight=st.none() | st.integers(0, 9)), max_size=3).map(tuple),
+    home=st.none() | st.builds(Home, adults=st.integers(0, 9), children=st.integers(0, 9)),
+    born=st.none() | st.dates(date(1890, 1, 1), date(2020, 1, 1)),
+    due_at=st.none()
+    | st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.replace(tzinfo=UTC)),  # noqa: DTZ001
+    ready=st.booleans(),
+)
+
+
+@pytest.fixture
+async def connection(ledger: Harness) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+    async with ledger.transactions.pool.acquire() as connection, connection.transaction():
+        await connection.execute(SQL)
+        yield connection
+
+
+def a_thing(owner: str = "somebody", **more: object) -> Thing:
+    return replace(Thing(new_id(), owner, Mood.GLAD), **more)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(things, max_size=4, unique_by=lambda t: t.thing_id))
+async def test_rows_come_back_as_they_went_in(connection, rows: list[Thing]) -> None:
+    await connection.execute("TRUNCATE thing")
+    await THING.insert(connection, rows, START)
+    found = await THING.get.all(connection, keys=[row.thing_id for row in rows])
+    assert {row.thing_id: row for row in found} == {row.thing_id: row for row in rows}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(things, things), min_size=1, max_size=4, unique_by=lambda pair: pair[0].thing_id))
+async def test_update_leaves_the_row_as_it_is_after_the_change(connection, pairs) -> None:
+    await connection.execute("TRUNCATE thing")
+    before = [was for was, _ in pairs]
+    after = [replace(now, thing_id=was.thing_id) for was, now in pairs]
+    await THING.insert(connection, before, START)
+    await THING.update(connection, list(zip(before, after, strict=True)), START)
+    found = await THING.get.all(connection, keys=[row.thing_id for row in after])
+    assert {row.thing_id: row for row in found} == {row.thing_id: row for row in after}
+
+
+async def test_update_sends_only_columns_that_changed(connection) -> None:
+    mine = a_thing("me")
+    await THING.insert(connection, [mine], START)
+    await connection.execute("UPDATE thing SET owner = 'another release'")
+    later = START + timedelta(hours=1)
+    await THING.update(connection, [(mine, replace(mine, count=7))], later)
+    row = await connection.fetchrow("SELECT owner, count, changed_at FROM thing")
+    assert tuple(row) == ("another release", 7, later)
+
+
+async def test_update_writes_derived_columns(connection) -> None:
+    mine = a_thing(parts=(Part("wheel"),))
+    await THING.insert(connection, [mine], START)
+    await THING.update(connection, [(mine, replace(mine, parts=(Part("bell"),)))], START)
+    assert await connection.fetchval("SELECT part_names FROM thing") == ["bell"]
+
+
+async def test_update_without_a_change_stamps_the_row(connection) -> None:
+    mine = a_thing()
+    await THING.insert(connection, [mine], START)
+    later = START + timedelta(hours=1)
+    await THING.update(connection, [(mine, mine)], later)
+    assert await connection.fetchval("SELECT changed_at FROM thing") == later
+
+
+async def test_insert_of_a_known_row_is_a_lost_update(connection) -> None:
+    mine = a_thing()
+    await THING.insert(connection, [mine], START)
+    with pytest.raises(LostUpdateError):
+        await THING.insert(connection, [mine], START)
+
+
+async def test_insert_missing_leaves_known_rows_alone(connection) -> None:
+    mine, other = a_thing("me"), a_thing("other")
+    await THING.insert(connection, [mine], START)
+    written = await THING.insert_missing(connection, [replace(mine, owner="thief"), other], START)
+    assert written == {other.thing_id}
+    assert (await THING.get.first(connection, keys=[mine.thing_id])) == mine
+
+
+async def test_ensured_row_has_the_defaults_of_its_table(connection) -> None:
+    known, fresh = a_thing("me"), new_id()
+    await THING.insert(connection, [known], START)
+    await THING.ensure(connection, [fresh, known.thing_id])
+    rows = await THING.lock.all(connection, keys=[fresh, known.thing_id])
+    assert {row.thing_id: row.owner for row in rows} == {fresh: "nobody", known.thing_id: "me"}
+
+
+async def test_query_reads_columns_by_name_also_behind_an_alias(connection) -> None:
+    mine = a_thing("me", tags=("a",))
+    await THING.insert(connection, [mine], START)
+    found = await THING.query(
+        "SELECT {t.columns} FROM thing AS t WHERE t.owner = :owner AND t.due_at IS NULL AND :since::timestamptz < now()"
+    ).all(connection, owner="me", since=START)
+    assert found == [mine]
+
+
+async def test_query_takes_sets_and_generators_as_arrays(connection) -> None:
+    rows = [a_thing(), a_thing()]
+    await THING.insert(connection, rows, START)
+    keys = {row.thing_id for row in rows}
+    assert len(await THING.get.all(connection, keys=keys)) == 2
+    assert len(await THING.get.all(connection, keys=(key for key in keys))) == 2
+
+
+class Counted(Struct, frozen=True):
+    mood: Mood
+    number: int
+
+
+async def test_query_of_a_view_reads_its_own_struct(connection) -> None:
+    await THING.insert(connection, [a_thing(), a_thing()], START)
+    counts = Query("SELECT mood, count(*) AS number FROM thing GROUP BY mood", Counted)
+    assert await counts.all(connection) == [Counted(Mood.GLAD, 2)]
+    assert await counts.first(connection) == Counted(Mood.GLAD, 2)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"owner": "me", "more": 1}, {"name": "me"}])
+async def test_statement_refuses_other_arguments_than_its_parameters(connection, arguments) -> None:
+    with pytest.raises((TypeError, KeyError)):
+        await Statement("SELECT :owner::text").value(connection, **arguments)
+
+
+async def test_text_with_nul_is_refused_and_not_cut(connection) -> None:
+    with pytest.raises(asyncpg.UntranslatableCharacterError):
+        await THING.insert(connection, [a_thing("nul\0nul")], START)
