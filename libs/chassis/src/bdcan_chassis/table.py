@@ -74,9 +74,18 @@ class Statement:
         """What it returns, as asyncpg's records."""
         return await connection.fetch(self.sql, *self._values(arguments))
 
+    async def pairs(self, connection: Connection, **arguments: Any) -> dict[str, Any]:
+        """The first column of each row as a key, and the second as its value."""
+        return {record[0]: record[1] for record in await self.records(connection, **arguments)}
+
     async def value(self, connection: Connection, **arguments: Any) -> Any:
         """The first column of the first row; None where there is no row."""
         return await connection.fetchval(self.sql, *self._values(arguments))
+
+    async def plan(self, connection: Connection, **arguments: Any) -> str:
+        """How PostgreSQL would run it: a test looks here for its index."""
+        rows = await connection.fetch(_EXPLAIN.format(self.sql), *self._values(arguments))
+        return "\n".join(row[0] for row in rows)
 
     def _values(self, arguments: Mapping[str, Any]) -> list[Any]:
         if len(arguments) != len(self._names):
@@ -295,6 +304,8 @@ def _model(kind: type, value: object) -> object:
         else cast("type[BaseModel]", kind).model_validate(value, strict=False)
     )
 
+
+_EXPLAIN = "EXPLAIN {}"
 
 _BY_KEY = "SELECT {columns} FROM {table} WHERE {key} = ANY (:keys)"
 

@@ -15,7 +15,7 @@ from bdcan_chassis.transaction import Transactions
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import EscalationKind, EscalationOutcome, EscalationStage, NeedCode, Priority
 from bdcan_escalation import store
-from bdcan_escalation.case_book import CaseBook
+from bdcan_escalation.books import Escalations
 from bdcan_escalation.domain import escalation as cases
 from bdcan_escalation.domain.escalation import CallBack, Escalation, Said, State
 from bdcan_escalation.settings import Settings
@@ -150,7 +150,7 @@ def router(settings: Settings) -> APIRouter:
     ) -> EscalationList:
         """Escalations in the order in which they were opened."""
         async with _transactions(request).pool.acquire() as connection:
-            found = await store.escalations.find(
+            found = await store.escalations.FIND.all(
                 connection, state=state, hubs=caller.visible_hubs, after=after, limit=limit + 1
             )
         page = found[:limit]
@@ -163,7 +163,7 @@ def router(settings: Settings) -> APIRouter:
     async def get_escalation(request: Request, escalation_id: UUID, caller: Reader) -> EscalationView:
         """One escalation."""
         async with _transactions(request).pool.acquire() as connection:
-            found = await store.escalations.get(connection, escalation_id)
+            found = await store.escalations.ESCALATION.get.first(connection, keys=[escalation_id])
         if found is None:
             raise NotFoundError("There is no such thing.")
         caller.must_see_hub(found.hub_id)
@@ -173,8 +173,8 @@ def router(settings: Settings) -> APIRouter:
     async def summary(request: Request, _caller: Reader) -> Summary:
         """Escalation at a glance."""
         async with _transactions(request).pool.acquire() as connection:
-            rows = await store.escalations.counts(connection)
-            late = await store.escalations.late(connection)
+            rows = await store.escalations.COUNT_BY_KIND_AND_STATE.records(connection)
+            late = await store.escalations.COUNT_LATE.pairs(connection)
         by_state: dict[str, int] = {}
         by_kind: dict[str, dict[str, int]] = {}
         for kind, state, count in rows:
@@ -218,18 +218,23 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
             raise UnauthorizedError("The signature is missing, wrong, or too old.")
         said = _read(body)
         async with _transactions(request).begin(request.state.traceparent) as tx:
-            book = await CaseBook.of_escalations(tx, [said.escalation_id])
-            escalation = book.escalations.get(said.escalation_id)
+            escalations = Escalations(tx)
+            await escalations.lock_keys([said.escalation_id])
+            escalation = escalations.get(said.escalation_id)
             if escalation is None:
                 raise NotFoundError("There is no such escalation.")
             tx.not_before(escalation.spoken_of_until)
-            first = await store.call_backs.take(
-                tx.connection, said.event_id, said.escalation_id, said.event, tx.now
+            first = await store.call_backs.TAKE.value(
+                tx.connection,
+                event_id=said.event_id,
+                escalation_id=said.escalation_id,
+                said=said.event,
+                heard_at=tx.now,
             )
             if first:
                 heard = CallBack(said.event, said.case_id, said.reference, said.reason, said.outcome)
-                escalation = book.put(cases.hear(escalation, heard, tx.now))
-                await book.save()
+                escalation = escalations.put(cases.hear(escalation, heard, tx.now))
+                await escalations.save()
         return CallBackTaken(
             escalation_id=escalation.escalation_id, state=escalation.state, repeated=not first
         )

@@ -25,7 +25,7 @@ from bdcan_chassis.passes import Gateway
 from bdcan_chassis.transaction import Transactions
 from bdcan_contracts.models import EscalationKind
 from bdcan_escalation import store
-from bdcan_escalation.case_book import FORWARD, FORWARD_SAFEGUARDING, CaseBook
+from bdcan_escalation.books import FORWARD, FORWARD_SAFEGUARDING, Escalations
 from bdcan_escalation.council import Answer, NotTaken, Taken, Unknown, send
 from bdcan_escalation.disclosure import DisclosureError, disclose
 from bdcan_escalation.domain import escalation as cases
@@ -75,12 +75,16 @@ class Forwarder(Struct, frozen=True):
 
     async def _claim(self, transactions: Transactions) -> list[Escalation]:
         async with transactions.begin() as tx:
-            found = await store.escalations.lock_to_forward(
-                tx.connection, tx.now, self.settings.forward_at_once, safeguarding=self.safeguarding
+            escalations = Escalations(tx)
+            found = await escalations.lock(
+                store.escalations.LOCK_TO_FORWARD,
+                now=tx.now,
+                limit=self.settings.forward_at_once,
+                safeguarding=self.safeguarding,
             )
             lease_until = tx.now + _domain_span(transactions.clock, self.settings.lease)
-            claimed = [cases.claim(e, lease_until) for e in found]
-            await store.escalations.save(tx.connection, claimed)
+            claimed = [escalations.put(cases.claim(escalation, lease_until)) for escalation in found]
+            await escalations.save()
         return claimed
 
     async def _forward(
@@ -92,22 +96,21 @@ class Forwarder(Struct, frozen=True):
     ) -> bool:
         answer = await self._ask(escalation, intake, council)
         async with transactions.begin() as tx:
-            book = await CaseBook.of_escalations(tx, [escalation.escalation_id])
-            now_known = book.escalations[escalation.escalation_id]
+            escalations = Escalations(tx)
+            [now_known] = await escalations.lock_keys([escalation.escalation_id])
             match answer:
                 case Taken(case_id, reference):
-                    book.put(cases.taken(now_known, case_id, reference, tx.now))
+                    escalations.put(cases.taken(now_known, case_id, reference, tx.now))
+                # another number of attempts: the lease ran out, and another pass has it
+                case NotTaken() | Unknown() if now_known.attempts == escalation.attempts:
+                    wait = _domain_span(transactions.clock, _backoff(escalation, answer))
+                    doubt = isinstance(answer, Unknown)
+                    escalations.put(cases.not_taken(now_known, answer.problem, tx.now + wait, in_doubt=doubt))
                 case NotTaken() | Unknown():
-                    if (
-                        now_known.attempts == escalation.attempts
-                    ):  # else the lease ran out, and another has it
-                        wait = _domain_span(transactions.clock, _backoff(escalation, answer))
-                        doubt = isinstance(answer, Unknown)
-                        failed = cases.not_taken(now_known, answer.problem, tx.now + wait, in_doubt=doubt)
-                        book.put((failed, ()))
+                    pass
                 case _:
                     assert_never(answer)
-            await book.save()
+            await escalations.save()
         if not isinstance(answer, Taken):
             log.warning(
                 "escalation.not_forwarded",

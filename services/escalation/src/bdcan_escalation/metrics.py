@@ -16,8 +16,8 @@ PROBLEMS = Gauge(
 )
 
 SAMPLES = (
-    Sample(ESCALATIONS, ("kind", "state"), COUNT_BY_KIND_AND_STATE),
-    Sample(LATE, ("stage",), COUNT_LATE),
-    Sample(PROBLEMS, ("problem",), COUNT_PROBLEMS),
+    Sample(ESCALATIONS, ("kind", "state"), COUNT_BY_KIND_AND_STATE.sql),
+    Sample(LATE, ("stage",), COUNT_LATE.sql),
+    Sample(PROBLEMS, ("problem",), COUNT_PROBLEMS.sql),
 )
 """What housekeeping reads."""

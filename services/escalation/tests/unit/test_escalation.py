@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
     EscalationAccepted,
@@ -29,12 +30,13 @@ from bdcan_contracts.models import (
 )
 from bdcan_escalation.domain import escalation as cases
 from bdcan_escalation.domain.errors import NotAllowedError
-from bdcan_escalation.domain.escalation import FINAL, UNSENT, CallBack, Escalation, Said, State, Step
+from bdcan_escalation.domain.escalation import FINAL, LATE, UNSENT, CallBack, Escalation, Said, State
 
+LONG_AFTER = START + timedelta(days=100)
 LEASE = START + timedelta(minutes=1)
 
 
-def opened(kind: EscalationKind = EscalationKind.COMPLEX) -> Step:
+def opened(kind: EscalationKind = EscalationKind.COMPLEX) -> Step[Escalation]:
     need = Need(need_id=new_id(), code=NeedCode.DEBT)
     return cases.open_escalation(new_id(), new_id(), kind, (need,), "thames", Priority.STANDARD, START)
 
@@ -44,101 +46,105 @@ def said(what: Said, case_id: str = "case-1") -> CallBack:
 
 
 def forwarded() -> Escalation:
-    claimed = cases.claim(opened()[0], LEASE)
-    return cases.taken(claimed, "case-1", "CS-1", START)[0]
+    claimed = cases.claim(opened().state, LEASE).state
+    return cases.taken(claimed, "case-1", "CS-1", START).state
 
 
 def heard(escalation: Escalation, *what: Said) -> tuple[Escalation, list[type]]:
     kinds: list[type] = []
     for one in what:
-        escalation, events = cases.hear(escalation, said(one), START)
-        kinds += [type(e) for e in events]
+        step = cases.hear(escalation, said(one), START)
+        escalation = step.state
+        kinds += [type(e) for e in step.events]
     return escalation, kinds
 
 
-def test_given_a_forwarded_case_when_the_council_answers_in_order_then_each_step_is_told():
+def test_each_answer_of_the_council_is_told_in_order():
     after, told = heard(forwarded(), Said.ACKNOWLEDGED, Said.ACCEPTED, Said.CLOSED)
     assert after.state is State.CLOSED
     assert told == [EscalationAcknowledged, EscalationAccepted, EscalationClosed]
 
 
-def test_given_an_accepted_case_when_the_acknowledgement_comes_late_then_it_is_old_news():
+def test_acknowledgement_after_the_acceptance_is_ignored():
     after, told = heard(forwarded(), Said.ACCEPTED, Said.ACKNOWLEDGED, Said.ACCEPTED)
     assert after.state is State.ACCEPTED
     assert told == [EscalationAccepted]
 
 
 @pytest.mark.parametrize("state", UNSENT)
-def test_given_a_send_without_an_answer_when_the_call_back_comes_first_then_it_proves_the_arrival(
+def test_call_back_before_the_answer_proves_that_the_case_arrived(
     state: State,
 ):
-    before = replace(opened()[0], state=state, in_doubt=state is State.UNVERIFIED)
+    before = replace(opened().state, state=state, in_doubt=state is State.UNVERIFIED)
     after, told = heard(before, Said.ACCEPTED)
     assert (after.state, after.case_id, after.in_doubt) == (State.ACCEPTED, "case-1", False)
     assert told == [EscalationForwarded, EscalationAccepted]
 
 
-def test_given_a_call_back_came_first_when_the_answer_to_the_send_arrives_then_it_changes_nothing():
-    accepted, _told = heard(cases.claim(opened()[0], LEASE), Said.ACCEPTED)
-    assert cases.taken(accepted, "case-1", "CS-1", START) == (accepted, ())
-    assert cases.not_taken(accepted, "council-silent", LEASE, in_doubt=True) == accepted
+def test_answer_after_the_call_back_changes_nothing():
+    accepted, _told = heard(cases.claim(opened().state, LEASE).state, Said.ACCEPTED)
+    assert cases.taken(accepted, "case-1", "CS-1", START) == Step(accepted)
+    assert cases.not_taken(accepted, "council-silent", LEASE, in_doubt=True) == Step(accepted)
 
 
 @pytest.mark.parametrize(
     ("first", "then"),
     [(Said.DECLINED, Said.ACCEPTED), (Said.DECLINED, Said.CLOSED), (Said.CLOSED, Said.DECLINED)],
 )
-def test_given_a_settled_case_when_the_council_contradicts_itself_then_that_is_refused(
-    first: Said, then: Said
-):
+def test_council_cannot_contradict_a_settled_case(first: Said, then: Said):
     after, _told = heard(forwarded(), first)
     with pytest.raises(NotAllowedError):
         cases.hear(after, said(then), START)
 
 
-def test_given_an_accepted_case_when_the_council_declines_it_then_that_is_refused():
+def test_accepted_case_cannot_be_declined():
     after, _told = heard(forwarded(), Said.ACCEPTED)
     with pytest.raises(NotAllowedError, match="accepted"):
         cases.hear(after, said(Said.DECLINED), START)
 
 
-def test_given_a_known_case_when_another_case_answers_then_that_is_refused():
+def test_answer_of_another_case_is_refused():
     with pytest.raises(NotAllowedError):
         cases.hear(forwarded(), said(Said.ACCEPTED, "case-2"), START)
 
 
-def test_given_an_attempt_that_surely_failed_when_it_is_settled_then_the_case_is_open_as_before():
-    after = cases.not_taken(cases.claim(opened()[0], LEASE), "council-unreachable", LEASE, in_doubt=False)
+def attempted(escalation: Escalation, problem: str, *, in_doubt: bool) -> Escalation:
+    claimed = cases.claim(escalation, LEASE).state
+    return cases.not_taken(claimed, problem, LEASE, in_doubt=in_doubt).state
+
+
+def test_attempt_that_surely_failed_leaves_the_case_open():
+    after = attempted(opened().state, "council-unreachable", in_doubt=False)
     assert (after.state, after.problem, after.attempts) == (State.OPENED, "council-unreachable", 1)
 
 
-def test_given_a_doubt_when_a_later_attempt_surely_fails_then_the_doubt_remains():
-    doubtful = cases.not_taken(cases.claim(opened()[0], LEASE), "council-silent", LEASE, in_doubt=True)
-    again = cases.not_taken(cases.claim(doubtful, LEASE), "council-unreachable", LEASE, in_doubt=False)
+def test_doubt_remains_when_a_later_attempt_surely_fails():
+    doubtful = attempted(opened().state, "council-silent", in_doubt=True)
+    again = attempted(doubtful, "council-unreachable", in_doubt=False)
     assert (doubtful.state, again.state) == (State.UNVERIFIED, State.UNVERIFIED)
 
 
-def test_given_a_crash_while_forwarding_when_the_lease_runs_out_then_the_send_counts_as_doubtful():
-    again = cases.claim(cases.claim(opened()[0], LEASE), LEASE)
-    after = cases.not_taken(again, "disclosure-unavailable", LEASE, in_doubt=False)
-    assert after.state is State.UNVERIFIED
+def test_send_counts_as_doubtful_after_its_lease_ran_out():
+    again = cases.claim(opened().state, LEASE).state
+    assert attempted(again, "disclosure-unavailable", in_doubt=False).state is State.UNVERIFIED
 
 
-def test_given_a_case_nobody_was_told_of_when_the_resident_withdraws_then_it_ends():
-    after, events = cases.withdraw(opened()[0], START)
-    assert (after.state, after.outcome) == (State.CLOSED, EscalationOutcome.WITHDRAWN)
-    assert [type(e) for e in events] == [EscalationClosed]
+def test_withdrawal_ends_a_case_that_nobody_was_told_of():
+    step = cases.withdraw(opened().state, START)
+    assert (step.state.state, step.state.outcome) == (State.CLOSED, EscalationOutcome.WITHDRAWN)
+    assert [type(e) for e in step.events] == [EscalationClosed]
+    assert step.deadlines == {LATE: None}
 
 
 @pytest.mark.parametrize("state", set(State) - {State.OPENED})
-def test_given_a_case_the_council_may_have_when_the_resident_withdraws_then_it_stays(state: State):
-    before = replace(opened()[0], state=state)
-    assert cases.withdraw(before, START) == (before, ())
+def test_withdrawal_leaves_a_case_that_the_council_may_have(state: State):
+    before = replace(opened().state, state=state)
+    assert cases.withdraw(before, START) == Step(before)
 
 
-def test_given_safeguarding_when_the_resident_withdraws_then_it_goes_on():
-    before, _events = opened(EscalationKind.SAFEGUARDING)
-    assert cases.withdraw(before, START) == (before, ())
+def test_withdrawal_leaves_safeguarding():
+    before = opened(EscalationKind.SAFEGUARDING).state
+    assert cases.withdraw(before, START) == Step(before)
 
 
 @pytest.mark.parametrize(
@@ -151,18 +157,23 @@ def test_given_safeguarding_when_the_resident_withdraws_then_it_goes_on():
         (State.ACKNOWLEDGED, EscalationStage.DECIDE),
     ],
 )
-def test_given_a_step_that_is_late_when_it_is_noticed_then_it_is_told_and_looked_at_again(state, stage):
-    after, events = cases.overdue(replace(opened()[0], state=state), START)
-    (event,) = events
+def test_late_step_is_told_and_looked_at_again(state, stage):
+    step = cases.overdue(replace(opened().state, state=state), LONG_AFTER)
+    (event,) = step.events
     assert isinstance(event, EscalationOverdue)
-    assert (event.stage, event.next_check_at) == (stage, after.due_at)
-    assert after.due_at is not None
-    assert after.due_at > START
+    assert (event.stage, event.next_check_at) == (stage, step.state.due_at)
+    assert step.deadlines == {LATE: event.next_check_at}
+    assert event.next_check_at > LONG_AFTER
 
 
-def test_given_an_accepted_case_that_drags_on_when_it_is_noticed_then_it_is_late_without_an_event():
-    after, events = cases.overdue(heard(forwarded(), Said.ACCEPTED)[0], START)
-    assert (events, after.late) == ((), EscalationStage.DECIDE)
+def test_step_that_is_not_due_is_not_late():
+    before = opened().state
+    assert cases.overdue(before, START) == Step(before)
+
+
+def test_accepted_case_that_drags_on_is_late_without_an_event():
+    step = cases.overdue(heard(forwarded(), Said.ACCEPTED)[0], LONG_AFTER)
+    assert (step.events, step.state.late) == ((), EscalationStage.DECIDE)
 
 
 class EscalationMachine(RuleBasedStateMachine):
@@ -170,17 +181,20 @@ class EscalationMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.escalation, events = opened()
-        self.told: list[type] = [type(e) for e in events]
+        step = opened()
+        self.escalation = step.state
+        self.told: list[type] = [type(e) for e in step.events]
+        self.deadlines = dict(step.deadlines)
 
-    def take(self, step: Step) -> None:
-        self.escalation = step[0]
-        self.told += [type(e) for e in step[1] if not isinstance(e, EscalationOverdue)]
+    def take(self, step: Step[Escalation]) -> None:
+        self.escalation = step.state
+        self.told += [type(e) for e in step.events if not isinstance(e, EscalationOverdue)]
+        self.deadlines |= step.deadlines
 
     @rule()
     def claim(self) -> None:
         if self.escalation.state in UNSENT:
-            self.escalation = cases.claim(self.escalation, LEASE)
+            self.take(cases.claim(self.escalation, LEASE))
 
     @rule()
     def taken(self) -> None:
@@ -188,7 +202,7 @@ class EscalationMachine(RuleBasedStateMachine):
 
     @rule(in_doubt=st.booleans())
     def not_taken(self, in_doubt: bool) -> None:
-        self.escalation = cases.not_taken(self.escalation, "council-503", LEASE, in_doubt=in_doubt)
+        self.take(cases.not_taken(self.escalation, "council-503", LEASE, in_doubt=in_doubt))
 
     @rule(what=st.sampled_from(Said))
     def hear(self, what: Said) -> None:
@@ -203,7 +217,7 @@ class EscalationMachine(RuleBasedStateMachine):
 
     @rule()
     def overdue(self) -> None:
-        self.take(cases.overdue(self.escalation, START))
+        self.take(cases.overdue(self.escalation, LONG_AFTER))
 
     @invariant()
     def each_thing_is_told_once_and_in_order(self) -> None:
@@ -222,6 +236,7 @@ class EscalationMachine(RuleBasedStateMachine):
     @invariant()
     def whatever_is_not_at_its_end_has_a_promise(self) -> None:
         assert (self.escalation.due_at is None) == (self.escalation.state in FINAL)
+        assert self.deadlines[LATE] == self.escalation.due_at
 
     @invariant()
     def what_is_settled_has_a_case(self) -> None:

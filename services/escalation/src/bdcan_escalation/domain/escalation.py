@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     EscalationAccepted,
     EscalationAcknowledged,
@@ -32,6 +33,9 @@ from bdcan_contracts.models import (
 )
 from bdcan_escalation.domain import promises
 from bdcan_escalation.domain.errors import NotAllowedError
+
+LATE = "escalation-late"
+"""Deadline: the present step of an escalation must be over."""
 
 
 class State(StrEnum):
@@ -107,21 +111,7 @@ class Escalation(Struct, frozen=True):
     acknowledged_at: datetime | None = None
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
-    overdue_at: datetime | None = None
     spoken_of_until: datetime | None = None
-
-    @property
-    def changed_at(self) -> datetime:
-        """When the latest of its steps was taken."""
-        steps = (
-            self.forwarded_at,
-            self.acknowledged_at,
-            self.accepted_at,
-            self.overdue_at,
-            self.ended_at,
-        )
-        return max([self.opened_at, *(at for at in steps if at)])
-
     reason: str | None = None
     outcome: EscalationOutcome | None = None
 
@@ -145,10 +135,6 @@ class Escalation(Struct, frozen=True):
         return tuple(n.need_id for n in self.needs)
 
 
-Step = tuple[Escalation, tuple[BaseModel, ...]]
-"""An escalation after a step, and the events of the step."""
-
-
 def open_escalation(
     escalation_id: UUID,
     referral_id: UUID,
@@ -158,7 +144,7 @@ def open_escalation(
     priority: Priority,
     now: datetime,
     respond_by: datetime | None = None,
-) -> Step:
+) -> Step[Escalation]:
     """Needs are to be handed over. `respond_by`: what was promised elsewhere, if that is sooner."""
     acknowledge_by = promises.acknowledge_by(kind, now)
     if respond_by is not None:
@@ -176,7 +162,9 @@ def open_escalation(
         due_at=promises.forward_by(kind, now),
         next_attempt_at=now,
     )
-    return opened, (
+    return _moved(
+        None,
+        opened,
         EscalationOpened(
             escalation_id=escalation_id,
             referral_id=referral_id,
@@ -191,37 +179,39 @@ def open_escalation(
     )
 
 
-def at_hub(escalation: Escalation, hub_id: str) -> Escalation:
+def at_hub(escalation: Escalation, hub_id: str | None) -> Step[Escalation]:
     """The hub that has the resident is known now."""
-    return escalation if escalation.state in FINAL else replace(escalation, hub_id=hub_id)
+    return Step(escalation if escalation.state in FINAL else replace(escalation, hub_id=hub_id))
 
 
-def spoken_of(escalation: Escalation, at: datetime) -> Escalation:
+def spoken_of(escalation: Escalation, at: datetime) -> Step[Escalation]:
     """A call spoke of its needs, and needs no more than that it stands. If it is refused yet, that is later, whatever the clocks say."""
     if escalation.state in FINAL:
-        return escalation
+        return Step(escalation)
     until = at + _INSTANT
-    return replace(escalation, spoken_of_until=max(until, escalation.spoken_of_until or until))
+    return Step(replace(escalation, spoken_of_until=max(until, escalation.spoken_of_until or until)))
 
 
-def claim(escalation: Escalation, lease_until: datetime) -> Escalation:
+def claim(escalation: Escalation, lease_until: datetime) -> Step[Escalation]:
     """The gateway takes it. One that was taken before and never settled may have arrived."""
-    return replace(
-        escalation,
-        state=State.FORWARDING,
-        in_doubt=escalation.in_doubt or escalation.state is State.FORWARDING,
-        attempts=escalation.attempts + 1,
-        next_attempt_at=lease_until,
+    return Step(
+        replace(
+            escalation,
+            state=State.FORWARDING,
+            in_doubt=escalation.in_doubt or escalation.state is State.FORWARDING,
+            attempts=escalation.attempts + 1,
+            next_attempt_at=lease_until,
+        )
     )
 
 
-def taken(escalation: Escalation, case_id: str, reference: str, now: datetime) -> Step:
+def taken(escalation: Escalation, case_id: str, reference: str, now: datetime) -> Step[Escalation]:
     """The council's system has it. A call-back may have said so first: then only the reference is kept."""
     known = replace(
         escalation, case_id=escalation.case_id or case_id, reference=escalation.reference or reference
     )
     if escalation.state not in UNSENT:
-        return known, ()
+        return Step(known)
     forwarded = replace(
         known,
         state=State.FORWARDED,
@@ -231,7 +221,9 @@ def taken(escalation: Escalation, case_id: str, reference: str, now: datetime) -
         late=None,
         due_at=escalation.acknowledge_by,
     )
-    return forwarded, (
+    return _moved(
+        escalation,
+        forwarded,
         EscalationForwarded(
             escalation_id=escalation.escalation_id,
             referral_id=escalation.referral_id,
@@ -244,65 +236,71 @@ def taken(escalation: Escalation, case_id: str, reference: str, now: datetime) -
     )
 
 
-def not_taken(escalation: Escalation, problem: str, retry_at: datetime, *, in_doubt: bool) -> Escalation:
+def not_taken(
+    escalation: Escalation, problem: str, retry_at: datetime, *, in_doubt: bool
+) -> Step[Escalation]:
     """The attempt failed. `in_doubt`: it may have arrived all the same, so only the same key may be used again."""
     if escalation.state is not State.FORWARDING:
-        return escalation
+        return Step(escalation)
     doubt = escalation.in_doubt or in_doubt
-    return replace(
-        escalation,
-        state=State.UNVERIFIED if doubt else State.OPENED,
-        in_doubt=doubt,
-        problem=problem,
-        next_attempt_at=retry_at,
+    return Step(
+        replace(
+            escalation,
+            state=State.UNVERIFIED if doubt else State.OPENED,
+            in_doubt=doubt,
+            problem=problem,
+            next_attempt_at=retry_at,
+        )
     )
 
 
-def hear(escalation: Escalation, heard: CallBack, now: datetime) -> Step:
+def hear(escalation: Escalation, heard: CallBack, now: datetime) -> Step[Escalation]:
     """Take a call-back over. Raises NotAllowedError if it contradicts what is settled."""
     if escalation.case_id is not None and escalation.case_id != heard.case_id:
         raise NotAllowedError("Another case of yours answers this escalation.")
     if escalation.state in FINAL:
         if _contradicts(escalation.state, heard.said):
             raise NotAllowedError(f"The escalation is {escalation.state}.")
-        return escalation, ()
-    known, forwarded = taken(escalation, heard.case_id, heard.reference, now)
+        return Step(escalation)
+    arrived = taken(escalation, heard.case_id, heard.reference, now)
     match heard.said:
         case Said.ACKNOWLEDGED:
-            after, events = _acknowledged(known, now)
+            then = _acknowledged(arrived.state, now)
         case Said.ACCEPTED:
-            after, events = _accepted(known, now)
+            then = _accepted(arrived.state, now)
         case Said.DECLINED:
-            after, events = _declined(known, heard.reason or "not-stated", now)
+            then = _declined(arrived.state, heard.reason or "not-stated", now)
         case Said.CLOSED:
-            after, events = _closed(known, heard.outcome or EscalationOutcome.HELPED, now)
+            then = _closed(arrived.state, heard.outcome or EscalationOutcome.HELPED, now)
         case _:
             assert_never(heard.said)
-    return after, (*forwarded, *events)
+    return Step(then.state, (*arrived.events, *then.events), {**arrived.deadlines, **then.deadlines})
 
 
-def withdraw(escalation: Escalation, now: datetime) -> Step:
+def withdraw(escalation: Escalation, now: datetime) -> Step[Escalation]:
     """The resident wants no help. What the council may already have stays with it, and so does safeguarding."""
     sent = escalation.state is not State.OPENED or escalation.in_doubt
     if sent or escalation.kind is EscalationKind.SAFEGUARDING:
-        return escalation, ()
+        return Step(escalation)
     return _closed(escalation, EscalationOutcome.WITHDRAWN, now)
 
 
-def overdue(escalation: Escalation, now: datetime) -> Step:
+def overdue(escalation: Escalation, now: datetime) -> Step[Escalation]:
     """The present step is late: somebody is told, and it is looked at again.
 
     The council's own work on what it accepted has no stage in the contract: it shows in `late` and on the dashboard.
     """
-    if escalation.due_at is None or escalation.state in FINAL:
-        return escalation, ()
+    if escalation.due_at is None or escalation.due_at > now:
+        return Step(escalation)
     stage = _stage(escalation.state)
     next_check_at = promises.next_look(escalation.kind, now)
     late = stage or EscalationStage.DECIDE
-    after = replace(escalation, due_at=next_check_at, late=late, overdue_at=now)
+    after = replace(escalation, due_at=next_check_at, late=late)
     if stage is None:
-        return after, ()
-    return after, (
+        return _moved(escalation, after)
+    return _moved(
+        escalation,
+        after,
         EscalationOverdue(
             escalation_id=escalation.escalation_id,
             referral_id=escalation.referral_id,
@@ -315,6 +313,12 @@ def overdue(escalation: Escalation, now: datetime) -> Step:
             overdue_at=now,
         ),
     )
+
+
+def _moved(before: Escalation | None, after: Escalation, *events: BaseModel) -> Step[Escalation]:
+    """A step whose deadline follows the promise of the state."""
+    kept = before is not None and before.due_at == after.due_at
+    return Step(after, events, {} if kept else {LATE: after.due_at})
 
 
 def _stage(state: State) -> EscalationStage | None:
@@ -338,12 +342,14 @@ def _contradicts(state: State, said: Said) -> bool:
     return said is Said.DECLINED
 
 
-def _acknowledged(escalation: Escalation, now: datetime) -> Step:
+def _acknowledged(escalation: Escalation, now: datetime) -> Step[Escalation]:
     if escalation.state is not State.FORWARDED:
-        return escalation, ()
+        return Step(escalation)
     by = promises.decide_by(now)
     after = replace(escalation, state=State.ACKNOWLEDGED, acknowledged_at=now, due_at=by, late=None)
-    return after, (
+    return _moved(
+        escalation,
+        after,
         EscalationAcknowledged(
             escalation_id=after.escalation_id,
             referral_id=after.referral_id,
@@ -357,13 +363,15 @@ def _acknowledged(escalation: Escalation, now: datetime) -> Step:
     )
 
 
-def _accepted(escalation: Escalation, now: datetime) -> Step:
+def _accepted(escalation: Escalation, now: datetime) -> Step[Escalation]:
     if escalation.state is State.ACCEPTED:
-        return escalation, ()
+        return Step(escalation)
     after = replace(
         escalation, state=State.ACCEPTED, accepted_at=now, due_at=promises.close_by(now), late=None
     )
-    return after, (
+    return _moved(
+        escalation,
+        after,
         EscalationAccepted(
             escalation_id=after.escalation_id,
             referral_id=after.referral_id,
@@ -376,13 +384,15 @@ def _accepted(escalation: Escalation, now: datetime) -> Step:
     )
 
 
-def _declined(escalation: Escalation, reason: str, now: datetime) -> Step:
+def _declined(escalation: Escalation, reason: str, now: datetime) -> Step[Escalation]:
     if escalation.state is State.ACCEPTED:
         raise NotAllowedError("The case was accepted: it can be closed, not declined.")
     after = replace(
         escalation, state=State.DECLINED, reason=reason, ended_at=now, due_at=None, late=None, problem=None
     )
-    return after, (
+    return _moved(
+        escalation,
+        after,
         EscalationDeclined(
             escalation_id=after.escalation_id,
             referral_id=after.referral_id,
@@ -395,11 +405,13 @@ def _declined(escalation: Escalation, reason: str, now: datetime) -> Step:
     )
 
 
-def _closed(escalation: Escalation, outcome: EscalationOutcome, now: datetime) -> Step:
+def _closed(escalation: Escalation, outcome: EscalationOutcome, now: datetime) -> Step[Escalation]:
     after = replace(
         escalation, state=State.CLOSED, outcome=outcome, ended_at=now, due_at=None, late=None, problem=None
     )
-    return after, (
+    return _moved(
+        escalation,
+        after,
         EscalationClosed(
             escalation_id=after.escalation_id,
             referral_id=after.referral_id,

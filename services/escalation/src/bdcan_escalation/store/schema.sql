@@ -33,6 +33,7 @@ CREATE TABLE public.escalation (
     outcome text,
     overdue_at timestamp with time zone,
     spoken_of_until timestamp with time zone,
+    changed_at timestamp with time zone,
     CONSTRAINT escalation_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT escalation_check CHECK (((due_at IS NULL) = (state = ANY (ARRAY['declined'::text, 'closed'::text])))),
     CONSTRAINT escalation_check1 CHECK (((state <> 'unverified'::text) OR in_doubt)),
@@ -50,6 +51,7 @@ CREATE TABLE public.referral (
     priority text DEFAULT 'standard'::text NOT NULL,
     withdrawn_at timestamp with time zone,
     withdrawn_needs uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    changed_at timestamp with time zone,
     CONSTRAINT referral_priority_check CHECK ((priority = ANY (ARRAY['urgent'::text, 'standard'::text, 'routine'::text])))
 );
 
