@@ -205,3 +205,22 @@ async def test_rows_are_found_by_their_parent_as_they_are_now(ledger: Harness) -
         children.put(Step(replace(first, name="renamed")))
         assert [child.name for child in children.of(mother)] == ["renamed"]
         assert children.of(new_id()) == []
+
+
+class Stamped(Struct, frozen=True, rename={"account_id": "id"}):
+    account_id: UUID
+    changed_at: datetime
+
+
+class StampedAccounts(Book[Stamped]):
+    table = Table("account", Stamped, key="account_id")
+
+
+async def test_time_goes_on_from_a_change_that_the_state_itself_knows(ledger: Harness) -> None:
+    account_id = new_id()
+    ledger.clock.advance(HOUR / 2)
+    await handle(ledger, added(ledger, account_id, 7))
+    ledger.clock.advance(-HOUR / 2)
+    async with ledger.transactions.begin() as tx:
+        [account] = await StampedAccounts(tx).lock_keys([account_id])
+        assert tx.now == account.changed_at == START + HOUR / 2

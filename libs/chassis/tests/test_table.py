@@ -201,3 +201,29 @@ async def test_statement_refuses_other_arguments_than_its_parameters(connection,
 async def test_text_with_nul_is_refused_and_not_cut(connection) -> None:
     with pytest.raises(asyncpg.UntranslatableCharacterError):
         await THING.insert(connection, [a_thing("nul\0nul")], START)
+
+
+class Entry(Struct, frozen=True):
+    owner: str
+    count: int
+
+
+async def test_rows_of_a_ledger_keep_their_order(connection) -> None:
+    await connection.execute("CREATE TABLE entry (place serial, owner text, count int, at timestamptz)")
+    entries = [Entry("b", 2), Entry("a", 1), Entry("a", 1)]
+    await Table("entry", Entry, key=(), stamp="at").insert(connection, entries, START)
+    found = await Query("SELECT {columns} FROM entry WHERE at = :at ORDER BY place", Entry).all(
+        connection, at=START
+    )
+    assert found == entries
+
+
+async def test_update_finds_its_rows_by_the_key(connection) -> None:
+    await connection.execute("INSERT INTO thing (id) SELECT gen_random_uuid() FROM generate_series(1, 20000)")
+    await connection.execute("ANALYZE thing")
+    sql = THING._statement(("count",))
+    keys = [new_id() for _ in range(500)]
+    rows = await connection.fetch(f"EXPLAIN {sql}", "[]", keys, START)
+    plan = "\n".join(row[0] for row in rows)
+    assert "thing_pkey" in plan
+    assert "Seq Scan" not in plan

@@ -121,9 +121,9 @@ class Query(Statement, Generic[R]):
 class Table(Generic[S]):
     """A table whose rows are structs of one type.
 
-    `key`: the fields of the primary key. `stamp`: the column of the time of the last change, which a Book keeps; None
-    where the table has none, or where the struct has it as a field of its own. `derived`: properties of the struct that
-    are columns as well, because a query or an index needs them.
+    `key`: the fields of the primary key; none for a ledger, whose rows are only ever added. `stamp`: the column of the time
+    of the last change; None where there is none. The table keeps it, unless the struct has it as a field of its own.
+    `derived`: properties of the struct that are columns as well, because a query or an index needs them.
     """
 
     def __init__(
@@ -137,9 +137,10 @@ class Table(Generic[S]):
     ) -> None:
         self.name = name
         self.row = row
-        self.stamp = None if stamp in row.__struct_fields__ else stamp
+        self.stamp = stamp
+        self._stamps = stamp is not None and stamp not in row.__struct_fields__
         fields = (key,) if isinstance(key, str) else key
-        self.key_of: Callable[[S], Any] = attrgetter(*fields)
+        self.key_of: Callable[[S], Any] = attrgetter(*fields) if fields else lambda _row: ()
         self._shape = _shape(row)
         self._fields = {**self._shape.names, **{name: name for name in derived}}  # column → attribute
         column_of = {attribute: column for column, attribute in self._fields.items()}
@@ -150,7 +151,7 @@ class Table(Generic[S]):
 
     def query(self, sql: str) -> Query[S]:
         """A SELECT of rows of this table."""
-        return Query(sql, self.row, (self.stamp,) if self.stamp else ())
+        return Query(sql, self.row, (self.stamp,) if self.stamp and self._stamps else ())
 
     @cached_property
     def get(self) -> Query[S]:
@@ -198,7 +199,7 @@ class Table(Generic[S]):
             for column, attribute in self._fields.items()
             if column not in self._key and any(_differs(attribute, *pair) for pair in pairs)
         )
-        if not pairs or not (columns or self.stamp):
+        if not pairs or not (columns or self._stamps):
             return
         rows = sorted((after for _, after in pairs), key=self.key_of)
         sent = {column: self._fields[column] for column in (*self._key, *columns)}
@@ -216,7 +217,7 @@ class Table(Generic[S]):
         ).decode()
 
     def _stamped(self, now: datetime) -> tuple[datetime, ...]:
-        return (now,) if self.stamp else ()
+        return (now,) if self._stamps else ()
 
     def _by_key(self, sql: str) -> str:
         return sql.format(table=self.name, key=self._key[0], order=", ".join(self._key), columns="{columns}")
@@ -225,14 +226,14 @@ class Table(Generic[S]):
         columns = tuple(self._fields)
         return _INSERT.format(
             table=self.name,
-            columns=", ".join((*columns, self.stamp) if self.stamp else columns),
-            values=", ".join((*columns, "$2") if self.stamp else columns),
+            columns=", ".join((*columns, str(self.stamp)) if self._stamps else columns),
+            values=", ".join((*columns, "$2") if self._stamps else columns),
             conflict=conflict,
         )
 
     def _update_sql(self, columns: tuple[str, ...]) -> str:
         sets = [f"{column} = n.{column}" for column in columns]
-        if self.stamp:
+        if self._stamps:
             sets.append(f"{self.stamp} = $3")
         return _UPDATE.format(
             table=self.name,

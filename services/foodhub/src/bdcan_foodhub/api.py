@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Diet, NeedCode, Priority, StockUnit
 from bdcan_foodhub import store
-from bdcan_foodhub.domain import parcel as parcels
+from bdcan_foodhub.books import Parcels, Stock
+from bdcan_foodhub.domain import parcel as parcelling
 from bdcan_foodhub.domain.items import ITEMS
-from bdcan_foodhub.domain.parcel import Parcel, State, Step
-from bdcan_foodhub.domain.stock import Level, Place
-from bdcan_foodhub.parcel_book import ALLOCATE, ParcelBook
+from bdcan_foodhub.domain.parcel import Parcel, State
+from bdcan_foodhub.domain.stock import Level, MoveKind, Movement, Place
 from bdcan_foodhub.recall import recall
 from bdcan_foodhub.settings import SLUG, Settings
 
@@ -206,6 +208,12 @@ class StockTotals(BaseModel):
     reserved: int
     balanced: bool = Field(description="received = on_hand + issued + wasted, and reserved <= on_hand")
 
+    @classmethod
+    def of(cls, totals: store.stock.Totals) -> Self:
+        """The view of the sums."""
+        adds_up = totals.received == totals.on_hand + totals.issued + totals.wasted
+        return cls(**asdict(totals), balanced=adds_up and totals.reserved <= totals.on_hand)
+
 
 class Summary(BaseModel):
     """The foodhub at a glance."""
@@ -228,18 +236,14 @@ def router(settings: Settings) -> APIRouter:
             _transactions(request).pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            by_state = await store.parcels.counts(connection)
-            overdue = await store.parcels.overdue(connection)
-            totals = dict(await store.stock.totals(connection))
-        balanced = (
-            totals["received"] == totals["on_hand"] + totals["issued"] + totals["wasted"]
-            and totals["reserved"] <= totals["on_hand"]
-        )
+            by_state = await store.parcels.COUNT_BY_STATE.pairs(connection)
+            overdue = await store.parcels.COUNT_OVERDUE.value(connection)
+            [totals] = await store.stock.TOTALS.all(connection)
         return Summary(
             parcels=sum(by_state.values()),
             by_state=by_state,
             overdue=overdue,
-            stock=StockTotals(**totals, balanced=balanced),
+            stock=StockTotals.of(totals),
         )
 
     return routes
@@ -249,47 +253,19 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
     @routes.post("/stock-receipts", status_code=201, response_model=ReceiptView, tags=["stock"])
     async def receive(body: StockReceipt, _caller: StockWriter, once: OnceOnly) -> Response:
         """Count a delivery in. Send an Idempotency-Key: a double click must not double the stock."""
-        _must_be_known(
-            settings, body.site_id, {f"lines.{i}.item_id": x.item_id for i, x in enumerate(body.lines)}
-        )
-
-        async def work(tx: Tx) -> BaseModel:
-            receipt_id = new_id()
-            places = {Place(body.site_id, line.item_id) for line in body.lines}
-            shelf = await store.stock.lock(tx.connection, places)
-            for line in body.lines:
-                place = Place(body.site_id, line.item_id)
-                shelf.receive(place, line.quantity, receipt_id, line.lot, line.best_before)
-            await store.stock.save(tx.connection, shelf, tx.now)
-            tx.wake(ALLOCATE)
-            levels = [_stock_view(shelf.levels[place]) for place in sorted(places)]
-            return ReceiptView(receipt_id=receipt_id, items=levels)
-
-        return await once(work, status=201)
+        _must_be_known(settings, body.site_id, [line.item_id for line in body.lines])
+        return await once(lambda tx: _book(tx, MoveKind.RECEIVED, body), status=201)
 
     @routes.post("/stock-write-offs", status_code=201, response_model=ReceiptView, tags=["stock"])
     async def write_off(body: StockWaste, _caller: StockWriter, once: OnceOnly) -> Response:
         """Throw goods away. 409 if more would go than is free."""
-        _must_be_known(
-            settings, body.site_id, {f"lines.{i}.item_id": x.item_id for i, x in enumerate(body.lines)}
-        )
-
-        async def work(tx: Tx) -> BaseModel:
-            receipt_id = new_id()
-            places = {Place(body.site_id, line.item_id) for line in body.lines}
-            shelf = await store.stock.lock(tx.connection, places)
-            for line in body.lines:
-                shelf.waste(Place(body.site_id, line.item_id), line.quantity, receipt_id, line.lot)
-            await store.stock.save(tx.connection, shelf, tx.now)
-            levels = [_stock_view(shelf.levels[place]) for place in sorted(places)]
-            return ReceiptView(receipt_id=receipt_id, items=levels)
-
-        return await once(work, status=201)
+        _must_be_known(settings, body.site_id, [line.item_id for line in body.lines])
+        return await once(lambda tx: _book(tx, MoveKind.WASTED, body), status=201)
 
     @routes.post("/stock-recalls", status_code=201, response_model=StockView, tags=["stock"])
     async def recall_lot(body: StockRecall, _caller: StockWriter, once: OnceOnly) -> Response:
         """Take a lot off the shelf. Reserved parcels give way; 409 if the rest is in somebody's hands already."""
-        _must_be_known(settings, body.site_id, {"item_id": body.item_id})
+        _must_be_known(settings, body.site_id, [body.item_id], field="item_id")
 
         async def work(tx: Tx) -> BaseModel:
             place = Place(body.site_id, body.item_id)
@@ -301,7 +277,8 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
     async def stock(request: Request, _caller: StockReader, site: Slug | None = None) -> StockList:
         """Levels by site and item."""
         async with _transactions(request).pool.acquire() as connection:
-            return StockList(items=[_stock_view(x) for x in await store.stock.find(connection, site)])
+            found = await store.stock.FIND.all(connection, site_id=site)
+        return StockList(items=list(map(_stock_view, found)))
 
 
 def _parcel_routes(routes: APIRouter) -> None:
@@ -316,8 +293,15 @@ def _parcel_routes(routes: APIRouter) -> None:
     ) -> ParcelList:
         """Parcels in due order."""
         async with _transactions(request).pool.acquire() as connection:
-            found = await store.parcels.find(
-                connection, state=state, site_id=site, hubs=caller.visible_hubs, after=after, limit=limit + 1
+            behind = await store.parcels.PARCEL.get.first(connection, keys=[after]) if after else None
+            found = await store.parcels.FIND.all(
+                connection,
+                state=state,
+                site_id=site,
+                hubs=caller.visible_hubs,
+                due_at=behind and behind.due_at,
+                parcel_id=behind and behind.parcel_id,
+                limit=limit + 1,
             )
         page = found[:limit]
         return ParcelList(
@@ -329,16 +313,15 @@ def _parcel_routes(routes: APIRouter) -> None:
     async def get_parcel(request: Request, parcel_id: UUID, caller: ParcelReader) -> ParcelView:
         """One parcel with its lines."""
         async with _transactions(request).pool.acquire() as connection:
-            return ParcelView.of(_seen(caller, await store.parcels.get(connection, parcel_id)))
+            found = await store.parcels.PARCEL.get.first(connection, keys=[parcel_id])
+        return ParcelView.of(_seen(caller, found))
 
     @routes.post("/parcels/{parcel_id}/picking", response_model=ParcelView, tags=["parcels"])
     async def pick(parcel_id: UUID, caller: ParcelWriter, once: OnceOnly) -> Response:
         """Start picking a reserved parcel. Again is the same."""
-
-        async def work(tx: Tx) -> BaseModel:
-            return await _step(tx, caller, parcel_id, lambda p: parcels.start_picking(p, tx.now))
-
-        return await once(work)
+        return await once(
+            lambda tx: _step(tx, caller, parcel_id, lambda p: parcelling.start_picking(p, tx.now))
+        )
 
     @routes.post("/parcels/{parcel_id}/packing", response_model=ParcelView, tags=["parcels"])
     async def pack(
@@ -346,19 +329,37 @@ def _parcel_routes(routes: APIRouter) -> None:
     ) -> Response:
         """The bags of a parcel in picking are ready. Again is the same."""
         counted = body or Packing()
-
-        async def work(tx: Tx) -> BaseModel:
-            return await _step(
-                tx, caller, parcel_id, lambda p: parcels.pack(p, counted.bags, counted.weight_grams, tx.now)
+        return await once(
+            lambda tx: _step(
+                tx,
+                caller,
+                parcel_id,
+                lambda p: parcelling.pack(p, counted.bags, counted.weight_grams, tx.now),
             )
+        )
 
-        return await once(work)
+
+async def _book(tx: Tx, kind: MoveKind, body: StockReceipt | StockWaste) -> BaseModel:
+    receipt_id = new_id()
+    places = {Place(body.site_id, line.item_id) for line in body.lines}
+    stock = Stock(tx)
+    await stock.lock_places(places)
+    for line in body.lines:
+        best_before = line.best_before if isinstance(line, ReceiptLine) else None
+        stock.move(
+            Movement(body.site_id, line.item_id, kind, line.quantity, receipt_id, line.lot, best_before)
+        )
+    await stock.save()
+    return ReceiptView(receipt_id=receipt_id, items=[_stock_view(stock[place]) for place in sorted(places)])
 
 
-async def _step(tx: Tx, caller: Caller, parcel_id: UUID, decide: Callable[[Parcel], Step]) -> ParcelView:
-    book = await ParcelBook.of_parcels(tx, [parcel_id])
-    parcel = book.put(decide(_seen(caller, book.parcels.get(parcel_id))))
-    await book.save()
+async def _step(
+    tx: Tx, caller: Caller, parcel_id: UUID, decide: Callable[[Parcel], Step[Parcel]]
+) -> BaseModel:
+    parcels = Parcels(tx)
+    await parcels.lock_keys([parcel_id])
+    parcel = parcels.put(decide(_seen(caller, parcels.get(parcel_id))))
+    await parcels.save()
     return ParcelView.of(parcel)
 
 
@@ -369,11 +370,13 @@ def _seen(caller: Caller, parcel: Parcel | None) -> Parcel:
     return parcel
 
 
-def _must_be_known(settings: Settings, site_id: str, item_ids: dict[str, str]) -> None:
-    """Raise InvalidError that names the site and every item at fault at once. `item_ids`: field → item."""
+def _must_be_known(
+    settings: Settings, site_id: str, item_ids: Sequence[str], field: str = "lines.{}.item_id"
+) -> None:
+    """Raise InvalidError that names the site and every item at fault at once."""
     problems = [
-        Problem(field, "unknown-item", "no such item")
-        for field, item_id in item_ids.items()
+        Problem(field.format(place), "unknown-item", "no such item")
+        for place, item_id in enumerate(item_ids)
         if item_id not in ITEMS
     ]
     if site_id not in settings.sites:
@@ -383,10 +386,9 @@ def _must_be_known(settings: Settings, site_id: str, item_ids: dict[str, str]) -
 
 
 def _stock_view(level: Level) -> StockView:
-    item = ITEMS.get(level.place.item_id)
     return StockView(
-        site_id=level.place.site_id,
-        item_id=level.place.item_id,
+        site_id=level.site_id,
+        item_id=level.item_id,
         unit=level.unit,
         received=level.received,
         on_hand=level.on_hand,
@@ -394,7 +396,7 @@ def _stock_view(level: Level) -> StockView:
         free=level.free,
         issued=level.issued,
         wasted=level.wasted,
-        low=item is not None and level.free < item.low_below,
+        low=level.free < level.low_below,
     )
 
 

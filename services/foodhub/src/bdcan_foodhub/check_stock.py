@@ -14,8 +14,8 @@ async def check_stock(transactions: Transactions, _arguments: list[str]) -> int:
         transactions.pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        drifted = await store.stock.drifted(connection)
-    for place in drifted:
-        sys.stdout.write(f"{place.site_id} {place.item_id}: level, ledger and parcels differ\n")
+        drifted = await store.stock.DRIFTED.all(connection)
+    for level in drifted:
+        sys.stdout.write(f"{level.site_id} {level.item_id}: level, ledger and parcels differ\n")
     sys.stdout.write(f"{len(drifted)} item(s) do not add up\n")
     return 1 if drifted else 0

@@ -6,13 +6,11 @@ from datetime import timedelta
 
 from bdcan_chassis.passes import Planner
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.models import StockChanged, StockFellLow
 from bdcan_foodhub import store
-from bdcan_foodhub.domain import parcel as parcels
+from bdcan_foodhub.books import ALLOCATE, Parcels, Stock
 from bdcan_foodhub.domain.allocation import allocate
-from bdcan_foodhub.domain.items import ITEMS
-from bdcan_foodhub.domain.stock import Level, Place
-from bdcan_foodhub.parcel_book import ALLOCATE, ParcelBook
+from bdcan_foodhub.domain.parcel import Parcel, fall_short, look_again, reserve
+from bdcan_foodhub.domain.stock import Place, announce
 
 PARCELS_A_PASS = 2000
 """Enough for the largest outreach list in a few passes; one pass stays well below the statement time-out."""
@@ -20,20 +18,18 @@ PARCELS_A_PASS = 2000
 
 async def allocate_stock(tx: Tx) -> int:
     """Reserve stock for waiting parcels in due order, or say what they lack."""
-    await store.parcels.wake_short(tx.connection)
-    waiting = await store.parcels.lock_waiting(tx.connection, PARCELS_A_PASS)
-    if not waiting:
-        return 0
-    shelf = await store.stock.lock(
-        tx.connection, {Place(p.site_id, line.item_id) for p in waiting for line in p.lines}
-    )
-    plan = allocate({place: level.free for place, level in shelf.levels.items()}, waiting)
-    book = ParcelBook.of_locked(tx, waiting)
+    parcels = Parcels(tx)
+    await _wake_short(parcels)
+    waiting = await parcels.lock(store.parcels.LOCK_WAITING, limit=PARCELS_A_PASS)
+    waiting.sort(key=lambda parcel: (parcel.due_at, parcel.parcel_id))
+    stock = parcels.stock
+    await stock.lock_places(Place(p.site_id, line.item_id) for p in waiting for line in p.lines)
+    plan = allocate({level.place: level.free for level in stock}, waiting)
     for parcel_id in plan.reserved:
-        book.put(parcels.reserve(book.parcels[parcel_id], tx.now))
+        parcels.put(reserve(parcels[parcel_id], tx.now))
     for parcel_id, missing in plan.short.items():
-        book.put(parcels.fall_short(book.parcels[parcel_id], missing, tx.now))
-    await book.save()
+        parcels.put(fall_short(parcels[parcel_id], missing, tx.now))
+    await parcels.save()
     return len(waiting)
 
 
@@ -42,15 +38,10 @@ async def announce_stock(tx: Tx) -> int:
 
     Returns 0 always: the next pass comes after the interval, which is what keeps the news few.
     """
-    changed = await store.stock.take_unannounced(tx.connection)
-    announced: list[tuple[Level, bool]] = []
-    for news in changed:
-        level = news.level
-        threshold = ITEMS[level.place.item_id].low_below if level.place.item_id in ITEMS else 0
-        low = level.free < threshold
-        announced.append((level, low))
-        tx.emit(_fell_low(level, threshold, tx) if low and not news.was_low else _changed(level, tx))
-    await store.stock.mark_announced(tx.connection, announced)
+    stock = Stock(tx)
+    for level in await stock.lock(store.stock.LOCK_UNANNOUNCED):
+        stock.put(announce(level, tx.now))
+    await stock.save()
     return 0
 
 
@@ -61,28 +52,14 @@ PLANNERS = (
 """What the worker runs."""
 
 
-def _changed(level: Level, tx: Tx) -> StockChanged:
-    return StockChanged(
-        site_id=level.place.site_id,
-        item_id=level.place.item_id,
-        version=level.version,
-        unit=level.unit,
-        on_hand=level.on_hand,
-        reserved=level.reserved,
-        free=level.free,
-        changed_at=tx.now,
+async def _wake_short(parcels: Parcels) -> None:
+    """Look again at short parcels that lack something which has become free."""
+    free = await store.stock.TAKE_REPLENISHED.all(parcels.tx.connection)
+    lacking: list[Parcel] = await parcels.lock(
+        store.parcels.LOCK_LACKING,
+        site_ids=[place.site_id for place in free],
+        item_ids=[place.item_id for place in free],
     )
-
-
-def _fell_low(level: Level, threshold: int, tx: Tx) -> StockFellLow:
-    return StockFellLow(
-        site_id=level.place.site_id,
-        item_id=level.place.item_id,
-        version=level.version,
-        unit=level.unit,
-        on_hand=level.on_hand,
-        reserved=level.reserved,
-        free=level.free,
-        threshold=threshold,
-        fell_low_at=tx.now,
-    )
+    for parcel in lacking:
+        parcels.put(look_again(parcel))
+    await parcels.save()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.models import StockRecalled
 from bdcan_foodhub import store
-from bdcan_foodhub.domain import parcel as parcels
+from bdcan_foodhub.books import Parcels
 from bdcan_foodhub.domain.errors import StockError
-from bdcan_foodhub.domain.stock import Level, Place
-from bdcan_foodhub.parcel_book import ParcelBook
+from bdcan_foodhub.domain.parcel import lose_reservation
+from bdcan_foodhub.domain.stock import Level, MoveKind, Movement, Place, recalled
 
 
 async def recall(tx: Tx, place: Place, lot: str, quantity: int, reason: str) -> Level:
@@ -17,35 +16,20 @@ async def recall(tx: Tx, place: Place, lot: str, quantity: int, reason: str) -> 
 
     Parcels in picking keep what they hold: somebody has it in hand, and must be told by a person.
     """
-    holding = await store.parcels.lock_of_site(tx.connection, place.site_id, place.item_id)
-    everything = {place} | {Place(p.site_id, line.item_id) for p in holding for line in p.lines}
-    level = (await store.stock.lock(tx.connection, everything)).level(place)
-    book = ParcelBook.of_locked(tx, holding)
-    free = level.free
-    for parcel in holding:
+    parcels = Parcels(tx)
+    stock = parcels.stock
+    holding = await parcels.lock(store.parcels.LOCK_HOLDING, site_id=place.site_id, item_id=place.item_id)
+    await stock.lock_places({place} | {Place(p.site_id, line.item_id) for p in holding for line in p.lines})
+    free = stock[place].free
+    for parcel in sorted(holding, key=lambda p: (p.due_at, p.parcel_id), reverse=True):
         if free >= quantity:
             break
-        book.put(parcels.lose_reservation(parcel, tx.now))
+        parcels.put(lose_reservation(parcel, tx.now))
         free += sum(line.quantity for line in parcel.lines if line.item_id == place.item_id)
     if free < quantity:
         raise StockError(f"{place.item_id} at {place.site_id}: only {free} can be taken off the shelf.")
-    await book.save()
-    shelf = await store.stock.lock(tx.connection, [place])
-    shelf.waste(place, quantity, new_id(), lot)
-    await store.stock.save(tx.connection, shelf, tx.now)
-    after = shelf.level(place)
-    tx.emit(
-        StockRecalled(
-            site_id=place.site_id,
-            item_id=place.item_id,
-            version=after.version,
-            unit=after.unit,
-            on_hand=after.on_hand,
-            reserved=after.reserved,
-            free=after.free,
-            lot=lot,
-            reason=reason,
-            recalled_at=tx.now,
-        )
-    )
-    return after
+    await parcels.save()
+    stock.move(Movement(*place, MoveKind.WASTED, quantity, new_id(), lot))
+    level = stock.put(recalled(stock[place], lot, reason, tx.now))
+    await stock.save()
+    return level

@@ -102,7 +102,7 @@ async def test_given_three_thousand_parcels_when_stock_suffices_then_two_passes_
     assert summary["by_state"] == {"reserved": 3000}
     assert summary["stock"]["reserved"] == summary["stock"]["on_hand"]
     async with foodhub.transactions.pool.acquire() as connection:
-        assert await store.stock.drifted(connection) == []
+        assert await store.stock.DRIFTED.all(connection) == []
 
 
 async def test_given_a_level_that_was_tampered_with_when_stock_is_checked_then_it_is_named(

@@ -20,7 +20,7 @@ SOUP, FISH = Place("central", "soup-tin"), Place("central", "fish-tin")
 
 
 def parcel(soup: int = 0, fish: int = 0, site_id: str = "central") -> Parcel:
-    made, _events = request(
+    made = request(
         new_id(),
         new_id(),
         new_id(),
@@ -31,34 +31,34 @@ def parcel(soup: int = 0, fish: int = 0, site_id: str = "central") -> Parcel:
         None,
         (),
         START,
-    )
+    ).state
     wanted = {"soup-tin": soup, "fish-tin": fish}
     lines = tuple(Line(item, StockUnit.EACH, n) for item, n in wanted.items() if n)
     return replace(made, lines=lines)
 
 
-def test_given_enough_for_one_when_two_wait_then_the_first_gets_it_and_the_second_is_told_what_lacks():
+def test_first_in_due_order_gets_what_is_enough_for_one():
     first, second = parcel(soup=2), parcel(soup=2)
     plan = allocate({SOUP: 3}, [first, second])
     assert plan.reserved == (first.parcel_id,)
     assert plan.short == {second.parcel_id: (MissingItem(item_id="soup-tin", quantity=1),)}
 
 
-def test_given_a_large_home_first_when_its_item_is_short_then_nobody_overtakes_it_on_that_item():
+def test_nobody_overtakes_on_a_short_item():
     large, small, other = parcel(soup=10), parcel(soup=1), parcel(fish=1)
     plan = allocate({SOUP: 9, FISH: 1}, [large, small, other])
     assert plan.reserved == (other.parcel_id,)
     assert set(plan.short) == {large.parcel_id, small.parcel_id}
 
 
-def test_given_a_parcel_that_lacks_one_item_when_it_is_short_then_its_other_items_stay_free():
+def test_short_parcel_keeps_none_of_its_other_items():
     both, fish = parcel(soup=1, fish=1), parcel(fish=1)
     plan = allocate({FISH: 1}, [both, fish])
     assert plan.reserved == (fish.parcel_id,)
     assert plan.short == {both.parcel_id: (MissingItem(item_id="soup-tin", quantity=1),)}
 
 
-def test_given_two_sites_when_one_is_empty_then_its_parcels_do_not_take_from_the_other():
+def test_parcel_takes_from_its_own_site_only():
     here, there = parcel(soup=1), parcel(soup=1, site_id="becontree")
     plan = allocate({SOUP: 5}, [there, here])
     assert plan.reserved == (here.parcel_id,)
@@ -68,7 +68,7 @@ def test_given_two_sites_when_one_is_empty_then_its_parcels_do_not_take_from_the
     free=st.tuples(st.integers(0, 20), st.integers(0, 20)),
     wanted=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)).filter(any), max_size=12),
 )
-def test_given_any_stock_when_parcels_are_planned_then_no_more_is_promised_than_there_is(free, wanted):
+def test_no_more_is_promised_than_there_is(free, wanted):
     parcels = [parcel(soup, fish) for soup, fish in wanted]
     plan = allocate({SOUP: free[0], FISH: free[1]}, parcels)
     by_id = {p.parcel_id: p for p in parcels}

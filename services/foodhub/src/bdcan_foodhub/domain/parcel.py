@@ -7,17 +7,22 @@ parcel and the time and returns the parcel as it is then, with what the world is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from msgspec import Struct
 from msgspec.structs import replace
-from pydantic import BaseModel
 
+from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
+    LANE_OF,
+    CalledNeed,
+    CallNeedResult,
     Diet,
     Household,
+    Lane,
     MissingItem,
     NeedCode,
     ParcelCancelled,
@@ -29,9 +34,17 @@ from bdcan_contracts.models import (
     ParcelReturned,
     ParcelShort,
     Priority,
+    WelfareCallCompleted,
 )
 from bdcan_foodhub.domain.contents import Line, bags_for, contents, pieces, weight_grams
 from bdcan_foodhub.domain.errors import NotAllowedError
+from bdcan_foodhub.domain.stock import Move, MoveKind, Movement, Promise
+
+DUE = "parcel-due"
+"""Deadline: the parcel should be at the door by now."""
+
+RETRY = "parcel-retry"
+"""Deadline: a short parcel is looked at again."""
 
 RETRY_AFTER = timedelta(hours=4)
 """A short parcel is looked at again after so long even if no stock came in."""
@@ -70,7 +83,7 @@ FINAL = frozenset({State.DELIVERED, State.CANCELLED})
 
 
 class Parcel(Struct, frozen=True):
-    """One parcel for one need."""
+    """One parcel for one need. `missing` is what a short parcel lacks; it is looked at again at `retry_at`."""
 
     parcel_id: UUID
     referral_id: UUID
@@ -93,9 +106,43 @@ class Parcel(Struct, frozen=True):
     weight_grams: int | None = None
     overdue: bool = False
 
+    @property
+    def missing_items(self) -> tuple[str, ...]:
+        """The items that it lacks."""
+        return tuple(item.item_id for item in self.missing)
 
-Step = tuple[Parcel, tuple[BaseModel, ...]]
-"""A parcel after a step, and the events of the step."""
+
+def take_call(
+    mine: Sequence[Parcel],
+    event: WelfareCallCompleted,
+    need: CalledNeed,
+    hub_id: str,
+    site_id: str,
+    now: datetime,
+    *,
+    wanted: bool,
+) -> Step[Parcel] | None:
+    """What a call says about a need: its parcel is made, made up again, or cancelled; None if it has none and needs none.
+
+    `mine`: the need's parcels so far, of which at most one is not cancelled. `wanted` is False for a need that was withdrawn.
+    """
+    alive = next((parcel for parcel in mine if parcel.state is not State.CANCELLED), None)
+    if not wanted or need.result is CallNeedResult.DECLINED or LANE_OF[need.code] is not Lane.FOOD:
+        return alive and cancel(alive, "need-changed-at-call", now)
+    if alive is None:
+        return request(
+            uuid5(need.need_id, f"parcel-{len(mine) + 1}" if mine else "parcel"),
+            event.referral_id,
+            need.need_id,
+            need.code,
+            hub_id,
+            site_id,
+            event.priority,
+            event.household,
+            event.diets,
+            now,
+        )
+    return refill(alive, need.code, event.household or alive.household, event.diets or alive.diets, now)
 
 
 def request(
@@ -109,7 +156,7 @@ def request(
     household: Household | None,
     diets: tuple[Diet, ...],
     now: datetime,
-) -> Step:
+) -> Step[Parcel]:
     """A confirmed food need becomes a parcel. Raises ValueError for a need that no parcel meets."""
     parcel = Parcel(
         parcel_id=parcel_id,
@@ -127,17 +174,17 @@ def request(
         due_at=now + _DUE_WITHIN[priority],
         changed_at=now,
     )
-    return parcel, (_requested(parcel, now),)
+    return Step(parcel, (_requested(parcel, now),), {DUE: parcel.due_at})
 
 
 def refill(
     parcel: Parcel, code: NeedCode, household: Household | None, diets: tuple[Diet, ...], now: datetime
-) -> Step:
+) -> Step[Parcel]:
     """A later call changed what the parcel must hold. Once it is being picked, it goes out as it is."""
     lines = contents(code, household, diets)
     same = (parcel.code, frozenset(parcel.lines)) == (code, frozenset(lines))
     if same or parcel.state not in WAITING | {State.RESERVED}:
-        return parcel, ()
+        return Step(parcel)
     changed = replace(
         parcel,
         code=code,
@@ -149,71 +196,83 @@ def refill(
         missing=(),
         retry_at=None,
     )
-    return changed, (_requested(changed, now),)
+    return Step(changed, (_requested(changed, now),), _no_retry(parcel))
 
 
-def move_hub(parcel: Parcel, hub_id: str, site_id: str) -> Parcel:
+def move_hub(parcel: Parcel, hub_id: str, site_id: str) -> Step[Parcel]:
     """Another hub has the resident now. Stock that is set aside stays where it is."""
     if parcel.state in FINAL:
-        return parcel
-    return replace(parcel, hub_id=hub_id, site_id=site_id if parcel.state in WAITING else parcel.site_id)
+        return Step(parcel)
+    moved = site_id if parcel.state in WAITING else parcel.site_id
+    return Step(replace(parcel, hub_id=hub_id, site_id=moved))
 
 
-def reserve(parcel: Parcel, now: datetime) -> Step:
+def reserve(parcel: Parcel, now: datetime) -> Step[Parcel]:
     """All that it needs is set aside."""
     _must(parcel, WAITING, "be reserved")
     after = replace(parcel, state=State.RESERVED, changed_at=now, missing=(), retry_at=None)
-    return after, (
-        ParcelReserved(
-            parcel_id=parcel.parcel_id,
-            referral_id=parcel.referral_id,
-            need_id=parcel.need_id,
-            hub_id=parcel.hub_id,
-            site_id=parcel.site_id,
-            reserved_at=now,
-        ),
+    event = ParcelReserved(
+        parcel_id=parcel.parcel_id,
+        referral_id=parcel.referral_id,
+        need_id=parcel.need_id,
+        hub_id=parcel.hub_id,
+        site_id=parcel.site_id,
+        reserved_at=now,
     )
+    return Step(after, (event,), _no_retry(parcel))
 
 
-def fall_short(parcel: Parcel, missing: tuple[MissingItem, ...], now: datetime) -> Step:
+def fall_short(parcel: Parcel, missing: tuple[MissingItem, ...], now: datetime) -> Step[Parcel]:
     """Stock does not suffice. Says so once, and again each time a promised look has come and gone."""
     _must(parcel, WAITING, "fall short")
     if parcel.retry_at is not None and now < parcel.retry_at:
-        return replace(parcel, state=State.SHORT, missing=missing), ()
+        waiting = replace(parcel, state=State.SHORT, missing=missing)
+        return Step(waiting, (), {RETRY: parcel.retry_at})
     retry_at = now + RETRY_AFTER
     after = replace(parcel, state=State.SHORT, missing=missing, retry_at=retry_at, changed_at=now)
-    return after, (
-        ParcelShort(
-            parcel_id=parcel.parcel_id,
-            referral_id=parcel.referral_id,
-            need_id=parcel.need_id,
-            hub_id=parcel.hub_id,
-            site_id=parcel.site_id,
-            missing=missing,
-            retry_at=retry_at,
-            short_at=now,
-        ),
+    event = ParcelShort(
+        parcel_id=parcel.parcel_id,
+        referral_id=parcel.referral_id,
+        need_id=parcel.need_id,
+        hub_id=parcel.hub_id,
+        site_id=parcel.site_id,
+        missing=missing,
+        retry_at=retry_at,
+        short_at=now,
     )
+    return Step(after, (event,), {RETRY: retry_at})
 
 
-def lose_reservation(parcel: Parcel, now: datetime) -> Step:
+def lose_reservation(parcel: Parcel, now: datetime) -> Step[Parcel]:
     """What was set aside is gone: it waits for stock again, and the next allocation says what came of that."""
     _must(parcel, {State.RESERVED}, "lose its reservation")
-    return replace(parcel, state=State.REQUESTED, changed_at=now), ()
+    return Step(replace(parcel, state=State.REQUESTED, changed_at=now))
 
 
-def start_picking(parcel: Parcel, now: datetime) -> Step:
+def look_again(parcel: Parcel) -> Step[Parcel]:
+    """A short parcel takes part in the next allocation: its time has come, or something that it lacks came in."""
+    return Step(replace(parcel, state=State.REQUESTED) if parcel.state is State.SHORT else parcel)
+
+
+def fall_due(parcel: Parcel, now: datetime) -> Step[Parcel]:
+    """It should be at the door: it is overdue until it is, and is looked at again."""
+    if parcel.state in FINAL:
+        return Step(parcel)
+    return Step(replace(parcel, overdue=True), (), {DUE: now + LOOK_AGAIN_AFTER})
+
+
+def start_picking(parcel: Parcel, now: datetime) -> Step[Parcel]:
     """Somebody collects the lines. Again is the same."""
     if parcel.state is State.PICKING:
-        return parcel, ()
+        return Step(parcel)
     _must(parcel, {State.RESERVED}, "be picked")
-    return replace(parcel, state=State.PICKING, changed_at=now), ()
+    return Step(replace(parcel, state=State.PICKING, changed_at=now))
 
 
-def pack(parcel: Parcel, bags: int | None, grams: int | None, now: datetime) -> Step:
+def pack(parcel: Parcel, bags: int | None, grams: int | None, now: datetime) -> Step[Parcel]:
     """The bags are ready. Bags and weight are worked out from the lines unless somebody counted. Again is the same."""
     if parcel.state is State.PACKED:
-        return parcel, ()
+        return Step(parcel)
     _must(parcel, {State.PICKING}, "be packed")
     weight = weight_grams(parcel.lines) if grams is None else grams
     after = replace(
@@ -223,74 +282,104 @@ def pack(parcel: Parcel, bags: int | None, grams: int | None, now: datetime) -> 
         weight_grams=weight,
         bags=bags_for(weight) if bags is None else bags,
     )
-    return after, (_packed(after, now),)
+    return Step(after, (_packed(after, now),))
 
 
-def dispatch(parcel: Parcel, task_id: UUID, now: datetime) -> Step:
+def dispatch(parcel: Parcel, task_id: UUID, now: datetime) -> Step[Parcel]:
     """A volunteer has taken the delivery on. Ignored unless the parcel waits for one."""
     if parcel.state is not State.PACKED:
-        return parcel, ()
+        return Step(parcel)
     after = replace(parcel, state=State.DISPATCHED, changed_at=now, task_id=task_id)
-    return after, (
-        ParcelDispatched(
-            parcel_id=parcel.parcel_id,
-            referral_id=parcel.referral_id,
-            need_id=parcel.need_id,
-            hub_id=parcel.hub_id,
-            task_id=task_id,
-            dispatched_at=now,
-        ),
+    event = ParcelDispatched(
+        parcel_id=parcel.parcel_id,
+        referral_id=parcel.referral_id,
+        need_id=parcel.need_id,
+        hub_id=parcel.hub_id,
+        task_id=task_id,
+        dispatched_at=now,
     )
+    return Step(after, (event,))
 
 
-def deliver(parcel: Parcel, now: datetime) -> Step:
+def deliver(parcel: Parcel, now: datetime) -> Step[Parcel]:
     """It is at the door. That it was packed is enough: the dispatch may never have been told."""
     if parcel.state not in {State.PACKED, State.DISPATCHED}:
-        return parcel, ()
+        return Step(parcel)
     after = replace(parcel, state=State.DELIVERED, changed_at=now, overdue=False)
-    return after, (
-        ParcelDelivered(
-            parcel_id=parcel.parcel_id,
-            referral_id=parcel.referral_id,
-            need_id=parcel.need_id,
-            hub_id=parcel.hub_id,
-            delivered_at=now,
-        ),
+    event = ParcelDelivered(
+        parcel_id=parcel.parcel_id,
+        referral_id=parcel.referral_id,
+        need_id=parcel.need_id,
+        hub_id=parcel.hub_id,
+        delivered_at=now,
     )
+    return Step(after, (event,), {DUE: None})
 
 
-def come_back(parcel: Parcel, reason: str, now: datetime) -> Step:
+def come_back(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
     """The delivery failed: the parcel waits, packed, for the next volunteer."""
     if parcel.state is not State.DISPATCHED:
-        return parcel, ()
+        return Step(parcel)
     after = replace(parcel, state=State.PACKED, changed_at=now, task_id=None)
-    return after, (
-        ParcelReturned(
-            parcel_id=parcel.parcel_id,
-            referral_id=parcel.referral_id,
-            need_id=parcel.need_id,
-            hub_id=parcel.hub_id,
-            reason=reason,
-            returned_at=now,
-        ),
+    event = ParcelReturned(
+        parcel_id=parcel.parcel_id,
+        referral_id=parcel.referral_id,
+        need_id=parcel.need_id,
+        hub_id=parcel.hub_id,
+        reason=reason,
+        returned_at=now,
     )
+    return Step(after, (event,))
 
 
-def cancel(parcel: Parcel, reason: str, now: datetime) -> Step:
+def cancel(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
     """It is no longer wanted. On the road or at its end it is left alone."""
     if parcel.state in FINAL or parcel.state is State.DISPATCHED:
-        return parcel, ()
+        return Step(parcel)
     after = replace(parcel, state=State.CANCELLED, changed_at=now, overdue=False, missing=(), retry_at=None)
-    return after, (
-        ParcelCancelled(
-            parcel_id=parcel.parcel_id,
-            referral_id=parcel.referral_id,
-            need_id=parcel.need_id,
-            hub_id=parcel.hub_id,
-            reason=reason,
-            cancelled_at=now,
-        ),
+    event = ParcelCancelled(
+        parcel_id=parcel.parcel_id,
+        referral_id=parcel.referral_id,
+        need_id=parcel.need_id,
+        hub_id=parcel.hub_id,
+        reason=reason,
+        cancelled_at=now,
     )
+    return Step(after, (event,), {DUE: None, **_no_retry(parcel)})
+
+
+def stock_moves(before: Parcel | None, after: Parcel) -> tuple[Move, ...]:
+    """What a change of a parcel does to the stock: promised while it holds some, issued once it is packed."""
+    match _stake(before), _stake(after):
+        case (None, None) | ("promise", "promise") | ("goods", "goods"):
+            return ()
+        case None, "promise":
+            return tuple(Promise(after.site_id, x.item_id, x.quantity) for x in after.lines)
+        case "promise", None if before:
+            return tuple(Promise(before.site_id, x.item_id, -x.quantity) for x in before.lines)
+        case "promise", "goods":
+            return _movements(after, MoveKind.ISSUED)
+        case "goods", None:
+            return _movements(after, MoveKind.PUT_BACK)
+        case had, has:
+            raise AssertionError(f"no parcel goes from {had} to {has}")
+
+
+def _stake(parcel: Parcel | None) -> str | None:
+    """What a parcel has of the stock: nothing, a promise, or the goods themselves."""
+    if parcel is None or parcel.state in {State.REQUESTED, State.SHORT, State.CANCELLED}:
+        return None
+    return "promise" if parcel.state in HOLDING else "goods"
+
+
+def _movements(parcel: Parcel, kind: MoveKind) -> tuple[Move, ...]:
+    return tuple(
+        Movement(parcel.site_id, line.item_id, kind, line.quantity, parcel.parcel_id) for line in parcel.lines
+    )
+
+
+def _no_retry(parcel: Parcel) -> dict[str, datetime | None]:
+    return {} if parcel.retry_at is None else {RETRY: None}
 
 
 def _requested(parcel: Parcel, now: datetime) -> ParcelRequested:

@@ -1,23 +1,21 @@
 """Stock: what came in is on the shelf, was issued, or was wasted; and nothing is promised twice.
 
 For each item at each site, always: received = on hand + issued + wasted, and 0 ≤ reserved ≤ on hand. The
-database checks the same. `Shelf` is the only way to change it, and writes the ledger as it goes.
+database checks the same. A level changes by a `Movement`, which the ledger keeps, or by a `Promise`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, assert_never
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bdcan_contracts.models import StockUnit
-from bdcan_foodhub.domain.contents import Line
+from bdcan_chassis.step import Step
+from bdcan_contracts.models import StockChanged, StockFellLow, StockRecalled, StockUnit
 from bdcan_foodhub.domain.errors import StockError
 from bdcan_foodhub.domain.items import ITEMS
 
@@ -30,15 +28,26 @@ class Place(NamedTuple):
 
 
 class Level(Struct, frozen=True):
-    """How much of an item a site has, in the item's unit. `issued` is net of what came back unpacked."""
+    """How much of an item a site has, in the item's unit. `issued` is net of what came back unpacked.
 
-    place: Place
+    `announced_version` is the version that the world was told last, and `low` whether it was told that it is low.
+    """
+
+    site_id: str
+    item_id: str
     unit: StockUnit
     received: int = 0
     issued: int = 0
     wasted: int = 0
     reserved: int = 0
     version: int = 0
+    announced_version: int = 0
+    low: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.site_id, self.item_id)
 
     @property
     def on_hand(self) -> int:
@@ -50,19 +59,10 @@ class Level(Struct, frozen=True):
         """On the shelf and not promised."""
         return self.on_hand - self.reserved
 
-    def moved(self, *, received: int = 0, issued: int = 0, wasted: int = 0, reserved: int = 0) -> Level:
-        """The level after a move. Raises StockError if it would break what is always true."""
-        after = replace(
-            self,
-            received=self.received + received,
-            issued=self.issued + issued,
-            wasted=self.wasted + wasted,
-            reserved=self.reserved + reserved,
-            version=self.version + 1,
-        )
-        if min(after.received, after.issued, after.wasted, after.reserved, after.free) < 0:
-            raise StockError(f"{self.place.item_id} at {self.place.site_id}: not so much there")
-        return after
+    @property
+    def low_below(self) -> int:
+        """The number of free units under which somebody is told."""
+        return ITEMS[self.item_id].low_below if self.item_id in ITEMS else 0
 
 
 class MoveKind(StrEnum):
@@ -75,9 +75,10 @@ class MoveKind(StrEnum):
 
 
 class Movement(Struct, frozen=True):
-    """One entry of the ledger. `cause` is the receipt, the write-off or the parcel."""
+    """One entry of the ledger. `cause` is the id of the receipt, of the write-off or of the parcel."""
 
-    place: Place
+    site_id: str
+    item_id: str
     kind: MoveKind
     quantity: int
     cause: UUID
@@ -85,64 +86,107 @@ class Movement(Struct, frozen=True):
     best_before: date | None = None
 
 
-@dataclass(slots=True)
-class Shelf:
-    """Levels that are locked for a change, and what changed."""
+class Promise(Struct, frozen=True):
+    """So much is promised to a parcel; a negative quantity takes a promise back."""
 
-    levels: dict[Place, Level]
-    movements: list[Movement] = field(default_factory=list)
-    changed: set[Place] = field(default_factory=set)
-    replenished: set[Place] = field(default_factory=set)
+    site_id: str
+    item_id: str
+    quantity: int
 
-    def level(self, place: Place) -> Level:
-        """The level of a place; empty where nothing ever came in."""
-        return self.levels.get(place) or Level(place, ITEMS[place.item_id].unit)
 
-    def receive(
-        self,
-        place: Place,
-        quantity: int,
-        receipt: UUID,
-        lot: str | None = None,
-        best_before: date | None = None,
-    ) -> None:
-        """Goods came in."""
-        self._put(self.level(place).moved(received=quantity))
-        self.movements.append(Movement(place, MoveKind.RECEIVED, quantity, receipt, lot, best_before))
-        self.replenished.add(place)
+Move: TypeAlias = Movement | Promise
+"""What can happen to a level."""
 
-    def waste(self, place: Place, quantity: int, cause: UUID, lot: str | None = None) -> None:
-        """Free goods are thrown away. Raises StockError if that is more than is free."""
-        self._put(self.level(place).moved(wasted=quantity))
-        self.movements.append(Movement(place, MoveKind.WASTED, quantity, cause, lot))
 
-    def reserve(self, site_id: str, lines: Iterable[Line]) -> None:
-        """Promise the lines to a parcel. Raises StockError if any of them is not free."""
-        for line in lines:
-            self._put(self.level(Place(site_id, line.item_id)).moved(reserved=line.quantity))
+def empty(place: Place) -> Level:
+    """The level of a place where nothing ever came in."""
+    return Level(place.site_id, place.item_id, ITEMS[place.item_id].unit)
 
-    def release(self, site_id: str, lines: Iterable[Line]) -> None:
-        """Take a promise back."""
-        for line in lines:
-            place = Place(site_id, line.item_id)
-            self._put(self.level(place).moved(reserved=-line.quantity))
-            self.replenished.add(place)
 
-    def issue(self, site_id: str, lines: Iterable[Line], parcel_id: UUID) -> None:
-        """What was promised goes into the bags."""
-        for line in lines:
-            place = Place(site_id, line.item_id)
-            self._put(self.level(place).moved(issued=line.quantity, reserved=-line.quantity))
-            self.movements.append(Movement(place, MoveKind.ISSUED, line.quantity, parcel_id))
+def move(level: Level, happened: Move) -> Step[Level]:
+    """The level after a move. Raises StockError if more would go than is there, or than is free."""
+    quantity = happened.quantity
+    if isinstance(happened, Promise):
+        return _moved(level, reserved=quantity)
+    match happened.kind:
+        case MoveKind.RECEIVED:
+            return _moved(level, received=quantity)
+        case MoveKind.ISSUED:  # what was promised goes into the bags
+            return _moved(level, issued=quantity, reserved=-quantity)
+        case MoveKind.PUT_BACK:
+            return _moved(level, issued=-quantity)
+        case MoveKind.WASTED:
+            return _moved(level, wasted=quantity)
+        case _:
+            assert_never(happened.kind)
 
-    def put_back(self, site_id: str, lines: Iterable[Line], parcel_id: UUID) -> None:
-        """A packed parcel that nobody wants any more goes back on the shelf."""
-        for line in lines:
-            place = Place(site_id, line.item_id)
-            self._put(self.level(place).moved(issued=-line.quantity))
-            self.movements.append(Movement(place, MoveKind.PUT_BACK, line.quantity, parcel_id))
-            self.replenished.add(place)
 
-    def _put(self, level: Level) -> None:
-        self.levels[level.place] = level
-        self.changed.add(level.place)
+def recalled(level: Level, lot: str, reason: str, now: datetime) -> Step[Level]:
+    """Tell that a lot was called back and is off the shelf."""
+    return Step(
+        level,
+        (
+            StockRecalled(
+                site_id=level.site_id,
+                item_id=level.item_id,
+                version=level.version,
+                unit=level.unit,
+                on_hand=level.on_hand,
+                reserved=level.reserved,
+                free=level.free,
+                lot=lot,
+                reason=reason,
+                recalled_at=now,
+            ),
+        ),
+    )
+
+
+def announce(level: Level, now: datetime) -> Step[Level]:
+    """Tell how much there is, once for each version; and that it fell low, once until it is no longer low."""
+    low = level.free < level.low_below
+    after = replace(level, announced_version=level.version, low=low)
+    return Step(after, (_fell_low(level, now) if low and not level.low else _changed(level, now),))
+
+
+def _moved(
+    level: Level, *, received: int = 0, issued: int = 0, wasted: int = 0, reserved: int = 0
+) -> Step[Level]:
+    after = replace(
+        level,
+        received=level.received + received,
+        issued=level.issued + issued,
+        wasted=level.wasted + wasted,
+        reserved=level.reserved + reserved,
+        version=level.version + 1,
+    )
+    if min(after.received, after.issued, after.wasted, after.reserved, after.free) < 0:
+        raise StockError(f"{level.item_id} at {level.site_id}: not so much there")
+    return Step(after)
+
+
+def _changed(level: Level, now: datetime) -> StockChanged:
+    return StockChanged(
+        site_id=level.site_id,
+        item_id=level.item_id,
+        version=level.version,
+        unit=level.unit,
+        on_hand=level.on_hand,
+        reserved=level.reserved,
+        free=level.free,
+        changed_at=now,
+    )
+
+
+def _fell_low(level: Level, now: datetime) -> StockFellLow:
+    return StockFellLow(
+        site_id=level.site_id,
+        item_id=level.item_id,
+        version=level.version,
+        unit=level.unit,
+        on_hand=level.on_hand,
+        reserved=level.reserved,
+        free=level.free,
+        threshold=level.low_below,
+        fell_low_at=now,
+    )

@@ -1,76 +1,13 @@
-"""What is known of referrals. Locking one is how two events about the same resident take turns."""
+"""What is known of referrals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from uuid import UUID
+from bdcan_chassis.table import Statement, Table
+from bdcan_foodhub.domain.referral import Referral
 
-from msgspec import Struct
+REFERRAL = Table("referral", Referral, key="referral_id")
 
-from bdcan_chassis.database import Connection, columns
-
-
-class Referral(Struct):
-    """A referral as the foodhub knows it. `hub_id` is set by a reassignment only; `withdrawn_needs` by amendments."""
-
-    referral_id: UUID
-    hub_id: str | None
-    hub_version: int
-    withdrawn_at: datetime | None
-    withdrawn_needs: frozenset[UUID]
-
-
-async def lock(connection: Connection, referral_ids: Iterable[UUID]) -> dict[UUID, Referral]:
-    """Lock referrals until the unit of work ends; one that nobody mentioned before gets a row."""
-    wanted = sorted(set(referral_ids))
-    await connection.execute(_ENSURE, wanted)
-    rows = await connection.fetch(_LOCK, wanted)
-    return {
-        r["referral_id"]: Referral(
-            r["referral_id"],
-            r["hub_id"],
-            r["hub_version"],
-            r["withdrawn_at"],
-            frozenset(r["withdrawn_needs"]),
-        )
-        for r in rows
-    }
-
-
-async def save(connection: Connection, referrals: Iterable[Referral]) -> None:
-    """Write locked referrals back."""
-    rows = [
-        (r.referral_id, r.hub_id, r.hub_version, r.withdrawn_at, ",".join(map(str, r.withdrawn_needs)))
-        for r in sorted(referrals, key=lambda r: r.referral_id)
-    ]
-    if rows:
-        await connection.execute(_SAVE, *columns(rows))
-
-
-async def withdrawn(connection: Connection, referral_ids: Iterable[UUID]) -> frozenset[UUID]:
-    """Which of these referrals were withdrawn."""
-    rows = await connection.fetch(_WITHDRAWN, sorted(set(referral_ids)))
-    return frozenset(r["referral_id"] for r in rows)
-
-
-_ENSURE = """
-INSERT INTO referral (referral_id) SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING
-"""
-
-_LOCK = """
-SELECT referral_id, hub_id, hub_version, withdrawn_at, withdrawn_needs FROM referral
-WHERE referral_id = ANY ($1::uuid[]) ORDER BY referral_id FOR UPDATE
-"""
-
-_SAVE = """
-UPDATE referral AS r SET hub_id = n.hub_id, hub_version = n.hub_version, withdrawn_at = n.withdrawn_at,
-    withdrawn_needs = string_to_array(n.withdrawn_needs, ',')::uuid[]
-FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::text[])
-    AS n (referral_id, hub_id, hub_version, withdrawn_at, withdrawn_needs)
-WHERE r.referral_id = n.referral_id
-"""
-
-_WITHDRAWN = """
-SELECT referral_id FROM referral WHERE referral_id = ANY ($1::uuid[]) AND withdrawn_at IS NOT NULL
-"""
+# Which of these referrals were withdrawn.
+WITHDRAWN = Statement(
+    "SELECT referral_id FROM referral WHERE referral_id = ANY (:referral_ids) AND withdrawn_at IS NOT NULL"
+)

@@ -59,7 +59,8 @@ CREATE TABLE public.referral (
     hub_id text,
     hub_version integer DEFAULT 0 NOT NULL,
     withdrawn_at timestamp with time zone,
-    withdrawn_needs uuid[] DEFAULT '{}'::uuid[] NOT NULL
+    withdrawn_needs uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    changed_at timestamp with time zone
 );
 
 CREATE TABLE public.replenishment (
@@ -89,6 +90,7 @@ CREATE TABLE public.stock (
     version integer NOT NULL,
     announced_version integer DEFAULT 0 NOT NULL,
     low boolean DEFAULT false NOT NULL,
+    changed_at timestamp with time zone,
     CONSTRAINT stock_check CHECK ((reserved <= ((received - issued) - wasted))),
     CONSTRAINT stock_issued_check CHECK ((issued >= 0)),
     CONSTRAINT stock_on_hand_check CHECK ((on_hand >= 0)),

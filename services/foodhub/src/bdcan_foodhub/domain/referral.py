@@ -1,0 +1,44 @@
+"""What the foodhub knows of a referral: which hub has it, and what was withdrawn."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bdcan_chassis.step import Step
+from bdcan_contracts.models import ReferralAmended, ReferralReassigned, ReferralWithdrawn
+
+
+class Referral(Struct, frozen=True):
+    """A referral. `hub_id` is set by a reassignment only; `withdrawn_needs` by amendments."""
+
+    referral_id: UUID
+    hub_id: str | None = None
+    hub_version: int = 0
+    withdrawn_at: datetime | None = None
+    withdrawn_needs: frozenset[UUID] = frozenset()
+
+    def wants(self, need_id: UUID) -> bool:
+        """Whether help with this need may still be wanted."""
+        return self.withdrawn_at is None and need_id not in self.withdrawn_needs
+
+
+def amend(referral: Referral, event: ReferralAmended) -> Step[Referral]:
+    """Needs were withdrawn: no parcel is made for them later."""
+    withdrawn = referral.withdrawn_needs.union(event.withdrawn_need_ids)
+    return Step(replace(referral, withdrawn_needs=withdrawn))
+
+
+def withdraw(referral: Referral, event: ReferralWithdrawn) -> Step[Referral]:
+    """The resident wants no help. The first withdrawal counts."""
+    return Step(replace(referral, withdrawn_at=referral.withdrawn_at or event.withdrawn_at))
+
+
+def reassign(referral: Referral, event: ReferralReassigned) -> Step[Referral]:
+    """Another hub has the resident. Older news than what is known changes nothing."""
+    if event.version <= referral.hub_version:
+        return Step(referral)
+    return Step(replace(referral, hub_version=event.version, hub_id=event.hub_id))
