@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bdcan_chassis.subscription import Loop, On
+from bdcan_chassis.subscription import Loop, On, with_bulk
 from bdcan_contracts.catalogue import (
     ASSIGNMENTS,
-    OUTREACH_ASSIGNMENTS,
-    OUTREACH_REFERRALS,
+    CATALOGUE,
     REFERRALS,
     SAFEGUARDING,
     TASKS,
@@ -24,28 +23,21 @@ from bdcan_contracts.models import (
 )
 from bdcan_escalation import handlers
 
+_MAIN = Loop(
+    "main",
+    (
+        On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
+        On(WELFARE_CALLS, WelfareCallCompleted, handlers.on_call_completed),
+        On(WELFARE_CALLS, WelfareCallExhausted, handlers.on_call_exhausted),
+        On(REFERRALS, ReferralAmended, handlers.on_amended),
+        On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
+        On(REFERRALS, ReferralClosed, handlers.on_closed),
+    ),
+)
+
 LOOPS = (
     Loop("safeguarding", (On(SAFEGUARDING, SafeguardingConcernRaised, handlers.on_concern_raised),)),
     Loop("concerns", (On(TASKS, TaskConcernRaised, handlers.on_task_concern),)),
-    Loop(
-        "main",
-        (
-            On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
-            On(WELFARE_CALLS, WelfareCallCompleted, handlers.on_call_completed),
-            On(WELFARE_CALLS, WelfareCallExhausted, handlers.on_call_exhausted),
-            On(REFERRALS, ReferralAmended, handlers.on_amended),
-            On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
-            On(REFERRALS, ReferralClosed, handlers.on_closed),
-        ),
-    ),
-    Loop(
-        "bulk",
-        (
-            On(OUTREACH_ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
-            On(OUTREACH_REFERRALS, ReferralAmended, handlers.on_amended),
-            On(OUTREACH_REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
-            On(OUTREACH_REFERRALS, ReferralClosed, handlers.on_closed),
-        ),
-    ),
+    *with_bulk(CATALOGUE, _MAIN, "bulk"),
 )
 """Safeguarding and volunteers' concerns have loops of their own: they wait behind nothing else."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 from msgspec import Struct
@@ -166,11 +166,7 @@ def open_escalation(
         None,
         opened,
         EscalationOpened(
-            escalation_id=escalation_id,
-            referral_id=referral_id,
-            need_ids=opened.need_ids,
-            code=needs[0].code,
-            kind=kind,
+            **_about(opened),
             hub_id=hub_id,
             priority=priority,
             acknowledge_by=acknowledge_by,
@@ -225,11 +221,7 @@ def taken(escalation: Escalation, case_id: str, reference: str, now: datetime) -
         escalation,
         forwarded,
         EscalationForwarded(
-            escalation_id=escalation.escalation_id,
-            referral_id=escalation.referral_id,
-            need_ids=escalation.need_ids,
-            code=escalation.needs[0].code,
-            kind=escalation.kind,
+            **_about(escalation),
             acknowledge_by=escalation.acknowledge_by,
             forwarded_at=now,
         ),
@@ -302,11 +294,7 @@ def overdue(escalation: Escalation, now: datetime) -> Step[Escalation]:
         escalation,
         after,
         EscalationOverdue(
-            escalation_id=escalation.escalation_id,
-            referral_id=escalation.referral_id,
-            need_ids=escalation.need_ids,
-            code=escalation.needs[0].code,
-            kind=escalation.kind,
+            **_about(escalation),
             stage=stage,
             was_due_at=escalation.due_at,
             next_check_at=next_check_at,
@@ -319,6 +307,17 @@ def _moved(before: Escalation | None, after: Escalation, *events: BaseModel) -> 
     """A step whose deadline follows the promise of the state."""
     kept = before is not None and before.due_at == after.due_at
     return Step(after, events, {} if kept else {LATE: after.due_at})
+
+
+def _about(escalation: Escalation) -> dict[str, Any]:
+    """What every event of an escalation says."""
+    return {
+        "escalation_id": escalation.escalation_id,
+        "referral_id": escalation.referral_id,
+        "need_ids": escalation.need_ids,
+        "code": escalation.needs[0].code,
+        "kind": escalation.kind,
+    }
 
 
 def _stage(state: State) -> EscalationStage | None:
@@ -351,11 +350,7 @@ def _acknowledged(escalation: Escalation, now: datetime) -> Step[Escalation]:
         escalation,
         after,
         EscalationAcknowledged(
-            escalation_id=after.escalation_id,
-            referral_id=after.referral_id,
-            need_ids=after.need_ids,
-            code=after.needs[0].code,
-            kind=after.kind,
+            **_about(after),
             council_reference=after.reference or after.case_id or "unknown",
             decide_by=by,
             acknowledged_at=now,
@@ -373,11 +368,7 @@ def _accepted(escalation: Escalation, now: datetime) -> Step[Escalation]:
         escalation,
         after,
         EscalationAccepted(
-            escalation_id=after.escalation_id,
-            referral_id=after.referral_id,
-            need_ids=after.need_ids,
-            code=after.needs[0].code,
-            kind=after.kind,
+            **_about(after),
             council_reference=after.reference or after.case_id or "unknown",
             accepted_at=now,
         ),
@@ -394,11 +385,7 @@ def _declined(escalation: Escalation, reason: str, now: datetime) -> Step[Escala
         escalation,
         after,
         EscalationDeclined(
-            escalation_id=after.escalation_id,
-            referral_id=after.referral_id,
-            need_ids=after.need_ids,
-            code=after.needs[0].code,
-            kind=after.kind,
+            **_about(after),
             reason=reason,
             declined_at=now,
         ),
@@ -413,11 +400,7 @@ def _closed(escalation: Escalation, outcome: EscalationOutcome, now: datetime) -
         escalation,
         after,
         EscalationClosed(
-            escalation_id=after.escalation_id,
-            referral_id=after.referral_id,
-            need_ids=after.need_ids,
-            code=after.needs[0].code,
-            kind=after.kind,
+            **_about(after),
             outcome=outcome,
             closed_at=now,
         ),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID, uuid5
 
 from msgspec import Struct
@@ -212,10 +213,7 @@ def reserve(parcel: Parcel, now: datetime) -> Step[Parcel]:
     _must(parcel, WAITING, "be reserved")
     after = replace(parcel, state=State.RESERVED, changed_at=now, missing=(), retry_at=None)
     event = ParcelReserved(
-        parcel_id=parcel.parcel_id,
-        referral_id=parcel.referral_id,
-        need_id=parcel.need_id,
-        hub_id=parcel.hub_id,
+        **_about(parcel),
         site_id=parcel.site_id,
         reserved_at=now,
     )
@@ -231,10 +229,7 @@ def fall_short(parcel: Parcel, missing: tuple[MissingItem, ...], now: datetime) 
     retry_at = now + RETRY_AFTER
     after = replace(parcel, state=State.SHORT, missing=missing, retry_at=retry_at, changed_at=now)
     event = ParcelShort(
-        parcel_id=parcel.parcel_id,
-        referral_id=parcel.referral_id,
-        need_id=parcel.need_id,
-        hub_id=parcel.hub_id,
+        **_about(parcel),
         site_id=parcel.site_id,
         missing=missing,
         retry_at=retry_at,
@@ -291,10 +286,7 @@ def dispatch(parcel: Parcel, task_id: UUID, now: datetime) -> Step[Parcel]:
         return Step(parcel)
     after = replace(parcel, state=State.DISPATCHED, changed_at=now, task_id=task_id)
     event = ParcelDispatched(
-        parcel_id=parcel.parcel_id,
-        referral_id=parcel.referral_id,
-        need_id=parcel.need_id,
-        hub_id=parcel.hub_id,
+        **_about(parcel),
         task_id=task_id,
         dispatched_at=now,
     )
@@ -307,10 +299,7 @@ def deliver(parcel: Parcel, now: datetime) -> Step[Parcel]:
         return Step(parcel)
     after = replace(parcel, state=State.DELIVERED, changed_at=now, overdue=False)
     event = ParcelDelivered(
-        parcel_id=parcel.parcel_id,
-        referral_id=parcel.referral_id,
-        need_id=parcel.need_id,
-        hub_id=parcel.hub_id,
+        **_about(parcel),
         delivered_at=now,
     )
     return Step(after, (event,), {DUE: None})
@@ -322,10 +311,7 @@ def come_back(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
         return Step(parcel)
     after = replace(parcel, state=State.PACKED, changed_at=now, task_id=None)
     event = ParcelReturned(
-        parcel_id=parcel.parcel_id,
-        referral_id=parcel.referral_id,
-        need_id=parcel.need_id,
-        hub_id=parcel.hub_id,
+        **_about(parcel),
         reason=reason,
         returned_at=now,
     )
@@ -338,10 +324,7 @@ def cancel(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
         return Step(parcel)
     after = replace(parcel, state=State.CANCELLED, changed_at=now, overdue=False, missing=(), retry_at=None)
     event = ParcelCancelled(
-        parcel_id=parcel.parcel_id,
-        referral_id=parcel.referral_id,
-        need_id=parcel.need_id,
-        hub_id=parcel.hub_id,
+        **_about(parcel),
         reason=reason,
         cancelled_at=now,
     )
@@ -382,12 +365,19 @@ def _no_retry(parcel: Parcel) -> dict[str, datetime | None]:
     return {} if parcel.retry_at is None else {RETRY: None}
 
 
+def _about(parcel: Parcel) -> dict[str, Any]:
+    """What every event of a parcel says."""
+    return {
+        "parcel_id": parcel.parcel_id,
+        "referral_id": parcel.referral_id,
+        "need_id": parcel.need_id,
+        "hub_id": parcel.hub_id,
+    }
+
+
 def _requested(parcel: Parcel, now: datetime) -> ParcelRequested:
     return ParcelRequested(
-        parcel_id=parcel.parcel_id,
-        referral_id=parcel.referral_id,
-        need_id=parcel.need_id,
-        hub_id=parcel.hub_id,
+        **_about(parcel),
         site_id=parcel.site_id,
         code=parcel.code,
         priority=parcel.priority,
@@ -401,10 +391,7 @@ def _requested(parcel: Parcel, now: datetime) -> ParcelRequested:
 
 def _packed(parcel: Parcel, now: datetime) -> ParcelPacked:
     return ParcelPacked(
-        parcel_id=parcel.parcel_id,
-        referral_id=parcel.referral_id,
-        need_id=parcel.need_id,
-        hub_id=parcel.hub_id,
+        **_about(parcel),
         site_id=parcel.site_id,
         priority=parcel.priority,
         bags=parcel.bags or 1,

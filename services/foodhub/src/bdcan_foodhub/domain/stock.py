@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias, assert_never
+from typing import Any, NamedTuple, TypeAlias, assert_never
 from uuid import UUID
 
 from msgspec import Struct
@@ -123,30 +123,17 @@ def move(level: Level, happened: Move) -> Step[Level]:
 
 def recalled(level: Level, lot: str, reason: str, now: datetime) -> Step[Level]:
     """Tell that a lot was called back and is off the shelf."""
-    return Step(
-        level,
-        (
-            StockRecalled(
-                site_id=level.site_id,
-                item_id=level.item_id,
-                version=level.version,
-                unit=level.unit,
-                on_hand=level.on_hand,
-                reserved=level.reserved,
-                free=level.free,
-                lot=lot,
-                reason=reason,
-                recalled_at=now,
-            ),
-        ),
-    )
+    event = StockRecalled(**_about(level), lot=lot, reason=reason, recalled_at=now)
+    return Step(level, (event,))
 
 
 def announce(level: Level, now: datetime) -> Step[Level]:
     """Tell how much there is, once for each version; and that it fell low, once until it is no longer low."""
     low = level.free < level.low_below
     after = replace(level, announced_version=level.version, low=low)
-    return Step(after, (_fell_low(level, now) if low and not level.low else _changed(level, now),))
+    if low and not level.low:
+        return Step(after, (StockFellLow(**_about(level), threshold=level.low_below, fell_low_at=now),))
+    return Step(after, (StockChanged(**_about(level), changed_at=now),))
 
 
 def _moved(
@@ -165,28 +152,14 @@ def _moved(
     return Step(after)
 
 
-def _changed(level: Level, now: datetime) -> StockChanged:
-    return StockChanged(
-        site_id=level.site_id,
-        item_id=level.item_id,
-        version=level.version,
-        unit=level.unit,
-        on_hand=level.on_hand,
-        reserved=level.reserved,
-        free=level.free,
-        changed_at=now,
-    )
-
-
-def _fell_low(level: Level, now: datetime) -> StockFellLow:
-    return StockFellLow(
-        site_id=level.site_id,
-        item_id=level.item_id,
-        version=level.version,
-        unit=level.unit,
-        on_hand=level.on_hand,
-        reserved=level.reserved,
-        free=level.free,
-        threshold=level.low_below,
-        fell_low_at=now,
-    )
+def _about(level: Level) -> dict[str, Any]:
+    """What every event of a level says."""
+    return {
+        "site_id": level.site_id,
+        "item_id": level.item_id,
+        "version": level.version,
+        "unit": level.unit,
+        "on_hand": level.on_hand,
+        "reserved": level.reserved,
+        "free": level.free,
+    }
