@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from bdcan_contracts.envelope import Problem
+from bdcan_contracts.typed import free_text, one_line
 from bdcan_intake.domain.submission import Examined, examine
 from bdcan_intake.forms import ReferralForm, read_referral
 
@@ -115,7 +116,7 @@ def _header(lines: Any) -> list[str]:
     first = next(_cells(lines), None)
     if first is None:
         raise FileError(Problem("", "empty", "the file is empty: its first line names the columns"))
-    header = [name.strip().lower().replace(" ", "_").replace("-", "_") for name in first[1]]
+    header = [(one_line(name) or "").lower().replace(" ", "_").replace("-", "_") for name in first[1]]
     wrong = [Problem(name[:60], "unknown-column", "no such column") for name in header if name not in COLUMNS]
     wrong += [
         Problem(name, "twice", "the column stands there twice") for name in COLUMNS if header.count(name) > 1
@@ -135,12 +136,13 @@ def _cells(lines: Any) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             raise FileError(Problem("", "not-csv", f"line {lines.line_num}: {error}")) from None
-        if any(cell.strip() for cell in cells):
+        if any(map(free_text, cells)):
             yield line, cells
 
 
 def _row(line: int, header: list[str], cells: list[str], source: str, import_id: UUID, today: date) -> Row:
-    row = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}
+    given = zip(header, map(free_text, cells), strict=False)
+    row = {name: text for name, text in given if text is not None}
     reference = row.get("reference")
     if len(cells) > len(header):
         wrong = Problem("", "too-many-cells", "the row has more cells than the header: is a comma unquoted?")

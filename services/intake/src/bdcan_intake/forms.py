@@ -6,7 +6,7 @@ fault at once. Lengths are limits against accidents, wide enough for anything th
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Channel, Diet, Flag, Household, NeedCode, Priority
+from bdcan_contracts.typed import DATE_NOTATIONS, free_text, read_date
 from bdcan_intake.domain.submission import NOBODY_AND_NOTHING, Person, Submission, impossible_birth_date
 
 Slug = Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -39,16 +40,12 @@ Notes = Annotated[Text, Field(max_length=2000)]
 
 
 def _day(typed: object) -> object:
-    """ISO 8601 or, as British lists have it, day first."""
-    if not isinstance(typed, str):
-        raise PydanticCustomError("not-a-date", "is no date: YYYY-MM-DD or DD/MM/YYYY")
-    text = typed.strip()
-    for layout in ("%Y-%m-%d", "%d/%m/%Y"):
-        try:
-            return datetime.strptime(text, layout).date()  # noqa: DTZ007 # a date of birth has no time zone
-        except ValueError:
-            continue
-    raise PydanticCustomError("not-a-date", "is no date: YYYY-MM-DD or DD/MM/YYYY")
+    found = read_date(typed) if isinstance(typed, str) else None
+    if found is None:
+        raise PydanticCustomError(
+            "not-a-date", "is no date: write {notations}", {"notations": " or ".join(DATE_NOTATIONS)}
+        )
+    return found
 
 
 def _possible(born: date, info: ValidationInfo) -> date:
@@ -179,4 +176,4 @@ def _says_nothing(raw: Any) -> bool:
         return False
     person = raw.get("person")
     said = [raw.get("notes"), raw.get("needs"), *(person.values() if isinstance(person, dict) else [person])]
-    return not any(value.strip() if isinstance(value, str) else value for value in said)
+    return not any(free_text(value) if isinstance(value, str) else value for value in said)

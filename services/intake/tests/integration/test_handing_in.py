@@ -262,7 +262,7 @@ async def test_given_an_unknown_referral_then_it_is_not_found(given: Harness):
     assert (await given.http.post(url + "/amendments", json={})).status_code == 404
 
 
-async def test_given_a_volunteer_then_only_a_disclosure_says_who_it_is(given: Harness):
+async def test_only_a_disclosure_says_who_wants_to_volunteer(given: Harness):
     body = {
         "name": "Vic Example",
         "phone": "07700 900555",
@@ -283,7 +283,7 @@ async def test_given_a_volunteer_then_only_a_disclosure_says_who_it_is(given: Ha
     matcher = given.client(["disclosures:volunteer_induction"])
     disclosed = await matcher.post("/v1/disclosures", json=asked)
     assert disclosed.status_code == 200
-    assert disclosed.json()["phone"] == "07700 900555"
+    assert (disclosed.json()["phone"], disclosed.json()["phone_e164"]) == ("07700 900555", "+447700900555")
 
 
 async def test_given_a_volunteer_whom_nobody_could_answer_then_both_ways_are_named(given: Harness):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from datetime import date
 
@@ -54,6 +55,32 @@ async def test_given_the_same_reference_with_other_content_then_the_sender_hears
     await given.deliver(submitted(), submitted(notes="She has moved."))
     [refused] = await given.emitted(m.InboundReferralRefused)
     assert [p.code for p in refused.data.problems] == ["reference-reused"]
+
+
+async def test_the_same_text_is_the_same_request_through_every_door(given: Harness):
+    name, notes = "Zoë Exämple", "Rings twice.\nHas a dog."
+    composed = {"name": name, "phone": "07700 900417", "postcode": "rm8 1ab"}
+    api = {"channel": "gp", "reference": "RS-1", "person": composed, "notes": notes}
+    handed_in = await given.http.post("/v1/referrals", json=api)
+    typed = unicodedata.normalize("NFD", name)
+    file = (
+        "reference,channel,name,phone,postcode,notes\r\n"
+        f'RS-1\u200b,gp,\ufeff{typed},07700\u00a0900417,ＲＭ８ １ＡＢ,"{notes}"\r\n'.replace("\n", "\r\n")
+    )
+    imported = await given.http.post("/v1/referral-imports?source=test", content=file.encode())
+    person = m.Person(name=f" {typed}", phone="07700\t900417", postcode="RM8 lAB")
+    await given.deliver(
+        submitted(
+            source="test", reference="RS-1 ", person=person, needs=(), notes="Rings twice.\rHas a dog.\r"
+        )
+    )
+
+    assert (handed_in.status_code, imported.json()["duplicates"]) == (201, 1)
+    [receipt] = await given.emitted(m.InboundReferralAccepted)
+    assert (receipt.data.duplicate, receipt.data.reference) == (True, "RS-1 ")
+    assert str(receipt.data.referral_id) == handed_in.json()["referral_id"]
+    [row] = await given.fetch("SELECT name, phone, phone_e164, postcode, notes FROM resident")
+    assert tuple(row) == (name, "07700 900417", "+447700900417", "RM8 1AB", notes)
 
 
 async def test_given_what_cannot_be_true_then_all_of_it_is_in_the_receipt(given: Harness):

@@ -3,8 +3,11 @@
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bdcan_contracts.models import Channel, Flag, Household, NeedCode, Priority
+from bdcan_contracts.typed import Fragment, read_postcode
 from bdcan_intake.domain.submission import Person, Submission, content_hash, examine, priority_of, tidy
 
 TODAY = date(2020, 3, 23)
@@ -41,6 +44,25 @@ def test_given_a_birth_date_in_the_future_then_it_is_refused_and_today_is_not():
     assert codes(submission(person=Person(name="A", birth_date=date(2020, 3, 24)))) == ["in-the-future"]
     assert codes(submission(person=Person(name="A", birth_date=TODAY))) == []
     assert codes(submission(person=Person(name="A", birth_date=date(1880, 1, 1)))) == ["too-long-ago"]
+
+
+@given(
+    st.from_regex(r"[ ]?[A-Za-zＲＭ]{1,2}[0-9OIL１８]{1,2}[A-Z]?[ -]?[0-9OILSBZ][A-Za-z]{2}", fullmatch=True)
+)
+def test_routing_reads_the_postcode_that_intake_read(typed):
+    sent = tidy(submission(person=Person(postcode=typed)))
+    read = read_postcode(typed)
+    assert read_postcode(sent.person.sent_postcode) == read
+    assert (Flag.NO_POSTCODE in sent.flags) is isinstance(read, Fragment)
+
+
+def test_reading_a_tidy_submission_again_changes_nothing():
+    typed = Person(
+        name="Zoe\u0308", phone="tel:07700 900417 (son)", address="1 Road\r\nDagenham", postcode="rm8 oab"
+    )
+    once = tidy(submission(person=typed, notes=" a\rb "))
+    assert tidy(once) == once
+    assert (once.person.phone_e164, once.person.postcode) == ("+447700900417", "RM8 0AB")
 
 
 def test_given_no_phone_and_no_postcode_then_it_is_flagged():

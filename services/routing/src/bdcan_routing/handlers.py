@@ -14,6 +14,7 @@ from bdcan_contracts.models import (
     ReferralReopened,
     ReferralWithdrawn,
 )
+from bdcan_contracts.typed import GivenPostcode, read_postcode
 from bdcan_routing.domain import assignment
 from bdcan_routing.domain.assignment import Assignment, State
 from bdcan_routing.placing import placer_for, publish
@@ -93,9 +94,9 @@ async def _save(tx: Tx, known: dict[UUID, Assignment], changed: dict[UUID, Assig
     await assignments.save(tx.connection, [a for i, a in changed.items() if i in known], tx.now, new)
 
 
-def _postcodes(batch: Batch[ReferralReceived] | Batch[ReferralAmended]) -> list[str | None]:
-    return [event.data.postcode for event in batch]
+def _postcodes(batch: Batch[ReferralReceived] | Batch[ReferralAmended]) -> list[GivenPostcode]:
+    return [read_postcode(event.data.postcode) for event in batch]
 
 
-def _waiting(known: dict[UUID, Assignment]) -> list[str | None]:
-    return [a.facts.postcode for a in known.values() if a.state is State.AWAITED and a.facts]
+def _waiting(known: dict[UUID, Assignment]) -> list[GivenPostcode]:
+    return [a.facts.home for a in known.values() if a.state is State.AWAITED and a.facts]

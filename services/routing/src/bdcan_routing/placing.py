@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
 from bdcan_contracts.models import ReferralAmended, ReferralReceived, ReferralReopened
+from bdcan_contracts.typed import GivenPostcode
 from bdcan_routing.domain.assignment import Assignment, Published, State
 from bdcan_routing.domain.gazetteer import lookup_keys
 from bdcan_routing.domain.hubs import Hubs
@@ -19,9 +20,9 @@ TRIAGE_DUE = "triage-due"
 """The deadline of a held referral: a person must have placed it."""
 
 
-async def placer_for(tx: Tx, texts: Iterable[str | None], settings: Settings) -> Placer:
+async def placer_for(tx: Tx, postcodes: Iterable[GivenPostcode], settings: Settings) -> Placer:
     """Everything that is needed to place homes with these postcodes: a few statements for any number of them."""
-    units, prefixes = lookup_keys(texts)
+    units, prefixes = lookup_keys(postcodes)
     rows = await hubs.all_hubs(tx.connection)
     lookup = await gazetteer.ask(tx.connection, units, prefixes)
     if lookup is None or not rows:

@@ -25,7 +25,7 @@ def planners(settings: Settings) -> tuple[Planner, ...]:
         """Referrals held for want of a hub or of a known postcode; those that still cannot be placed stay held."""
         placed, after = 0, None
         while held := await assignments.lock_retriable(tx, after, _PORTION):
-            placer = await placer_for(tx, [a.facts.postcode for a in held if a.facts], settings)
+            placer = await placer_for(tx, [a.facts.home for a in held if a.facts], settings)
             changed = []
             for before in held:
                 now_placed, events = assignment.tried_again(before, placer, settings.triage_times, tx.now)

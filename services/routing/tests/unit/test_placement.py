@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_contracts.models import AssignmentMethod, TriageReason
+from bdcan_contracts.typed import read_postcode
 from bdcan_routing.domain.gazetteer import Lookup, Thresholds, Unit
 from bdcan_routing.domain.hubs import Hubs
 from bdcan_routing.domain.placement import Hold, Placer, ToHub
@@ -24,33 +25,33 @@ def placer(*paused: str, without: str | None = None) -> Placer:
 
 
 def test_given_its_hub_is_open_when_placed_then_that_hub_and_the_reason():
-    verdict = placer().place("IG11 7NB")
+    verdict = placer().place(read_postcode("IG11 7NB"))
     assert isinstance(verdict, ToHub)
     assert (verdict.hub_id, verdict.method) == ("hub-1", AssignmentMethod.EXACT)
     assert verdict.explanation.endswith("Hub 1 – Abbey and Northbury covers it.")
 
 
 def test_given_its_hub_is_paused_when_placed_then_the_first_open_cover_and_the_reason():
-    verdict = placer("hub-1", "hub-2").place("IG11 7NB")
+    verdict = placer("hub-1", "hub-2").place(read_postcode("IG11 7NB"))
     assert isinstance(verdict, ToHub)
     assert (verdict.hub_id, verdict.method) == ("hub-4", AssignmentMethod.HUB_PAUSED)
     assert "paused; Hub 4 – Eastbury and Longbridge steps in" in verdict.explanation
 
 
 def test_given_all_cover_is_paused_when_placed_then_a_person_decides_among_the_open_ones():
-    verdict = placer("hub-1", "hub-2", "hub-3", "hub-4").place("IG11 7NB")
+    verdict = placer("hub-1", "hub-2", "hub-3", "hub-4").place(read_postcode("IG11 7NB"))
     assert verdict == Hold(TriageReason.NO_HUB_FOR_WARD, ("hub-5", "hub-6", "hub-7", "hub-8", "hub-9"))
 
 
 def test_given_nobody_covers_the_ward_when_placed_then_a_person_decides():
-    verdict = placer(without="hub-1").place("IG11 7NB")
+    verdict = placer(without="hub-1").place(read_postcode("IG11 7NB"))
     assert isinstance(verdict, Hold)
     assert verdict.reason is TriageReason.NO_HUB_FOR_WARD
 
 
 def test_given_the_longest_names_when_explained_then_it_fits_the_event():
     hubs = [replace(h, name="H" * 100, paused=h.hub_id == "hub-1") for h in SHIPPED]
-    verdict = replace(placer(), hubs=Hubs.of(hubs)).place("IG11 7NB")
+    verdict = replace(placer(), hubs=Hubs.of(hubs)).place(read_postcode("IG11 7NB"))
     assert isinstance(verdict, ToHub)
     assert len(verdict.explanation) <= 300
 

@@ -46,7 +46,8 @@ class Disclosed(BaseModel):
     referral_id: UUID | None = None
     enquiry_id: UUID | None = None
     name: str | None = None
-    phone: str | None = None
+    phone: Annotated[str | None, Field(description="as it was typed")] = None
+    phone_e164: Annotated[str | None, Field(description="as it is dialled")] = None
     email: str | None = None
     birth_date: date | None = None
     nhs_number: str | None = None
@@ -141,6 +142,7 @@ async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: C
     return {
         "name": person.name,
         "phone": person.phone,
+        "phone_e164": person.phone_e164,
         "email": person.email,
         "birth_date": person.birth_date,
         "nhs_number": person.nhs_number,

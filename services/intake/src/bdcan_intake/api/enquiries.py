@@ -16,7 +16,7 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import TaskKind, VolunteerEnquiryReceived
-from bdcan_intake.domain.contact import postcode_sector
+from bdcan_contracts.typed import Postcode, free_text, one_line, read_phone, read_postcode
 from bdcan_intake.store import enquiries
 
 _NO_NUL = r"^[^\u0000]*$"
@@ -52,7 +52,7 @@ def router() -> APIRouter:
         _caller: Annotated[Caller, Depends(needs("volunteers:write"))],
         once: OnceOnly,
     ) -> Response:
-        phone, email = (body.phone or "").strip(), (body.email or "").strip()
+        phone, email, postcode = read_phone(body.phone), one_line(body.email), read_postcode(body.postcode)
         if not (phone or email):
             raise InvalidError(
                 "Nobody could answer.",
@@ -66,14 +66,21 @@ def router() -> APIRouter:
         async def work(tx: Tx) -> BaseModel:
             enquiry_id = new_id()
             enquiry = enquiries.Enquiry(
-                body.name, phone or None, email or None, body.postcode, body.notes, kinds, body.has_car
+                name=one_line(body.name),
+                phone=phone and phone.typed,
+                phone_e164=phone and phone.e164,
+                email=email,
+                postcode=str(postcode) if postcode else None,
+                notes=free_text(body.notes),
+                task_kinds=kinds,
+                has_car=body.has_car,
             )
             await enquiries.insert(tx.connection, enquiry_id, enquiry, tx.now)
             tx.emit(
                 VolunteerEnquiryReceived(
                     enquiry_id=enquiry_id,
                     task_kinds=kinds,
-                    postcode_sector=postcode_sector(body.postcode) if body.postcode else None,
+                    postcode_sector=postcode.sector if isinstance(postcode, Postcode) else None,
                     has_car=body.has_car,
                     received_at=tx.now,
                 )

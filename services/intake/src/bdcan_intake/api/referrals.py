@@ -16,6 +16,7 @@ from bdcan_chassis.http.problems import ConflictError, NotFoundError
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts import models
+from bdcan_contracts.typed import free_text, one_line
 from bdcan_intake import forms, journal
 from bdcan_intake.admission import ASSIGNMENT_DUE, Accepted, Duplicate, Refused, take_on
 from bdcan_intake.api.common import Reader, Writer, described, form_of, must_see, transactions_of
@@ -144,7 +145,7 @@ def router() -> APIRouter:
                 state=state,
                 hub=hub,
                 source=source,
-                reference=reference,
+                reference=one_line(reference),
                 hubs=caller.visible_hubs,
                 caller=caller.name,
                 after=after,
@@ -198,7 +199,7 @@ async def _amend(tx: Tx, before: Referral, form: forms.AmendmentForm) -> None:
     given = form.model_fields_set
     resident = await residents.get(tx.connection, referral_id)
     person = _amended_person(resident.person, form.person)
-    notes = form.notes if "notes" in given else resident.notes
+    notes = free_text(form.notes) if "notes" in given else resident.notes
     consent = form.consent if "consent" in given else resident.consent
     await residents.update(tx.connection, referral_id, residents.Resident(person, notes, consent))
     household, diets, flags = await referrals.particulars(tx.connection, referral_id)

@@ -31,16 +31,18 @@ class Opens(Struct, frozen=True):
 
 
 OPENS = {
-    Purpose.TRIAGE: Opens(("name", "phone", "address", "postcode", "notes"), hub_only=True),
+    Purpose.TRIAGE: Opens(("name", "phone", "phone_e164", "address", "postcode", "notes"), hub_only=True),
     Purpose.WELFARE_CALL: Opens(
-        ("name", "phone", "email", "address", "postcode", "flags", "notes", "consent"), hub_only=True
+        ("name", "phone", "phone_e164", "email", "address", "postcode", "flags", "notes", "consent"),
+        hub_only=True,
     ),
     Purpose.DELIVERY_LABEL: Opens(("name", "address", "postcode"), hub_only=True),
-    Purpose.DELIVERY: Opens(("name", "phone", "address", "postcode", "flags"), hub_only=True),
+    Purpose.DELIVERY: Opens(("name", "phone", "phone_e164", "address", "postcode", "flags"), hub_only=True),
     Purpose.ESCALATION: Opens(
         (
             "name",
             "phone",
+            "phone_e164",
             "email",
             "birth_date",
             "nhs_number",
@@ -53,7 +55,9 @@ OPENS = {
         ),
         hub_only=False,
     ),
-    Purpose.VOLUNTEER_INDUCTION: Opens(("name", "phone", "email", "postcode", "notes"), hub_only=False),
+    Purpose.VOLUNTEER_INDUCTION: Opens(
+        ("name", "phone", "phone_e164", "email", "postcode", "notes"), hub_only=False
+    ),
 }
 """The fields of each purpose. All but volunteer_induction are about a referral."""
 

@@ -25,10 +25,13 @@ from bdcan_contracts.models import (
     NeedCode,
     Priority,
 )
-from bdcan_intake.domain.contact import SENT_POSTCODE_CHARACTERS, can_be_rung, tidy_postcode
+from bdcan_contracts.typed import Postcode, free_text, one_line, read_phone, read_postcode
 
 OLDEST = timedelta(days=130 * 366)
 """Nobody has lived longer: an earlier date of birth is a slip of the pen."""
+
+_SENT_POSTCODE_CHARACTERS = 12
+"""What an event's `postcode` holds at most: anything longer is no postcode, and may be an address."""
 
 _DERIVED = frozenset({Flag.NO_PHONE, Flag.NO_POSTCODE})
 
@@ -38,6 +41,8 @@ class Person(Struct, frozen=True):
 
     name: str | None = None
     phone: str | None = None
+    phone_e164: str | None = None
+    """The number that `phone` names, in the form that is dialled; `tidy_person` reads it."""
     email: str | None = None
     birth_date: date | None = None
     nhs_number: str | None = None
@@ -60,7 +65,7 @@ class Person(Struct, frozen=True):
     @property
     def sent_postcode(self) -> str | None:
         """The postcode as events carry it."""
-        if self.postcode is None or len(self.postcode) > SENT_POSTCODE_CHARACTERS:
+        if self.postcode is None or len(self.postcode) > _SENT_POSTCODE_CHARACTERS:
             return None
         return self.postcode
 
@@ -84,42 +89,44 @@ class Submission(Struct, frozen=True):
 
 
 def tidy(submission: Submission) -> Submission:
-    """The submission as it is kept: blanks gone, each code once, the postcode in its usual form, flags that follow."""
+    """The submission as it is kept, whichever door it came through: text normalised, each code once, flags derived."""
     person = tidy_person(submission.person)
     household = submission.household
     if household is not None and household.adults + household.children + household.infants == 0:
         household = None
     return replace(
         submission,
+        reference=one_line(submission.reference),
         person=person,
         household=household,
         needs=tuple(dict.fromkeys(submission.needs)),
         diets=tuple(dict.fromkeys(submission.diets)),
         flags=flags_for(person, submission.flags),
-        notes=_text(submission.notes),
+        notes=free_text(submission.notes),
     )
 
 
 def tidy_person(person: Person) -> Person:
-    """The person without blanks, and with the postcode in its usual form where it is one."""
-    postcode = _text(person.postcode)
+    """The person with all text normalised, the postcode in its usual form, and the number to dial."""
+    phone, postcode = read_phone(person.phone), read_postcode(person.postcode)
     return Person(
-        name=_text(person.name),
-        phone=_text(person.phone),
-        email=_text(person.email),
+        name=one_line(person.name),
+        phone=phone and phone.typed,
+        phone_e164=phone and phone.e164,
+        email=one_line(person.email),
         birth_date=person.birth_date,
-        nhs_number=_text(person.nhs_number),
-        address=_text(person.address),
-        postcode=tidy_postcode(postcode)[0] if postcode else None,
+        nhs_number=one_line(person.nhs_number),
+        address=free_text(person.address),
+        postcode=str(postcode) if postcode else None,
     )
 
 
 def flags_for(person: Person, given: Iterable[Flag]) -> tuple[Flag, ...]:
-    """What the sender flagged, and whether there is a telephone to ring and a postcode to place."""
+    """What the sender flagged, and whether a tidy person has a telephone to ring and a postcode to place."""
     flags = [flag for flag in dict.fromkeys(given) if flag not in _DERIVED]
-    if not (person.phone and can_be_rung(person.phone)):
+    if person.phone_e164 is None:
         flags.append(Flag.NO_PHONE)
-    if not (person.postcode and tidy_postcode(person.postcode)[1]):
+    if not isinstance(read_postcode(person.postcode), Postcode):
         flags.append(Flag.NO_POSTCODE)
     return tuple(flags)
 
@@ -196,7 +203,3 @@ def content_hash(submission: Submission) -> bytes:
         ]
     )
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest()
-
-
-def _text(typed: str | None) -> str | None:
-    return (typed.strip() or None) if typed else None

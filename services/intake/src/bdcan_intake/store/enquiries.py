@@ -16,6 +16,7 @@ class Enquiry(NamedTuple):
 
     name: str | None
     phone: str | None
+    phone_e164: str | None
     email: str | None
     postcode: str | None
     notes: str | None
@@ -30,6 +31,7 @@ async def insert(connection: Connection, enquiry_id: UUID, enquiry: Enquiry, now
         enquiry_id,
         enquiry.name,
         enquiry.phone,
+        enquiry.phone_e164,
         enquiry.email,
         enquiry.postcode,
         enquiry.notes,
@@ -47,6 +49,7 @@ async def get(connection: Connection, enquiry_id: UUID) -> Enquiry | None:
     return Enquiry(
         row["name"],
         row["phone"],
+        row["phone_e164"],
         row["email"],
         row["postcode"],
         row["notes"],
@@ -56,8 +59,10 @@ async def get(connection: Connection, enquiry_id: UUID) -> Enquiry | None:
 
 
 _INSERT = """
-INSERT INTO volunteer_enquiry (id, name, phone, email, postcode, notes, task_kinds, has_car, received_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO volunteer_enquiry (id, name, phone, phone_e164, email, postcode, notes, task_kinds, has_car, received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 
-_GET = "SELECT name, phone, email, postcode, notes, task_kinds, has_car FROM volunteer_enquiry WHERE id = $1"
+_GET = """
+SELECT name, phone, phone_e164, email, postcode, notes, task_kinds, has_car FROM volunteer_enquiry WHERE id = $1
+"""

@@ -53,6 +53,7 @@ async def get(connection: Connection, referral_id: UUID) -> Resident:
     person = Person(
         name=row["name"],
         phone=row["phone"],
+        phone_e164=row["phone_e164"],
         email=row["email"],
         birth_date=row["birth_date"],
         nhs_number=row["nhs_number"],
@@ -70,6 +71,7 @@ async def update(connection: Connection, referral_id: UUID, resident: Resident) 
         referral_id,
         person.name,
         person.phone,
+        person.phone_e164,
         person.email,
         person.birth_date,
         person.nhs_number,
@@ -86,6 +88,7 @@ def _row(referral_id: UUID, s: Submission, digest: bytes) -> tuple[Any, ...]:
         referral_id,
         p.name,
         p.phone,
+        p.phone_e164,
         p.email,
         p.birth_date,
         p.nhs_number,
@@ -101,6 +104,7 @@ _COLUMNS = (
     "referral_id",
     "name",
     "phone",
+    "phone_e164",
     "email",
     "birth_date",
     "nhs_number",
@@ -113,13 +117,18 @@ _COLUMNS = (
 
 _INSERT = """
 INSERT INTO resident (
-    referral_id, name, phone, email, birth_date, nhs_number, address, postcode, notes, consent, content_hash
+    referral_id, name, phone, phone_e164, email, birth_date, nhs_number, address, postcode, notes, consent,
+    content_hash
 )
-SELECT referral_id, name, phone, email, birth_date, nhs_number, address, postcode, notes, consent, content_hash
+SELECT referral_id, name, phone, phone_e164, email, birth_date, nhs_number, address, postcode, notes, consent,
+    content_hash
 FROM unnest(
-    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::date[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::bool[], $11::bytea[]
-) AS n (referral_id, name, phone, email, birth_date, nhs_number, address, postcode, notes, consent, content_hash)
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::text[], $8::text[], $9::text[],
+    $10::text[], $11::bool[], $12::bytea[]
+) AS n (
+    referral_id, name, phone, phone_e164, email, birth_date, nhs_number, address, postcode, notes, consent,
+    content_hash
+)
 """
 
 # As for needs: each pair is looked up, whatever the planner thinks of a table that has just been filled.
@@ -134,12 +143,12 @@ CROSS JOIN LATERAL (SELECT content_hash FROM resident WHERE referral_id = f.id O
 """
 
 _GET = """
-SELECT name, phone, email, birth_date, nhs_number, address, postcode, notes, consent
+SELECT name, phone, phone_e164, email, birth_date, nhs_number, address, postcode, notes, consent
 FROM resident WHERE referral_id = $1
 """
 
 _UPDATE = """
-UPDATE resident SET name = $2, phone = $3, email = $4, birth_date = $5, nhs_number = $6, address = $7,
-    postcode = $8, notes = $9, consent = $10
+UPDATE resident SET name = $2, phone = $3, phone_e164 = $4, email = $5, birth_date = $6, nhs_number = $7,
+    address = $8, postcode = $9, notes = $10, consent = $11
 WHERE referral_id = $1
 """

@@ -94,7 +94,8 @@ CREATE TABLE public.resident (
     postcode text,
     notes text,
     consent boolean,
-    content_hash bytea NOT NULL
+    content_hash bytea NOT NULL,
+    phone_e164 text
 );
 
 CREATE TABLE public.timeline (
@@ -115,7 +116,8 @@ CREATE TABLE public.volunteer_enquiry (
     notes text,
     task_kinds text[] NOT NULL,
     has_car boolean,
-    received_at timestamp with time zone NOT NULL
+    received_at timestamp with time zone NOT NULL,
+    phone_e164 text
 );
 
 ALTER TABLE ONLY public.disclosure

@@ -31,6 +31,7 @@ from bdcan_contracts.models import (
     ReferralReopened,
     TriageReason,
 )
+from bdcan_contracts.typed import GivenPostcode, read_postcode
 from bdcan_routing.domain.gazetteer import OutOfArea
 from bdcan_routing.domain.placement import Hold, Placer, ToHub, Verdict
 
@@ -74,6 +75,11 @@ class Facts(Struct, frozen=True):
     diets: tuple[Diet, ...]
     flags: tuple[Flag, ...]
 
+    @property
+    def home(self) -> GivenPostcode:
+        """The postcode, read."""
+        return read_postcode(self.postcode)
+
 
 class Assignment(Struct, frozen=True):
     """One referral, as routing knows it."""
@@ -114,7 +120,7 @@ def received(
         contact_due_at=event.contact_due_at,
         facts=facts,
     )
-    return _settle(known, placer.place(facts.postcode), times, now)
+    return _settle(known, placer.place(facts.home), times, now)
 
 
 def amended(
@@ -130,7 +136,7 @@ def amended(
     known = replace(state, amendment=event.version, facts=_facts(event))
     if state.state is State.AWAITED or not moved_home:
         return known, []
-    verdict = placer.place(event.postcode)
+    verdict = placer.place(read_postcode(event.postcode))
     match state.state, verdict:
         case State.ASSIGNED, ToHub(hub_id=hub_id) if hub_id == state.hub_id:
             return replace(known, verdict=verdict), []
@@ -184,7 +190,7 @@ def tried_again(state: Assignment, placer: Placer, times: TriageTimes, now: date
     facts = _known(state)
     if state.state is not State.HELD:
         return state, []
-    verdict = placer.place(facts.postcode)
+    verdict = placer.place(facts.home)
     if isinstance(verdict, Hold):
         return state, []
     return _settle(state, verdict, times, now)

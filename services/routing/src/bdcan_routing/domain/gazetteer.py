@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 
 from bdcan_contracts.models import AssignmentMethod, TriageReason, Ward
-from bdcan_routing.domain.postcode import Postcode, known_part, normalise
+from bdcan_contracts.typed import Fragment, GivenPostcode, Postcode
 from bdcan_routing.domain.wards import BOROUGH, WARDS, ward_name
 
 
@@ -104,13 +104,12 @@ class Unplaceable(Struct, frozen=True):
 Found = InWard | OutOfArea | Unplaceable
 
 
-def locate(text: str | None, lookup: Lookup, thresholds: Thresholds) -> Found:
-    """Where the home with this postcode lies. `text` is as it was given, or None."""
-    if text is None or not text.strip():
-        return Unplaceable(TriageReason.NO_POSTCODE)
-    postcode = normalise(text)
+def locate(postcode: GivenPostcode, lookup: Lookup, thresholds: Thresholds) -> Found:
+    """Where the home with this postcode lies. None: nobody gave one."""
     if postcode is None:
-        return Unplaceable(TriageReason.INVALID_POSTCODE, lookup.places(known_part(text) or "").wards)
+        return Unplaceable(TriageReason.NO_POSTCODE)
+    if isinstance(postcode, Fragment):
+        return Unplaceable(TriageReason.INVALID_POSTCODE, lookup.places(postcode.prefix or "").wards)
     unit = lookup.units.get(str(postcode))
     if unit is not None and unit.district != BOROUGH:
         return OutOfArea(
@@ -156,17 +155,19 @@ def _likeliest(postcode: Postcode, lookup: Lookup, thresholds: Thresholds) -> Fo
     return Unplaceable(TriageReason.UNKNOWN_POSTCODE, lookup.places(postcode.outcode).wards)
 
 
-def lookup_keys(texts: Iterable[str | None]) -> tuple[set[str], set[str]]:
+def lookup_keys(postcodes: Iterable[GivenPostcode]) -> tuple[set[str], set[str]]:
     """What to ask a gazetteer for these postcodes: exact postcodes, and prefixes."""
     units: set[str] = set()
     prefixes: set[str] = set()
-    for text in texts:
-        postcode = normalise(text)
-        if postcode is not None:
-            units.add(str(postcode))
-            prefixes.update(postcode.prefixes)
-        elif part := known_part(text):
-            prefixes.add(part)
+    for postcode in postcodes:
+        match postcode:
+            case Postcode():
+                units.add(str(postcode))
+                prefixes.update(postcode.prefixes)
+            case Fragment(prefix=str(prefix)):
+                prefixes.add(prefix)
+            case _:
+                pass
     return units, prefixes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from bdcan_contracts.models import AssignmentMethod, TriageReason, Ward
+from bdcan_contracts.typed import GivenPostcode
 from bdcan_routing.domain.gazetteer import InWard, Lookup, OutOfArea, Thresholds, Unplaceable, locate
 from bdcan_routing.domain.hubs import Hub, Hubs
 from bdcan_routing.domain.wards import ward_name
@@ -38,9 +39,9 @@ class Placer(Struct, frozen=True):
     hubs: Hubs
     thresholds: Thresholds
 
-    def place(self, text: str | None) -> Verdict:
-        """The verdict for a home with this postcode, as it was given."""
-        match locate(text, self.lookup, self.thresholds):
+    def place(self, postcode: GivenPostcode) -> Verdict:
+        """The verdict for a home with this postcode."""
+        match locate(postcode, self.lookup, self.thresholds):
             case InWard() as found:
                 return self._to_hub(found)
             case Unplaceable(reason, wards):

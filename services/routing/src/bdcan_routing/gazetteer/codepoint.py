@@ -16,8 +16,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from bdcan_contracts.typed import Postcode, read_postcode
 from bdcan_routing.domain.gazetteer import Unit, tally
-from bdcan_routing.domain.postcode import Postcode, normalise
 from bdcan_routing.domain.wards import BOROUGH, vintage_of
 
 MOST_FAULTS = 20
@@ -131,8 +131,8 @@ def _read(fields: list[str]) -> Row | str:
     """A row, or what is wrong with it."""
     if len(fields) != _COLUMNS:
         return f"{len(fields)} columns instead of {_COLUMNS}"
-    postcode = normalise(fields[0])
-    if postcode is None:
+    postcode = read_postcode(fields[0])
+    if not isinstance(postcode, Postcode):
         return f"column 1, {fields[0][:12]!r}, is no postcode"
     if fields[1] not in _QUALITIES:
         return f"column 2, {fields[1][:12]!r}, is no positional quality"
