@@ -76,6 +76,24 @@ def _parser() -> argparse.ArgumentParser:
         if name == "service":
             added.add_argument("name", help="of the service")
             added.add_argument("verb", nargs=argparse.REMAINDER, help="and its options; --help lists them")
+    token = add("token", _token, "make an access token for a person on this system")
+    token.add_argument(
+        "--as",
+        dest="name",
+        required=True,
+        help="desk, hub-3, picker, officer, manager, or any name with --scope",
+    )
+    token.add_argument(
+        "--scope",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="in place of the role's own: referrals:read hubs:all",
+    )
+    token.add_argument(
+        "--hub", action="extend", nargs="+", default=[], help="whose residents the person sees"
+    )
+    token.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
     provision = add("provision", _provision, "make users, topics, permissions and databases on any cluster")
     provision.add_argument(
         "--kafka", metavar="HOST:PORT", help="the cluster; its administrator is kafka/admin"
@@ -180,6 +198,21 @@ def _service(options: argparse.Namespace) -> int:
     system = runner.found(_chosen(options), read_settings())
     command = service_command(system, options.name, *(options.verb or ["--help"]))
     os.execve(command.argv[0], command.argv, dict(command.environment))  # noqa: S606 # the words are ours
+
+
+def _token(options: argparse.Namespace) -> int:
+    from bdcan_local.secrets_store import SecretsStore
+    from bdcan_local.tokens import make_token
+
+    secrets = SecretsStore(_chosen(options).secrets)
+    token = make_token(secrets, options.name, tuple(options.scope), tuple(options.hub))
+    print(token.text)
+    hubs = f" at {', '.join(token.hubs)}" if token.hubs else ""
+    print(
+        f"{token.subject}{hubs} may use {' '.join(token.scopes)} until {token.expires_at.astimezone():%d %B %H:%M %Z}",
+        file=sys.stderr,  # so that TOKEN=$(bdcan token …) holds the token alone
+    )
+    return 0
 
 
 def _provision(options: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ API_KEYS: dict[str, tuple[str, ...]] = {
         ),
     ),
 }
-"""The machines that have a key, and what it opens. Operators' tokens are minted with the signing key instead."""
+"""The machines that have a key, and what it opens. People's tokens are made with the signing key (`tokens.py`)."""
 
 
 class SecretsStore:

@@ -1,0 +1,105 @@
+"""Access tokens for a local system: signed with the generated key that plays the identity provider."""
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bdcan_local.errors import PlatformError
+from bdcan_local.processes import AUDIENCE, ISSUER
+from bdcan_local.secrets_store import SecretsStore
+
+LIFE = timedelta(hours=8)
+"""How long a token works: a working day."""
+
+_HUB = re.compile(r"hub-\d+")
+_SCOPE = re.compile(r"[a-z]+(-[a-z]+)*:[a-z_]+(-[a-z]+)*")
+
+
+@dataclass(frozen=True)
+class Role:
+    """What people of one kind may do. `everywhere`: for the whole borough, not for the hubs of their token alone."""
+
+    scopes: str
+    everywhere: bool = True
+
+
+ROLES = {
+    "desk": Role("referrals:read referrals:write volunteers:write"),
+    "picker": Role("stock:read stock:write parcels:read parcels:write disclosures:delivery_label"),
+    "officer": Role("escalations:read referrals:read disclosures:escalation"),
+    "manager": Role(
+        "referrals:read routing:read routing:write calls:read tasks:read volunteers:read parcels:read stock:read"
+        " escalations:read"
+    ),
+}
+"""The roles by name: a clerk at the front door, a picker, an officer of Community Solutions, the council's manager."""
+
+_COORDINATOR = Role(
+    "referrals:read routing:read calls:read calls:write tasks:read tasks:write volunteers:read volunteers:write"
+    " parcels:read disclosures:welfare_call disclosures:delivery",
+    everywhere=False,
+)
+"""The coordinator of a hub, who is named by the hub's id."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A signed token, and what it says."""
+
+    text: str
+    subject: str
+    scopes: tuple[str, ...]
+    hubs: tuple[str, ...]
+    expires_at: datetime
+
+
+def make_token(
+    secrets: SecretsStore, name: str, scopes: tuple[str, ...] = (), hubs: tuple[str, ...] = ()
+) -> Token:
+    """A token for a role, for a hub's coordinator (`hub-3`), or for any other name with scopes.
+
+    `scopes` replace those of the role; `hubs` are added.
+
+    Raises:
+        PlatformError: the name is no role and has no scopes, something is no scope, or the system was never started.
+    """
+    role = _COORDINATOR if _HUB.fullmatch(name) else ROLES.get(name)
+    if role is None and not scopes:
+        raise PlatformError(
+            f"{name!r} is no role, and no scope is named",
+            f"Name a role ({', '.join(ROLES)}, hub-1 …), or add --scope, such as --scope referrals:read.",
+        )
+    for scope in scopes:
+        if not _SCOPE.fullmatch(scope):
+            raise PlatformError(f"{scope!r} is no scope", "A scope is a thing and a verb: referrals:read.")
+    given = scopes or tuple(role.scopes.split() if role else ())
+    if role is not None and role.everywhere and not hubs and not scopes:
+        given = (*given, "hubs:all")
+    if role is _COORDINATOR:
+        hubs = (name, *hubs)
+    expires_at = datetime.fromtimestamp(int(time.time()), UTC) + LIFE
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": name,
+        "iat": int((expires_at - LIFE).timestamp()),
+        "exp": int(expires_at.timestamp()),
+        "scope": " ".join(given),
+        "hub": list(hubs),
+    }
+    return Token(_signed(secrets, claims), name, given, hubs, expires_at)
+
+
+def _signed(secrets: SecretsStore, claims: dict[str, object]) -> str:
+    from joserfc import jwt
+    from joserfc.jwk import ECKey
+
+    try:
+        key = ECKey.import_key(json.loads(secrets.signing_key_file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise PlatformError(
+            f"there is no {secrets.signing_key_file}", "Start the system once: `bdcan up`."
+        ) from None
+    return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key, algorithms=["ES256"])
