@@ -335,9 +335,9 @@ MUTANTS = (
         "a-dead-part-goes-unnoticed",
         "stops cleanly",
         "worker.py",
-        "        asyncio.ensure_future(owner.crash(error))  # noqa: RUF006 # Faust holds on to what it stops for\n",
-        "",
-        "watchdog",
+        "    return 1 if died else 0\n",
+        "    return 0\n",
+        "host",
     ),
     Mutant(
         "an-effect-before-its-cause",

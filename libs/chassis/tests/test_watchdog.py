@@ -12,7 +12,6 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from waiting import until_true
 
-from bdcan_chassis import worker
 from bdcan_chassis.consumer import Progress
 from bdcan_chassis.worker import StuckError, loop_check, watch
 
@@ -106,27 +105,3 @@ async def test_given_the_state_of_a_loop_when_readiness_is_asked_then_only_runni
     assert await loop_check(loop)() is None  # type: ignore[arg-type]
     loop.progress = Progress("blocked", detail="ConnectionRefusedError")
     assert await loop_check(loop)() == "blocked: ConnectionRefusedError"  # type: ignore[arg-type]
-
-
-async def test_given_a_part_that_dies_when_hosted_then_the_owner_crashes_with_its_error_unless_it_is_stopping() -> (
-    None
-):
-    crashed: list[BaseException] = []
-
-    class Owner:
-        async def crash(self, error: BaseException) -> None:
-            crashed.append(error)
-
-    async def die() -> None:
-        raise StuckError("no progress")
-
-    for stopping in (False, True):
-        host = worker._Host(None)  # type: ignore[arg-type]
-        if stopping:
-            host._stopping.set()
-        task = asyncio.create_task(die())
-        await asyncio.wait([task])
-        host._ended(task, Owner())  # type: ignore[arg-type]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-    assert [str(e) for e in crashed] == ["no progress"]

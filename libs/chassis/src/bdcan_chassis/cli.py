@@ -6,11 +6,9 @@ import argparse
 import asyncio
 import getpass
 import os
-import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -18,11 +16,11 @@ from pydantic import ValidationError
 from bdcan_chassis import dead_letters
 from bdcan_chassis.database import Connection
 from bdcan_chassis.errors import DATABASE_ERRORS, ChassisError, describe
-from bdcan_chassis.fairness import share_threads
 from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
+from bdcan_chassis.process import run
 from bdcan_chassis.service import Service
 
 
@@ -96,7 +94,7 @@ def _run(service: Service, options: argparse.Namespace, rest: list[str]) -> int:
 
             return run_worker(service)
         case "api":
-            return _serve(service)
+            return run(lambda stopping: _serve(service, stopping))
         case "openapi":
             return asyncio.run(_print_openapi(service))
         case "migrate":
@@ -111,31 +109,15 @@ def _run(service: Service, options: argparse.Namespace, rest: list[str]) -> int:
             return asyncio.run(_command(service, verb, rest))
 
 
-def _serve(service: Service) -> int:
-    async def run() -> int:
-        stopping = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        transactions = await service.open("api")
-        try:
-            app = service.api(transactions)
-            settle_heap()
-            share_threads()
-            await serve(app, service.settings.http_host, service.settings.http_port, stopping)
-            return 0
-        finally:
-            await transactions.pool.close()
-
-    return uvloop_run(run())
-
-
-def uvloop_run(work: Coroutine[Any, Any, int]) -> int:
-    """Run on uvloop where there is one."""
+async def _serve(service: Service, stopping: asyncio.Event) -> int:
+    transactions = await service.open("api")
     try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(work)
-    return uvloop.run(work)
+        app = service.api(transactions)
+        settle_heap()
+        await serve(app, service.settings.http_host, service.settings.http_port, stopping)
+        return 0
+    finally:
+        await transactions.pool.close()
 
 
 async def _print_openapi(service: Service) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Iterable
 from time import perf_counter
 from typing import TypeVar
@@ -25,8 +24,3 @@ async def in_turns(items: Iterable[T]) -> AsyncIterator[T]:
         if perf_counter() >= end:
             await asyncio.sleep(0)
             end = perf_counter() + _TURN_SECONDS
-
-
-def share_threads() -> None:
-    """Call once at the start: a thread with long work hands over to the event loop after 1 ms, not 5."""
-    sys.setswitchinterval(0.001)

@@ -1,27 +1,19 @@
-"""The worker: a Faust app that hosts a service's loops, relays, deadlines, planners, gateways and its ops door.
+"""The worker: one process that hosts a service's loops, relays, deadlines, planners, gateways and its ops port.
 
-Faust gives lifecycle, supervision and signals; it has no broker of its own here (why: the record is in the ADR on the
-consumer loop). SIGTERM lets every part finish the batch in hand, commit and leave. A part that
-dies ends the process with exit code 1, so that whoever runs it starts it again; the watchdog does the same to a process
-that has lag and makes no progress.
+SIGTERM lets every part finish the batch in hand, commit and leave. A part that dies ends the process with exit code 1,
+so that the supervisor starts it again. The watchdog does the same to a process that has lag and makes no progress.
 """
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
-from importlib.util import find_spec
 from typing import Any
 
-import faust
-import mode
-import mode.loop
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
-from faust.app.base import BootStrategy
 
 from bdcan_chassis.consumer import ConsumerLoop
 from bdcan_chassis.database import wait
@@ -34,6 +26,7 @@ from bdcan_chassis.http.health import Check, database_check, health_router
 from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.passes import Gateway, run_pass
+from bdcan_chassis.process import run
 from bdcan_chassis.relay import Relay
 from bdcan_chassis.replay import replay_requested
 from bdcan_chassis.service import Service
@@ -45,19 +38,11 @@ log = get_logger(__name__)
 Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """Something that runs until the event is set."""
 
-_STOP_SECONDS = 25.0
+_CLOSE_SECONDS = 5.0
 
 
 class StuckError(ChassisError):
     """Lag and no progress: only a restart helps."""
-
-
-class _HostOnly(BootStrategy):
-    """Faust without Kafka and without its web server."""
-
-    enable_kafka = False
-    enable_web = False
-    enable_sensors = False
 
 
 def parts_of(
@@ -135,96 +120,51 @@ def loop_check(loop: ConsumerLoop) -> Check:
 def run_worker(service: Service) -> int:
     """Run the service's worker until it is told to stop; returns the exit code. Raises ConfigurationError at once."""
     check_inbox_retention(service.loops, service.settings.inbox_retention)
-    if find_spec("uvloop"):  # not on every platform
-        mode.loop.use("uvloop")
-    with tempfile.TemporaryDirectory(prefix="bdcan-worker-") as datadir:
-        app = faust.App(
-            f"bdcan.{service.name}",
-            broker="kafka://",
-            store="memory://",
-            datadir=datadir,
-            web_enabled=False,
-            autodiscover=False,
-        )
-        app.boot_strategy = _HostOnly(app)
-        host = _Host(service)
-        app.service(host.mode_service())
-        worker = faust.Worker(
-            app, loglevel=service.settings.log_level, redirect_stdouts=False, override_logging=False
-        )
-        try:
-            worker.execute_from_commandline()
-        except SystemExit as ended:
-            code = ended.code
-            return code if isinstance(code, int) else 1
-    return 0
+    return run(lambda stopping: _work(service, stopping))
 
 
-class _Host:
-    """The Faust service in which all parts run as tasks of one event loop."""
+async def _work(service: Service, stopping: asyncio.Event) -> int:
+    transactions = await service.open("worker")
+    parts, loops = parts_of(service, transactions, Wakes())
+    checks = {
+        "database": database_check(transactions.pool),
+        **{f"loop {loop.name}": loop_check(loop) for loop in loops},
+    }
+    parts["ops"] = lambda stopping: serve_ops(service, checks, stopping)
+    settle_heap()
+    code = await host(parts, stopping)
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await transactions.pool.close()
+    except TimeoutError:
+        transactions.pool.terminate()
+    log.info("worker.stopped")
+    return code
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._stopping = asyncio.Event()
-        self._transactions: Transactions | None = None
-        self._tasks: list[asyncio.Task[None]] = []
 
-    def mode_service(self) -> type[mode.Service]:
-        """The class that Faust instantiates and starts."""
-        host = self
+async def host(parts: Mapping[str, Part], stopping: asyncio.Event, stop_seconds: float = 25.0) -> int:
+    """Run the parts until `stopping` is set or one of them dies; returns the exit code, 1 if one died.
 
-        class Parts(mode.Service):
-            async def on_start(self) -> None:
-                await host.start(self)
-
-            async def on_stop(self) -> None:
-                await host.stop()
-
-        return Parts
-
-    async def start(self, owner: mode.Service) -> None:
-        """Open the database and start every part."""
-        transactions = await self._service.open("worker")
-        self._transactions = transactions
-        parts, loops = parts_of(self._service, transactions, Wakes())
-        checks = {
-            "database": database_check(transactions.pool),
-            **{f"loop {loop.name}": loop_check(loop) for loop in loops},
-        }
-        parts["ops"] = lambda stopping: serve_ops(self._service, checks, stopping)
-        for name, part in parts.items():
-            task = asyncio.create_task(part(self._stopping), name=name)
-            task.add_done_callback(lambda done: self._ended(done, owner))
-            self._tasks.append(task)
-        settle_heap()
-        log.info("worker.started", parts=sorted(parts))
-
-    def _ended(self, task: asyncio.Task[None], owner: mode.Service) -> None:
-        if self._stopping.is_set() or task.cancelled():
-            return
+    Either way every part has `stop_seconds` to finish what it has in hand; then it is cancelled.
+    """
+    running = [asyncio.create_task(part(stopping), name=name) for name, part in parts.items()]
+    told = asyncio.create_task(stopping.wait())
+    log.info("worker.started", parts=sorted(parts))
+    ended, _ = await asyncio.wait({told, *running}, return_when=asyncio.FIRST_COMPLETED)
+    died = ended - {told} if not stopping.is_set() else set()
+    for task in died:
         error = task.exception() or RuntimeError("ended by itself")
-        log.critical(
-            "worker.part_died",
-            part=task.get_name(),
-            why=str(error) if isinstance(error, ChassisError) else None,
-            exc_info=error,
-        )
-        asyncio.ensure_future(owner.crash(error))  # noqa: RUF006 # Faust holds on to what it stops for
-
-    async def stop(self) -> None:
-        """Let every part finish what it has in hand, then close the database."""
-        self._stopping.set()
-        _done, late = await asyncio.wait(self._tasks, timeout=_STOP_SECONDS)
-        for task in late:
-            log.warning("worker.part_late", part=task.get_name())
-            task.cancel()
-        if self._transactions is not None:
-            try:
-                async with asyncio.timeout(5):
-                    await self._transactions.pool.close()
-            except TimeoutError:
-                self._transactions.pool.terminate()
-        log.info("worker.stopped")
+        why = str(error) if isinstance(error, ChassisError) else None
+        log.critical("worker.part_died", part=task.get_name(), why=why, exc_info=error)
+    stopping.set()
+    _, late = await asyncio.wait(running, timeout=stop_seconds)
+    for task in late:
+        log.warning("worker.part_late", part=task.get_name())
+        task.cancel()
+    for task, result in zip(running, await asyncio.gather(*running, return_exceptions=True), strict=True):
+        if isinstance(result, Exception) and task not in died:
+            log.warning("worker.part_failed", part=task.get_name(), exc_info=result)
+    return 1 if died else 0
 
 
 async def serve_ops(service: Service, checks: dict[str, Check], stopping: asyncio.Event) -> None:

@@ -1,10 +1,8 @@
 """`python -m bdcan_foodhub api | worker | migrate | …`."""
 
-from __future__ import annotations
-
 import sys
 
-from bdcan_chassis.cli import main
-from bdcan_foodhub.app import build
+from bdcan_chassis.process import run_service
 
-sys.exit(main(build))
+if __name__ == "__main__":
+    sys.exit(run_service("bdcan_foodhub.app"))

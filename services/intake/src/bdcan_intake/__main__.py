@@ -2,8 +2,7 @@
 
 import sys
 
-from bdcan_chassis.cli import main
-from bdcan_intake.app import build
+from bdcan_chassis.process import run_service
 
 if __name__ == "__main__":
-    sys.exit(main(build))
+    sys.exit(run_service("bdcan_intake.app"))

@@ -2,20 +2,22 @@
 
 import sys
 
-from bdcan_chassis.cli import main
-from bdcan_routing.app import build
+from bdcan_chassis.process import exit_when_told, run_service
+
+APP = "bdcan_routing.app"
 
 
 def run() -> int:
     """Run one verb; returns the exit code."""
     verb = sys.argv[1:2]
     if verb == ["pulse"]:
+        exit_when_told()
         from bdcan_routing.pulse import run_pulse  # a Faust app: it has its own loop, signals and consumer
 
         return run_pulse()
-    code = main(build)
+    code = run_service(APP)
     if verb == ["migrate"] and code == 0:
-        return main(build, ["seed"])
+        return run_service(APP, ["seed"])
     return code
 
 
