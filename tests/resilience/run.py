@@ -132,7 +132,8 @@ async def _play(run: Run, system: Injured, faults: list[Fault], say: Say) -> Don
         progress.phase("")
         effort = Effort(
             seconds=log.seconds,
-            requests=client.requests,
+            cpu_seconds=time.process_time(),
+            requests_by_route=dict(client.by_route),
             tried_again=dict(client.tried_again),
             answers_4xx=dict(client.refusals),
             broken=dict(client.broken),

@@ -139,6 +139,7 @@ def _demo(options: argparse.Namespace) -> int:
     import time
 
     from bdcan_local import runner
+    from bdcan_local.cost import Meter
     from bdcan_local.guardian import Guardian
     from bdcan_local.root import Root
 
@@ -146,6 +147,7 @@ def _demo(options: argparse.Namespace) -> int:
     root = Root(options.root)
     report: Path = options.report or options.root / "report.json"
     report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
     against = options.against or str(root.endpoints)
     simulator = (
         sys.executable,
@@ -166,7 +168,11 @@ def _demo(options: argparse.Namespace) -> int:
         clock = f"scaled:2020-03-23T08:00:00+00:00:{time.time():.3f}:{settings.demo_speed:g}"
         plan = runner.Plan(clock=clock, fresh=True, usual_ports=False)
         async with runner.running(root, settings, plan, _say) as running:
-            return await runner.run_in_terminal(simulator, settings.environment, running.guardian)
+            meter = Meter.start(running.supervisor.statuses)
+            code = await runner.run_in_terminal(simulator, settings.environment, running.guardian)
+            if cost := meter.add_to(report):
+                _say(cost)
+            return code
 
     return asyncio.run(runner.until_signalled(play_on_another() if options.against else play()))
 

@@ -76,7 +76,8 @@ class Client:
     apis: Mapping[str, str]
     identities: Identities
     at_once: asyncio.Semaphore
-    requests: int = 0
+    by_route: Counter[str] = field(default_factory=Counter)
+    """How many requests were answered, by route."""
     tried_again: Counter[str] = field(default_factory=Counter)
     """Why requests were sent again: a status, or the name of the failure."""
     refusals: Counter[str] = field(default_factory=Counter)
@@ -150,7 +151,7 @@ class Client:
                         headers=headers,
                     ) as response,
                 ):
-                    self.requests += 1
+                    self.by_route[f"{method} {service} {_route(path)}"] += 1
                     answer = Answer(response.status, await response.read())
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 self.tried_again[type(error).__name__] += 1

@@ -42,7 +42,8 @@ async def demo(settings: Settings, console: Console) -> int:
         ending=ending,
         effort=Effort(
             seconds=seconds,
-            requests=play.client.requests,
+            cpu_seconds=time.process_time(),
+            requests_by_route=dict(play.client.by_route.most_common()),
             tried_again=dict(play.client.tried_again) | {"Kafka": play.inbound.tried_again},
             answers_4xx=dict(play.client.refusals),
             broken=dict(play.client.broken),

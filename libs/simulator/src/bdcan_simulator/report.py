@@ -102,6 +102,8 @@ class Report(BaseModel):
     stock_balanced: bool
     referrals_per_second: float
     requests: int
+    requests_by_route: dict[str, int]
+    simulator_cpu_seconds: float = Field(description="CPU time of the simulator itself, the audit included")
     requests_tried_again: dict[str, int]
     answers_4xx: dict[str, int]
     broken: dict[str, int] = Field(description="routes that answered 500 again and again")
@@ -112,7 +114,8 @@ class Effort(BaseModel):
     """What the run cost."""
 
     seconds: float
-    requests: int
+    cpu_seconds: float
+    requests_by_route: dict[str, int]
     tried_again: dict[str, int]
     answers_4xx: dict[str, int]
     broken: dict[str, int]
@@ -167,7 +170,9 @@ def make_report(
         },
         stock_balanced=facts.summaries.get("foodhub", {}).get("stock", {}).get("balanced", False),
         referrals_per_second=round(len(referrals) / effort.seconds, 1) if effort.seconds else 0.0,
-        requests=effort.requests,
+        requests=sum(effort.requests_by_route.values()),
+        requests_by_route=effort.requests_by_route,
+        simulator_cpu_seconds=round(effort.cpu_seconds, 2),
         requests_tried_again=effort.tried_again,
         answers_4xx=effort.answers_4xx,
         broken=effort.broken,

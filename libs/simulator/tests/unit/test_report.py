@@ -57,7 +57,14 @@ def escalation(kind: str, state: str, *need_ids: str):
 
 def judge(given: tuple[Ledger, Facts], ending: Ending = Ending.SETTLED) -> Report:
     ledger, facts = given
-    effort = Effort(seconds=10, requests=100, tried_again={}, answers_4xx={}, broken={})
+    effort = Effort(
+        seconds=10,
+        cpu_seconds=1,
+        requests_by_route={"GET intake /v1/summary": 100},
+        tried_again={},
+        answers_4xx={},
+        broken={},
+    )
     return make_report(ledger, facts, seed=2, ending=ending, effort=effort, now=NOW)
 
 
