@@ -128,7 +128,9 @@ def _up(options: argparse.Namespace) -> int:
 
     async def work() -> int:
         async with runner.running(root, read_settings(), runner.Plan(), _say):
-            _say(f"all is ready. Logs: {options.root}/logs. Status: bdcan status. Stop: Ctrl-C or bdcan down")
+            _say(
+                f"all is ready. Logs: {options.root}/logs. Status: .venv/bin/bdcan status. Stop: Ctrl-C or make down"
+            )
             await asyncio.get_running_loop().create_future()
         return 0
 

@@ -25,7 +25,7 @@ def start(root: Root, say: Say) -> int:
     if root.is_locked():
         raise InUseError(
             f"{root.directory} is in use by a runner (process {root.owner()})",
-            "It is up already: see `bdcan status`.",
+            "It is up already: see `.venv/bin/bdcan status`.",
         )
     root.state.unlink(missing_ok=True)
     root.logs.mkdir(parents=True, exist_ok=True)

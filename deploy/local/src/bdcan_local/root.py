@@ -59,7 +59,7 @@ class Root:
                 os.close(self._lock)
                 raise InUseError(
                     f"{self.directory} is in use by another runner (process {owner})",
-                    "Stop it with `bdcan down --root ...`, or name another directory with --root.",
+                    "Stop it with `.venv/bin/bdcan down --root ...`, or name another directory with --root.",
                 )
             time.sleep(0.1)  # the guardian of a killed runner is still stopping its processes
         os.ftruncate(self._lock, 0)

@@ -183,7 +183,7 @@ def found(root: Root, settings: Settings) -> System:
     """
     endpoints = read_json(root.endpoints)
     if endpoints is None or not root.is_locked():
-        raise PlatformError(f"nothing runs in {root.directory}", "Start it with `bdcan up`.")
+        raise PlatformError(f"nothing runs in {root.directory}", "Start it with `make up`.")
     return _system(root, settings, root.remembered_ports(), endpoints["clock"])
 
 

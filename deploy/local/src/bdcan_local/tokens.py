@@ -100,6 +100,6 @@ def _signed(secrets: SecretsStore, claims: dict[str, object]) -> str:
         key = ECKey.import_key(json.loads(secrets.signing_key_file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise PlatformError(
-            f"there is no {secrets.signing_key_file}", "Start the system once: `bdcan up`."
+            f"there is no {secrets.signing_key_file}", "Start the system once: `make up`."
         ) from None
     return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key, algorithms=["ES256"])

@@ -47,6 +47,7 @@ _PERSON = frozenset(
     {
         "name",
         "phone",
+        "phone_e164",
         "email",
         "birth_date",
         "nhs_number",
