@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
 import asyncpg
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.bodies import Body, Slug
 from bdcan_chassis.http.idempotency import OnceOnly
+from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import ConflictError
 from bdcan_chassis.transaction import Transactions, Tx
+
+DUE = datetime(2020, 3, 23, 9, tzinfo=UTC)
 
 
 class ByPost(BaseModel):
@@ -40,10 +45,37 @@ class Person(BaseModel):
     needs: list[Literal["food", "call"]] = []
 
 
+class Mood(StrEnum):
+    GLAD = "glad"
+
+
+class Inner(Body):
+    born: date
+
+
+class Delivery(Body):
+    """A body with each kind of value that JSON has no word for."""
+
+    lot: Slug
+    quantity: int
+    best_before: date | None = None
+    counted_at: AwareDatetime | None = None
+    mood: Mood = Mood.GLAD
+    ids: tuple[UUID, ...] = ()
+    inner: tuple[Inner, ...] = ()
+
+
 class Kept(BaseModel):
     """An answer."""
 
     number: int
+
+
+class Shown(BaseModel):
+    """An item of a list."""
+
+    number: int
+    note: str | None = None
 
 
 class ToyError(Exception):
@@ -84,6 +116,17 @@ def toy_router() -> APIRouter:
         return Kept(
             number=await transactions.pool.fetchval("SELECT count(*) FROM account WHERE id = $1", account)
         )
+
+    @router.post("/deliveries", status_code=201)
+    async def delivery(body: Delivery) -> Kept:
+        return Kept(number=body.quantity)
+
+    @router.get("/numbers")
+    async def numbers(paging: PageAsked) -> Page[Shown]:
+        due_at, number = paging.after(datetime | None, int)
+        below = number if due_at is None or due_at == DUE else 0
+        found = [n for n in range(5) if below is None or n > below][: paging.rows]
+        return paging.page(found, lambda n: Shown(number=n), lambda n: (DUE, n))
 
     @router.get("/hubs/{hub}")
     async def hub(hub: str, caller: Annotated[Caller, Depends(needs("tasks:read"))]) -> Kept:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bdcan_chassis import metrics
 from bdcan_chassis.http.auth import Authenticator
 from bdcan_chassis.http.health import database_check, health_router
-from bdcan_chassis.http.problems import BodyTooLargeError, install_problem_handlers, unforeseen
+from bdcan_chassis.http.problems import DOCUMENTED, BodyTooLargeError, install_problem_handlers, unforeseen
+from bdcan_chassis.http.queries import no_unknown_query
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.transaction import Transactions
@@ -38,7 +39,15 @@ def create_api(
     domain_errors: Mapping[type[Exception], int],
 ) -> FastAPI:
     """An app with authentication on. Routes find `transactions`, `settings` and `authenticator` in `app.state`."""
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title=title,
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+        dependencies=[Depends(no_unknown_query)],
+        responses=DOCUMENTED,
+    )
     app.state.transactions = transactions
     app.state.settings = settings
     app.state.authenticator = Authenticator(settings)
@@ -72,22 +81,29 @@ class _Edge:
             request_id=request_id.decode(), trace=traceparent.decode()[3:35]
         )
         started, status = time.perf_counter(), 0
+        only_headers = scope["method"] == "HEAD"  # answered as GET, without the body
+        added = [(b"x-request-id", request_id)]
+        if scope["path"].startswith("/v1/"):
+            added.append((b"cache-control", b"no-store"))  # nearly all of it is about a person
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id)]
+                message["headers"] = [*message.get("headers", []), *added]
+            elif only_headers:
+                message = {**message, "body": b""}
             await send(message)
 
+        inner = {**scope, "method": "GET"} if only_headers else scope
         try:
-            await self._app(scope, _limited(receive, headers), sending)
+            await self._app(inner, _limited(receive, headers), sending)
         except Exception as error:  # the API's one catching place
             if status:
                 raise  # half an answer is out: let the server cut the connection
             await unforeseen(error)(scope, receive, sending)
         finally:
-            self._account(scope, status, time.perf_counter() - started)
+            self._account(inner, status, time.perf_counter() - started)
             structlog.contextvars.clear_contextvars()
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:

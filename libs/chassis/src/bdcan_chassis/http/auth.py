@@ -59,7 +59,7 @@ class Caller:
     def must_see_hub(self, hub_id: str | None) -> None:
         """Raise NotFoundError otherwise: that a thing exists is already an answer."""
         if not self.sees_hub(hub_id):
-            raise NotFoundError("There is no such thing.")
+            raise NotFoundError
 
     @property
     def visible_hubs(self) -> list[str] | None:

@@ -7,6 +7,8 @@
     ├── ForbiddenError     403
     └── UnauthorizedError  401
 
+A body that is not JSON is 415 where its media type says so, and 400 where it claims to be.
+
 A service maps its domain errors to statuses in one table (see `create_api`). What nobody foresaw is a 500 without a
 word of the exception, and a transient failure a 503 with Retry-After. No value that was sent is repeated.
 """
@@ -15,13 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from bdcan_chassis.errors import is_transient
@@ -56,10 +59,13 @@ class ApiError(Exception):
 
 
 class NotFoundError(ApiError):
-    """There is no such thing, or the caller may not know that there is."""
+    """There is no such thing, or the caller may not know that there is: the answer is the same, whatever the reason."""
 
     status = HTTPStatus.NOT_FOUND
     code = "not-found"
+
+    def __init__(self, detail: str = "There is no such thing, or it is not yours to see.") -> None:
+        super().__init__(detail)
 
 
 class ConflictError(ApiError):
@@ -74,6 +80,11 @@ class InvalidError(ApiError):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid"
+
+    @classmethod
+    def of(cls, *problems: Problem) -> Self:
+        """The error that names these fields."""
+        return cls(at_fault(problems), errors=problems)
 
 
 class ForbiddenError(ApiError):
@@ -95,6 +106,36 @@ class BodyTooLargeError(HTTPException):
 
     def __init__(self, most: int) -> None:
         super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has {most} bytes at most.")
+
+
+def at_fault(problems: Sequence[object]) -> str:
+    """The sentence above a list of fields."""
+    return "1 field is at fault." if len(problems) == 1 else f"{len(problems)} fields are at fault."
+
+
+class ProblemBody(BaseModel):
+    """What every error looks like: RFC 9457, `application/problem+json`. `request_id` finds the request in the logs."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+    errors: list[Problem] = []
+
+
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemBody, "description": text}
+    for status, text in {
+        401: "Nobody knows who is calling",
+        403: "The scope that is needed is missing",
+        404: "There is no such thing, or it is not yours to see",
+        409: "The present state does not allow it",
+        415: "The body has another media type",
+        422: "Well-formed, but not acceptable; `errors` names every field at fault",
+    }.items()
+}
+"""The errors that any route may answer with, for OpenAPI."""
 
 
 def problem(
@@ -127,10 +168,12 @@ def install_problem_handlers(app: FastAPI, domain_errors: Mapping[type[Exception
 
     async def on_invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101 # as above
+        if isinstance(error.body, bytes) and error.body:  # FastAPI parses what says that it is JSON
+            return problem(415, "not-json", "Send JSON, and the header Content-Type: application/json.")
         found = [_field_problem(e) for e in error.errors()]
         if any(p.code == "json-invalid" for p in found):
             return problem(400, "bad-json", "The body is not JSON.")
-        return problem(422, "invalid", f"{len(found)} field(s) at fault.", found)
+        return problem(422, "invalid", at_fault(found), found)
 
     async def on_http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 # as above

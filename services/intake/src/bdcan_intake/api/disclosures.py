@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bdcan_chassis.http.auth import Caller, caller_of
@@ -84,12 +84,10 @@ def router() -> APIRouter:
     @routes.post("/disclosures", response_model_exclude_none=True)
     async def disclose(
         request: Request,
-        response: Response,
         body: DisclosureAsked,
         caller: Annotated[Caller, Depends(caller_of)],
     ) -> Disclosed:
-        # answers are about a person and are kept nowhere: no Idempotency-Key, no cache
-        response.headers["Cache-Control"] = "no-store"
+        # answers are about a person and are kept nowhere: no Idempotency-Key
         if f"disclosures:{body.purpose}" not in caller.scopes:
             raise ForbiddenError(f"The scope disclosures:{body.purpose} is needed.")
         async with transactions_of(request).begin(request.state.traceparent) as tx:

@@ -1,0 +1,72 @@
+"""What requests carry: strict bodies, and the field types that all services share.
+
+A `Body` takes JSON as it stands. `true` is no number, `"1"` is no number, and a number is no date. JSON has no word for
+a UUID, a date or a code: those come as texts.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+"""Lower-case words with hyphens."""
+
+Slug = Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
+"""The id of a hub, a site or an item."""
+
+Reason = Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG, examples=["no-longer-needed"])]
+"""Why, as a code: it goes into events, where free text could be about a person."""
+
+Text = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
+"""What a person writes. PostgreSQL cannot keep U+0000."""
+
+_AS_TEXT = {"uuid", "enum", "tuple", "set", "frozenset", "date", "datetime", "time", "timedelta"}
+_NUMBERS_TOO = {
+    "date",
+    "datetime",
+    "time",
+    "timedelta",
+}  # pydantic would take a number for seconds since 1970
+
+
+# these stand above, because pydantic asks for the schema when it makes the class
+def _lenient(node: Any, handler: GetCoreSchemaHandler) -> Any:
+    if isinstance(node, list):
+        return [_lenient(one, handler) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("type") == "definition-ref":  # an enum has a definition of its own
+        definition: Any = handler.resolve_ref_schema(cast("Any", node))
+        if definition["type"] in _AS_TEXT:
+            definition["strict"] = False
+        return node
+    kind = node.get("type")
+    changed = {key: _lenient(value, handler) for key, value in node.items()}
+    if kind not in _AS_TEXT:
+        return changed
+    changed["strict"] = False
+    if kind not in _NUMBERS_TOO:
+        return changed
+    return {"type": "function-before", "function": {"type": "no-info", "function": _text}, "schema": changed}
+
+
+def _text(value: object) -> object:
+    if isinstance(value, (bool, int, float)):
+        raise PydanticCustomError("text_expected", "Input should be a text, such as 2020-03-23")
+    return value
+
+
+class Body(BaseModel):
+    """The body of a request. A field that is not known is an error, not a surprise."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """The model's schema, in which whatever JSON writes as a text may come as a text."""
+        return _lenient(handler(source), handler)

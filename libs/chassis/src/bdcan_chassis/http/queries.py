@@ -1,0 +1,42 @@
+"""A query parameter that a route does not know is an error that names it.
+
+A parameter with a slip in its name would otherwise be ignored: `?overdue=true` would list everything, and `?dry_run=true`
+would import for real.
+"""
+
+from __future__ import annotations
+
+from fastapi import Request, params
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import APIRoute
+
+from bdcan_chassis.http.problems import InvalidError
+from bdcan_contracts.envelope import Problem
+
+
+async def no_unknown_query(request: Request) -> None:
+    """FastAPI dependency: raises InvalidError for parameters that the route does not declare."""
+    query = request.scope["query_string"]
+    route = request.scope.get("route")
+    if not query or not isinstance(route, APIRoute):
+        return
+    known = _declared(route)
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        offered = ", ".join(sorted(known)) or "none"
+        raise InvalidError.of(
+            *(
+                Problem(
+                    f"query.{name[:60]}", "unknown-parameter", f"no such parameter here; known are: {offered}"
+                )
+                for name in dict.fromkeys(unknown)
+            )
+        )
+
+
+def _declared(route: APIRoute) -> frozenset[str]:
+    return frozenset(
+        field.alias
+        for field in get_flat_params(route.dependant)
+        if isinstance(field.field_info, params.Query)
+    )

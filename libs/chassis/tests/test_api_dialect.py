@@ -1,0 +1,145 @@
+"""All services speak one dialect: strict bodies, known parameters, pages by sort value, HEAD, and nothing cached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bdcan_chassis.http.paging import MOST
+from bdcan_chassis.testing.harness import Harness
+
+DELIVERY: dict[str, Any] = {
+    "lot": "lot-7",
+    "quantity": 3,
+    "best_before": "2020-06-01",
+    "counted_at": "2020-03-23T09:00:00Z",
+    "mood": "glad",
+    "ids": ["01890000-0000-7000-8000-000000000000"],
+    "inner": [{"born": "1950-01-01"}],
+}
+
+
+async def test_body_takes_texts_for_what_json_has_no_word_for(ledger: Harness) -> None:
+    answer = await ledger.http.post("/toy/deliveries", json=DELIVERY)
+    assert (answer.status_code, answer.json()) == (201, {"number": 3})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("quantity", True),
+        ("quantity", "1"),
+        ("quantity", 1.5),
+        ("best_before", 0),
+        ("best_before", False),
+        ("counted_at", 0),
+        ("counted_at", 1584954000.0),
+        ("counted_at", "2020-03-23T09:00:00"),
+        ("lot", 7),
+        ("lot", "Lot 7"),
+        ("mood", 1),
+        ("mood", "sad"),
+        ("ids", ["7"]),
+        ("ids", [7]),
+        ("more", 1),
+    ],
+)
+async def test_body_refuses_values_of_another_type(ledger: Harness, field: str, value: object) -> None:
+    answer = await ledger.http.post("/toy/deliveries", json=DELIVERY | {field: value})
+    assert answer.status_code == 422, answer.text
+    assert {error["field"].split(".")[0] for error in answer.json()["errors"]} == {field}
+
+
+async def test_body_is_strict_in_its_inner_bodies(ledger: Harness) -> None:
+    answer = await ledger.http.post("/toy/deliveries", json=DELIVERY | {"inner": [{"born": 0}, {"more": 1}]})
+    fields = {error["field"] for error in answer.json()["errors"]}
+    assert fields == {"inner.0.born", "inner.1.born", "inner.1.more"}
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/csv", "application/x-www-form-urlencoded", "application/xml", None]
+)
+async def test_body_of_another_media_type_is_415(ledger: Harness, media_type: str | None) -> None:
+    headers = {"Content-Type": media_type} if media_type else {}
+    answer = await ledger.http.post("/toy/deliveries", content=b"{}", headers=headers)
+    assert answer.status_code == 415
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "application/json" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "application/merge-patch+json"])
+async def test_body_of_any_json_is_taken(ledger: Harness, media_type: str) -> None:
+    answer = await ledger.http.post(
+        "/toy/deliveries", content=b'{"lot": "a", "quantity": 1}', headers={"Content-Type": media_type}
+    )
+    assert answer.status_code == 201
+
+
+async def test_unknown_parameter_is_named(ledger: Harness) -> None:
+    answer = await ledger.http.get("/toy/numbers", params={"overdue": "true", "limit": 2, "dry_run": "true"})
+    assert answer.status_code == 422
+    errors = {error["field"]: error for error in answer.json()["errors"]}
+    assert set(errors) == {"query.overdue", "query.dry_run"}
+    assert "after, limit" in errors["query.overdue"]["message"]
+
+
+async def test_pages_follow_each_other_and_the_last_has_no_next(ledger: Harness) -> None:
+    seen: list[int] = []
+    parameters: dict[str, Any] = {"limit": 2}
+    while True:
+        page = (await ledger.http.get("/toy/numbers", params=parameters)).json()
+        seen += [item["number"] for item in page["items"]]
+        assert page["items"][0]["note"] is None  # only `next` is left out
+        if "next" not in page:
+            break
+        parameters["after"] = page["next"]
+    assert seen == [0, 1, 2, 3, 4]
+
+
+async def test_page_that_is_just_full_is_the_last(ledger: Harness) -> None:
+    page = (await ledger.http.get("/toy/numbers", params={"limit": 5})).json()
+    assert len(page["items"]) == 5
+    assert "next" not in page
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "", "W10", "WyJ4IiwgMV0", "a" * 300, "01890000-0000-7000-8000-000000000000"]
+)
+async def test_cursor_of_another_list_is_refused(ledger: Harness, cursor: str) -> None:
+    answer = await ledger.http.get("/toy/numbers", params={"after": cursor})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["query.after"]
+
+
+@pytest.mark.parametrize("limit", [0, MOST + 1, "x"])
+async def test_limit_has_bounds(ledger: Harness, limit: object) -> None:
+    answer = await ledger.http.get(f"/toy/numbers?limit={limit}")
+    assert [error["field"] for error in answer.json()["errors"]] == ["query.limit"]
+
+
+async def test_head_answers_as_get_without_the_body(ledger: Harness) -> None:
+    shown, head = await ledger.http.get("/toy/numbers"), await ledger.http.head("/toy/numbers")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == shown.headers["content-length"]
+    assert (await ledger.http.head("/toy/nothing")).status_code == 404
+
+
+async def test_nothing_under_v1_is_cached(ledger: Harness) -> None:
+    for path in ("/v1/dead-letters", "/v1/dead-letters?limit=0", "/v1/nothing"):
+        assert (await ledger.http.get(path)).headers["cache-control"] == "no-store"
+
+
+async def test_trailing_slash_is_not_redirected(ledger: Harness) -> None:
+    answer = await ledger.http.get("/toy/numbers/", headers={"Host": "elsewhere.example"})
+    assert answer.status_code == 404
+
+
+async def test_documentation_is_served_and_names_the_errors(ledger: Harness) -> None:
+    assert (await ledger.http.get("/docs")).status_code == 200
+    document = (await ledger.http.get("/openapi.json")).json()
+    numbers = document["paths"]["/toy/numbers"]["get"]
+    assert numbers["responses"].keys() >= {"200", "401", "403", "404", "409", "415", "422"}
+    body = document["components"]["schemas"]["Delivery"]
+    assert body["properties"]["quantity"] == {"type": "integer", "title": "Quantity"}
+    assert body["additionalProperties"] is False
