@@ -93,7 +93,7 @@ async def test_given_an_answer_that_says_no_then_it_is_taken_for_an_answer(servi
         got = await client.post(CALLER, "intake", "/v1/x", {}, key="k")
     assert (got.status, got.ok) == (status, False)
     assert got.problem == f"HTTP {status} No. (needs.0: enum)"
-    assert client.requests == 1
+    assert client.by_route.total() == 1
     assert sum(client.refusals.values()) == 1
 
 
