@@ -1,18 +1,16 @@
-"""The service, put together."""
+"""The wiring of volunteer-match."""
 
 from __future__ import annotations
 
-from bdcan_chassis.passes import Planner
 from bdcan_chassis.service import Service
 from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
-from bdcan_volunteer_match import deadlines, metrics
-from bdcan_volunteer_match.api import router
+from bdcan_volunteer_match import api
+from bdcan_volunteer_match.deadlines import DEADLINES
 from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
-from bdcan_volunteer_match.planners import plan_match
-from bdcan_volunteer_match.record import MATCH
+from bdcan_volunteer_match.metrics import SAMPLES
+from bdcan_volunteer_match.planners import PLANNERS
 from bdcan_volunteer_match.settings import Settings
-from bdcan_volunteer_match.store import calls, tasks, volunteers
-from bdcan_volunteer_match.worker import loops
+from bdcan_volunteer_match.worker import LOOPS
 
 
 def build() -> Service:
@@ -25,18 +23,14 @@ def service(settings: Settings) -> Service:
     return Service(
         name="volunteer-match",
         package="bdcan_volunteer_match",
-        title="BD CAN Plus: volunteer-match",
+        title="BD CAN Plus: volunteers who call and help",
         settings=settings,
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
-        loops=loops(),
-        deadlines={
-            calls.CLAIM: deadlines.claims_run_out,
-            tasks.DEADLINE: deadlines.tasks_come_due,
-            volunteers.RETURN: deadlines.volunteers_return,
-        },
-        planners=(Planner(MATCH, plan_match),),
-        samples=metrics.SAMPLES,
-        routers=(router(),),
+        loops=LOOPS,
+        deadlines=DEADLINES,
+        planners=PLANNERS,
+        samples=SAMPLES,
+        routers=(api.router(),),
         domain_errors={NotAllowedError: 409, FindingsError: 422},
     )

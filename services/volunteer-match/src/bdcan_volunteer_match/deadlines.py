@@ -1,35 +1,43 @@
-"""What happens when a promise's time has come."""
+"""Promises of volunteer-match that have come due."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from bdcan_chassis.deadlines import Due
+from bdcan_chassis.deadlines import DeadlineHandler, Due
 from bdcan_chassis.transaction import Tx
-from bdcan_volunteer_match.domain.call import lapse
-from bdcan_volunteer_match.domain.task import on_deadline
-from bdcan_volunteer_match.domain.volunteer import come_back
-from bdcan_volunteer_match.record import MATCH, record_tasks
-from bdcan_volunteer_match.store import calls, tasks, volunteers
+from bdcan_volunteer_match.books import Calls, Tasks, Volunteers
+from bdcan_volunteer_match.domain.call import CLAIM, lapse
+from bdcan_volunteer_match.domain.task import DEADLINE, on_deadline
+from bdcan_volunteer_match.domain.volunteer import RETURN, come_back
 
 
-async def claims_run_out(due: Sequence[Due], tx: Tx) -> None:
-    """A call that was claimed and never reported is on the hub's list again."""
-    before = await calls.lock(tx, (d.subject for d in due))
-    await calls.save(tx, before, [lapse(call, tx.now) for call in before.values()])
+async def on_claim_over(due: Sequence[Due], tx: Tx) -> None:
+    """A call was claimed and not reported: it is on the hub's list again."""
+    calls = Calls(tx)
+    for call in await calls.lock_keys(d.subject for d in due):
+        calls.put(lapse(call, tx.now))
+    await calls.save()
 
 
-async def tasks_come_due(due: Sequence[Due], tx: Tx) -> None:
-    """An offer ran out, nobody was found in time, or what was accepted is long overdue."""
-    before = await tasks.lock(tx, (d.subject for d in due))
-    await record_tasks(tx, before, [(on_deadline(task, tx.now), None) for task in before.values()])
+async def on_task_due(due: Sequence[Due], tx: Tx) -> None:
+    """An offer ran out, nobody was found in time, or an accepted task is long overdue."""
+    tasks = Tasks(tx)
+    for task in await tasks.lock_keys(d.subject for d in due):
+        tasks.put(on_deadline(task, tx.now))
+    await tasks.save()
 
 
-async def volunteers_return(due: Sequence[Due], tx: Tx) -> None:
-    """A pause is over."""
-    for volunteer in (await volunteers.lock(tx.connection, (d.subject for d in due))).values():
-        moved = come_back(volunteer, tx.now)
-        for event in moved.events:
-            tx.emit(event)
-        await volunteers.save(tx, moved.volunteer)
-    tx.wake(MATCH)
+async def on_pause_over(due: Sequence[Due], tx: Tx) -> None:
+    """A volunteer may be asked again."""
+    volunteers = Volunteers(tx)
+    for volunteer in await volunteers.lock_keys(d.subject for d in due):
+        volunteers.put(come_back(volunteer, tx.now))
+    await volunteers.save()
+
+
+DEADLINES: Mapping[str, DeadlineHandler] = MappingProxyType(
+    {CLAIM: on_claim_over, DEADLINE: on_task_due, RETURN: on_pause_over}
+)
+"""Handlers by kind."""

@@ -1,54 +1,30 @@
-"""The service's gauges, read from its database. Due times are epoch seconds of domain time: compare them with a clock."""
+"""Gauges of volunteer-match, read from the database. Due times are epoch seconds of domain time."""
 
 from __future__ import annotations
 
 from prometheus_client import Gauge
 
 from bdcan_chassis.housekeeping import Sample
+from bdcan_volunteer_match import store
+
+CALLS = Gauge("bdcan_welfare_calls", "Welfare calls by state", ["state"])
+FIRST_DUE = Gauge(
+    "bdcan_welfare_call_due_timestamp_seconds", "When the most pressing welfare call of a hub is due", ["hub"]
+)
+TASKS = Gauge("bdcan_tasks", "Tasks by kind and state", ["kind", "state"])
+UNFILLED = Gauge("bdcan_tasks_unfilled", "Tasks for which nobody was found in time", ["hub"])
+VOLUNTEERS = Gauge("bdcan_volunteers", "Volunteers by state", ["state"])
+FIRST_WELCOME = Gauge(
+    "bdcan_volunteer_welcome_due_timestamp_seconds",
+    "When the enquiry that has waited longest must be answered; absent where none waits",
+)
 
 SAMPLES = (
-    Sample(
-        Gauge("bdcan_welfare_calls", "Welfare calls by state", ["state"]),
-        ("state",),
-        "SELECT state, count(*) AS value FROM welfare_call GROUP BY state",
-    ),
-    Sample(
-        Gauge(
-            "bdcan_welfare_call_due_timestamp_seconds",
-            "When the most pressing welfare call of a hub is due",
-            ["hub"],
-        ),
-        ("hub",),
-        """
-        SELECT hub_id AS hub, extract(epoch FROM min(due_at))::float8 AS value FROM welfare_call
-        WHERE state IN ('due', 'unanswered', 'claimed') GROUP BY hub_id
-        """,
-    ),
-    Sample(
-        Gauge("bdcan_tasks", "Tasks by kind and state", ["kind", "state"]),
-        ("kind", "state"),
-        "SELECT kind, state, count(*) AS value FROM task GROUP BY kind, state",
-    ),
-    Sample(
-        Gauge("bdcan_tasks_unfilled", "Tasks for which nobody was found in time", ["hub"]),
-        ("hub",),
-        "SELECT hub_id AS hub, count(*) AS value FROM task WHERE unfilled GROUP BY hub_id",
-    ),
-    Sample(
-        Gauge("bdcan_volunteers", "Volunteers by state", ["state"]),
-        ("state",),
-        "SELECT state, count(*) AS value FROM volunteer GROUP BY state",
-    ),
-    Sample(
-        Gauge(
-            "bdcan_volunteer_welcome_due_timestamp_seconds",
-            "When the enquiry that has waited longest must be answered; absent where none waits",
-        ),
-        (),
-        """
-        SELECT extract(epoch FROM min(welcome_by))::float8 AS value FROM volunteer WHERE state = 'enquired'
-        HAVING count(*) > 0
-        """,
-    ),
+    Sample(CALLS, ("state",), store.calls.COUNT_BY_STATE.sql),
+    Sample(FIRST_DUE, ("hub",), store.calls.FIRST_DUE.sql),
+    Sample(TASKS, ("kind", "state"), store.tasks.COUNT_BY_KIND_AND_STATE.sql),
+    Sample(UNFILLED, ("hub",), store.tasks.COUNT_UNFILLED.sql),
+    Sample(VOLUNTEERS, ("state",), store.volunteers.COUNT_BY_STATE.sql),
+    Sample(FIRST_WELCOME, (), store.volunteers.FIRST_WELCOME.sql),
 )
-"""Every gauge of the service."""
+"""What housekeeping reads."""

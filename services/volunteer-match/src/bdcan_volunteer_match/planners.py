@@ -1,51 +1,72 @@
-"""The planner `match`: one pass offers every open task that somebody suitable has room for."""
+"""The planner `match`: one pass offers every open task for which somebody suitable has room."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
+from bdcan_chassis.passes import Planner
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import TaskKind
-from bdcan_volunteer_match.domain.matching import Candidate, Want, match
+from bdcan_volunteer_match import store
+from bdcan_volunteer_match.books import MATCH, Tasks, Volunteers
+from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate, Want, match
 from bdcan_volunteer_match.domain.task import offer
-from bdcan_volunteer_match.store import tasks, volunteers
+from bdcan_volunteer_match.domain.volunteer import asked
 
 SPARE = 50
-"""Tasks looked at beyond the free places: some have already been let go by all who are free."""
+"""Tasks that are read beyond the free places: everybody who is free may have let some of them go already."""
 
 
-async def plan_match(tx: Tx) -> int:
+async def match_tasks(tx: Tx) -> int:
     """Offer tasks; returns how many.
 
-    Its cost follows the free places of those who could do an open task: neither the length of the queue nor the
-    number of volunteers at other hubs.
+    The cost follows the free places of those who could do an open task. It depends neither on the length of the queue
+    nor on the volunteers of other hubs.
     """
-    wants = await tasks.open_wants(tx.connection)
+    found = await store.tasks.OPEN_WANTS.records(tx.connection)
+    wants: set[Want] = {(hub_id, TaskKind(kind)) for hub_id, kind in found}
     if not wants:
         return 0
-    candidates = await volunteers.candidates(tx.connection, wants)
-    open_tasks = await tasks.lock_open(tx, _wanted(wants, candidates))
+    candidates = await store.volunteers.CANDIDATES.all(
+        tx.connection,
+        most=MOST_AT_ONCE,
+        hub_ids={hub_id for hub_id, _ in wants},
+        kinds={kind for _, kind in wants},
+    )
+    places = _places(wants, candidates)
+    tasks, volunteers = Tasks(tx), Volunteers(tx)
+    open_tasks = await tasks.lock(
+        store.tasks.LOCK_OPEN,
+        hub_ids=[hub_id for hub_id, _, _ in places],
+        kinds=[kind for _, kind, _ in places],
+        requires_dbs=[requires_dbs for _, _, requires_dbs in places],
+        most=[free + SPARE for free in places.values()],
+    )
     matches = match(open_tasks, candidates, tx.now)
-    if not matches:
-        return 0
-    # somebody may have paused or left since they were read: from here on they cannot
-    willing = await volunteers.mark_offered(tx.connection, (found.volunteer_id for found in matches), tx.now)
-    decided = [
-        offer(found.task, found.volunteer_id, tx.now) for found in matches if found.volunteer_id in willing
-    ]
-    for one in decided:
-        for event in one.events:
-            tx.emit(event)
-    await tasks.save(tx, [one.task for one in decided])
-    return len(decided)
+    await volunteers.lock(
+        store.volunteers.LOCK_ACTIVE, volunteer_ids={found.volunteer_id for found in matches}
+    )
+    # whoever paused or left since the candidates were read is not among the locked ones
+    willing = [found for found in matches if found.volunteer_id in volunteers]
+    for found in willing:
+        volunteers.put(asked(volunteers[found.volunteer_id], tx.now))
+        tasks.put(offer(found.task, found.volunteer_id, tx.now))
+    await tasks.save()
+    await volunteers.save()
+    return len(willing)
 
 
-def _wanted(wants: set[Want], candidates: Sequence[Candidate]) -> list[tuple[str, TaskKind, bool, int]]:
+PLANNERS = (Planner(MATCH, match_tasks),)
+"""What the worker runs."""
+
+
+def _places(wants: set[Want], candidates: Sequence[Candidate]) -> Counter[tuple[str, TaskKind, bool]]:
+    """Free places by hub, kind of task, and whether they are for tasks that require a DBS check."""
     places: Counter[tuple[str, TaskKind, bool]] = Counter()
     for candidate in candidates:
         for want in candidate.wants(wants):
             places[*want, False] += candidate.free
             if candidate.dbs_cleared:
                 places[*want, True] += candidate.free
-    return [(*want, count + SPARE) for want, count in sorted(places.items())]
+    return places

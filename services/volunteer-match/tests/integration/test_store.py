@@ -1,43 +1,68 @@
-"""What the SQL promises: no lost update, indexes where they are needed, gauges that can be read."""
+"""What the database promises: no lost update, an older release beside this one, gauges that can be read."""
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
-from volunteer_match_story import amended, assigned, declined, enquiry, open_task, task, volunteer
+from volunteer_match_story import (
+    amended,
+    assigned,
+    declined,
+    enquiry,
+    need,
+    only_call,
+    open_task,
+    report,
+    say,
+    task,
+    volunteer,
+)
 
-from bdcan_chassis.database import MANY_ROWS, Connection
+from bdcan_chassis.database import Connection
 from bdcan_chassis.housekeeping import sample
+from bdcan_chassis.table import LostUpdateError
 from bdcan_chassis.testing.harness import START, Harness
-from bdcan_volunteer_match.domain.call import CallState, assign, withdraw
-from bdcan_volunteer_match.domain.matching import Candidate, Want
-from bdcan_volunteer_match.store import calls, tasks, volunteers
-from bdcan_volunteer_match.store.rows import LostUpdateError
+from bdcan_contracts.models import Diet, Flag, NeedCode
+from bdcan_volunteer_match.books import Calls, Tasks
+from bdcan_volunteer_match.domain.call import CallNeed, CallState, WelfareCall, assign, withdraw
+from bdcan_volunteer_match.domain.matching import Candidate
+from bdcan_volunteer_match.store import volunteers
 
 
-@pytest.mark.parametrize("others", [0, MANY_ROWS])
+async def the_call(given: Harness, referral_id: UUID) -> WelfareCall:
+    async with given.transactions.begin() as tx:
+        [call] = await Calls(tx).lock_keys([referral_id])
+        return call
+
+
+@pytest.mark.parametrize("others", [0, 32])
 async def test_two_first_events_of_a_referral_at_once_do_not_overwrite_each_other(
     given: Harness, others: int
 ) -> None:
     event, beside = assigned(), [assigned() for _ in range(others)]
     async with given.transactions.begin() as slow:
-        assert await calls.lock(slow, [event.referral_id]) == {}
+        late = Calls(slow)
+        assert await late.lock_keys([event.referral_id]) == []
         async with given.transactions.begin() as quick:
-            await calls.save(quick, {}, [withdraw(None, event.referral_id)])
+            early = Calls(quick)
+            early.put(withdraw(None, event.referral_id))
+            await early.save()
+        for one in (event, *beside):
+            late.put(assign(None, one))
         with pytest.raises(LostUpdateError):
-            await calls.save(slow, {}, [assign(None, e) for e in (event, *beside)])
+            await late.save()
     rows = await given.fetch("SELECT state FROM welfare_call WHERE referral_id = $1", event.referral_id)
     assert [r["state"] for r in rows] == [CallState.CANCELLED]
 
 
 @pytest.mark.parametrize("known", [False, True])
-async def test_given_a_refusal_that_was_heard_of_before_the_first_call_then_that_call_is_later_than_it(
-    given: Harness, known: bool
-) -> None:
+async def test_the_first_call_is_later_than_a_refusal_before_it(given: Harness, known: bool) -> None:
     right, event = given.clock.instant, assigned()
     if known:  # but no hub yet
         await given.deliver(amended(event.referral_id, event.needs, 1))
@@ -46,55 +71,92 @@ async def test_given_a_refusal_that_was_heard_of_before_the_first_call_then_that
     given.clock.instant = right  # the next process's clock is behind
     await given.deliver(event)
     async with given.transactions.begin() as tx:
-        [call] = (await calls.lock(tx, [event.referral_id])).values()
+        [call] = await Calls(tx).lock_keys([event.referral_id])
         assert call.state is CallState.DUE
         assert tx.now >= refused_at
 
 
-PLANS = [
-    (calls._FIND_DUE, ["due", ["thames"], START, 50, None], "welfare_call_to_make"),
-    (calls._LOCK_ROUND, [uuid4()], "welfare_call_call_id"),
-    (tasks._LOCK_LIVE_OF, [[uuid4()]], "task_referral"),
-    (tasks._LOCK_IN_HAND, [uuid4()], "task_in_hand"),
-    (tasks._LOCK_OPEN, [["thames"], ["errand"], [False], [10]], "task_to_offer"),
-    (tasks._FIND, ["offered", None, None, 50, None], "task_live"),
-    (tasks._OPEN_WANTS, [], "task_to_offer"),
-    (
-        volunteers._CANDIDATES,
-        [3, ["thames"], ["errand"]],
-        "task_live",
-    ),  # every task in hand is counted: live ones are few among all
-]
+async def test_previous_release_reads_what_this_one_knows_of_a_referral(given: Harness) -> None:
+    errand, debt = need(), need(NeedCode.DEBT)
+    event = assigned(needs=(errand,), flags=(Flag.SHIELDING,))
+    await given.deliver(event)
+    assert await as_the_previous_release_reads(given) == {
+        "needs": [[str(errand.need_id), "errand", True]],
+        "said": {},
+        "household": [2, 0, 0],
+        "diets": [],
+        "flags": ["shielding"],
+    }
+    await report(given, (await only_call(given))["call_id"], outcome="answered", diets=["halal"])
+    await given.deliver(amended(event.referral_id, (errand, debt)))
+    assert await as_the_previous_release_reads(given) == {
+        "needs": [[str(errand.need_id), "errand", False], [str(debt.need_id), "debt", True]],
+        "said": {str(errand.need_id): "2020-03-23T09:00:00Z"},
+        "household": [2, 0, 0],
+        "diets": [],
+        "flags": [],
+    }
 
 
-async def test_every_hot_query_uses_its_index(given: Harness) -> None:
-    await given.fetch(
-        """
-        INSERT INTO task (task_id, referral_id, kind, hub_id, priority, requires_dbs, state, revision, due_at, alarm_at,
-            opened_at, settled_at, offer_expires_at, volunteer_id, offers_made, failures, unfilled, asked)
-        SELECT gen_random_uuid(), gen_random_uuid(), 'errand', 'hub-' || n % 9, 'standard', false, state, 1,
-            now() + n * interval '1 second', now(), now(), CASE WHEN state = 'done' THEN now() END,
-            CASE WHEN state = 'offered' THEN now() END, CASE WHEN state <> 'open' THEN gen_random_uuid() END,
-            0, 0, false, ''
-        FROM (
-            SELECT n, CASE n % 20 WHEN 0 THEN 'open' WHEN 1 THEN 'offered' ELSE 'done' END AS state
-            FROM generate_series(1, 20000) AS n
-        ) AS made
-        """
-    )
-    await given.fetch(
-        """
-        INSERT INTO welfare_call (referral_id, call_id, state, revision, hub_id, assignment_version, amendment_version,
-            priority, outreach, confirm_at_call, circumstances, attempts, misses, not_before, due_at, ended)
-        SELECT gen_random_uuid(), gen_random_uuid(), CASE WHEN n % 20 = 0 THEN 'due' ELSE 'answered' END, 1,
-            'hub-' || n % 9, 1, 0, 'standard', true, false, '{}', 0, 0, now(), now(), false
-        FROM generate_series(1, 20000) AS n
-        """
-    )
-    await given.fetch("ANALYZE task, welfare_call")
-    for sql, arguments, index in PLANS:
-        plan = "\n".join(r[0] for r in await given.fetch(f"EXPLAIN {sql}", *arguments))
-        assert index in plan, plan
+async def as_the_previous_release_reads(given: Harness) -> Any:
+    [row] = await given.fetch("SELECT circumstances FROM welfare_call")
+    return json.loads(row["circumstances"])
+
+
+async def test_this_release_reads_what_the_previous_one_knows_of_a_referral(given: Harness) -> None:
+    referral_id, first, second = uuid4(), uuid4(), uuid4()
+    circumstances = {
+        "needs": [[str(first), "errand", True]],
+        "said": {},
+        "household": None,
+        "diets": [],
+        "flags": ["shielding"],
+    }
+    await given.fetch(_PREVIOUS_RELEASE, referral_id, 1, json.dumps(circumstances))
+    call = await the_call(given, referral_id)
+    assert (call.needs, call.household) == ((CallNeed(first, NeedCode.ERRAND),), None)
+    assert (call.diets, call.flags) == ((), (Flag.SHIELDING,))
+    circumstances["needs"] += [[str(second), "debt", False]]
+    circumstances["said"] = {str(second): START.isoformat()}
+    circumstances |= {"household": [1, 2, 0], "diets": ["halal"], "flags": []}
+    await given.fetch(_PREVIOUS_RELEASE, referral_id, 2, json.dumps(circumstances))
+    call = await the_call(given, referral_id)
+    assert call.needs[1] == CallNeed(second, NeedCode.DEBT, open=False, said_at=START)
+    assert call.household is not None
+    assert call.household.model_dump() == {"adults": 1, "children": 2, "infants": 0}
+    assert (call.diets, call.flags) == ((Diet.HALAL,), ())
+
+
+async def test_both_releases_know_who_was_asked_for_a_task(given: Harness) -> None:
+    helper, other = await volunteer(given), uuid4()
+    task_id = await open_task(given)
+    await given.run("match")
+    await say(given, task_id, "refusal", helper)
+    [row] = await given.fetch("SELECT asked, revision FROM task")
+    assert tuple(row) == (str(helper), 1)
+    await given.fetch("UPDATE task SET asked = $1, revision = revision + 1", f"{helper},{other}")
+    async with given.transactions.begin() as tx:
+        [known] = await Tasks(tx).lock_keys([UUID(task_id)])
+        assert known.asked == (helper, other)
+
+
+async def test_a_row_of_this_release_is_not_overwritten_by_a_first_event_of_the_previous_one(
+    given: Harness,
+) -> None:
+    event = assigned()
+    await given.deliver(event)
+    await given.fetch(_PREVIOUS_RELEASE, event.referral_id, 1, "{}")
+    assert (await the_call(given, event.referral_id)).assignment_version == 1
+
+
+_PREVIOUS_RELEASE = """
+INSERT INTO welfare_call (referral_id, call_id, state, revision, hub_id, assignment_version, amendment_version, priority,
+    outreach, confirm_at_call, circumstances, attempts, misses, closed_needs, withdrawn, ended)
+VALUES ($1, gen_random_uuid(), 'awaiting', $2, NULL, 0, 0, 'standard', false, false, $3::text::jsonb, 0, 0, '{}', false, false)
+ON CONFLICT (referral_id) DO UPDATE SET revision = excluded.revision, circumstances = excluded.circumstances,
+    assignment_version = excluded.assignment_version
+WHERE welfare_call.revision = excluded.revision - 1
+"""
 
 
 async def test_somebody_who_leaves_while_a_pass_is_planning_is_not_asked(
@@ -102,16 +164,16 @@ async def test_somebody_who_leaves_while_a_pass_is_planning_is_not_asked(
 ) -> None:
     helper = await volunteer(given)
     task_id = await open_task(given)
-    read_candidates = volunteers.candidates
+    read_candidates = volunteers.CANDIDATES.all
 
     async def read_candidates_just_before_one_leaves(
-        connection: Connection, wants: set[Want]
+        connection: Connection, **arguments: Any
     ) -> list[Candidate]:
-        found = await read_candidates(connection, wants)
+        found = await read_candidates(connection, **arguments)
         assert (await given.http.post(f"/v1/volunteers/{helper}/leave")).status_code == 200
         return found
 
-    monkeypatch.setattr(volunteers, "candidates", read_candidates_just_before_one_leaves)
+    monkeypatch.setattr(volunteers.CANDIDATES, "all", read_candidates_just_before_one_leaves)
     assert await given.run("match") == 0
     assert (await task(given, task_id))["state"] == "open"
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from volunteer_match_story import amended, assigned, closed, declined, need, reassigned
 
+from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import NeedCode, UnansweredOutcome
+from bdcan_contracts.models import NeedCode, UnansweredOutcome, WelfareCallCompleted
 from bdcan_volunteer_match.domain.call import (
     LIVE,
     CallState,
@@ -45,17 +46,18 @@ class Calls(RuleBasedStateMachine):
 
     @rule(version=st.integers(1, 4))
     def the_referral_gets_its_hub(self, version: int) -> None:
-        self.call = assign(self.call, self.event.model_copy(update={"version": version}))
+        self.call = assign(self.call, self.event.model_copy(update={"version": version})).state
 
     @rule(version=st.integers(1, 4), hub=st.sampled_from(["heath", "thames"]))
     def it_moves(self, version: int, hub: str) -> None:
-        self.call = assign(self.call, reassigned(self.event, hub, version))
+        self.call = assign(self.call, reassigned(self.event, hub, version)).state
 
     @rule(version=st.integers(1, 4))
     def a_need_is_added(self, version: int) -> None:
         before = self.call and self.call.amendment_version
         fresh = need(NeedCode.TRANSPORT)
-        self.call = amend(self.call, amended(self.event.referral_id, (*self.event.needs, fresh), version))
+        told = amended(self.event.referral_id, (*self.event.needs, fresh), version)
+        self.call = amend(self.call, told).state
         if not self.over and version > (before or 0) and self.call.hub_id:
             assert fresh.need_id in {n.need_id for n in self.call.asks}
             assert self.call.state in LIVE
@@ -65,7 +67,8 @@ class Calls(RuleBasedStateMachine):
         if self.call is None or self.call.withdrawn or version <= self.call.amendment_version:
             return
         gone, *kept = self.event.needs
-        self.call = amend(self.call, amended(self.event.referral_id, tuple(kept), version, (gone.need_id,)))
+        told = amended(self.event.referral_id, tuple(kept), version, (gone.need_id,))
+        self.call = amend(self.call, told).state
         self.listed.add(gone.need_id)
         assert gone.need_id not in {n.need_id for n in self.call.asks}
 
@@ -79,7 +82,8 @@ class Calls(RuleBasedStateMachine):
 
     def _give_back(self, need_id: UUID, minutes_ago: int) -> None:
         before, refused_at = self.call, self.now - timedelta(minutes=minutes_ago)
-        self.call = give_back(self.call, declined(self.event.referral_id, need_id, at=refused_at), self.now)
+        told = declined(self.event.referral_id, need_id, at=refused_at)
+        self.call = give_back(self.call, told, self.now).state
         if self.over or need_id in self.listed:
             assert self.call is before, "what has ended is not asked about again"
         elif refused_at <= self.told.get(need_id, refused_at - timedelta(minutes=1)):
@@ -93,8 +97,8 @@ class Calls(RuleBasedStateMachine):
         asked = () if self.call is None else tuple(n.need_id for n in self.call.asks)
         needs = () if self.call is None else tuple(n.need_id for n in self.call.needs)
         listed = needs if all_of_them else needs[:1]
-        self.call = close(self.call, closed(self.event.referral_id, *listed))
-        assert close(self.call, closed(self.event.referral_id, *listed)) is self.call
+        self.call = close(self.call, closed(self.event.referral_id, *listed)).state
+        assert close(self.call, closed(self.event.referral_id, *listed)) == Step(self.call)
         self.listed |= set(listed)
         assert {n.need_id for n in self.call.asks} == set(asked) - set(listed)
         if all_of_them:
@@ -102,7 +106,7 @@ class Calls(RuleBasedStateMachine):
 
     @rule()
     def the_referral_is_withdrawn(self) -> None:
-        self.call = withdraw(self.call, self.event.referral_id)
+        self.call = withdraw(self.call, self.event.referral_id).state
         self.over = True
 
     @rule(caller=CALLERS)
@@ -111,7 +115,7 @@ class Calls(RuleBasedStateMachine):
             return
         holder = self.call.claimed_by
         try:
-            self.call = claim(self.call, caller, self.now)
+            self.call = claim(self.call, caller, self.now).state
         except NotAllowedError:
             assert self.call.state not in LIVE or holder not in (None, caller)
         else:
@@ -121,7 +125,7 @@ class Calls(RuleBasedStateMachine):
     def time_passes_and_claims_run_out(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
         if self.call is not None:
-            self.call = lapse(self.call, self.now)
+            self.call = lapse(self.call, self.now).state
 
     @rule(caller=CALLERS)
     def the_resident_answers(self, caller: str) -> None:
@@ -129,9 +133,11 @@ class Calls(RuleBasedStateMachine):
             return
         asked = {n.need_id for n in self.call.asks}
         try:
-            self.call, event = answered(self.call, caller, Answer(), self.now)
+            step = answered(self.call, caller, Answer(), self.now)
         except NotAllowedError:
             return
+        self.call, [event] = step.state, step.events
+        assert isinstance(event, WelfareCallCompleted)
         assert {n.need_id for n in event.needs} == asked
         self._settles()
         self.told |= dict.fromkeys(asked, self.now)
@@ -143,7 +149,7 @@ class Calls(RuleBasedStateMachine):
         asked = {n.need_id for n in self.call.asks}
         later = self.now + timedelta(hours=1) if outcome is UnansweredOutcome.RESCHEDULED else None
         try:
-            self.call, _ = unanswered(self.call, caller, outcome, later, self.now)
+            self.call = unanswered(self.call, caller, outcome, later, self.now).state
         except NotAllowedError:
             return
         if self.call.state is CallState.EXHAUSTED:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from volunteer_match_story import assigned, packed
 
+from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
     CalledNeed,
@@ -20,8 +21,10 @@ from bdcan_contracts.models import (
 )
 from bdcan_volunteer_match.domain.call import assign
 from bdcan_volunteer_match.domain.task import (
+    DEADLINE,
     GRACE,
     LEAST_TIME_TO_DO,
+    Task,
     TaskState,
     accept,
     fail,
@@ -37,8 +40,14 @@ from bdcan_volunteer_match.domain.task import (
 ANNA, BEN = uuid4(), uuid4()
 
 
-def offered_to_anna():
-    return offer(for_parcel(packed(uuid4()), None, START).task, ANNA, START).task
+def delivery() -> Task:
+    step = for_parcel(None, None, packed(uuid4()), START)
+    assert step is not None
+    return step.state
+
+
+def offered_to_anna() -> Task:
+    return offer(delivery(), ANNA, START).state
 
 
 @pytest.mark.parametrize(
@@ -60,38 +69,42 @@ def test_regulated_activity_needs_a_dbs_check(kind: TaskKind, flags: tuple[Flag,
     ("priority", "hours"), [(Priority.URGENT, 24), (Priority.STANDARD, 72), (Priority.ROUTINE, 168)]
 )
 def test_help_follows_the_call_by_urgency(priority: Priority, hours: int) -> None:
-    call = assign(None, assigned(priority=priority))
+    call = assign(None, assigned(priority=priority)).state
     need = CalledNeed(need_id=uuid4(), code=NeedCode.ERRAND, result=CallNeedResult.FOUND)
     opened = for_need(call, need, START)
     assert opened is not None
-    assert opened.task.due_at == START + timedelta(hours=hours)
+    assert opened.state.due_at == START + timedelta(hours=hours)
 
 
 @pytest.mark.parametrize(
     ("code", "result"),
     [(NeedCode.FOOD_PARCEL, CallNeedResult.CONFIRMED), (NeedCode.ERRAND, CallNeedResult.DECLINED)],
 )
-def test_what_is_no_volunteers_or_not_wanted_opens_no_task(code: NeedCode, result: CallNeedResult) -> None:
+def test_a_need_that_is_declined_or_not_for_volunteers_opens_no_task(
+    code: NeedCode, result: CallNeedResult
+) -> None:
     need = CalledNeed(need_id=uuid4(), code=code, result=result)
-    assert for_need(assign(None, assigned()), need, START) is None
+    assert for_need(assign(None, assigned()).state, need, START) is None
 
 
-def test_whoever_refuses_lets_an_offer_lapse_or_fails_has_been_asked() -> None:
+def test_a_volunteer_who_did_not_do_a_task_counts_as_asked() -> None:
     task = offered_to_anna()
-    accepted = accept(task, ANNA, START).task
+    accepted = accept(task, ANNA, START).state
     for after in (
         refuse(task, ANNA, START),
         on_deadline(task, START + timedelta(hours=2)),
         fail(accepted, ANNA, "nobody-home", START),
         take_back(accepted, "volunteer-left", START),
     ):
-        assert (after.task.state, after.task.asked) == (TaskState.OPEN, (ANNA,))
+        assert (after.state.state, after.state.asked) == (TaskState.OPEN, (ANNA,))
 
 
 def test_an_alarm_for_time_lets_everybody_be_asked_once_more() -> None:
-    task = refuse(offered_to_anna(), ANNA, START).task
-    alarmed, events = on_deadline(task, task.alarm_at)
-    assert [type(e) for e in events] == [TaskUnfilled]
+    task = refuse(offered_to_anna(), ANNA, START).state
+    step = on_deadline(task, task.alarm_at)
+    alarmed = step.state
+    assert [type(e) for e in step.events] == [TaskUnfilled]
+    assert step.deadlines == {DEADLINE: alarmed.alarm_at}
     assert (alarmed.asked, alarmed.unfilled) == ((), True)
     assert alarmed.alarm_at > task.alarm_at
 
@@ -99,11 +112,11 @@ def test_an_alarm_for_time_lets_everybody_be_asked_once_more() -> None:
 def test_a_volunteer_who_accepts_late_still_has_time() -> None:
     task = offered_to_anna()
     late = task.due_at - timedelta(minutes=5)
-    accepted = accept(task, ANNA, late).task
+    accepted = accept(task, ANNA, late).state
     assert accepted.do_by == late + LEAST_TIME_TO_DO
     assert accepted.deadline_at == late + LEAST_TIME_TO_DO + GRACE
 
 
 def test_a_deadline_that_comes_too_early_changes_nothing() -> None:
     task = offered_to_anna()
-    assert on_deadline(task, START + timedelta(minutes=119)) == (task, ())
+    assert on_deadline(task, START + timedelta(minutes=119)) == Step(task)

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from volunteer_match_story import packed
 
+from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import TaskAccepted, TaskCancelled, TaskCompleted, TaskOpened, TaskUnfilled
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.domain.task import (
+    DEADLINE,
     ENDS,
     OFFERS_BEFORE_ALARM,
-    Decided,
+    Task,
     TaskState,
     accept,
     cancel,
@@ -41,22 +43,26 @@ class Tasks(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = START
-        self.task, events = for_parcel(packed(uuid4()), None, START)
-        self.told = list(events)
+        opened = for_parcel(None, None, packed(uuid4()), START)
+        assert opened is not None
+        self.task, self.told = opened.state, list(opened.events)
+        self.deadline = opened.deadlines[DEADLINE]
         self.offers_since_alarm = 0
 
-    def _decide(self, decide: Callable[[], Decided]) -> bool:
+    def _decide(self, decide: Callable[[], Step[Task]]) -> bool:
         before = self.task
         try:
-            self.task, events = decide()
+            step = decide()
         except NotAllowedError:
             assert self.task == before
             return False
-        self.told += events
-        if any(isinstance(e, TaskUnfilled | TaskAccepted) for e in events):
+        self.task = step.state
+        self.told += step.events
+        self.deadline = step.deadlines.get(DEADLINE, self.deadline)
+        if any(isinstance(e, TaskUnfilled | TaskAccepted) for e in step.events):
             self.offers_since_alarm = 0
         if before.state in ENDS:
-            assert (self.task, events) == (before, ()), "the end is the end"
+            assert step == Step(before), "the end is the end"
         return True
 
     def _somebody(self, who: UUID | None) -> UUID:
@@ -123,6 +129,7 @@ class Tasks(RuleBasedStateMachine):
     @invariant()
     def what_is_not_at_its_end_has_a_deadline(self) -> None:
         assert (self.task.deadline_at is None) == (self.task.state in ENDS)
+        assert self.deadline == self.task.deadline_at
 
     @invariant()
     def somebody_has_it_exactly_when_it_is_offered_accepted_or_done(self) -> None:

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import NotFoundError
+from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.models import (
     CallNeedResult,
@@ -23,13 +24,14 @@ from bdcan_contracts.models import (
     UnansweredOutcome,
     WelfareCallCompleted,
 )
+from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import HUB_ID, After, Body, Limit, hubs_to_show
+from bdcan_volunteer_match.books import Calls, Tasks
 from bdcan_volunteer_match.domain import report
 from bdcan_volunteer_match.domain.call import CallState, WelfareCall, claim
 from bdcan_volunteer_match.domain.report import Answer, Finding
 from bdcan_volunteer_match.domain.task import for_need
-from bdcan_volunteer_match.record import record_tasks
-from bdcan_volunteer_match.store import calls, tasks
+from bdcan_volunteer_match.store.calls import Attempt
 
 Reader = Annotated[Caller, Depends(needs("calls:read"))]
 Writer = Annotated[Caller, Depends(needs("calls:write"))]
@@ -126,7 +128,14 @@ def router() -> APIRouter:
         transactions: Transactions = request.app.state.transactions
         visible = hubs_to_show(caller, hub)
         async with transactions.pool.acquire() as connection:
-            found = await calls.find(connection, state, visible, transactions.clock.now(), limit, after)
+            if state is CallState.DUE:
+                found = await store.calls.FIND_DUE.all(
+                    connection, now=transactions.clock.now(), hubs=visible, after=after, limit=limit
+                )
+            else:
+                found = await store.calls.FIND.all(
+                    connection, state=state, hubs=visible, after=after, limit=limit
+                )
         return CallList(
             items=[_view(call) for call in found], next=found[-1].call_id if len(found) == limit else None
         )
@@ -136,7 +145,7 @@ def router() -> APIRouter:
         """One call."""
         transactions: Transactions = request.app.state.transactions
         async with transactions.pool.acquire() as connection:
-            call = await calls.get_round(connection, call_id)
+            call = await store.calls.GET_ROUND.first(connection, call_id=call_id)
         return _view(_visible(call, caller))
 
     @router.post("/{call_id}/claim", response_model=CallView, responses={404: {}, 409: {}})
@@ -144,9 +153,9 @@ def router() -> APIRouter:
         """Take a call for 30 minutes, so that nobody else rings the same person."""
 
         async def work(tx: Tx) -> BaseModel:
-            call = await _locked(tx, call_id, caller)
-            claimed = claim(call, caller.name, tx.now)
-            await calls.save(tx, {call.referral_id: call}, [claimed])
+            calls = Calls(tx)
+            claimed = calls.put(claim(await _locked(calls, call_id, caller), caller.name, tx.now))
+            await calls.save()
             return _view(claimed)
 
         return await once(work)
@@ -156,20 +165,22 @@ def router() -> APIRouter:
         """Say what came of a call that one has claimed."""
 
         async def work(tx: Tx) -> BaseModel:
-            call = await _locked(tx, call_id, caller)
+            calls = Calls(tx)
+            call = await _locked(calls, call_id, caller)
             match body.outcome:
                 case "answered":
-                    settled, event = report.answered(call, caller.name, _answer(body), tx.now)
+                    step = report.answered(call, caller.name, _answer(body), tx.now)
                 case "refused":
-                    settled, event = report.refused(call, caller.name, tx.now)
+                    step = report.refused(call, caller.name, tx.now)
                 case outcome:
-                    settled, event = report.unanswered(
+                    step = report.unanswered(
                         call, caller.name, UnansweredOutcome(outcome), body.next_attempt_at, tx.now
                     )
-            await calls.save(tx, {call.referral_id: call}, [settled])
-            await calls.add_attempt(tx.connection, settled, body.outcome, caller.name, tx.now)
-            tx.emit(event)
-            opened = await _open_tasks(tx, settled, event) if isinstance(event, WelfareCallCompleted) else []
+            settled = calls.put(step)
+            await calls.save()
+            attempt = Attempt(call_id, settled.attempts, call.referral_id, body.outcome, caller.name)
+            await store.calls.ATTEMPT.insert(tx.connection, [attempt], tx.now)
+            opened = await _open_tasks(tx, step)
             waits = settled.state is CallState.UNANSWERED
             return OutcomeView(
                 call_id=settled.call_id,
@@ -185,20 +196,24 @@ def router() -> APIRouter:
     return router
 
 
-async def _open_tasks(tx: Tx, call: WelfareCall, completed: WelfareCallCompleted) -> list[UUID]:
-    wanted = {
-        decided.task.task_id: decided
-        for need in completed.needs
-        if (decided := for_need(call, need, tx.now)) is not None
-    }
-    known = await tasks.lock(tx, wanted)
-    fresh = [decided for task_id, decided in wanted.items() if task_id not in known]
-    await record_tasks(tx, known, [(decided, None) for decided in fresh])
-    return [decided.task.task_id for decided in fresh]
+async def _open_tasks(tx: Tx, reported: Step[WelfareCall]) -> list[UUID]:
+    steps = [
+        step
+        for event in reported.events
+        if isinstance(event, WelfareCallCompleted)
+        for need in event.needs
+        if (step := for_need(reported.state, need, tx.now)) is not None
+    ]
+    tasks = Tasks(tx)
+    known = {task.task_id for task in await tasks.lock_keys(step.state.task_id for step in steps)}
+    opened = [tasks.put(step).task_id for step in steps if step.state.task_id not in known]
+    await tasks.save()
+    return opened
 
 
-async def _locked(tx: Tx, call_id: UUID, caller: Caller) -> WelfareCall:
-    return _visible(await calls.lock_round(tx, call_id), caller)
+async def _locked(calls: Calls, call_id: UUID, caller: Caller) -> WelfareCall:
+    found = await calls.lock(store.calls.LOCK_ROUND, call_id=call_id)
+    return _visible(found[0] if found else None, caller)
 
 
 def _visible(call: WelfareCall | None, caller: Caller) -> WelfareCall:

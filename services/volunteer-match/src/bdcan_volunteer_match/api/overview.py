@@ -8,15 +8,16 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict
 
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import pool_of
-from bdcan_volunteer_match.store import hubs, summary
 
 Reader = Annotated[Caller, Depends(needs("calls:read"))]
 
 
 class Summary(BaseModel):
-    """Counts by state. `unfilled_tasks`: nobody was found in time, and offers go on."""
+    """Counts by state. `unfilled_tasks`: nobody was found in time, and offers continue."""
 
+    model_config = ConfigDict(from_attributes=True)
     calls: dict[str, int]
     tasks: dict[str, int]
     volunteers: dict[str, int]
@@ -24,7 +25,7 @@ class Summary(BaseModel):
 
 
 class HubView(BaseModel):
-    """A hub as routing last told it."""
+    """A hub, as routing last announced it."""
 
     model_config = ConfigDict(from_attributes=True)
     hub_id: str
@@ -46,18 +47,14 @@ def router() -> APIRouter:
     async def show_summary(request: Request, _caller: Reader) -> Summary:
         """Welfare calls, tasks and volunteers by state."""
         async with pool_of(request).acquire() as connection:
-            counted = await summary.count(connection)
-        return Summary(
-            calls=counted.calls,
-            tasks=counted.tasks,
-            volunteers=counted.volunteers,
-            unfilled_tasks=counted.unfilled_tasks,
-        )
+            return Summary.model_validate(await store.summary.COUNT.first(connection))
 
     @router.get("/hubs")
     async def list_hubs(request: Request, _caller: Reader) -> HubList:
         """The hubs that calls and tasks belong to."""
         async with pool_of(request).acquire() as connection:
-            return HubList(items=[HubView.model_validate(hub) for hub in await hubs.find(connection)])
+            return HubList(
+                items=[HubView.model_validate(hub) for hub in await store.hubs.FIND.all(connection)]
+            )
 
     return router

@@ -14,13 +14,15 @@ from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import NotFoundError
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import NeedCode, Priority, TaskKind
+from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import HUB_ID, After, Body, Limit, hubs_to_show, pool_of
+from bdcan_volunteer_match.books import Tasks
 from bdcan_volunteer_match.domain import task as tasking
-from bdcan_volunteer_match.domain.task import Decided, Task, TaskState
-from bdcan_volunteer_match.record import record_tasks
-from bdcan_volunteer_match.store import tasks
+from bdcan_volunteer_match.domain.task import Task, TaskState
+from bdcan_volunteer_match.store.tasks import Concern
 
 Reader = Annotated[Caller, Depends(needs("tasks:read"))]
 Writer = Annotated[Caller, Depends(needs("tasks:write"))]
@@ -98,7 +100,9 @@ def router() -> APIRouter:
         """Tasks, the soonest due first."""
         visible = hubs_to_show(caller, hub)
         async with pool_of(request).acquire() as connection:
-            found = await tasks.find(connection, state, visible, volunteer, limit, after)
+            found = await store.tasks.FIND.all(
+                connection, state=state, hubs=visible, volunteer_id=volunteer, after=after, limit=limit
+            )
         return TaskList(
             items=[TaskView.model_validate(task) for task in found],
             next=found[-1].task_id if len(found) == limit else None,
@@ -108,8 +112,8 @@ def router() -> APIRouter:
     async def show(task_id: UUID, request: Request, caller: Reader) -> TaskView:
         """One task."""
         async with pool_of(request).acquire() as connection:
-            task = await tasks.get(connection, task_id)
-        return TaskView.model_validate(_visible(task, caller))
+            found = await store.tasks.TASK.get.first(connection, keys=[task_id])
+        return TaskView.model_validate(_visible(found, caller))
 
     @router.post("/{task_id}/acceptance", response_model=TaskView, responses={404: {}, 409: {}})
     async def accept(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
@@ -146,24 +150,29 @@ def router() -> APIRouter:
         """A volunteer saw something that worries them: Community Solutions hears of it at once."""
 
         async def work(tx: Tx) -> BaseModel:
-            known = await tasks.lock(tx, [task_id])
-            task = _visible(known.get(task_id), caller)
-            concern_id, code = new_id(), NeedCode(body.code)
-            await tasks.add_concern(tx.connection, concern_id, task_id, code, body.volunteer_id, tx.now)
-            await tasks.save(tx, [task])  # its time goes on, though nothing else does
-            tx.emit(tasking.raise_concern(task, concern_id, code, tx.now))
-            return ConcernView(concern_id=concern_id, task_id=task_id)
+            tasks = Tasks(tx)
+            task = await _locked(tasks, task_id, caller)
+            concern = Concern(new_id(), task_id, NeedCode(body.code), body.volunteer_id)
+            await store.tasks.CONCERN.insert(tx.connection, [concern], tx.now)
+            tasks.put(tasking.raise_concern(task, concern.concern_id, concern.code, tx.now))
+            await tasks.save()
+            return ConcernView(concern_id=concern.concern_id, task_id=task_id)
 
         return await once(work, status=201)
 
     return router
 
 
-async def _decide(tx: Tx, task_id: UUID, caller: Caller, decide: Callable[[Task], Decided]) -> BaseModel:
-    known = await tasks.lock(tx, [task_id])
-    decided = decide(_visible(known.get(task_id), caller))
-    await record_tasks(tx, known, [(decided, None)])
-    return TaskView.model_validate(decided.task)
+async def _decide(tx: Tx, task_id: UUID, caller: Caller, decide: Callable[[Task], Step[Task]]) -> BaseModel:
+    tasks = Tasks(tx)
+    task = tasks.put(decide(await _locked(tasks, task_id, caller)))
+    await tasks.save()
+    return TaskView.model_validate(task)
+
+
+async def _locked(tasks: Tasks, task_id: UUID, caller: Caller) -> Task:
+    await tasks.lock_keys([task_id])
+    return _visible(tasks.get(task_id), caller)
 
 
 def _visible(task: Task | None, caller: Caller) -> Task:

@@ -13,16 +13,16 @@ from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import TaskKind
+from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import HUB_ID, After, Body, Limit, hubs_to_show, pool_of
+from bdcan_volunteer_match.books import Volunteers
 from bdcan_volunteer_match.domain import volunteer as volunteering
-from bdcan_volunteer_match.domain.task import take_back
-from bdcan_volunteer_match.domain.volunteer import Moved, Offering, Volunteer, VolunteerState
-from bdcan_volunteer_match.record import MATCH, record_tasks
-from bdcan_volunteer_match.store import tasks, volunteers
-from bdcan_volunteer_match.store.volunteers import Person
+from bdcan_volunteer_match.domain.volunteer import Offering, Volunteer, VolunteerState
+from bdcan_volunteer_match.store.volunteers import Look
 
 Reader = Annotated[Caller, Depends(needs("volunteers:read"))]
 Writer = Annotated[Caller, Depends(needs("volunteers:write"))]
@@ -99,7 +99,9 @@ def router() -> APIRouter:
         """Volunteers of the caller's hubs, and those who have none yet."""
         visible = hubs_to_show(caller, hub)
         async with pool_of(request).acquire() as connection:
-            found = await volunteers.find(connection, state, visible, limit, after)
+            found = await store.volunteers.FIND.all(
+                connection, state=state, hubs=visible, after=after, limit=limit
+            )
         return VolunteerList(
             items=[VolunteerView.model_validate(v) for v in found],
             next=found[-1].volunteer_id if len(found) == limit else None,
@@ -110,7 +112,7 @@ def router() -> APIRouter:
         """Take on a volunteer who may be asked from now on."""
 
         async def work(tx: Tx) -> BaseModel:
-            return await _activate(tx, Volunteer(new_id()), body, caller)
+            return await _activate(Volunteers(tx), Volunteer(new_id()), body, caller)
 
         return await once(work, status=201)
 
@@ -119,7 +121,8 @@ def router() -> APIRouter:
         """An enquiry becomes a volunteer, a pause ends, or what they offer changes."""
 
         async def work(tx: Tx) -> BaseModel:
-            return await _activate(tx, await _locked(tx, volunteer_id, caller), body, caller)
+            volunteers = Volunteers(tx)
+            return await _activate(volunteers, await _locked(volunteers, volunteer_id, caller), body, caller)
 
         return await once(work)
 
@@ -135,8 +138,9 @@ def router() -> APIRouter:
                 raise InvalidError(
                     "1 field(s) at fault.", errors=[Problem("until", "past", "must lie ahead")]
                 )
-            moved = volunteering.pause(await _locked(tx, volunteer_id, caller), until, tx.now)
-            return await _move(tx, moved, keep_accepted=True)
+            volunteers = Volunteers(tx)
+            volunteer = await _locked(volunteers, volunteer_id, caller)
+            return await _save(volunteers, volunteering.pause(volunteer, until, tx.now))
 
         return await once(work)
 
@@ -145,8 +149,9 @@ def router() -> APIRouter:
         """They left: their tasks go to others, and their name and number are deleted."""
 
         async def work(tx: Tx) -> BaseModel:
-            moved = volunteering.leave(await _locked(tx, volunteer_id, caller), tx.now)
-            return await _move(tx, moved, keep_accepted=False)
+            volunteers = Volunteers(tx)
+            volunteer = await _locked(volunteers, volunteer_id, caller)
+            return await _save(volunteers, volunteering.leave(volunteer, tx.now))
 
         return await once(work)
 
@@ -155,12 +160,12 @@ def router() -> APIRouter:
         """Who a volunteer is, and how to reach them; that somebody looked is written down."""
 
         async def work(tx: Tx) -> BaseModel:
-            await _locked(tx, volunteer_id, caller)
-            person = await volunteers.view_person(
-                tx.connection, volunteer_id, caller.name, body.reason, tx.now
-            )
+            await _locked(Volunteers(tx), volunteer_id, caller)
+            person = await store.volunteers.PERSON.first(tx.connection, volunteer_id=volunteer_id)
             if person is None:
                 raise NotFoundError("Nothing is known about this volunteer.")
+            look = Look(volunteer_id, caller.name, body.reason)
+            await store.volunteers.CONTACT_VIEW.insert(tx.connection, [look], tx.now)
             return ContactView(volunteer_id=volunteer_id, name=person.name, phone=person.phone)
 
         return await once(work)
@@ -168,7 +173,9 @@ def router() -> APIRouter:
     return router
 
 
-async def _activate(tx: Tx, volunteer: Volunteer, body: OfferingBody, caller: Caller) -> BaseModel:
+async def _activate(
+    volunteers: Volunteers, volunteer: Volunteer, body: OfferingBody, caller: Caller
+) -> BaseModel:
     for hub_id in body.hub_ids:
         caller.must_see_hub(hub_id)
     offering = Offering(
@@ -177,32 +184,24 @@ async def _activate(tx: Tx, volunteer: Volunteer, body: OfferingBody, caller: Ca
         body.dbs_cleared,
         body.has_car,
     )
-    view = await _move(tx, volunteering.activate(volunteer, offering, tx.now), keep_accepted=True)
+    tx = volunteers.tx
+    view = await _save(volunteers, volunteering.activate(volunteer, offering, tx.now))
     if body.name is not None or body.phone is not None:
-        await volunteers.save_person(tx.connection, volunteer.volunteer_id, Person(body.name, body.phone))
+        await store.volunteers.SAVE_PERSON.execute(
+            tx.connection, volunteer_id=volunteer.volunteer_id, name=body.name, phone=body.phone
+        )
     return view
 
 
-async def _move(tx: Tx, moved: Moved, *, keep_accepted: bool) -> VolunteerView:
-    volunteer = moved.volunteer
-    await volunteers.save(tx, volunteer)
-    for event in moved.events:
-        tx.emit(event)
-    if volunteer.state is VolunteerState.ACTIVE:
-        tx.wake(MATCH)
-    else:
-        held = await tasks.lock_in_hand(tx, volunteer.volunteer_id)
-        given_back = [t for t in held if not (keep_accepted and t.do_by)]
-        await record_tasks(
-            tx,
-            {task.task_id: task for task in held},
-            [(take_back(task, "volunteer-left", tx.now), None) for task in given_back],
-        )
+async def _save(volunteers: Volunteers, step: Step[Volunteer]) -> VolunteerView:
+    volunteer = volunteers.put(step)
+    await volunteers.save()
     return VolunteerView.model_validate(volunteer)
 
 
-async def _locked(tx: Tx, volunteer_id: UUID, caller: Caller) -> Volunteer:
-    volunteer = (await volunteers.lock(tx.connection, [volunteer_id])).get(volunteer_id)
+async def _locked(volunteers: Volunteers, volunteer_id: UUID, caller: Caller) -> Volunteer:
+    await volunteers.lock_keys([volunteer_id])
+    volunteer = volunteers.get(volunteer_id)
     if volunteer is None or not (
         not volunteer.hub_ids or any(caller.sees_hub(hub_id) for hub_id in volunteer.hub_ids)
     ):

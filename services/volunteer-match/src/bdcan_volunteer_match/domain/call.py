@@ -1,9 +1,9 @@
 """The welfare calls of one referral: due → claimed → answered | unanswered ×n → exhausted.
 
-There is one *round* of calls at a time, with a `call_id` of its own. A need that Community Solutions gives
-back, or one that was added later, opens a new round, or joins the one that is under way: nobody is called twice for two needs.
-What a withdrawal or a closing has ended stays known for ever, so that news that comes late changes nothing. But a closing
-ends only the needs that it lists: one that turned up meanwhile opens the referral again.
+A referral has one *round* of calls at a time, with its own `call_id`. A need that Community Solutions gives back, or
+that intake adds later, joins the live round or opens a new one: nobody is called twice for two needs.
+A withdrawal or a closing is never forgotten, so late events change nothing. A closing ends only the needs that it
+lists: another need opens the referral again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import BaseModel
 
+from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     Diet,
     EscalationDeclined,
@@ -30,6 +32,9 @@ from bdcan_contracts.models import (
 )
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 
+CLAIM = "claim"
+"""Deadline: the claim of a call runs out."""
+
 CLAIM_FOR = timedelta(minutes=30)
 """How long a call belongs to the caller who claimed it."""
 
@@ -38,11 +43,11 @@ FOLLOW_UP_WITHIN = {
     Priority.STANDARD: timedelta(hours=48),
     Priority.ROUTINE: timedelta(hours=72),
 }
-"""The promise of a first contact, which a follow-up call keeps as well."""
+"""The time within which a follow-up call is due; the first contact has the same promise."""
 
 
 class CallState(StrEnum):
-    """Where the round stands. `awaiting`: news of the referral came before its hub was known."""
+    """The state of the round. `awaiting`: the referral's hub is not known yet."""
 
     AWAITING = "awaiting"
     DUE = "due"
@@ -54,14 +59,14 @@ class CallState(StrEnum):
 
 
 LIVE = frozenset({CallState.DUE, CallState.CLAIMED, CallState.UNANSWERED})
-"""Somebody has still to call."""
+"""A call has still to be made."""
 
 SETTLED = frozenset({CallState.ANSWERED, CallState.EXHAUSTED, CallState.CANCELLED})
-"""The round is over; only a need that turns up leads to another."""
+"""The round is over. Only another need opens the next one."""
 
 
 class CallNeed(Struct, frozen=True):
-    """A need of the referral. `open`: the next call has to ask about it. `said_at`: when a call last told others of it."""
+    """A need of the referral. `open`: the next call asks about it. `said_at`: when a call last reported it."""
 
     need_id: UUID
     code: NeedCode
@@ -70,16 +75,15 @@ class CallNeed(Struct, frozen=True):
 
 
 class WelfareCall(Struct, frozen=True):
-    """A referral as its callers know it, and the round of calls that stands. `revision` 0: not saved yet.
+    """A referral as its callers know it, and its present round of calls.
 
-    `closed_needs`: those that a closing listed as settled, or an amendment withdrew. `ended`: withdrawn, or closed and no
-    need has turned up since.
+    `not_before`: when the slot of the next call begins. `closed_needs`: needs that a closing listed or an amendment
+    withdrew. `ended`: withdrawn, or closed without another need since.
     """
 
     referral_id: UUID
     call_id: UUID
     state: CallState = CallState.AWAITING
-    revision: int = 0
     hub_id: str | None = None
     assignment_version: int = 0
     amendment_version: int = 0
@@ -128,29 +132,29 @@ def unknown(referral_id: UUID) -> WelfareCall:
 Assignment: TypeAlias = ReferralAssigned | ReferralReassigned
 
 
-def assign(call: WelfareCall | None, event: Assignment) -> WelfareCall:
-    """The referral has its hub, or moves to another: the first round is due; a live one is the new hub's.
+def assign(call: WelfareCall | None, event: Assignment) -> Step[WelfareCall]:
+    """Routing names the referral's hub. The first round is due; a live round goes to the new hub.
 
-    A claim is the old hub's and lapses. Older news than what is known changes nothing.
+    A claim of the old hub ends. An older version changes nothing.
     """
-    call = call or unknown(event.referral_id)
-    if event.version <= call.assignment_version:
-        return call
+    known = call or unknown(event.referral_id)
+    if event.version <= known.assignment_version:
+        return Step(known)
     placed: dict[str, Any] = {
         "assignment_version": event.version,
         "hub_id": event.hub_id,
         "outreach": event.outreach,
         "confirm_at_call": event.confirm_at_call,
     }
-    amended = call.amendment_version > 0
+    amended = known.amendment_version > 0
     if not amended:  # else intake has told us more than routing knew
         placed |= {
             "priority": event.priority,
-            "household": event.household or call.household,
+            "household": event.household or known.household,
             "diets": event.diets,
             "flags": event.flags,
         }
-    if call.state is CallState.AWAITING:
+    if known.state is CallState.AWAITING:
         if not amended:
             placed["needs"] = tuple(CallNeed(n.need_id, n.code) for n in event.needs)
         placed |= {
@@ -158,59 +162,57 @@ def assign(call: WelfareCall | None, event: Assignment) -> WelfareCall:
             "not_before": event.assigned_at,
             "due_at": event.contact_due_at,
         }
-    elif call.state is CallState.CLAIMED and event.hub_id != call.hub_id:
-        placed |= {"state": call.waiting, "claimed_by": None, "claim_expires_at": None}
-    return replace(call, **placed)
+    elif known.state is CallState.CLAIMED and event.hub_id != known.hub_id:
+        placed |= {"state": known.waiting, **_UNCLAIMED}
+    return moved(call, replace(known, **placed))
 
 
-def amend(call: WelfareCall | None, event: ReferralAmended) -> WelfareCall:
-    """What is known of the referral changed. A need that nobody has asked about yet has to be asked about.
-
-    Only an open referral is amended: one that was closed has been opened again.
-    """
-    call = call or unknown(event.referral_id)
-    if event.version <= call.amendment_version or call.withdrawn:
-        return call
-    known = {need.need_id: need for need in call.needs}
+def amend(call: WelfareCall | None, event: ReferralAmended) -> Step[WelfareCall]:
+    """Intake amends an open referral. A need that no call has asked about must be asked about."""
+    known = call or unknown(event.referral_id)
+    if event.version <= known.amendment_version or known.withdrawn:
+        return Step(known)
+    before = {need.need_id: need for need in known.needs}
     told = {need.need_id for need in event.needs}
     needs = (
-        *(known.get(n.need_id) or CallNeed(n.need_id, n.code) for n in event.needs),
-        # one that a call has settled may be news that intake had not seen when it wrote this
-        *(need for need in call.needs if need.need_id not in told and not need.open),
+        *(before.get(n.need_id) or CallNeed(n.need_id, n.code) for n in event.needs),
+        # a call may have found a need that intake had not heard of when it wrote this
+        *(need for need in known.needs if need.need_id not in told and not need.open),
     )
     amended = replace(
-        call,
+        known,
         amendment_version=event.version,
         priority=event.priority,
-        household=event.household or call.household,
+        household=event.household or known.household,
         diets=event.diets,
         flags=event.flags,
         needs=tuple(need for need in needs if need.need_id not in event.withdrawn_need_ids),
-        closed_needs=call.closed_needs.union(event.withdrawn_need_ids),
+        closed_needs=known.closed_needs.union(event.withdrawn_need_ids),
         ended=False,
     )
-    if call.state in SETTLED and any(n.need_id not in known for n in event.needs):
-        return _new_round(amended, uuid5(call.referral_id, f"amendment-{event.version}"), event.amended_at)
-    return amended
+    if known.state in SETTLED and any(n.need_id not in before for n in event.needs):
+        amended = _new_round(
+            amended, uuid5(known.referral_id, f"amendment-{event.version}"), event.amended_at
+        )
+    return moved(call, amended)
 
 
-def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime) -> WelfareCall:
-    """Community Solutions declined needs: the hub has to call again. What ended meanwhile is nobody's.
+def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime) -> Step[WelfareCall]:
+    """Community Solutions declined needs: the hub calls again. Needs that have since ended are ignored.
 
-    A refusal and a call may cross. The later one counts, here as at escalation, which hands a need over again if a call speaks of
-    it after the refusal, and otherwise leaves it to the next call: so exactly one of the two goes on with it.
+    A refusal and a call may cross. The later one counts, here and at escalation: escalation hands a need over again if a
+    call reports it after the refusal, and leaves it to the next call otherwise. So exactly one of the two acts.
 
-    The first call asks about all needs, so before it there is nothing to do but to write down that the refusal is known:
-    times go on from there.
+    The first call asks about all needs. Before it, only the time of the refusal is kept, so that the call is later.
     """
     if call is None:
-        return unknown(event.referral_id)
+        return Step(unknown(event.referral_id))
     told = {need.need_id for need in call.needs if need.said_at and need.said_at >= event.declined_at}
     back = [need_id for need_id in event.need_ids if call.wants(need_id) and need_id not in told]
     if not back:
-        return call
+        return Step(call)
     if call.state is CallState.AWAITING:
-        return replace(call)
+        return Step(replace(call, not_before=now))
     known = {need.need_id for need in call.needs}
     returned = replace(
         call,
@@ -219,71 +221,76 @@ def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime
             *(CallNeed(need_id, event.code) for need_id in back if need_id not in known),
         ),
     )
-    if call.state in LIVE:
-        return returned
-    return _new_round(returned, uuid5(event.escalation_id, "welfare-call"), now)
+    if call.state not in LIVE:
+        returned = _new_round(returned, uuid5(event.escalation_id, "welfare-call"), now)
+    return moved(call, returned)
 
 
-def _new_round(call: WelfareCall, call_id: UUID, now: datetime) -> WelfareCall:
-    opened = replace(
-        call, call_id=call_id, attempts=0, misses=0, claimed_by=None, claim_expires_at=None, ended=False
-    )
-    if call.hub_id is None:  # its assignment makes the call due
-        return replace(opened, state=CallState.AWAITING)
-    return replace(opened, state=CallState.DUE, not_before=now, due_at=now + FOLLOW_UP_WITHIN[call.priority])
+def withdraw(call: WelfareCall | None, referral_id: UUID) -> Step[WelfareCall]:
+    """The resident wants no help: nobody calls any more, whatever happens later."""
+    known = call or unknown(referral_id)
+    return Step(known) if known.withdrawn else moved(call, replace(_over(known), withdrawn=True))
 
 
-def withdraw(call: WelfareCall | None, referral_id: UUID) -> WelfareCall:
-    """The resident wants no help: nobody calls any more, whatever turns up."""
-    call = call or unknown(referral_id)
-    return call if call.withdrawn else replace(_over(call), withdrawn=True)
+def close(call: WelfareCall | None, event: ReferralClosed) -> Step[WelfareCall]:
+    """Intake closed the referral: nobody calls about the needs that the event lists.
 
-
-def close(call: WelfareCall | None, event: ReferralClosed) -> WelfareCall:
-    """The needs that the event lists are settled: nobody calls about them.
-
-    One that it does not list turned up when intake had closed the referral already: it goes on, and the referral with it.
+    Another need came up after intake had closed it. The need and the referral stay open.
     """
-    call = call or unknown(event.referral_id)
+    known = call or unknown(event.referral_id)
     listed = frozenset(need.need_id for need in event.needs)
     settled = replace(
-        call,
-        closed_needs=call.closed_needs | listed,
-        needs=tuple(replace(n, open=False) if n.need_id in listed else n for n in call.needs),
+        known,
+        closed_needs=known.closed_needs | listed,
+        needs=tuple(replace(n, open=False) if n.need_id in listed else n for n in known.needs),
     )
-    closed = settled if any(map(settled.wants, (n.need_id for n in call.needs))) else _over(settled)
-    return call if closed == call else closed
+    wanted = any(settled.wants(need.need_id) for need in known.needs)
+    return moved(call, settled if wanted else _over(settled))
 
 
-def _over(call: WelfareCall) -> WelfareCall:
-    live = call.state in LIVE or call.state is CallState.AWAITING
-    return replace(
-        call,
-        ended=True,
-        state=CallState.CANCELLED if live else call.state,
-        claimed_by=None,
-        claim_expires_at=None,
-    )
-
-
-def claim(call: WelfareCall, caller: str, now: datetime) -> WelfareCall:
-    """The caller takes the call for CLAIM_FOR. Claiming one's own call again changes nothing.
+def claim(call: WelfareCall, caller: str, now: datetime) -> Step[WelfareCall]:
+    """The caller takes the call for CLAIM_FOR. A second claim by the same caller changes nothing.
 
     A call may be claimed before its slot: the resident may have rung back. Raises NotAllowedError.
     """
     match call.state:
         case CallState.DUE | CallState.UNANSWERED:
-            return replace(call, state=CallState.CLAIMED, claimed_by=caller, claim_expires_at=now + CLAIM_FOR)
+            until = now + CLAIM_FOR
+            return moved(
+                call, replace(call, state=CallState.CLAIMED, claimed_by=caller, claim_expires_at=until)
+            )
         case CallState.CLAIMED if call.claimed_by == caller:
-            return call
+            return Step(call)
         case CallState.CLAIMED:
             raise NotAllowedError("claimed-by-other", "Somebody else has claimed this call.")
         case _:
             raise NotAllowedError("call-settled", f"There is nobody to call: the call is {call.state.value}.")
 
 
-def lapse(call: WelfareCall, now: datetime) -> WelfareCall:
-    """A claim that ran out without a report is nobody's again."""
+def lapse(call: WelfareCall, now: datetime) -> Step[WelfareCall]:
+    """A claim that ran out without a report is free again."""
     if call.state is not CallState.CLAIMED or call.claim_expires_at is None or call.claim_expires_at > now:
-        return call
-    return replace(call, state=call.waiting, claimed_by=None, claim_expires_at=None)
+        return Step(call)
+    return moved(call, replace(call, state=call.waiting, **_UNCLAIMED))
+
+
+def moved(before: WelfareCall | None, after: WelfareCall, *events: BaseModel) -> Step[WelfareCall]:
+    """A step whose deadline follows the claim."""
+    claimed_until = before and before.claim_expires_at
+    kept = claimed_until == after.claim_expires_at
+    return Step(after, events, {} if kept else {CLAIM: after.claim_expires_at})
+
+
+_UNCLAIMED: dict[str, Any] = {"claimed_by": None, "claim_expires_at": None}
+
+
+def _new_round(call: WelfareCall, call_id: UUID, now: datetime) -> WelfareCall:
+    opened = replace(call, call_id=call_id, attempts=0, misses=0, ended=False, **_UNCLAIMED)
+    if call.hub_id is None:  # its assignment makes the call due
+        return replace(opened, state=CallState.AWAITING)
+    return replace(opened, state=CallState.DUE, not_before=now, due_at=now + FOLLOW_UP_WITHIN[call.priority])
+
+
+def _over(call: WelfareCall) -> WelfareCall:
+    live = call.state in LIVE or call.state is CallState.AWAITING
+    return replace(call, ended=True, state=CallState.CANCELLED if live else call.state, **_UNCLAIMED)

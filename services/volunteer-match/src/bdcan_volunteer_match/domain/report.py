@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias
 from uuid import UUID, uuid5
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     CalledNeed,
     CallNeedResult,
@@ -22,18 +22,18 @@ from bdcan_contracts.models import (
     WelfareCallExhausted,
     WelfareCallUnanswered,
 )
-from bdcan_volunteer_match.domain.call import CallNeed, CallState, WelfareCall
+from bdcan_volunteer_match.domain.call import CallNeed, CallState, WelfareCall, moved
 from bdcan_volunteer_match.domain.errors import FieldFault, FindingsError, NotAllowedError
 from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER, MOST_ATTEMPTS, next_slot
 
 FURTHEST_AHEAD = timedelta(days=14)
-"""How far ahead a resident may put a call off: longer, and the referral would rest."""
+"""How far ahead a resident may put a call off. Beyond that, the referral would be forgotten."""
 
 _WINDOW = timedelta(hours=1)
 
 
 class Finding(Struct, frozen=True):
-    """What the resident said about one need. Without `need_id`, `code` says which one, or it is a new one."""
+    """What the resident said about one need. Without `need_id`, `code` names it, or the need is new."""
 
     code: NeedCode
     result: CallNeedResult
@@ -41,20 +41,15 @@ class Finding(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """The resident was spoken to. `household` and `diets` are None where nobody asked."""
+    """What the resident said. `household` and `diets` are None where nobody asked."""
 
     findings: tuple[Finding, ...] = ()
     household: Household | None = None
     diets: tuple[Diet, ...] | None = None
 
 
-MissedEvent: TypeAlias = WelfareCallUnanswered | WelfareCallExhausted
-
-
-def answered(
-    call: WelfareCall, caller: str, answer: Answer, now: datetime
-) -> tuple[WelfareCall, WelfareCallCompleted]:
-    """The resident was reached. A need that the report does not name stands as it was asked for: confirmed.
+def answered(call: WelfareCall, caller: str, answer: Answer, now: datetime) -> Step[WelfareCall]:
+    """The resident was reached. A need that the report does not name is confirmed.
 
     Raises NotAllowedError without a claim, and FindingsError for findings that do not fit the referral.
     """
@@ -71,20 +66,24 @@ def answered(
         claimed_by=None,
         claim_expires_at=None,
     )
-    return settled, WelfareCallCompleted(
-        referral_id=call.referral_id,
-        call_id=call.call_id,
-        hub_id=hub_id,
-        attempt=settled.attempts,
-        needs=tuple(called),
-        household=settled.household,
-        diets=settled.diets,
-        priority=call.priority,
-        completed_at=now,
+    return moved(
+        call,
+        settled,
+        WelfareCallCompleted(
+            referral_id=call.referral_id,
+            call_id=call.call_id,
+            hub_id=hub_id,
+            attempt=settled.attempts,
+            needs=tuple(called),
+            household=settled.household,
+            diets=settled.diets,
+            priority=call.priority,
+            completed_at=now,
+        ),
     )
 
 
-def refused(call: WelfareCall, caller: str, now: datetime) -> tuple[WelfareCall, WelfareCallCompleted]:
+def refused(call: WelfareCall, caller: str, now: datetime) -> Step[WelfareCall]:
     """The resident was reached and wants no help: every need is declined. Raises NotAllowedError."""
     findings = tuple(Finding(n.code, CallNeedResult.DECLINED, n.need_id) for n in call.asks)
     return answered(call, caller, Answer(findings), now)
@@ -92,10 +91,11 @@ def refused(call: WelfareCall, caller: str, now: datetime) -> tuple[WelfareCall,
 
 def unanswered(
     call: WelfareCall, caller: str, outcome: UnansweredOutcome, put_off_to: datetime | None, now: datetime
-) -> tuple[WelfareCall, MissedEvent]:
-    """The resident was not reached, or asked for another time (`put_off_to`, which takes no rung of the ladder).
+) -> Step[WelfareCall]:
+    """The resident was not reached, or asked for another time.
 
-    A wrong number ends the round: more calls to it reach nobody. Raises NotAllowedError, FindingsError.
+    `put_off_to` is that time; such a call takes no rung of the ladder. A wrong number ends the round: more calls to it
+    reach nobody. Raises NotAllowedError, FindingsError.
     """
     hub_id = _must_have_claimed(call, caller)
     rescheduled = outcome is UnansweredOutcome.RESCHEDULED
@@ -104,43 +104,53 @@ def unanswered(
     tried = replace(call, attempts=attempts, misses=misses, claimed_by=None, claim_expires_at=None)
     if outcome is UnansweredOutcome.WRONG_NUMBER or misses >= CALLS_IN_LADDER or attempts >= MOST_ATTEMPTS:
         told = tuple(replace(n, said_at=now) if n.open else n for n in call.needs)
-        return replace(tried, state=CallState.EXHAUSTED, needs=told), WelfareCallExhausted(
+        return moved(
+            call,
+            replace(tried, state=CallState.EXHAUSTED, needs=told),
+            WelfareCallExhausted(
+                referral_id=call.referral_id,
+                call_id=call.call_id,
+                hub_id=hub_id,
+                attempts=attempts,
+                needs=tuple(Need(need_id=n.need_id, code=n.code) for n in call.asks),
+                exhausted_at=now,
+            ),
+        )
+    begins, ends = (put_off_to, put_off_to + _WINDOW) if put_off_to else next_slot(now)
+    return moved(
+        call,
+        replace(tried, state=CallState.UNANSWERED, not_before=begins, due_at=ends),
+        WelfareCallUnanswered(
             referral_id=call.referral_id,
             call_id=call.call_id,
             hub_id=hub_id,
-            attempts=attempts,
-            needs=tuple(Need(need_id=n.need_id, code=n.code) for n in call.asks),
-            exhausted_at=now,
-        )
-    begins, ends = (put_off_to, put_off_to + _WINDOW) if put_off_to else next_slot(now)
-    return replace(tried, state=CallState.UNANSWERED, not_before=begins, due_at=ends), WelfareCallUnanswered(
-        referral_id=call.referral_id,
-        call_id=call.call_id,
-        hub_id=hub_id,
-        attempt=attempts,
-        outcome=outcome,
-        next_attempt_at=begins,
+            attempt=attempts,
+            outcome=outcome,
+            next_attempt_at=begins,
+        ),
     )
 
 
 def _must_have_claimed(call: WelfareCall, caller: str) -> str:
     if call.state is not CallState.CLAIMED:
         if call.state in (CallState.DUE, CallState.UNANSWERED):
-            raise NotAllowedError("not-claimed", "Claim the call first; an earlier claim has run out.")
+            raise NotAllowedError(
+                "not-claimed", "Claim the call first: you have no claim, or it has run out."
+            )
         raise NotAllowedError("call-settled", f"The call is {call.state.value} already.")
     if call.claimed_by != caller or call.hub_id is None:
         raise NotAllowedError("claimed-by-other", "Somebody else has claimed this call.")
     return call.hub_id
 
 
-def _check_put_off(rescheduled: bool, put_off_to: datetime | None, now: datetime) -> None:  # private
+def _check_put_off(rescheduled: bool, put_off_to: datetime | None, now: datetime) -> None:
     message = None
     if rescheduled and put_off_to is None:
         message = "is required when the call is put off"
     elif put_off_to is not None and not rescheduled:
         message = "is for calls that are put off; otherwise the ladder decides"
     elif put_off_to is not None and not now < put_off_to <= now + FURTHEST_AHEAD:
-        message = f"lies ahead, by {FURTHEST_AHEAD.days} days at most"
+        message = f"must lie ahead, by {FURTHEST_AHEAD.days} days at most"
     if message:
         raise FindingsError([FieldFault("next_attempt_at", "next-attempt", message)])
 

@@ -1,19 +1,21 @@
 """One thing that one volunteer does: open → offered → accepted → done | cancelled.
 
-A failed try is an event, not an end: the task is open again for the next volunteer. So is `unfilled`: an alarm that
-somebody must look, while offers go on. A task that is not at its end always has one deadline, `deadline_at`.
+A failed try does not end a task: it is open again for the next volunteer. `unfilled` is an alarm: somebody must look,
+while offers continue. A task that has not ended always has one deadline, `deadline_at`.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import Any
 from uuid import UUID, uuid5
 
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import BaseModel
 
+from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     CalledNeed,
     CallNeedResult,
@@ -21,6 +23,7 @@ from bdcan_contracts.models import (
     NeedCode,
     ParcelPacked,
     Priority,
+    ReferralClosed,
     TaskAccepted,
     TaskCancelled,
     TaskCompleted,
@@ -33,6 +36,10 @@ from bdcan_contracts.models import (
 )
 from bdcan_volunteer_match.domain.call import WelfareCall
 from bdcan_volunteer_match.domain.errors import NotAllowedError
+from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
+
+DEADLINE = "task"
+"""Deadline of every task that has not ended: its state says what happens then."""
 
 OFFER_FOR = timedelta(hours=2)
 """How long a volunteer may think about an offer."""
@@ -58,7 +65,7 @@ LEAST_TIME_TO_DO = timedelta(hours=4)
 """A volunteer who accepts late still gets this long."""
 
 GRACE = timedelta(hours=24)
-"""How long after its time an accepted task is waited for, before it is given to somebody else."""
+"""How long after its time an accepted task is still waited for. Then somebody else is asked."""
 
 KIND_OF = {
     NeedCode.SHOPPING: TaskKind.SHOPPING,
@@ -72,7 +79,7 @@ KIND_OF = {
 
 
 class TaskState(StrEnum):
-    """Where a task stands; the last two are ends."""
+    """The state of a task. The last two are final."""
 
     OPEN = "open"
     OFFERED = "offered"
@@ -82,10 +89,11 @@ class TaskState(StrEnum):
 
 
 ENDS = frozenset({TaskState.DONE, TaskState.CANCELLED})
+"""States that a task never leaves."""
 
 
-class Task(Struct, frozen=True):
-    """A task. `asked` are the volunteers who let it go by since the last alarm. `revision` 0: not saved yet."""
+class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
+    """A task. `asked`: the volunteers who did not take or do it, since the last alarm for time."""
 
     task_id: UUID
     referral_id: UUID
@@ -99,7 +107,6 @@ class Task(Struct, frozen=True):
     need_id: UUID | None = None
     parcel_id: UUID | None = None
     state: TaskState = TaskState.OPEN
-    revision: int = 0
     volunteer_id: UUID | None = None
     offer_expires_at: datetime | None = None
     do_by: datetime | None = None
@@ -111,7 +118,7 @@ class Task(Struct, frozen=True):
 
     @property
     def deadline_at(self) -> datetime | None:
-        """When the task is looked at again, whatever happens; None at its end."""
+        """When the task is looked at again; None once it has ended."""
         match self.state:
             case TaskState.OPEN:
                 return self.alarm_at
@@ -123,37 +130,19 @@ class Task(Struct, frozen=True):
                 return None
 
 
-TaskEvent: TypeAlias = (
-    TaskOpened
-    | TaskOffered
-    | TaskAccepted
-    | TaskCompleted
-    | TaskFailed
-    | TaskCancelled
-    | TaskUnfilled
-    | TaskConcernRaised
-)
-
-
-class Decided(NamedTuple):
-    """The task as it now stands, and what to tell the world."""
-
-    task: Task
-    events: tuple[TaskEvent, ...] = ()
-
-
 def requires_dbs(kind: TaskKind, flags: tuple[Flag, ...]) -> bool:
-    """Whether English law asks for an enhanced DBS check (regulated activity because of age or illness).
+    """Whether English law requires an enhanced DBS check (regulated activity because of age or illness).
 
-    Medicines and driving to care always do; shopping, which is another's money, where the resident is shielding.
+    It always does for medicines and for driving to care; for shopping, which is with another's money, where the
+    resident is shielding.
     """
     if kind in (TaskKind.PRESCRIPTION, TaskKind.TRANSPORT):
         return True
     return kind is TaskKind.SHOPPING and Flag.SHIELDING in flags
 
 
-def for_need(call: WelfareCall, need: CalledNeed, now: datetime) -> Decided | None:
-    """The task that a need of an answered call opens; None where it is no volunteer's, or was declined."""
+def for_need(call: WelfareCall, need: CalledNeed, now: datetime) -> Step[Task] | None:
+    """Open the task for a need of an answered call; None where no volunteer does it, or the resident declined."""
     kind = KIND_OF.get(need.code)
     if kind is None or need.result is CallNeedResult.DECLINED or call.hub_id is None:
         return None
@@ -178,8 +167,15 @@ def delivery_task_id(parcel_id: UUID) -> UUID:
     return uuid5(parcel_id, "delivery")
 
 
-def for_parcel(event: ParcelPacked, hub_id: str | None, now: datetime) -> Decided:
-    """The delivery of a packed parcel, by volunteers of `hub_id`: the referral's hub now, else the parcel's."""
+def for_parcel(
+    task: Task | None, call: WelfareCall | None, event: ParcelPacked, now: datetime
+) -> Step[Task] | None:
+    """Open the delivery of a packed parcel; None if it is open already, or the parcel's need has ended.
+
+    Volunteers of the referral's present hub deliver it; those of the parcel's hub where that is unknown.
+    """
+    if task is not None or (call is not None and not call.wants(event.need_id)):
+        return None
     return _opened(
         Task(
             task_id=delivery_task_id(event.parcel_id),
@@ -187,7 +183,7 @@ def for_parcel(event: ParcelPacked, hub_id: str | None, now: datetime) -> Decide
             need_id=event.need_id,
             parcel_id=event.parcel_id,
             kind=TaskKind.PARCEL_DELIVERY,
-            hub_id=hub_id or event.hub_id,
+            hub_id=(call and call.hub_id) or event.hub_id,
             priority=event.priority,
             requires_dbs=False,
             due_at=event.due_at,
@@ -197,194 +193,165 @@ def for_parcel(event: ParcelPacked, hub_id: str | None, now: datetime) -> Decide
     )
 
 
-def _opened(task: Task) -> Decided:
-    return Decided(
-        task,
-        (
-            TaskOpened(
-                task_id=task.task_id,
-                referral_id=task.referral_id,
-                need_id=task.need_id,
-                parcel_id=task.parcel_id,
-                kind=task.kind,
-                hub_id=task.hub_id,
-                priority=task.priority,
-                due_at=task.due_at,
-                requires_dbs=task.requires_dbs,
-                opened_at=task.opened_at,
-            ),
-        ),
-    )
-
-
-def offer(task: Task, volunteer_id: UUID, now: datetime) -> Decided:
-    """Put an open task to a volunteer. Raises NotAllowedError."""
+def offer(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
+    """Offer an open task to a volunteer. Raises NotAllowedError."""
     if task.state is not TaskState.OPEN:
         raise NotAllowedError("task-not-open", f"The task is {task.state.value}.")
+    expires_at = now + OFFER_FOR
     offered = replace(
         task,
         state=TaskState.OFFERED,
         volunteer_id=volunteer_id,
-        offer_expires_at=now + OFFER_FOR,
+        offer_expires_at=expires_at,
         offers_made=task.offers_made + 1,
     )
-    return Decided(
-        offered,
-        (
-            TaskOffered(
-                task_id=task.task_id,
-                referral_id=task.referral_id,
-                need_id=task.need_id,
-                parcel_id=task.parcel_id,
-                kind=task.kind,
-                volunteer_id=volunteer_id,
-                expires_at=now + OFFER_FOR,
-                offered_at=now,
-            ),
-        ),
-    )
+    told = TaskOffered(**_about(task), volunteer_id=volunteer_id, expires_at=expires_at, offered_at=now)
+    return _moved(task, offered, told)
 
 
-def accept(task: Task, volunteer_id: UUID, now: datetime) -> Decided:
-    """The volunteer takes the task on. Accepting it again changes nothing. Raises NotAllowedError."""
+def accept(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
+    """The volunteer accepts. A second acceptance changes nothing. Raises NotAllowedError."""
     if task.state is TaskState.ACCEPTED and task.volunteer_id == volunteer_id:
-        return Decided(task)
+        return Step(task)
     _must_be(task, TaskState.OFFERED, volunteer_id, "This offer is not this volunteer's, or has run out")
     do_by = max(task.due_at, now + LEAST_TIME_TO_DO)
-    return Decided(
-        replace(task, state=TaskState.ACCEPTED, do_by=do_by, offer_expires_at=None, unfilled=False),
-        (
-            TaskAccepted(
-                task_id=task.task_id,
-                referral_id=task.referral_id,
-                need_id=task.need_id,
-                parcel_id=task.parcel_id,
-                kind=task.kind,
-                volunteer_id=volunteer_id,
-                due_at=do_by,
-                accepted_at=now,
-            ),
-        ),
-    )
+    accepted = replace(task, state=TaskState.ACCEPTED, do_by=do_by, offer_expires_at=None, unfilled=False)
+    told = TaskAccepted(**_about(task), volunteer_id=volunteer_id, due_at=do_by, accepted_at=now)
+    return _moved(task, accepted, told)
 
 
-def refuse(task: Task, volunteer_id: UUID, now: datetime) -> Decided:
-    """The volunteer does not want it: on to the next. Raises NotAllowedError."""
+def refuse(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
+    """The volunteer refuses: the next one is asked. Raises NotAllowedError."""
     if task.state is TaskState.OPEN and volunteer_id in task.asked:
-        return Decided(task)
+        return Step(task)
     _must_be(task, TaskState.OFFERED, volunteer_id, "This offer is not this volunteer's, or has run out")
     return _let_go(task, now)
 
 
-def complete(task: Task, volunteer_id: UUID, now: datetime) -> Decided:
-    """The task is done. Reporting it again changes nothing. Raises NotAllowedError."""
+def complete(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
+    """The task is done. A second report changes nothing. Raises NotAllowedError."""
     if task.state is TaskState.DONE and task.volunteer_id == volunteer_id:
-        return Decided(task)
+        return Step(task)
     _must_be(task, TaskState.ACCEPTED, volunteer_id, "The task is not in this volunteer's hands")
-    return Decided(
+    return _moved(
+        task,
         replace(task, state=TaskState.DONE, settled_at=now, unfilled=False, do_by=None),
-        (
-            TaskCompleted(
-                task_id=task.task_id,
-                referral_id=task.referral_id,
-                need_id=task.need_id,
-                parcel_id=task.parcel_id,
-                kind=task.kind,
-                volunteer_id=volunteer_id,
-                completed_at=now,
-            ),
-        ),
+        TaskCompleted(**_about(task), volunteer_id=volunteer_id, completed_at=now),
     )
 
 
-def fail(task: Task, volunteer_id: UUID, reason: str, now: datetime) -> Decided:
-    """The volunteer tried and could not, or cannot any more: open again for somebody else. Raises NotAllowedError."""
+def fail(task: Task, volunteer_id: UUID, reason: str, now: datetime) -> Step[Task]:
+    """The volunteer could not do it: the task is open again for somebody else. Raises NotAllowedError."""
     _must_be(task, TaskState.ACCEPTED, volunteer_id, "The task is not in this volunteer's hands")
     failures = task.failures + 1
     again = _reopened(replace(task, failures=failures, alarm_at=now + ALARM_AFTER[task.priority]))
-    failed = TaskFailed(
-        task_id=task.task_id,
-        referral_id=task.referral_id,
-        need_id=task.need_id,
-        parcel_id=task.parcel_id,
-        kind=task.kind,
-        volunteer_id=volunteer_id,
-        reason=reason,
-        failed_at=now,
-    )
-    if failures % FAILURES_BEFORE_ALARM:
-        return Decided(again, (failed,))
-    alarmed, alarm = _alarm(again, now)
-    return Decided(alarmed, (failed, *alarm))
+    told = TaskFailed(**_about(task), volunteer_id=volunteer_id, reason=reason, failed_at=now)
+    return _moved(task, again, told) if failures % FAILURES_BEFORE_ALARM else _alarm(task, again, now, told)
 
 
-def cancel(task: Task, reason: str, now: datetime) -> Decided:
-    """The task is no longer wanted. One that is at its end stays as it is."""
+def cancel(task: Task, reason: str, now: datetime) -> Step[Task]:
+    """Nobody wants the task any more. One that has ended stays as it is."""
     if task.state in ENDS:
-        return Decided(task)
-    return Decided(
-        replace(
-            task,
-            state=TaskState.CANCELLED,
-            volunteer_id=None,
-            settled_at=now,
-            unfilled=False,
-            do_by=None,
-            offer_expires_at=None,
-        ),
-        (
-            TaskCancelled(
-                task_id=task.task_id,
-                referral_id=task.referral_id,
-                need_id=task.need_id,
-                parcel_id=task.parcel_id,
-                kind=task.kind,
-                volunteer_id=task.volunteer_id,
-                reason=reason,
-                cancelled_at=now,
-            ),
-        ),
+        return Step(task)
+    cancelled = replace(
+        task,
+        state=TaskState.CANCELLED,
+        volunteer_id=None,
+        settled_at=now,
+        unfilled=False,
+        do_by=None,
+        offer_expires_at=None,
     )
+    told = TaskCancelled(**_about(task), volunteer_id=task.volunteer_id, reason=reason, cancelled_at=now)
+    return _moved(task, cancelled, told)
 
 
-def take_back(task: Task, reason: str, now: datetime) -> Decided:
-    """The volunteer pauses or leaves: an offer goes on to the next, a task in hand has failed for `reason`."""
+def amend(task: Task, call: WelfareCall, now: datetime) -> Step[Task]:
+    """Intake withdrew needs of the referral. The task of such a need is cancelled."""
+    wanted = task.need_id is None or call.wants(task.need_id)
+    return Step(task) if wanted else cancel(task, "need-withdrawn", now)
+
+
+def close(task: Task, event: ReferralClosed, now: datetime) -> Step[Task]:
+    """Intake closed the referral. The task of a need that the event does not list stays: the need came up later."""
+    listed = task.need_id is None or any(task.need_id == need.need_id for need in event.needs)
+    return cancel(task, "referral-closed", now) if listed else Step(task)
+
+
+def take_back(task: Task, reason: str, now: datetime) -> Step[Task]:
+    """Take the task from its volunteer: an offer goes to the next one, an accepted task has failed for `reason`."""
     match task.state, task.volunteer_id:
         case TaskState.OFFERED, _:
             return _let_go(task, now)
         case TaskState.ACCEPTED, UUID() as volunteer_id:
             return fail(task, volunteer_id, reason, now)
         case _:
-            return Decided(task)
+            return Step(task)
 
 
-def on_deadline(task: Task, now: datetime) -> Decided:
-    """The task's deadline has come: an offer ran out, an alarm is due, or what was accepted is long overdue."""
+def lose_volunteer(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
+    """The task's volunteer pauses or leaves. Who pauses keeps what they accepted."""
+    kept = task.state is TaskState.ACCEPTED and volunteer.state is VolunteerState.PAUSED
+    return Step(task) if kept else take_back(task, "volunteer-left", now)
+
+
+def on_deadline(task: Task, now: datetime) -> Step[Task]:
+    """The task's deadline has come: an offer ran out, an alarm is due, or an accepted task is long overdue."""
     if task.deadline_at is None or task.deadline_at > now:
-        return Decided(task)
+        return Step(task)
     match task.state:
         case TaskState.OPEN:
-            # those who let it go by may be asked once more: perhaps they can by now
-            return _alarm(replace(task, asked=()), now)
+            # everybody may be asked once more: perhaps they have time by now
+            return _alarm(task, replace(task, asked=()), now)
         case _:
             return take_back(task, "not-done-in-time", now)
 
 
-def move(task: Task, hub_id: str) -> Decided:
-    """The referral has another hub: from now on that hub's volunteers are asked. Who has it in hand keeps it."""
-    return Decided(task if task.state in ENDS else replace(task, hub_id=hub_id))
+def move(task: Task, hub_id: str | None) -> Step[Task]:
+    """The referral has another hub, whose volunteers are asked from now on. Whoever holds the task keeps it."""
+    return Step(task if task.state in ENDS else replace(task, hub_id=hub_id or task.hub_id))
 
 
-def raise_concern(task: Task, concern_id: UUID, code: NeedCode, now: datetime) -> TaskConcernRaised:
-    """A volunteer saw something that worries them; possible in every state, also long after."""
-    return TaskConcernRaised(
+def raise_concern(task: Task, concern_id: UUID, code: NeedCode, now: datetime) -> Step[Task]:
+    """A volunteer saw something that worries them. They may say so in every state, also long after."""
+    told = TaskConcernRaised(
         task_id=task.task_id, referral_id=task.referral_id, concern_id=concern_id, code=code, raised_at=now
     )
+    return Step(task, (told,))
+
+
+def _moved(before: Task | None, after: Task, *events: BaseModel) -> Step[Task]:
+    """A step whose deadline follows the state."""
+    kept = before is not None and before.deadline_at == after.deadline_at
+    return Step(after, events, {} if kept else {DEADLINE: after.deadline_at})
+
+
+def _about(task: Task) -> dict[str, Any]:
+    """What every event of a task says."""
+    return {
+        "task_id": task.task_id,
+        "referral_id": task.referral_id,
+        "need_id": task.need_id,
+        "parcel_id": task.parcel_id,
+        "kind": task.kind,
+    }
 
 
 def _must_be(task: Task, state: TaskState, volunteer_id: UUID, otherwise: str) -> None:
     if task.state is not state or task.volunteer_id != volunteer_id:
         raise NotAllowedError("task-not-yours", f"{otherwise}: the task is {task.state.value}.")
+
+
+def _opened(task: Task) -> Step[Task]:
+    told = TaskOpened(
+        **_about(task),
+        hub_id=task.hub_id,
+        priority=task.priority,
+        due_at=task.due_at,
+        requires_dbs=task.requires_dbs,
+        opened_at=task.opened_at,
+    )
+    return _moved(None, task, told)
 
 
 def _reopened(task: Task) -> Task:
@@ -399,25 +366,19 @@ def _reopened(task: Task) -> Task:
     )
 
 
-def _let_go(task: Task, now: datetime) -> Decided:
+def _let_go(task: Task, now: datetime) -> Step[Task]:
     again = _reopened(task)
-    return Decided(again) if task.offers_made % OFFERS_BEFORE_ALARM else _alarm(again, now)
+    return _moved(task, again) if task.offers_made % OFFERS_BEFORE_ALARM else _alarm(task, again, now)
 
 
-def _alarm(task: Task, now: datetime) -> Decided:
-    return Decided(
-        replace(task, unfilled=True, alarm_at=now + ALARM_AFTER[task.priority]),
-        (
-            TaskUnfilled(
-                task_id=task.task_id,
-                referral_id=task.referral_id,
-                need_id=task.need_id,
-                parcel_id=task.parcel_id,
-                kind=task.kind,
-                hub_id=task.hub_id,
-                priority=task.priority,
-                offers_made=task.offers_made,
-                unfilled_at=now,
-            ),
-        ),
+def _alarm(before: Task, after: Task, now: datetime, *told: BaseModel) -> Step[Task]:
+    """Nobody was found in time: somebody must look, while offers continue."""
+    alarmed = replace(after, unfilled=True, alarm_at=now + ALARM_AFTER[after.priority])
+    unfilled = TaskUnfilled(
+        **_about(after),
+        hub_id=after.hub_id,
+        priority=after.priority,
+        offers_made=after.offers_made,
+        unfilled_at=now,
     )
+    return _moved(before, alarmed, *told, unfilled)

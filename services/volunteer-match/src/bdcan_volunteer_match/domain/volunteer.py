@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import Any
 from uuid import UUID, uuid5
 
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import BaseModel
 
+from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     TaskKind,
     VolunteerActivated,
@@ -19,12 +21,15 @@ from bdcan_contracts.models import (
 )
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 
+RETURN = "volunteer-return"
+"""Deadline: a volunteer's pause ends."""
+
 WELCOME_WITHIN = timedelta(days=2)
-"""How soon somebody who wants to help hears from us."""
+"""How soon a person answers an enquiry."""
 
 
 class VolunteerState(StrEnum):
-    """Where a volunteer stands."""
+    """The state of a volunteer."""
 
     ENQUIRED = "enquired"
     ACTIVE = "active"
@@ -33,7 +38,7 @@ class VolunteerState(StrEnum):
 
 
 class Volunteer(Struct, frozen=True):
-    """What offers are decided by. `version` counts the events told about the volunteer."""
+    """What decides about offers. `version` counts the events of the volunteer."""
 
     volunteer_id: UUID
     state: VolunteerState = VolunteerState.ENQUIRED
@@ -44,10 +49,11 @@ class Volunteer(Struct, frozen=True):
     has_car: bool = False
     welcome_by: datetime | None = None
     paused_until: datetime | None = None
+    last_offered_at: datetime | None = None
 
 
 class Offering(Struct, frozen=True):
-    """What somebody is ready to do, as agreed with them."""
+    """What a volunteer has agreed to do."""
 
     hub_ids: tuple[str, ...]
     task_kinds: tuple[TaskKind, ...]
@@ -55,28 +61,27 @@ class Offering(Struct, frozen=True):
     has_car: bool = False
 
 
-VolunteerEvent: TypeAlias = VolunteerActivated | VolunteerPaused | VolunteerLeft
+def volunteer_id_of(enquiry_id: UUID) -> UUID:
+    """The id of the volunteer who sent an enquiry."""
+    return uuid5(enquiry_id, "volunteer")
 
 
-class Moved(NamedTuple):
-    """The volunteer as they now stand, and what to tell the world."""
-
-    volunteer: Volunteer
-    events: tuple[VolunteerEvent, ...] = ()
-
-
-def enquired(event: VolunteerEnquiryReceived) -> Volunteer:
-    """Somebody wants to help: they are to be welcomed by a person."""
-    return Volunteer(
-        volunteer_id=uuid5(event.enquiry_id, "volunteer"),
-        task_kinds=event.task_kinds,
-        has_car=bool(event.has_car),
-        welcome_by=event.received_at + WELCOME_WITHIN,
+def enquire(volunteer: Volunteer | None, event: VolunteerEnquiryReceived) -> Step[Volunteer] | None:
+    """Somebody wants to help: a person has to welcome them. None for an enquiry that is known."""
+    if volunteer is not None:
+        return None
+    return Step(
+        Volunteer(
+            volunteer_id=volunteer_id_of(event.enquiry_id),
+            task_kinds=event.task_kinds,
+            has_car=bool(event.has_car),
+            welcome_by=event.received_at + WELCOME_WITHIN,
+        )
     )
 
 
-def activate(volunteer: Volunteer, offering: Offering, now: datetime) -> Moved:
-    """They can be asked from now on, or what they offer changed. The same once more changes nothing.
+def activate(volunteer: Volunteer, offering: Offering, now: datetime) -> Step[Volunteer]:
+    """The volunteer may be asked from now on, or offers something else. The same again changes nothing.
 
     Raises NotAllowedError for somebody who left: they come back with a new enquiry.
     """
@@ -91,71 +96,34 @@ def activate(volunteer: Volunteer, offering: Offering, now: datetime) -> Moved:
         welcome_by=None,
         paused_until=None,
     )
-    if active == volunteer:
-        return Moved(volunteer)
-    return _told_active(replace(active, version=volunteer.version + 1), now)
+    return Step(volunteer) if active == volunteer else _activated(volunteer, active, now)
 
 
-def _told_active(volunteer: Volunteer, now: datetime) -> Moved:
-    return Moved(
-        volunteer,
-        (
-            VolunteerActivated(
-                volunteer_id=volunteer.volunteer_id,
-                version=volunteer.version,
-                hub_ids=volunteer.hub_ids,
-                task_kinds=volunteer.task_kinds,
-                dbs_cleared=volunteer.dbs_cleared,
-                has_car=volunteer.has_car,
-                activated_at=now,
-            ),
-        ),
-    )
-
-
-def pause(volunteer: Volunteer, until: datetime | None, now: datetime) -> Moved:
-    """They want no offers for now; with `until`, they are asked again from then on. Raises NotAllowedError."""
+def pause(volunteer: Volunteer, until: datetime | None, now: datetime) -> Step[Volunteer]:
+    """The volunteer wants no offers for now; with `until`, offers start again then. Raises NotAllowedError."""
     _must_not_have_left(volunteer)
     if volunteer.state is VolunteerState.ENQUIRED:
         raise NotAllowedError("not-active", "This volunteer has not started yet.")
     if volunteer.state is VolunteerState.PAUSED and volunteer.paused_until == until:
-        return Moved(volunteer)
+        return Step(volunteer)
     paused = replace(
         volunteer, state=VolunteerState.PAUSED, paused_until=until, version=volunteer.version + 1
     )
-    return Moved(
-        paused,
-        (
-            VolunteerPaused(
-                volunteer_id=paused.volunteer_id,
-                version=paused.version,
-                hub_ids=paused.hub_ids,
-                task_kinds=paused.task_kinds,
-                dbs_cleared=paused.dbs_cleared,
-                has_car=paused.has_car,
-                until=until,
-                paused_at=now,
-            ),
-        ),
-    )
+    return _moved(volunteer, paused, VolunteerPaused(**_about(paused), until=until, paused_at=now))
 
 
-def come_back(volunteer: Volunteer, now: datetime) -> Moved:
-    """The day has come that they named when they paused."""
-    if volunteer.state is not VolunteerState.PAUSED or volunteer.paused_until is None:
-        return Moved(volunteer)
-    if volunteer.paused_until > now:
-        return Moved(volunteer)
-    return _told_active(
-        replace(volunteer, state=VolunteerState.ACTIVE, paused_until=None, version=volunteer.version + 1),
-        now,
-    )
+def come_back(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
+    """The pause is over."""
+    if volunteer.paused_until is None or volunteer.paused_until > now:
+        return Step(volunteer)
+    active = replace(volunteer, state=VolunteerState.ACTIVE, paused_until=None)
+    return _activated(volunteer, active, now)
 
 
-def leave(volunteer: Volunteer, now: datetime) -> Moved:
-    """They left for good. Leaving again changes nothing."""
+def leave(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
+    """The volunteer leaves for good. A second time changes nothing."""
     if volunteer.state is VolunteerState.LEFT:
-        return Moved(volunteer)
+        return Step(volunteer)
     gone = replace(
         volunteer,
         state=VolunteerState.LEFT,
@@ -163,7 +131,36 @@ def leave(volunteer: Volunteer, now: datetime) -> Moved:
         welcome_by=None,
         paused_until=None,
     )
-    return Moved(gone, (VolunteerLeft(volunteer_id=gone.volunteer_id, version=gone.version, left_at=now),))
+    told = VolunteerLeft(volunteer_id=gone.volunteer_id, version=gone.version, left_at=now)
+    return _moved(volunteer, gone, told)
+
+
+def asked(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
+    """The volunteer gets an offer: the others come first next time."""
+    return Step(replace(volunteer, last_offered_at=now))
+
+
+def _activated(before: Volunteer, active: Volunteer, now: datetime) -> Step[Volunteer]:
+    after = replace(active, version=before.version + 1)
+    return _moved(before, after, VolunteerActivated(**_about(after), activated_at=now))
+
+
+def _moved(before: Volunteer, after: Volunteer, *events: BaseModel) -> Step[Volunteer]:
+    """A step whose deadline follows the pause."""
+    kept = before.paused_until == after.paused_until
+    return Step(after, events, {} if kept else {RETURN: after.paused_until})
+
+
+def _about(volunteer: Volunteer) -> dict[str, Any]:
+    """What every event of a volunteer who has not left says."""
+    return {
+        "volunteer_id": volunteer.volunteer_id,
+        "version": volunteer.version,
+        "hub_ids": volunteer.hub_ids,
+        "task_kinds": volunteer.task_kinds,
+        "dbs_cleared": volunteer.dbs_cleared,
+        "has_car": volunteer.has_car,
+    }
 
 
 def _must_not_have_left(volunteer: Volunteer) -> None:

@@ -1,13 +1,13 @@
-"""How many of everything, by state."""
+"""The state of everything in a few numbers."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
-from bdcan_chassis.database import Connection
+from bdcan_chassis.table import Query
 
 
-class Counts(NamedTuple):
+class Counts(Struct, frozen=True):
     """Welfare calls, tasks and volunteers by state, and the tasks whose alarm is on."""
 
     calls: dict[str, int]
@@ -16,17 +16,17 @@ class Counts(NamedTuple):
     unfilled_tasks: int
 
 
-async def count(connection: Connection) -> Counts:
-    """Count all, as one statement sees it."""
-    found: dict[str, dict[str, int]] = {"call": {}, "task": {}, "volunteer": {}, "alarm": {}}
-    for row in await connection.fetch(_COUNT):
-        found[row["thing"]][row["state"]] = row["number"]
-    return Counts(found["call"], found["task"], found["volunteer"], found["alarm"].get("unfilled", 0))
-
-
-_COUNT = """
-SELECT 'call' AS thing, state, count(*) AS number FROM welfare_call GROUP BY state
-UNION ALL SELECT 'task', state, count(*) FROM task GROUP BY state
-UNION ALL SELECT 'volunteer', state, count(*) FROM volunteer GROUP BY state
-UNION ALL SELECT 'alarm', 'unfilled', count(*) FROM task WHERE unfilled
-"""
+# How many calls, tasks and volunteers there are in each state.
+COUNT = Query(
+    """
+    SELECT
+        (SELECT coalesce(jsonb_object_agg(state, number), '{}') FROM (
+            SELECT state, count(*) AS number FROM welfare_call GROUP BY state) AS c) AS calls,
+        (SELECT coalesce(jsonb_object_agg(state, number), '{}') FROM (
+            SELECT state, count(*) AS number FROM task GROUP BY state) AS t) AS tasks,
+        (SELECT coalesce(jsonb_object_agg(state, number), '{}') FROM (
+            SELECT state, count(*) AS number FROM volunteer GROUP BY state) AS v) AS volunteers,
+        (SELECT count(*) FROM task WHERE unfilled) AS unfilled_tasks
+    """,
+    Counts,
+)

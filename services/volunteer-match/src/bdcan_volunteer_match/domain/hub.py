@@ -1,0 +1,28 @@
+"""Hubs, as routing announces them."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from bdcan_chassis.step import Step
+from bdcan_contracts.models import HubConfigured, HubPaused, HubResumed
+
+HubEvent: TypeAlias = HubConfigured | HubPaused | HubResumed
+
+
+class Hub(Struct, frozen=True):
+    """A locality hub."""
+
+    hub_id: str
+    version: int
+    name: str
+    paused: bool
+
+
+def announce(hub: Hub | None, event: HubEvent) -> Step[Hub] | None:
+    """Routing configured, paused or resumed a hub; None for an older version than the known one."""
+    if hub is not None and event.version <= hub.version:
+        return None
+    return Step(Hub(event.hub_id, event.version, event.name, event.paused))
