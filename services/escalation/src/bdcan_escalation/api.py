@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.bodies import Reason
+from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError, UnauthorizedError
-from bdcan_chassis.transaction import Transactions
+from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import EscalationKind, EscalationOutcome, EscalationStage, NeedCode, Priority
 from bdcan_escalation import store
@@ -22,7 +24,6 @@ from bdcan_escalation.settings import Settings
 from bdcan_escalation.signature import is_genuine
 
 Reader = Annotated[Caller, Depends(needs("escalations:read"))]
-_SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
 class CallBackBody(BaseModel):
@@ -37,7 +38,7 @@ class CallBackBody(BaseModel):
     case_id: Annotated[str, Field(min_length=1, max_length=100)]
     event: Said
     reference: Annotated[str, Field(min_length=1, max_length=100)]
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=_SLUG)] | None = None
+    reason: Reason | None = None
     outcome: EscalationOutcome | None = None
 
     @model_validator(mode="after")
@@ -119,13 +120,6 @@ class EscalationView(BaseModel):
         )
 
 
-class EscalationList(BaseModel):
-    """Escalations as they were opened. `next` goes into `after` for the page behind this one; absent on the last."""
-
-    items: list[EscalationView]
-    next: UUID | None = None
-
-
 class Summary(BaseModel):
     """Escalation at a glance."""
 
@@ -142,37 +136,35 @@ def router(settings: Settings) -> APIRouter:
 
     @routes.get("/escalations", tags=["escalations"])
     async def list_escalations(
-        request: Request,
-        caller: Reader,
-        state: State | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        after: UUID | None = None,
-    ) -> EscalationList:
+        request: Request, caller: Reader, paging: PageAsked, state: State | None = None
+    ) -> Page[EscalationView]:
         """Escalations in the order in which they were opened."""
-        async with _transactions(request).pool.acquire() as connection:
+        opened_at, escalation_id = paging.after(datetime, UUID)
+        async with reading(request) as connection:
             found = await store.escalations.FIND.all(
-                connection, state=state, hubs=caller.visible_hubs, after=after, limit=limit + 1
+                connection,
+                state=state,
+                hubs=caller.visible_hubs,
+                opened_at=opened_at,
+                escalation_id=escalation_id,
+                limit=paging.rows,
             )
-        page = found[:limit]
-        return EscalationList(
-            items=[EscalationView.of(e) for e in page],
-            next=page[-1].escalation_id if len(found) > limit else None,
-        )
+        return paging.page(found, EscalationView.of, lambda e: (e.opened_at, e.escalation_id))
 
     @routes.get("/escalations/{escalation_id}", tags=["escalations"])
     async def get_escalation(request: Request, escalation_id: UUID, caller: Reader) -> EscalationView:
         """One escalation."""
-        async with _transactions(request).pool.acquire() as connection:
+        async with reading(request) as connection:
             found = await store.escalations.ESCALATION.get.first(connection, keys=[escalation_id])
         if found is None:
-            raise NotFoundError("There is no such thing.")
+            raise NotFoundError
         caller.must_see_hub(found.hub_id)
         return EscalationView.of(found)
 
     @routes.get("/summary", tags=["overview"])
     async def summary(request: Request, _caller: Reader) -> Summary:
         """Escalation at a glance."""
-        async with _transactions(request).pool.acquire() as connection:
+        async with reading(request) as connection:
             rows = await store.escalations.COUNT_BY_KIND_AND_STATE.records(connection)
             late = await store.escalations.COUNT_LATE.pairs(connection)
         by_state: dict[str, int] = {}
@@ -217,12 +209,12 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
         if not is_genuine(header, body, secret, datetime.now(UTC), settings.callback_tolerance):
             raise UnauthorizedError("The signature is missing, wrong, or too old.")
         said = _read(body)
-        async with _transactions(request).begin(request.state.traceparent) as tx:
+        async with transactions_of(request).begin(request.state.traceparent) as tx:
             escalations = Escalations(tx)
             await escalations.lock_keys([said.escalation_id])
             escalation = escalations.get(said.escalation_id)
             if escalation is None:
-                raise NotFoundError("There is no such escalation.")
+                raise NotFoundError
             tx.not_before(escalation.spoken_of_until)
             first = await store.call_backs.TAKE.value(
                 tx.connection,
@@ -248,8 +240,4 @@ def _read(body: bytes) -> CallBackBody:
             Problem(".".join(map(str, e["loc"])) or "body", e["type"].replace("_", "-"), e["msg"])
             for e in error.errors(include_url=False, include_input=False)
         ]
-        raise InvalidError(f"{len(problems)} field(s) at fault.", errors=problems) from error
-
-
-def _transactions(request: Request) -> Transactions:
-    return request.app.state.transactions
+        raise InvalidError.of(*problems) from error

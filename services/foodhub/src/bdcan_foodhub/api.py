@@ -7,16 +7,19 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from msgspec.structs import asdict
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
+from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
+from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
-from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Diet, NeedCode, Priority, StockUnit
 from bdcan_foodhub import store
@@ -26,12 +29,12 @@ from bdcan_foodhub.domain.items import ITEMS
 from bdcan_foodhub.domain.parcel import Parcel, State
 from bdcan_foodhub.domain.stock import Level, MoveKind, Movement, Place
 from bdcan_foodhub.recall import recall
-from bdcan_foodhub.settings import SLUG, Settings
+from bdcan_foodhub.settings import Settings
 
 _MOST = 100_000_000
 """Units in one receipt line at most: a slip of the finger is refused, a lorry is not."""
 
-Slug = Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
+Lot = Annotated[Text, Field(min_length=1, max_length=60)]
 Quantity = Annotated[int, Field(ge=1, le=_MOST, description="in the item's unit: pieces, grams, millilitres")]
 ParcelReader = Annotated[Caller, Depends(needs("parcels:read"))]
 ParcelWriter = Annotated[Caller, Depends(needs("parcels:write"))]
@@ -39,53 +42,49 @@ StockReader = Annotated[Caller, Depends(needs("stock:read"))]
 StockWriter = Annotated[Caller, Depends(needs("stock:write"))]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ReceiptLine(_Request):
+class ReceiptLine(Body):
     """Goods of one item that came in."""
 
     item_id: Slug
     quantity: Quantity
-    lot: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    lot: Lot | None = None
     best_before: date | None = None
 
 
-class StockReceipt(_Request):
+class StockReceipt(Body):
     """A delivery that was counted in."""
 
     site_id: Slug
     lines: Annotated[list[ReceiptLine], Field(min_length=1, max_length=500)]
 
 
-class WasteLine(_Request):
+class WasteLine(Body):
     """Goods of one item that are thrown away."""
 
     item_id: Slug
     quantity: Quantity
-    lot: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    lot: Lot | None = None
 
 
-class StockWaste(_Request):
+class StockWaste(Body):
     """Goods that are thrown away: only what is not promised to a parcel."""
 
     site_id: Slug
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
+    reason: Reason
     lines: Annotated[list[WasteLine], Field(min_length=1, max_length=500)]
 
 
-class StockRecall(_Request):
+class StockRecall(Body):
     """A lot that a supplier calls back, as it was counted on the shelf."""
 
     site_id: Slug
     item_id: Slug
-    lot: Annotated[str, Field(min_length=1, max_length=60)]
+    lot: Lot
     quantity: Quantity
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
+    reason: Reason
 
 
-class Packing(_Request):
+class Packing(Body):
     """What somebody counted and weighed; left out, it is worked out from the lines."""
 
     bags: Annotated[int, Field(ge=1, le=100)] | None = None
@@ -191,13 +190,6 @@ class ParcelView(BaseModel):
         )
 
 
-class ParcelList(BaseModel):
-    """Parcels in due order. `next` goes into `after` for the page behind this one; absent on the last."""
-
-    items: list[ParcelView]
-    next: UUID | None = None
-
-
 class StockTotals(BaseModel):
     """Sums over all items and sites, units mixed: only good for checking that nothing is lost."""
 
@@ -233,7 +225,7 @@ def router(settings: Settings) -> APIRouter:
     @routes.get("/summary", tags=["overview"])
     async def summary(request: Request, _caller: ParcelReader) -> Summary:
         async with (
-            _transactions(request).pool.acquire() as connection,
+            reading(request) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             by_state = await store.parcels.COUNT_BY_STATE.pairs(connection)
@@ -276,7 +268,7 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
     @routes.get("/stock", tags=["stock"])
     async def stock(request: Request, _caller: StockReader, site: Slug | None = None) -> StockList:
         """Levels by site and item."""
-        async with _transactions(request).pool.acquire() as connection:
+        async with reading(request) as connection:
             found = await store.stock.FIND.all(connection, site_id=site)
         return StockList(items=list(map(_stock_view, found)))
 
@@ -286,33 +278,28 @@ def _parcel_routes(routes: APIRouter) -> None:
     async def list_parcels(
         request: Request,
         caller: ParcelReader,
+        paging: PageAsked,
         state: State | None = None,
         site: Slug | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        after: UUID | None = None,
-    ) -> ParcelList:
+    ) -> Page[ParcelView]:
         """Parcels in due order."""
-        async with _transactions(request).pool.acquire() as connection:
-            behind = await store.parcels.PARCEL.get.first(connection, keys=[after]) if after else None
+        due_at, parcel_id = paging.after(datetime, UUID)
+        async with reading(request) as connection:
             found = await store.parcels.FIND.all(
                 connection,
                 state=state,
                 site_id=site,
                 hubs=caller.visible_hubs,
-                due_at=behind and behind.due_at,
-                parcel_id=behind and behind.parcel_id,
-                limit=limit + 1,
+                due_at=due_at,
+                parcel_id=parcel_id,
+                limit=paging.rows,
             )
-        page = found[:limit]
-        return ParcelList(
-            items=[ParcelView.of(p) for p in page],
-            next=page[-1].parcel_id if len(found) > limit else None,
-        )
+        return paging.page(found, ParcelView.of, lambda parcel: (parcel.due_at, parcel.parcel_id))
 
     @routes.get("/parcels/{parcel_id}", tags=["parcels"])
     async def get_parcel(request: Request, parcel_id: UUID, caller: ParcelReader) -> ParcelView:
         """One parcel with its lines."""
-        async with _transactions(request).pool.acquire() as connection:
+        async with reading(request) as connection:
             found = await store.parcels.PARCEL.get.first(connection, keys=[parcel_id])
         return ParcelView.of(_seen(caller, found))
 
@@ -365,7 +352,7 @@ async def _step(
 
 def _seen(caller: Caller, parcel: Parcel | None) -> Parcel:
     if parcel is None:
-        raise NotFoundError("There is no such thing.")
+        raise NotFoundError
     caller.must_see_hub(parcel.hub_id)
     return parcel
 
@@ -382,7 +369,7 @@ def _must_be_known(
     if site_id not in settings.sites:
         problems.insert(0, Problem("site_id", "unknown-site", "no such site"))
     if problems:
-        raise InvalidError(f"{len(problems)} field(s) at fault.", errors=problems)
+        raise InvalidError.of(*problems)
 
 
 def _stock_view(level: Level) -> StockView:
@@ -398,7 +385,3 @@ def _stock_view(level: Level) -> StockView:
         wasted=level.wasted,
         low=level.free < level.low_below,
     )
-
-
-def _transactions(request: Request) -> Transactions:
-    return request.app.state.transactions

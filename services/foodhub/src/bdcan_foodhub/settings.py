@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
+from bdcan_chassis.http.bodies import Slug
 from bdcan_chassis.settings import ServiceSettings
-
-SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-"""What the id of a site, a hub or an item looks like in events."""
-
-Slug = Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
 
 
 class Settings(ServiceSettings):

@@ -31,8 +31,7 @@ FIND = ESCALATION.query(
     """
     SELECT {columns} FROM escalation
     WHERE (:state::text IS NULL OR state = :state) AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
-        AND (:after::uuid IS NULL OR (opened_at, escalation_id)
-            > (SELECT a.opened_at, a.escalation_id FROM escalation AS a WHERE a.escalation_id = :after))
+        AND (:opened_at::timestamptz IS NULL OR (opened_at, escalation_id) > (:opened_at, :escalation_id::uuid))
     ORDER BY opened_at, escalation_id LIMIT :limit
     """
 )
