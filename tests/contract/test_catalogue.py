@@ -84,6 +84,7 @@ def test_given_the_inbound_topic_then_only_intake_reads_it_and_only_upstream_wri
     assert {
         "name",
         "phone",
+        "phone_e164",
         "email",
         "birth_date",
         "nhs_number",

@@ -799,6 +799,17 @@ CATALOGUE = Catalogue(
 """Every topic, and every event type with its model."""
 
 PERSONAL_FIELDS: frozenset[str] = frozenset(
-    ["address", "birth_date", "email", "name", "nhs_number", "notes", "person", "phone", "postcode"]
+    [
+        "address",
+        "birth_date",
+        "email",
+        "name",
+        "nhs_number",
+        "notes",
+        "person",
+        "phone",
+        "phone_e164",
+        "postcode",
+    ]
 )
-"""Names of the fields that are marked as personal data in any schema."""
+"""Names of the fields that any schema marks as personal data, and of what services derive from them."""

@@ -22,10 +22,13 @@ from bdcan_contracts import models
 from bdcan_contracts.envelope import Catalogue, Consumer, EventType, Topic
 '''
 
+_DERIVED = {"phone_e164"}
+"""Personal fields that no schema has: a service derives them from one that a schema marks, and keeps them."""
+
 
 def render(sources: Sources) -> str:
     """The text of the module."""
-    names = sorted(personal_fields(sources))
+    names = sorted(personal_fields(sources) | _DERIVED)
     return "\n".join(
         [
             _HEAD,
@@ -39,7 +42,7 @@ def render(sources: Sources) -> str:
             '"""Every topic, and every event type with its model."""',
             "",
             f"PERSONAL_FIELDS: frozenset[str] = frozenset({json.dumps(names)})",
-            '"""Names of the fields that are marked as personal data in any schema."""',
+            '"""Names of the fields that any schema marks as personal data, and of what services derive from them."""',
             "",
         ]
     )

@@ -40,12 +40,22 @@ async def test_who_looks_at_a_volunteers_number_is_written_down(given: Harness) 
     path = f"/v1/volunteers/{helper}/contact-views"
     assert (await given.http.post(path, json={})).status_code == 422
     answer = await given.http.post(path, json={"reason": "offer by telephone"})
-    assert answer.json()["phone"] == "07700 900123"
+    assert (answer.json()["phone"], answer.json()["phone_e164"]) == ("07700 900123", "+447700900123")
     looks = await given.fetch("SELECT volunteer_id, caller, reason FROM contact_view")
     assert [tuple(r) for r in looks] == [(helper, "test", "offer by telephone")]
     unknown = await volunteer(given)
     body = {"reason": "offer by telephone"}
     assert (await given.http.post(f"/v1/volunteers/{unknown}/contact-views", json=body)).status_code == 404
+
+
+async def test_a_new_number_replaces_the_one_that_is_dialled(given: Harness) -> None:
+    helper = await volunteer(given, name="Zoe\u0308 Example", phone="tel:07700 900123")
+    for changed in ({"name": " Zoe  Example\u200b"}, {"phone": "ask at the hub"}):
+        answer = await given.http.post(f"/v1/volunteers/{helper}/activation", json=OFFERING | changed)
+        assert answer.status_code == 200
+        rows = await given.fetch("SELECT name, phone, phone_e164 FROM volunteer_person")
+        expected = ("tel:07700 900123", "+447700900123") if "name" in changed else ("ask at the hub", None)
+        assert [tuple(r) for r in rows] == [("Zoe Example", *expected)]
 
 
 async def test_the_same_activation_again_is_told_once_and_another_counts_on(given: Harness) -> None:

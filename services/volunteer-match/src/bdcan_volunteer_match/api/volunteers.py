@@ -17,6 +17,7 @@ from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import TaskKind
+from bdcan_contracts.typed import one_line, read_phone
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import HUB_ID, After, Body, Limit, hubs_to_show, pool_of
 from bdcan_volunteer_match.books import Volunteers
@@ -80,7 +81,8 @@ class ContactView(BaseModel):
 
     volunteer_id: UUID
     name: str | None = None
-    phone: str | None = None
+    phone: str | None = Field(default=None, description="as it was typed")
+    phone_e164: str | None = Field(default=None, description="as it is dialled")
 
 
 def router() -> APIRouter:
@@ -166,7 +168,9 @@ def router() -> APIRouter:
                 raise NotFoundError("Nothing is known about this volunteer.")
             look = Look(volunteer_id, caller.name, body.reason)
             await store.volunteers.CONTACT_VIEW.insert(tx.connection, [look], tx.now)
-            return ContactView(volunteer_id=volunteer_id, name=person.name, phone=person.phone)
+            return ContactView(
+                volunteer_id=volunteer_id, name=person.name, phone=person.phone, phone_e164=person.phone_e164
+            )
 
         return await once(work)
 
@@ -186,9 +190,14 @@ async def _activate(
     )
     tx = volunteers.tx
     view = await _save(volunteers, volunteering.activate(volunteer, offering, tx.now))
-    if body.name is not None or body.phone is not None:
+    name, phone = one_line(body.name), read_phone(body.phone)
+    if name or phone:
         await store.volunteers.SAVE_PERSON.execute(
-            tx.connection, volunteer_id=volunteer.volunteer_id, name=body.name, phone=body.phone
+            tx.connection,
+            volunteer_id=volunteer.volunteer_id,
+            name=name,
+            phone=phone and phone.typed,
+            phone_e164=phone and phone.e164,
         )
     return view
 

@@ -154,7 +154,8 @@ CREATE TABLE public.volunteer (
 CREATE TABLE public.volunteer_person (
     volunteer_id uuid NOT NULL,
     name text,
-    phone text
+    phone text,
+    phone_e164 text
 );
 
 CREATE TABLE public.welfare_call (

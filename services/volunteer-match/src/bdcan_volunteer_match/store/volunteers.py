@@ -18,6 +18,8 @@ class Person(Struct, frozen=True):
 
     name: str | None
     phone: str | None
+    phone_e164: str | None
+    """The number that `phone` names, as it is dialled."""
 
 
 class Look(Struct, frozen=True):
@@ -70,9 +72,11 @@ PERSON = Query("SELECT {columns} FROM volunteer_person WHERE volunteer_id = :vol
 # Write who a volunteer is. What is NULL stays as it was.
 SAVE_PERSON = Statement(
     """
-    INSERT INTO volunteer_person (volunteer_id, name, phone) VALUES (:volunteer_id, :name, :phone)
+    INSERT INTO volunteer_person AS known (volunteer_id, name, phone, phone_e164)
+    VALUES (:volunteer_id, :name, :phone, :phone_e164)
     ON CONFLICT (volunteer_id) DO UPDATE SET
-        name = coalesce(excluded.name, volunteer_person.name), phone = coalesce(excluded.phone, volunteer_person.phone)
+        name = coalesce(excluded.name, known.name), phone = coalesce(excluded.phone, known.phone),
+        phone_e164 = CASE WHEN excluded.phone IS NULL THEN known.phone_e164 ELSE excluded.phone_e164 END
     """
 )
 
