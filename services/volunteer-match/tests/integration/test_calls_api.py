@@ -7,10 +7,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from volunteer_match_story import assigned, claim_call, need, only_call, report
+from volunteer_match_story import assigned, claim_call, need, only_call, report, withdrawn
 
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_contracts.models import NeedCode, WelfareCallCompleted, WelfareCallExhausted, WelfareCallUnanswered
+from bdcan_volunteer_match.domain.call import first_call_id
 
 PROBLEM = "application/problem+json"
 
@@ -178,6 +179,30 @@ async def test_scopes_are_needed(given: Harness) -> None:
         assert (answer.status_code, answer.headers["content-type"]) == (403, PROBLEM)
         stranger = await given.http.get(path, headers={"X-API-Key": "wrong"})
         assert stranger.status_code == 401
+
+
+async def test_a_call_that_is_put_off_makes_no_page_skip_another(given: Harness) -> None:
+    await given.deliver(*(assigned() for _ in range(6)))
+    first = (await given.http.get("/v1/welfare-calls?state=due&limit=2")).json()
+    later = (START + timedelta(days=9)).isoformat()
+    moved = first["items"][-1]["call_id"]
+    await report(given, moved, outcome="rescheduled", next_attempt_at=later)
+    rest = (await given.http.get(f"/v1/welfare-calls?state=due&after={first['next']}")).json()
+    assert len({c["call_id"] for c in first["items"] + rest["items"]}) == 6
+
+
+async def test_a_list_names_a_parameter_that_it_does_not_know(given: Harness) -> None:
+    answer = await given.http.get("/v1/welfare-calls?overdue=true")
+    assert answer.status_code == 422
+    assert [e["field"] for e in answer.json()["errors"]] == ["query.overdue"]
+
+
+async def test_a_call_that_was_never_due_cannot_be_seen(given: Harness) -> None:
+    event = assigned()
+    await given.deliver(withdrawn(event.referral_id))
+    await given.deliver(event)
+    call_id = first_call_id(event.referral_id)
+    assert (await given.http.get(f"/v1/welfare-calls/{call_id}")).status_code == 404
 
 
 async def test_the_summary_counts_by_state(given: Harness) -> None:

@@ -21,7 +21,7 @@ ID = new_id()
         (calls.LOCK_ROUND, {"call_id": ID}, "welfare_call_call_id"),
         (
             calls.FIND_DUE,
-            {"hubs": ["thames"], "now": START, "limit": 50, "after": None},
+            {"hubs": ["thames"], "now": START, "due_at": None, "referral_id": None, "limit": 50},
             "welfare_call_to_make",
         ),
         (tasks.TASK.lock, {"keys": [ID]}, "task_pkey"),
@@ -34,7 +34,14 @@ ID = new_id()
         ),
         (
             tasks.FIND,
-            {"state": "offered", "hubs": None, "volunteer_id": None, "after": None, "limit": 50},
+            {
+                "state": "offered",
+                "hubs": None,
+                "volunteer_id": None,
+                "due_at": START,
+                "task_id": ID,
+                "limit": 50,
+            },
             "task_live",
         ),
         (tasks.OPEN_WANTS, {}, "task_to_offer"),

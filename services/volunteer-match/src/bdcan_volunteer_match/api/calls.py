@@ -7,13 +7,16 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.bodies import Body, Slug
 from bdcan_chassis.http.idempotency import OnceOnly
+from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import NotFoundError
+from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.step import Step
-from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
     CallNeedResult,
     Diet,
@@ -25,7 +28,7 @@ from bdcan_contracts.models import (
     WelfareCallCompleted,
 )
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.api.shared import HUB_ID, After, Body, Limit, hubs_to_show
+from bdcan_volunteer_match.api.shared import hubs_to_show
 from bdcan_volunteer_match.books import Calls, Tasks
 from bdcan_volunteer_match.domain import report
 from bdcan_volunteer_match.domain.call import CallState, WelfareCall, claim
@@ -40,6 +43,7 @@ Writer = Annotated[Caller, Depends(needs("calls:write"))]
 class AskedNeed(BaseModel):
     """A need that the call asks about."""
 
+    model_config = ConfigDict(from_attributes=True)
     need_id: UUID
     code: NeedCode
 
@@ -53,8 +57,9 @@ class HouseholdBody(Body):
 
 
 class CallView(BaseModel):
-    """A welfare call. Who to ring is intake's to disclose (purpose `welfare_call`), by `referral_id`."""
+    """A welfare call. Intake discloses whom to call, by `referral_id` and for the purpose `welfare_call`."""
 
+    model_config = ConfigDict(from_attributes=True)
     call_id: UUID
     referral_id: UUID
     hub_id: str
@@ -63,21 +68,16 @@ class CallView(BaseModel):
     attempts: int = Field(description="calls of this round so far")
     not_before: datetime = Field(description="the slot of the next call begins")
     due_at: datetime = Field(description="the next call is due")
-    needs: list[AskedNeed] = Field(description="what to ask about")
-    household: HouseholdBody | None = None
+    needs: list[AskedNeed] = Field(validation_alias="asks", description="what to ask about")
+    household: Household | None = None
     diets: list[Diet]
     flags: list[Flag]
-    confirm_address: bool = Field(description="the hub was guessed: ask for the address")
+    confirm_address: bool = Field(
+        validation_alias="confirm_at_call", description="the hub was guessed: ask for the address"
+    )
     outreach: bool
     claimed_by: str | None = None
     claim_expires_at: datetime | None = None
-
-
-class CallList(BaseModel):
-    """Calls, the soonest due first. `next` asks for the page that follows; absent on the last."""
-
-    items: list[CallView]
-    next: UUID | None = None
 
 
 class FindingBody(Body):
@@ -89,7 +89,7 @@ class FindingBody(Body):
 
 
 class OutcomeBody(Body):
-    """What came of a call. A need that is not named stands as it was asked for: confirmed."""
+    """What came of a call. A need that is not named is confirmed."""
 
     outcome: Literal["answered", "refused", "no-answer", "voicemail", "wrong-number", "rescheduled"]
     needs: list[FindingBody] = Field(default=[], max_length=30)
@@ -99,7 +99,7 @@ class OutcomeBody(Body):
 
 
 class OutcomeView(BaseModel):
-    """Where the call stands now. `next_attempt_at`: when to ring again."""
+    """The state of the call after the report. `next_attempt_at`: when to call again."""
 
     call_id: UUID
     referral_id: UUID
@@ -117,52 +117,50 @@ def router() -> APIRouter:
     async def list_calls(
         request: Request,
         caller: Reader,
-        hub: Annotated[str | None, Query(pattern=HUB_ID, max_length=60)] = None,
+        paging: PageAsked,
+        hub: Slug | None = None,
         state: Annotated[
             CallState | None, Query(description="`due`: all that should be made now, after a miss as well")
         ] = None,
-        limit: Limit = 50,
-        after: After = None,
-    ) -> CallList:
+    ) -> Page[CallView]:
         """Calls, the soonest due first."""
-        transactions: Transactions = request.app.state.transactions
-        visible = hubs_to_show(caller, hub)
-        async with transactions.pool.acquire() as connection:
+        due_at, referral_id = paging.after(datetime, UUID)
+        page = {
+            "hubs": hubs_to_show(caller, hub),
+            "due_at": due_at,
+            "referral_id": referral_id,
+            "limit": paging.rows,
+        }
+        async with reading(request) as connection:
             if state is CallState.DUE:
-                found = await store.calls.FIND_DUE.all(
-                    connection, now=transactions.clock.now(), hubs=visible, after=after, limit=limit
-                )
+                now = transactions_of(request).clock.now()
+                found = await store.calls.FIND_DUE.all(connection, now=now, **page)
             else:
-                found = await store.calls.FIND.all(
-                    connection, state=state, hubs=visible, after=after, limit=limit
-                )
-        return CallList(
-            items=[_view(call) for call in found], next=found[-1].call_id if len(found) == limit else None
-        )
+                found = await store.calls.FIND.all(connection, state=state, **page)
+        return paging.page(found, CallView.model_validate, lambda call: (call.due_at, call.referral_id))
 
-    @router.get("/{call_id}", response_model_exclude_none=True, responses={404: {}})
+    @router.get("/{call_id}", response_model_exclude_none=True)
     async def show(call_id: UUID, request: Request, caller: Reader) -> CallView:
         """One call."""
-        transactions: Transactions = request.app.state.transactions
-        async with transactions.pool.acquire() as connection:
+        async with reading(request) as connection:
             call = await store.calls.GET_ROUND.first(connection, call_id=call_id)
-        return _view(_visible(call, caller))
+        return CallView.model_validate(_visible(call, caller))
 
-    @router.post("/{call_id}/claim", response_model=CallView, responses={404: {}, 409: {}})
+    @router.post("/{call_id}/claim", response_model=CallView)
     async def claim_call(call_id: UUID, caller: Writer, once: OnceOnly) -> Response:
-        """Take a call for 30 minutes, so that nobody else rings the same person."""
+        """Take a call for 30 minutes, so that nobody else calls the same person."""
 
         async def work(tx: Tx) -> BaseModel:
             calls = Calls(tx)
             claimed = calls.put(claim(await _locked(calls, call_id, caller), caller.name, tx.now))
             await calls.save()
-            return _view(claimed)
+            return CallView.model_validate(claimed)
 
         return await once(work)
 
-    @router.post("/{call_id}/outcome", response_model=OutcomeView, responses={404: {}, 409: {}})
+    @router.post("/{call_id}/outcome", response_model=OutcomeView)
     async def report_outcome(call_id: UUID, body: OutcomeBody, caller: Writer, once: OnceOnly) -> Response:
-        """Say what came of a call that one has claimed."""
+        """Report what came of a call that the caller has claimed."""
 
         async def work(tx: Tx) -> BaseModel:
             calls = Calls(tx)
@@ -217,8 +215,8 @@ async def _locked(calls: Calls, call_id: UUID, caller: Caller) -> WelfareCall:
 
 
 def _visible(call: WelfareCall | None, caller: Caller) -> WelfareCall:
-    if call is None or call.hub_id is None:
-        raise NotFoundError("There is no such call, or a later one has taken its place.")
+    if call is None or call.hub_id is None or call.due_at is None:
+        raise NotFoundError
     caller.must_see_hub(call.hub_id)
     return call
 
@@ -228,28 +226,4 @@ def _answer(body: OutcomeBody) -> Answer:
         findings=tuple(Finding(n.code, n.result, n.need_id) for n in body.needs),
         household=body.household and Household(**body.household.model_dump()),
         diets=None if body.diets is None else tuple(dict.fromkeys(body.diets)),
-    )
-
-
-def _view(call: WelfareCall) -> CallView:
-    household = call.household
-    return CallView.model_validate(
-        {
-            "call_id": call.call_id,
-            "referral_id": call.referral_id,
-            "hub_id": call.hub_id,
-            "state": call.state,
-            "priority": call.priority,
-            "attempts": call.attempts,
-            "not_before": call.not_before,
-            "due_at": call.due_at,
-            "needs": [{"need_id": n.need_id, "code": n.code} for n in call.asks],
-            "household": household and household.model_dump(),
-            "diets": call.diets,
-            "flags": call.flags,
-            "confirm_address": call.confirm_at_call,
-            "outreach": call.outreach,
-            "claimed_by": call.claimed_by,
-            "claim_expires_at": call.claim_expires_at,
-        }
     )

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict
 
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.reading import reading
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.api.shared import pool_of
 
 Reader = Annotated[Caller, Depends(needs("calls:read"))]
 
@@ -46,13 +46,13 @@ def router() -> APIRouter:
     @router.get("/summary")
     async def show_summary(request: Request, _caller: Reader) -> Summary:
         """Welfare calls, tasks and volunteers by state."""
-        async with pool_of(request).acquire() as connection:
+        async with reading(request) as connection:
             return Summary.model_validate(await store.summary.COUNT.first(connection))
 
     @router.get("/hubs")
     async def list_hubs(request: Request, _caller: Reader) -> HubList:
         """The hubs that calls and tasks belong to."""
-        async with pool_of(request).acquire() as connection:
+        async with reading(request) as connection:
             return HubList(
                 items=[HubView.model_validate(hub) for hub in await store.hubs.FIND.all(connection)]
             )

@@ -7,18 +7,21 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.bodies import Body, Reason, Slug
 from bdcan_chassis.http.idempotency import OnceOnly
+from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import NotFoundError
+from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import NeedCode, Priority, TaskKind
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.api.shared import HUB_ID, After, Body, Limit, hubs_to_show, pool_of
+from bdcan_volunteer_match.api.shared import hubs_to_show
 from bdcan_volunteer_match.books import Tasks
 from bdcan_volunteer_match.domain import task as tasking
 from bdcan_volunteer_match.domain.task import Task, TaskState
@@ -29,7 +32,7 @@ Writer = Annotated[Caller, Depends(needs("tasks:write"))]
 
 
 class TaskView(BaseModel):
-    """A task. Where to go is intake's to disclose (purpose `delivery`), by `referral_id`."""
+    """A task. Intake discloses where to go, by `referral_id` and for the purpose `delivery`."""
 
     model_config = ConfigDict(from_attributes=True)
     task_id: UUID
@@ -50,13 +53,6 @@ class TaskView(BaseModel):
     unfilled: bool = Field(description="the alarm is on: nobody was found in time")
 
 
-class TaskList(BaseModel):
-    """Tasks, the soonest due first. `next` asks for the page that follows; absent on the last."""
-
-    items: list[TaskView]
-    next: UUID | None = None
-
-
 class ByVolunteer(Body):
     """Who says so."""
 
@@ -66,7 +62,7 @@ class ByVolunteer(Body):
 class FailureBody(ByVolunteer):
     """Why it could not be done, as a code: the resident's story has no place here."""
 
-    reason: str = Field(pattern=HUB_ID, min_length=1, max_length=60, examples=["nobody-home"])
+    reason: Reason
 
 
 class ConcernBody(Body):
@@ -91,63 +87,66 @@ def router() -> APIRouter:
     async def list_tasks(
         request: Request,
         caller: Reader,
+        paging: PageAsked,
         state: TaskState | None = None,
-        hub: Annotated[str | None, Query(pattern=HUB_ID, max_length=60)] = None,
+        hub: Slug | None = None,
         volunteer: UUID | None = None,
-        limit: Limit = 50,
-        after: After = None,
-    ) -> TaskList:
+    ) -> Page[TaskView]:
         """Tasks, the soonest due first."""
+        due_at, task_id = paging.after(datetime, UUID)
         visible = hubs_to_show(caller, hub)
-        async with pool_of(request).acquire() as connection:
+        async with reading(request) as connection:
             found = await store.tasks.FIND.all(
-                connection, state=state, hubs=visible, volunteer_id=volunteer, after=after, limit=limit
+                connection,
+                state=state,
+                hubs=visible,
+                volunteer_id=volunteer,
+                due_at=due_at,
+                task_id=task_id,
+                limit=paging.rows,
             )
-        return TaskList(
-            items=[TaskView.model_validate(task) for task in found],
-            next=found[-1].task_id if len(found) == limit else None,
-        )
+        return paging.page(found, TaskView.model_validate, lambda task: (task.due_at, task.task_id))
 
-    @router.get("/{task_id}", response_model_exclude_none=True, responses={404: {}})
+    @router.get("/{task_id}", response_model_exclude_none=True)
     async def show(task_id: UUID, request: Request, caller: Reader) -> TaskView:
         """One task."""
-        async with pool_of(request).acquire() as connection:
+        async with reading(request) as connection:
             found = await store.tasks.TASK.get.first(connection, keys=[task_id])
         return TaskView.model_validate(_visible(found, caller))
 
-    @router.post("/{task_id}/acceptance", response_model=TaskView, responses={404: {}, 409: {}})
+    @router.post("/{task_id}/acceptance", response_model=TaskView)
     async def accept(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
-        """The volunteer takes the task on."""
+        """The volunteer accepts the task."""
         return await once(
             lambda tx: _decide(tx, task_id, caller, lambda t: tasking.accept(t, body.volunteer_id, tx.now))
         )
 
-    @router.post("/{task_id}/refusal", response_model=TaskView, responses={404: {}, 409: {}})
+    @router.post("/{task_id}/refusal", response_model=TaskView)
     async def refuse(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
-        """The volunteer does not want it: somebody else is asked."""
+        """The volunteer refuses the task: somebody else is asked."""
         return await once(
             lambda tx: _decide(tx, task_id, caller, lambda t: tasking.refuse(t, body.volunteer_id, tx.now))
         )
 
-    @router.post("/{task_id}/completion", response_model=TaskView, responses={404: {}, 409: {}})
+    @router.post("/{task_id}/completion", response_model=TaskView)
     async def complete(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
         """The task is done."""
         return await once(
             lambda tx: _decide(tx, task_id, caller, lambda t: tasking.complete(t, body.volunteer_id, tx.now))
         )
 
-    @router.post("/{task_id}/failure", response_model=TaskView, responses={404: {}, 409: {}})
+    @router.post("/{task_id}/failure", response_model=TaskView)
     async def fail(task_id: UUID, body: FailureBody, caller: Writer, once: OnceOnly) -> Response:
-        """The volunteer tried and could not: somebody else is asked."""
+        """The volunteer could not do the task: somebody else is asked."""
         return await once(
             lambda tx: _decide(
                 tx, task_id, caller, lambda t: tasking.fail(t, body.volunteer_id, body.reason, tx.now)
             )
         )
 
-    @router.post("/{task_id}/concerns", status_code=201, response_model=ConcernView, responses={404: {}})
+    @router.post("/{task_id}/concerns", status_code=201, response_model=ConcernView)
     async def raise_concern(task_id: UUID, body: ConcernBody, caller: Writer, once: OnceOnly) -> Response:
-        """A volunteer saw something that worries them: Community Solutions hears of it at once."""
+        """A volunteer saw something that worries them. Community Solutions gets it at once."""
 
         async def work(tx: Tx) -> BaseModel:
             tasks = Tasks(tx)
@@ -177,6 +176,6 @@ async def _locked(tasks: Tasks, task_id: UUID, caller: Caller) -> Task:
 
 def _visible(task: Task | None, caller: Caller) -> Task:
     if task is None:
-        raise NotFoundError("There is no such task.")
+        raise NotFoundError
     caller.must_see_hub(task.hub_id)
     return task

@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.bodies import Body, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
+from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
+from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
@@ -19,7 +22,7 @@ from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import TaskKind
 from bdcan_contracts.typed import one_line, read_phone
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.api.shared import HUB_ID, After, Body, Limit, hubs_to_show, pool_of
+from bdcan_volunteer_match.api.shared import hubs_to_show
 from bdcan_volunteer_match.books import Volunteers
 from bdcan_volunteer_match.domain import volunteer as volunteering
 from bdcan_volunteer_match.domain.volunteer import Offering, Volunteer, VolunteerState
@@ -27,8 +30,6 @@ from bdcan_volunteer_match.store.volunteers import Look
 
 Reader = Annotated[Caller, Depends(needs("volunteers:read"))]
 Writer = Annotated[Caller, Depends(needs("volunteers:write"))]
-HubId = Annotated[str, Field(pattern=HUB_ID, max_length=60)]
-Text = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
 
 
 class VolunteerView(BaseModel):
@@ -46,17 +47,10 @@ class VolunteerView(BaseModel):
     paused_until: datetime | None = None
 
 
-class VolunteerList(BaseModel):
-    """Volunteers. `next` asks for the page that follows; absent on the last."""
-
-    items: list[VolunteerView]
-    next: UUID | None = None
-
-
 class OfferingBody(Body):
-    """What they are ready to do, and who they are. Name and telephone number stay in this service's database."""
+    """What a volunteer has agreed to do, and who they are. Name and telephone number stay in this service's database."""
 
-    hub_ids: list[HubId] = Field(min_length=1, max_length=50)
+    hub_ids: list[Slug] = Field(min_length=1, max_length=50)
     task_kinds: list[TaskKind] = Field(min_length=1, max_length=8)
     dbs_cleared: bool = Field(default=False, description="their enhanced DBS check is in force")
     has_car: bool = False
@@ -65,13 +59,13 @@ class OfferingBody(Body):
 
 
 class PauseBody(Body):
-    """`until`: asked again from then on; without it, when they are activated again."""
+    """`until`: when offers start again. Without it, they start again at the next activation."""
 
     until: AwareDatetime | None = None
 
 
 class LookBody(Body):
-    """Why somebody must know who a volunteer is; goes to the audit."""
+    """Why somebody must know who a volunteer is. It is kept for the audit."""
 
     reason: Text = Field(min_length=3, max_length=500)
 
@@ -93,32 +87,29 @@ def router() -> APIRouter:
     async def list_volunteers(
         request: Request,
         caller: Reader,
+        paging: PageAsked,
         state: VolunteerState | None = None,
-        hub: Annotated[str | None, Query(pattern=HUB_ID, max_length=60)] = None,
-        limit: Limit = 50,
-        after: After = None,
-    ) -> VolunteerList:
+        hub: Slug | None = None,
+    ) -> Page[VolunteerView]:
         """Volunteers of the caller's hubs, and those who have none yet."""
+        (volunteer_id,) = paging.after(UUID)
         visible = hubs_to_show(caller, hub)
-        async with pool_of(request).acquire() as connection:
+        async with reading(request) as connection:
             found = await store.volunteers.FIND.all(
-                connection, state=state, hubs=visible, after=after, limit=limit
+                connection, state=state, hubs=visible, volunteer_id=volunteer_id, limit=paging.rows
             )
-        return VolunteerList(
-            items=[VolunteerView.model_validate(v) for v in found],
-            next=found[-1].volunteer_id if len(found) == limit else None,
-        )
+        return paging.page(found, VolunteerView.model_validate, lambda one: (one.volunteer_id,))
 
-    @router.post("", status_code=201, response_model=VolunteerView, responses={404: {}})
+    @router.post("", status_code=201, response_model=VolunteerView)
     async def create(body: OfferingBody, caller: Writer, once: OnceOnly) -> Response:
-        """Take on a volunteer who may be asked from now on."""
+        """Add a volunteer who may be asked from now on."""
 
         async def work(tx: Tx) -> BaseModel:
             return await _activate(Volunteers(tx), Volunteer(new_id()), body, caller)
 
         return await once(work, status=201)
 
-    @router.post("/{volunteer_id}/activation", response_model=VolunteerView, responses={404: {}, 409: {}})
+    @router.post("/{volunteer_id}/activation", response_model=VolunteerView)
     async def activate(volunteer_id: UUID, body: OfferingBody, caller: Writer, once: OnceOnly) -> Response:
         """An enquiry becomes a volunteer, a pause ends, or what they offer changes."""
 
@@ -128,27 +119,25 @@ def router() -> APIRouter:
 
         return await once(work)
 
-    @router.post("/{volunteer_id}/pause", response_model=VolunteerView, responses={404: {}, 409: {}})
+    @router.post("/{volunteer_id}/pause", response_model=VolunteerView)
     async def pause(
         volunteer_id: UUID, caller: Writer, once: OnceOnly, body: PauseBody | None = None
     ) -> Response:
-        """No offers for now; what was offered goes to somebody else, what they have in hand stays with them."""
+        """No offers for now. What was offered goes to somebody else; what was accepted stays."""
 
         async def work(tx: Tx) -> BaseModel:
             until = body.until if body else None
             if until is not None and until <= tx.now:
-                raise InvalidError(
-                    "1 field(s) at fault.", errors=[Problem("until", "past", "must lie ahead")]
-                )
+                raise InvalidError.of(Problem("until", "past", "must lie ahead"))
             volunteers = Volunteers(tx)
             volunteer = await _locked(volunteers, volunteer_id, caller)
             return await _save(volunteers, volunteering.pause(volunteer, until, tx.now))
 
         return await once(work)
 
-    @router.post("/{volunteer_id}/leave", response_model=VolunteerView, responses={404: {}})
+    @router.post("/{volunteer_id}/leave", response_model=VolunteerView)
     async def leave(volunteer_id: UUID, caller: Writer, once: OnceOnly) -> Response:
-        """They left: their tasks go to others, and their name and number are deleted."""
+        """The volunteer leaves. Their tasks go to others; their name and telephone number are deleted."""
 
         async def work(tx: Tx) -> BaseModel:
             volunteers = Volunteers(tx)
@@ -157,15 +146,15 @@ def router() -> APIRouter:
 
         return await once(work)
 
-    @router.post("/{volunteer_id}/contact-views", response_model=ContactView, responses={404: {}})
+    @router.post("/{volunteer_id}/contact-views", response_model=ContactView)
     async def look(volunteer_id: UUID, body: LookBody, caller: Writer, once: OnceOnly) -> Response:
-        """Who a volunteer is, and how to reach them; that somebody looked is written down."""
+        """Who a volunteer is, and how to reach them. The look is recorded."""
 
         async def work(tx: Tx) -> BaseModel:
             await _locked(Volunteers(tx), volunteer_id, caller)
             person = await store.volunteers.PERSON.first(tx.connection, volunteer_id=volunteer_id)
             if person is None:
-                raise NotFoundError("Nothing is known about this volunteer.")
+                raise NotFoundError
             look = Look(volunteer_id, caller.name, body.reason)
             await store.volunteers.CONTACT_VIEW.insert(tx.connection, [look], tx.now)
             return ContactView(
@@ -214,5 +203,5 @@ async def _locked(volunteers: Volunteers, volunteer_id: UUID, caller: Caller) ->
     if volunteer is None or not (
         not volunteer.hub_ids or any(caller.sees_hub(hub_id) for hub_id in volunteer.hub_ids)
     ):
-        raise NotFoundError("There is no such volunteer.")
+        raise NotFoundError
     return volunteer

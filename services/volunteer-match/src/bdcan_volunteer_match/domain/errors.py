@@ -7,7 +7,7 @@ DomainError
 
 from __future__ import annotations
 
-from msgspec import Struct
+from bdcan_contracts.envelope import Problem
 
 
 class DomainError(Exception):
@@ -24,19 +24,13 @@ class NotAllowedError(DomainError):
         self.code = code
 
 
-class FieldFault(Struct, frozen=True):
-    """What is wrong with one field of a request; never repeats what was sent."""
-
-    field: str
-    code: str
-    message: str
-
-
 class FindingsError(DomainError):
     """The report of a call does not fit the referral."""
 
     code = "invalid"
 
-    def __init__(self, errors: list[FieldFault]) -> None:
-        super().__init__(f"{len(errors)} field(s) at fault.")
+    def __init__(self, errors: list[Problem]) -> None:
+        super().__init__(
+            "1 field is at fault." if len(errors) == 1 else f"{len(errors)} fields are at fault."
+        )
         self.errors = tuple(errors)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bdcan_chassis.step import Step
+from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import (
     CalledNeed,
     CallNeedResult,
@@ -23,7 +24,7 @@ from bdcan_contracts.models import (
     WelfareCallUnanswered,
 )
 from bdcan_volunteer_match.domain.call import CallNeed, CallState, WelfareCall, moved
-from bdcan_volunteer_match.domain.errors import FieldFault, FindingsError, NotAllowedError
+from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
 from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER, MOST_ATTEMPTS, next_slot
 
 FURTHEST_AHEAD = timedelta(days=14)
@@ -152,18 +153,20 @@ def _check_put_off(rescheduled: bool, put_off_to: datetime | None, now: datetime
     elif put_off_to is not None and not now < put_off_to <= now + FURTHEST_AHEAD:
         message = f"must lie ahead, by {FURTHEST_AHEAD.days} days at most"
     if message:
-        raise FindingsError([FieldFault("next_attempt_at", "next-attempt", message)])
+        raise FindingsError([Problem("next_attempt_at", "next-attempt", message)])
 
 
 def _called_needs(call: WelfareCall, findings: Sequence[Finding]) -> list[CalledNeed]:
     asked = {need.need_id: need for need in call.asks}
     called: dict[UUID, CalledNeed] = {}
-    faults: list[FieldFault] = []
+    problems: list[Problem] = []
     for place, finding in enumerate(findings):
         field = f"needs.{place}"
         if finding.result is CallNeedResult.FOUND:
             if finding.need_id is not None:
-                faults.append(FieldFault(f"{field}.need_id", "not-wanted", "a new need gets its id here"))
+                problems.append(
+                    Problem(f"{field}.need_id", "not-wanted", "must be absent: a new need gets its id here")
+                )
             need_id = uuid5(call.call_id, f"found-{place}")
         else:
             matching = [
@@ -171,19 +174,25 @@ def _called_needs(call: WelfareCall, findings: Sequence[Finding]) -> list[Called
             ]
             named = finding.need_id or (matching[0] if matching else None)
             if named is None or named not in asked:
-                faults.append(
-                    FieldFault(f"{field}.need_id", "unknown", "is no need that this call asks about")
+                problems.append(
+                    Problem(f"{field}.need_id", "unknown", "is not a need that this call asks about")
                 )
                 continue
             need_id = named
             changed = asked[need_id].code != finding.code
             if changed and finding.result is not CallNeedResult.CHANGED:
-                faults.append(FieldFault(f"{field}.code", "differs", "is another need: that is `changed`"))
+                problems.append(
+                    Problem(
+                        f"{field}.code",
+                        "differs",
+                        "is another code than the need has: report it as `changed`",
+                    )
+                )
         if need_id in called:
-            faults.append(FieldFault(f"{field}.need_id", "twice", "is reported twice"))
+            problems.append(Problem(f"{field}.need_id", "twice", "is reported twice"))
         called[need_id] = CalledNeed(need_id=need_id, code=finding.code, result=finding.result)
-    if faults:
-        raise FindingsError(faults)
+    if problems:
+        raise FindingsError(problems)
     for need in asked.values():
         if need.need_id not in called:
             called[need.need_id] = CalledNeed(

@@ -36,8 +36,7 @@ FIND_DUE = CALL.query(
     SELECT {columns} FROM welfare_call
     WHERE state IN ('due', 'unanswered') AND not_before <= :now
         AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
-        AND (:after::uuid IS NULL OR (due_at, referral_id)
-            > (SELECT a.due_at, a.referral_id FROM welfare_call AS a WHERE a.call_id = :after))
+        AND (:due_at::timestamptz IS NULL OR (due_at, referral_id) > (:due_at, :referral_id::uuid))
     ORDER BY due_at, referral_id LIMIT :limit
     """
 )
@@ -48,8 +47,7 @@ FIND = CALL.query(
     SELECT {columns} FROM welfare_call
     WHERE due_at IS NOT NULL AND (:state::text IS NULL OR state = :state)
         AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
-        AND (:after::uuid IS NULL OR (due_at, referral_id)
-            > (SELECT a.due_at, a.referral_id FROM welfare_call AS a WHERE a.call_id = :after))
+        AND (:due_at::timestamptz IS NULL OR (due_at, referral_id) > (:due_at, :referral_id::uuid))
     ORDER BY due_at, referral_id LIMIT :limit
     """
 )

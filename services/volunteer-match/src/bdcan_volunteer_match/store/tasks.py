@@ -76,8 +76,7 @@ FIND = TASK.query(
     SELECT {columns} FROM task
     WHERE (:state::text IS NULL OR state = :state) AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
         AND (:volunteer_id::uuid IS NULL OR volunteer_id = :volunteer_id)
-        AND (:after::uuid IS NULL
-            OR (due_at, task_id) > (SELECT a.due_at, a.task_id FROM task AS a WHERE a.task_id = :after))
+        AND (:due_at::timestamptz IS NULL OR (due_at, task_id) > (:due_at, :task_id::uuid))
     ORDER BY due_at, task_id LIMIT :limit
     """
 )

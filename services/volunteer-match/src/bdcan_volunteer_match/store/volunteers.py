@@ -61,7 +61,7 @@ FIND = VOLUNTEER.query(
     SELECT {columns} FROM volunteer
     WHERE (:state::text IS NULL OR state = :state)
         AND (:hubs::text[] IS NULL OR hub_ids && :hubs OR hub_ids = '{}')
-        AND (:after::uuid IS NULL OR volunteer_id > :after)
+        AND (:volunteer_id::uuid IS NULL OR volunteer_id > :volunteer_id)
     ORDER BY volunteer_id LIMIT :limit
     """
 )
