@@ -11,7 +11,7 @@ from bdcan_simulator.client import Client, RefusedError
 from bdcan_simulator.directory import Directory
 from bdcan_simulator.identity import person
 from bdcan_simulator.ledger import Ledger
-from bdcan_simulator.paging import every, first_page, keep_at
+from bdcan_simulator.paging import first_page, keep_at
 from bdcan_simulator.volunteers import Volunteer, chance, recruit
 
 _A_QUEUE = 50
@@ -23,10 +23,11 @@ COORDINATOR = person(
 
 async def hub_ids(client: Client) -> tuple[str, ...]:
     """The borough's hubs. Raises RefusedError where routing has none."""
-    found = [hub["hub_id"] async for hub in every(client, COORDINATOR, "routing", "/v1/hubs")]
+    answer = await client.get(COORDINATOR, "routing", "/v1/hubs")
+    found = tuple(sorted(hub["hub_id"] for hub in answer.json().get("items", ())))
     if not found:
         raise RefusedError("routing knows no hub")
-    return tuple(sorted(found))
+    return found
 
 
 @dataclass
