@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from bdcan_chassis import metrics
-from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait, wait_for_either
+from bdcan_chassis.database import Connection, backoff_seconds, dedicated_connection, wait, wait_for_either
 from bdcan_chassis.errors import describe, is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
@@ -31,6 +31,8 @@ ROUND = 200
 """Deadlines fired in one transaction at most."""
 
 _IDLE_SECONDS = 30.0
+_SHORTEST_SECONDS = 0.005
+_REST_SECONDS = 0.05
 _RETRY_MOST = timedelta(minutes=15)
 
 
@@ -76,9 +78,15 @@ class Deadlines:
                         await wait(stopping, 1.0)
                     while not stopping.is_set():
                         self._wake.clear()
-                        await connection.execute("SELECT 1")  # still the leader?
-                        if not await self.fire():
-                            await wait_for_either(self._wake, stopping, await self._seconds_to_next())
+                        seconds = await self._seconds_to_next(
+                            connection
+                        )  # fails with the connection that leads
+                        if seconds > 0 or not await self.fire():
+                            await wait_for_either(self._wake, stopping, max(seconds, _SHORTEST_SECONDS))
+                            if (
+                                self._wake.is_set()
+                            ):  # others are about to set deadlines too: one look serves them all
+                                await wait(stopping, _REST_SECONDS)
                         attempt = 0
             except (
                 Exception
@@ -133,12 +141,12 @@ class Deadlines:
             _POSTPONE, deadline.kind, deadline.subject, deadline.due_at, now, _RETRY_MOST, describe(error)
         )
 
-    async def _seconds_to_next(self) -> float:
+    async def _seconds_to_next(self, connection: Connection) -> float:
         clock = self._transactions.clock
-        soonest = await self._transactions.pool.fetchval(_SOONEST, list(self._handlers))
+        soonest = await connection.fetchval(_SOONEST, list(self._handlers))
         if soonest is None:
             return _IDLE_SECONDS
-        return min(_IDLE_SECONDS, max(0.005, clock.real_seconds(soonest - clock.now())))
+        return min(_IDLE_SECONDS, clock.real_seconds(soonest - clock.now()))
 
 
 _LEAD = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
