@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -32,9 +33,15 @@ async def test_body_takes_texts_for_what_json_has_no_word_for(ledger: Harness) -
         ("quantity", "1"),
         ("quantity", 1.5),
         ("best_before", 0),
+        ("best_before", "0"),
         ("best_before", False),
         ("counted_at", 0),
         ("counted_at", 1584954000.0),
+        ("counted_at", "1584954000"),
+        ("counted_at", "-1584954000.5"),
+        ("weight", float("nan")),
+        ("weight", float("inf")),
+        ("weight", "1"),
         ("counted_at", "2020-03-23T09:00:00"),
         ("lot", 7),
         ("lot", "Lot 7"),
@@ -46,7 +53,11 @@ async def test_body_takes_texts_for_what_json_has_no_word_for(ledger: Harness) -
     ],
 )
 async def test_body_refuses_values_of_another_type(ledger: Harness, field: str, value: object) -> None:
-    answer = await ledger.http.post("/toy/deliveries", json=DELIVERY | {field: value})
+    answer = await ledger.http.post(
+        "/toy/deliveries",
+        content=json.dumps(DELIVERY | {field: value}),  # httpx would not send NaN
+        headers={"Content-Type": "application/json"},
+    )
     assert answer.status_code == 422, answer.text
     assert {error["field"].split(".")[0] for error in answer.json()["errors"]} == {field}
 
@@ -135,11 +146,34 @@ async def test_trailing_slash_is_not_redirected(ledger: Harness) -> None:
     assert answer.status_code == 404
 
 
-async def test_documentation_is_served_and_names_the_errors(ledger: Harness) -> None:
-    assert (await ledger.http.get("/docs")).status_code == 200
+async def test_documentation_is_served_without_another_host(ledger: Harness) -> None:
+    page = await ledger.http.get("/docs")
+    assert page.status_code == 200
+    assert "://" not in page.text
+    for file in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert f"/static-offline-docs/{file}" in page.text
+        assert (await ledger.http.get(f"/static-offline-docs/{file}")).status_code == 200
+
+
+async def test_documentation_shows_bodies_and_names_the_errors_of_each_route(ledger: Harness) -> None:
     document = (await ledger.http.get("/openapi.json")).json()
-    numbers = document["paths"]["/toy/numbers"]["get"]
-    assert numbers["responses"].keys() >= {"200", "401", "403", "404", "409", "415", "422"}
-    body = document["components"]["schemas"]["Delivery"]
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status in ("400", "401", "403", "404", "409", "413", "415", "422", "503"):
+                assert operation["responses"][status]["content"] == {
+                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
+                }
+    schemas = document["components"]["schemas"]
+    assert schemas.keys() >= {"ProblemBody", "Problem"}
+    assert "HTTPValidationError" not in schemas
+    body = schemas["Delivery"]
     assert body["properties"]["quantity"] == {"type": "integer", "title": "Quantity"}
     assert body["additionalProperties"] is False
+
+
+async def test_absent_and_foreign_things_have_one_answer(ledger: Harness) -> None:
+    http = ledger.client(["tasks:read"], ["south"])
+    answers = [await http.get("/toy/hubs/none"), await http.get("/toy/hubs/north")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert len({answer.json()["detail"] for answer in answers}) == 1
+    assert (await http.get("/toy/hubs/south")).status_code == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -103,6 +104,17 @@ async def test_given_parked_records_when_listed_then_no_body_shows_and_filters_h
         items = (await ledger.http.get("/v1/dead-letters", params=query)).json()["items"]
         assert [i["id"] for i in items] == [str(x.id) for x in expected]
     assert await audit(ledger) == []
+
+
+async def test_dead_letters_come_in_pages(ledger: Harness, shared_faults: Faults) -> None:
+    letters = await park(ledger, shared_faults, 1, 2, 3)
+    seen: list[str] = []
+    page: dict[str, Any] = {"next": None}
+    while "next" in page:
+        after = {"after": page["next"]} if page["next"] else {}
+        page = (await ledger.http.get("/v1/dead-letters", params={"limit": "2"} | after)).json()
+        seen += [item["id"] for item in page["items"]]
+    assert seen == [str(letter.id) for letter in letters]
 
 
 async def test_given_a_record_when_it_is_viewed_then_the_body_shows_and_who_looked_is_written_down(

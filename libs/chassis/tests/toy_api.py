@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -58,6 +59,7 @@ class Delivery(Body):
 
     lot: Slug
     quantity: int
+    weight: float | None = None
     best_before: date | None = None
     counted_at: AwareDatetime | None = None
     mood: Mood = Mood.GLAD
@@ -76,6 +78,13 @@ class Shown(BaseModel):
 
     number: int
     note: str | None = None
+
+
+@dataclass
+class Household:
+    """Something that belongs to a hub."""
+
+    hub_id: str
 
 
 class ToyError(Exception):
@@ -130,7 +139,7 @@ def toy_router() -> APIRouter:
 
     @router.get("/hubs/{hub}")
     async def hub(hub: str, caller: Annotated[Caller, Depends(needs("tasks:read"))]) -> Kept:
-        caller.must_see_hub(hub)
+        caller.must_see(Household(hub) if hub != "none" else None)
         return Kept(number=len(caller.visible_hubs or []))
 
     @router.get("/text")

@@ -52,9 +52,10 @@ class SetAside(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that was set aside, without its body."""
+    """A record that was set aside, without its body. `seq` grows with each record that is set aside."""
 
     id: UUID
+    seq: int
     consumer: str
     topic: str
     partition: int
@@ -103,13 +104,18 @@ async def set_aside(
 
 
 async def find(
-    connection: Connection, *, consumer: str | None = None, state: str | None = None, limit: int = 100
+    connection: Connection,
+    *,
+    consumer: str | None = None,
+    state: str | None = None,
+    limit: int = 100,
+    after: int = 0,
 ) -> list[DeadLetter]:
-    """The newest last; only open ones (parked or queued) unless a state is named.
+    """The newest last, of those behind `after` (a `seq`); only open ones (parked or queued) unless a state is named.
 
     Nobody writes down who reads this, so of a handler's error it says the class alone: its text may quote a record.
     """
-    rows = await connection.fetch(_FIND, consumer, [state] if state else ["parked", "queued"], limit)
+    rows = await connection.fetch(_FIND, consumer, [state] if state else ["parked", "queued"], limit, after)
     letters = [_letter(r) for r in rows]
     return [replace(x, error=x.error.partition(":")[0]) if x.reason == HANDLER_FAILED else x for x in letters]
 
@@ -182,6 +188,7 @@ async def counts(connection: Connection) -> list[tuple[str, str, int]]:
 def _letter(row: asyncpg.Record) -> DeadLetter:
     return DeadLetter(
         id=row["id"],
+        seq=row["seq"],
         consumer=row["consumer"],
         topic=row["topic"],
         partition=row["record_partition"],
@@ -205,7 +212,7 @@ def _stored_key(key: bytes | None) -> bytes | None:
     return None if key is None else key[:_MAX_KEY_BYTES]
 
 
-_COLUMNS = "id, consumer, topic, record_partition, record_offset, record_key, event_type, state, reason, error, parked_at, settled_at"
+_COLUMNS = "id, seq, consumer, topic, record_partition, record_offset, record_key, event_type, state, reason, error, parked_at, settled_at"
 
 _ANY_KEY = "SELECT EXISTS (SELECT FROM chassis.parked_key WHERE consumer = $1)"
 
@@ -236,7 +243,8 @@ SELECT $1, t, k FROM unnest($2::text[], $3::bytea[]) AS parked (t, k) ON CONFLIC
 
 _FIND = f"""
 SELECT {_COLUMNS} FROM chassis.dead_letter
-WHERE ($1::text IS NULL OR consumer = $1) AND state = ANY ($2::text[]) ORDER BY seq LIMIT $3
+WHERE ($1::text IS NULL OR consumer = $1) AND state = ANY ($2::text[]) AND seq > $4
+ORDER BY seq LIMIT $3
 """  # noqa: S608 # the columns are a constant of this module
 
 _SHOW = f"SELECT {_COLUMNS}, headers, body FROM chassis.dead_letter WHERE id = $1"  # noqa: S608 # as above

@@ -10,12 +10,19 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bdcan_chassis import metrics
 from bdcan_chassis.http.auth import Authenticator
 from bdcan_chassis.http.health import database_check, health_router
-from bdcan_chassis.http.problems import DOCUMENTED, BodyTooLargeError, install_problem_handlers, unforeseen
+from bdcan_chassis.http.problems import (
+    DOCUMENTED,
+    BodyTooLargeError,
+    document_problems,
+    install_problem_handlers,
+    unforeseen,
+)
 from bdcan_chassis.http.queries import no_unknown_query
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
@@ -39,9 +46,8 @@ def create_api(
     domain_errors: Mapping[type[Exception], int],
 ) -> FastAPI:
     """An app with authentication on. Routes find `transactions`, `settings` and `authenticator` in `app.state`."""
-    app = FastAPI(
+    app = FastAPIOffline(  # the browser that shows /docs may reach no other host
         title=title,
-        docs_url="/docs",
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
@@ -52,6 +58,7 @@ def create_api(
     app.state.settings = settings
     app.state.authenticator = Authenticator(settings)
     install_problem_handlers(app, domain_errors)
+    document_problems(app)
     app.include_router(health_router({"database": database_check(transactions.pool)}))
     for router in routers:
         app.include_router(router)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
 
 import httpx
 from fastapi import Depends, Request, Security
@@ -44,6 +44,18 @@ _CHECKED_SECONDS = 60.0  # a token is checked again after this: a key that was w
 _MOST_CHECKED = 1000
 
 
+class OfHub(Protocol):
+    """Something that belongs to a hub; None: to none so far."""
+
+    @property
+    def hub_id(self) -> str | None:
+        """The hub's id."""
+        ...
+
+
+H = TypeVar("H", bound=OfHub)
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """An authenticated person or machine."""
@@ -60,6 +72,13 @@ class Caller:
         """Raise NotFoundError otherwise: that a thing exists is already an answer."""
         if not self.sees_hub(hub_id):
             raise NotFoundError
+
+    def must_see(self, thing: H | None) -> H:
+        """The thing, if there is one and its hub's residents are the caller's business. Raises NotFoundError otherwise."""
+        if thing is None:
+            raise NotFoundError
+        self.must_see_hub(thing.hub_id)
+        return thing
 
     @property
     def visible_hubs(self) -> list[str] | None:

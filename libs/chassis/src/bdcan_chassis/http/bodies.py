@@ -6,6 +6,7 @@ a UUID, a date or a code: those come as texts.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
@@ -29,7 +30,8 @@ _NUMBERS_TOO = {
     "datetime",
     "time",
     "timedelta",
-}  # pydantic would take a number for seconds since 1970
+}  # pydantic would take a number for seconds since 1970, also a number that comes as a text
+_NUMBER = re.compile(r"\s*[+-]?\d+(\.\d*)?\s*")
 
 
 # these stand above, because pydantic asks for the schema when it makes the class
@@ -54,7 +56,7 @@ def _lenient(node: Any, handler: GetCoreSchemaHandler) -> Any:
 
 
 def _text(value: object) -> object:
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, (bool, int, float)) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         raise PydanticCustomError("text_expected", "Input should be a text, such as 2020-03-23")
     return value
 
@@ -62,7 +64,7 @@ def _text(value: object) -> object:
 class Body(BaseModel):
     """The body of a request. A field that is not known is an error, not a surprise."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     @classmethod
     def __get_pydantic_core_schema__(

@@ -6,14 +6,17 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.bodies import Body, Text
 from bdcan_chassis.http.idempotency import OnceOnly
+from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import NotFoundError
-from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_chassis.http.reading import reading
+from bdcan_chassis.transaction import Tx
 
 Operator = Annotated[Caller, Depends(needs("ops:dead-letters"))]
 
@@ -35,12 +38,6 @@ class DeadLetterView(BaseModel):
     settled_at: datetime | None
 
 
-class DeadLetterList(BaseModel):
-    """Open records, oldest first."""
-
-    items: list[DeadLetterView]
-
-
 class DeadLetterShown(BaseModel):
     """A record with its headers and its body as text."""
 
@@ -49,11 +46,10 @@ class DeadLetterShown(BaseModel):
     body: str | None
 
 
-class Reason(BaseModel):
-    """Why; goes to the audit."""
+class Why(Body):
+    """Why somebody looks or acts; goes to the audit."""
 
-    model_config = ConfigDict(extra="forbid")
-    reason: str = Field(min_length=3, max_length=500)
+    reason: Annotated[Text, Field(min_length=3, max_length=500)]
 
 
 def dead_letter_router() -> APIRouter:
@@ -64,40 +60,43 @@ def dead_letter_router() -> APIRouter:
     async def list_letters(
         request: Request,
         _caller: Operator,
+        paging: PageAsked,
         loop: str | None = None,
         state: Literal["parked", "queued", "replayed", "discarded"] | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    ) -> DeadLetterList:
-        transactions: Transactions = request.app.state.transactions
-        async with transactions.pool.acquire() as connection:
-            found = await dead_letters.find(connection, consumer=loop, state=state, limit=limit)
-        return DeadLetterList(items=[DeadLetterView.model_validate(letter) for letter in found])
+    ) -> Page[DeadLetterView]:
+        """Open records, or those in one state, as they were set aside."""
+        [seq] = paging.after(int)
+        async with reading(request) as connection:
+            found = await dead_letters.find(
+                connection, consumer=loop, state=state, limit=paging.rows, after=seq or 0
+            )
+        return paging.page(found, DeadLetterView.model_validate, lambda letter: (letter.seq,))
 
     @router.post("/{letter_id}/views")
-    async def show(letter_id: UUID, body: Reason, caller: Operator, once: OnceOnly) -> Response:
+    async def show(letter_id: UUID, body: Why, caller: Operator, once: OnceOnly) -> Response:
         async def work(tx: Tx) -> BaseModel:
             found = await dead_letters.show(tx.connection, letter_id, caller.name, body.reason)
             if found is None:
-                raise NotFoundError("There is no such record.")
+                raise NotFoundError
             letter, content = found
             return DeadLetterShown(letter=DeadLetterView.model_validate(letter), **content)
 
         return await once(work)
 
     @router.post("/{letter_id}/replays", status_code=202)
-    async def replay(letter_id: UUID, body: Reason, caller: Operator, once: OnceOnly) -> Response:
+    async def replay(letter_id: UUID, body: Why, caller: Operator, once: OnceOnly) -> Response:
         return await once(_act(dead_letters.request_replay, letter_id, caller, body), status=202)
 
     @router.post("/{letter_id}/discards", status_code=204)
-    async def discard(letter_id: UUID, body: Reason, caller: Operator, once: OnceOnly) -> Response:
+    async def discard(letter_id: UUID, body: Why, caller: Operator, once: OnceOnly) -> Response:
         return await once(_act(dead_letters.discard, letter_id, caller, body), status=204)
 
     return router
 
 
-def _act(act: Any, letter_id: UUID, caller: Caller, body: Reason) -> Any:
+def _act(act: Any, letter_id: UUID, caller: Caller, body: Why) -> Any:
     async def work(tx: Tx) -> None:
         if not await act(tx.connection, letter_id, caller.name, body.reason):
-            raise NotFoundError("No open record has this id.")
+            raise NotFoundError
 
     return work
