@@ -78,7 +78,7 @@ async def provider(ledger: Harness) -> AsyncIterator[Provider]:
         yield provider
 
 
-async def test_given_no_credential_or_a_wrong_one_when_asked_then_401_in_the_same_words(
+async def test_missing_and_wrong_credentials_get_the_same_401(
     provider: Provider,
 ) -> None:
     for headers in (
@@ -96,7 +96,7 @@ async def test_given_no_credential_or_a_wrong_one_when_asked_then_401_in_the_sam
         assert answer.json()["type"] == "urn:bdcan:problem:unauthorized"
 
 
-async def test_given_a_right_token_when_asked_then_it_opens_what_its_scopes_and_hubs_say(
+async def test_token_grants_what_its_scopes_and_hubs_say(
     provider: Provider,
 ) -> None:
     rsa = RSAKey.generate_key(2048, {"kid": "rsa"}, private=True)
@@ -124,9 +124,7 @@ async def test_given_a_right_token_when_asked_then_it_opens_what_its_scopes_and_
     ],
     ids=str,
 )
-async def test_given_a_token_with_a_wrong_claim_when_asked_then_401(
-    provider: Provider, claims: dict[str, Any]
-) -> None:
+async def test_token_with_a_wrong_claim_is_401(provider: Provider, claims: dict[str, Any]) -> None:
     answer = await provider.get(provider.token(**claims))
     assert answer.status_code == 401
     assert answer.json()["detail"] == "The access token is not valid.", "which check failed is not said"
@@ -136,7 +134,7 @@ def _part(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
-async def test_given_a_forged_token_when_asked_then_401(provider: Provider) -> None:
+async def test_forged_token_is_401(provider: Provider) -> None:
     good = provider.token()
     head, body, signature = good.split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
@@ -159,7 +157,7 @@ async def test_given_a_forged_token_when_asked_then_401(provider: Provider) -> N
     assert (await provider.get(good)).status_code == 200
 
 
-async def test_given_a_token_with_an_unknown_kid_when_asked_then_401_and_the_key_set_is_not_hammered(
+async def test_unknown_kid_is_401_and_rarely_fetches_the_key_set(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads, published = [], Authenticator._published
@@ -170,7 +168,7 @@ async def test_given_a_token_with_an_unknown_kid_when_asked_then_401_and_the_key
     assert len(reads) == 1
 
 
-async def test_given_a_rotated_key_set_when_a_token_of_the_new_key_comes_then_it_is_known_and_the_old_one_is_not(
+async def test_rotation_accepts_the_new_key_and_refuses_the_old_one(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = provider.keys[0]
@@ -184,7 +182,7 @@ async def test_given_a_rotated_key_set_when_a_token_of_the_new_key_comes_then_it
     assert (await provider.get(provider.token(old))).status_code == 401
 
 
-async def test_given_a_token_that_was_checked_when_its_key_is_withdrawn_then_it_works_for_a_minute_at_most(
+async def test_checked_token_outlives_its_withdrawn_key_by_a_minute_at_most(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token, short = provider.token(), provider.token(exp=int(time.time()) + 1)
@@ -202,7 +200,7 @@ async def test_given_a_token_that_was_checked_when_its_key_is_withdrawn_then_it_
         assert (await provider.get(token)).status_code == 401
 
 
-async def test_given_a_key_set_that_cannot_be_read_when_rotating_then_the_known_keys_go_on(
+async def test_unreadable_key_set_keeps_the_known_keys(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "_REFRESH_SECONDS", 0.0)
@@ -213,7 +211,7 @@ async def test_given_a_key_set_that_cannot_be_read_when_rotating_then_the_known_
     assert (await provider.get(good)).status_code == 200
 
 
-async def test_given_a_key_set_that_was_never_read_when_asked_then_503_because_the_token_may_be_right(
+async def test_key_set_that_was_never_read_is_503(
     provider: Provider,
 ) -> None:
     good = provider.token()
@@ -229,9 +227,7 @@ async def test_given_a_key_set_that_was_never_read_when_asked_then_503_because_t
     assert (await provider.get(good)).status_code == 200
 
 
-async def test_given_a_caller_without_the_scope_when_asked_then_403_names_the_scope(
-    ledger: Harness, provider: Provider
-) -> None:
+async def test_missing_scope_is_403_and_is_named(ledger: Harness, provider: Provider) -> None:
     for answer in (
         await provider.get(provider.token(scope="tasks:write")),
         await provider.get(provider.token(scope=...)),
@@ -243,9 +239,7 @@ async def test_given_a_caller_without_the_scope_when_asked_then_403_names_the_sc
         assert "tasks:read" in answer.json()["detail"]
 
 
-async def test_given_a_caller_of_another_hub_when_asked_then_404_as_if_there_were_nothing(
-    ledger: Harness, provider: Provider
-) -> None:
+async def test_record_of_another_hub_is_404(ledger: Harness, provider: Provider) -> None:
     for answer in (
         await provider.get(provider.token(hub=["south"])),
         await provider.get(provider.token(hub=...)),
@@ -258,7 +252,7 @@ async def test_given_a_caller_of_another_hub_when_asked_then_404_as_if_there_wer
     assert (await ledger.client(["tasks:read"], ["north"]).get("/toy/hubs/north")).status_code == 200
 
 
-def test_given_a_caller_when_asked_about_hubs_then_nobodys_residents_are_the_whole_boroughs() -> None:
+def test_residents_without_a_hub_are_visible_only_borough_wide() -> None:
     hub = auth.Caller("a", frozenset(), frozenset({"north"}))
     borough = auth.Caller("b", frozenset({auth.ALL_HUBS}), frozenset())
     assert (hub.sees_hub("north"), hub.sees_hub("south"), hub.sees_hub(None)) == (True, False, False)
@@ -295,7 +289,7 @@ _SOME = st.recursive(
 )
 
 
-async def test_given_any_text_as_a_token_when_checked_then_it_is_refused_and_nothing_else_happens(
+async def test_any_text_as_a_token_is_only_refused(
     authenticator: Authenticator,
 ) -> None:
     @settings(max_examples=300, deadline=None)
@@ -316,7 +310,7 @@ async def test_given_any_text_as_a_token_when_checked_then_it_is_refused_and_not
     await asyncio.to_thread(check)
 
 
-def test_given_a_file_of_keys_that_is_missing_or_wrong_when_started_then_the_setting_is_named_and_nothing_quoted(
+def test_missing_or_wrong_key_file_names_its_setting_and_quotes_nothing(
     tmp_path: Path,
 ) -> None:
     secret = secrets.token_hex(8)

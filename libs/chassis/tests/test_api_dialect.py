@@ -21,7 +21,7 @@ DELIVERY: dict[str, Any] = {
 }
 
 
-async def test_body_takes_texts_for_what_json_has_no_word_for(ledger: Harness) -> None:
+async def test_body_reads_texts_for_types_that_json_lacks(ledger: Harness) -> None:
     answer = await ledger.http.post("/toy/deliveries", json=DELIVERY)
     assert (answer.status_code, answer.json()) == (201, {"number": 3})
 

@@ -23,7 +23,7 @@ async def numbers(ledger: Harness, account: UUID) -> list[int]:
     return list(rows[0]["numbers"]) if rows else []
 
 
-async def test_given_a_key_when_the_request_is_repeated_then_the_reply_is_the_same_and_the_effect_single(
+async def test_repeated_key_gets_the_same_reply_and_one_effect(
     ledger: Harness,
 ) -> None:
     account = uuid4()
@@ -38,14 +38,14 @@ async def test_given_a_key_when_the_request_is_repeated_then_the_reply_is_the_sa
     assert await numbers(ledger, account) == [7]
 
 
-async def test_given_no_key_when_the_request_is_repeated_then_it_is_done_again(ledger: Harness) -> None:
+async def test_request_without_a_key_is_done_again(ledger: Harness) -> None:
     account = uuid4()
     await post(ledger.http, account, 7, None)
     await post(ledger.http, account, 7, None)
     assert await numbers(ledger, account) == [7, 7]
 
 
-async def test_given_a_used_key_when_it_comes_with_another_request_then_422_and_no_effect(
+async def test_used_key_with_another_request_is_422(
     ledger: Harness,
 ) -> None:
     account, other = uuid4(), uuid4()
@@ -57,7 +57,7 @@ async def test_given_a_used_key_when_it_comes_with_another_request_then_422_and_
     assert await numbers(ledger, other) == []
 
 
-async def test_given_the_same_key_of_another_caller_when_sent_then_it_is_another_key(ledger: Harness) -> None:
+async def test_two_callers_may_use_the_same_key(ledger: Harness) -> None:
     account = uuid4()
     await post(ledger.http, account, 7)
     answer = await post(ledger.client(["tasks:write"]), account, 8)
@@ -65,7 +65,7 @@ async def test_given_the_same_key_of_another_caller_when_sent_then_it_is_another
     assert await numbers(ledger, account) == [7, 8]
 
 
-async def test_given_the_same_key_many_times_at_once_when_sent_then_one_effect_and_equal_replies(
+async def test_concurrent_uses_of_a_key_have_one_effect(
     ledger: Harness,
 ) -> None:
     account = uuid4()
@@ -75,7 +75,7 @@ async def test_given_the_same_key_many_times_at_once_when_sent_then_one_effect_a
     assert await numbers(ledger, account) == [7]
 
 
-async def test_given_a_request_that_failed_when_it_is_sent_again_then_its_key_is_free(
+async def test_failed_request_leaves_its_key_free(
     ledger: Harness,
 ) -> None:
     account = uuid4()
@@ -85,11 +85,11 @@ async def test_given_a_request_that_failed_when_it_is_sent_again_then_its_key_is
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256])
-async def test_given_a_key_of_a_wrong_length_when_sent_then_422(ledger: Harness, key: str) -> None:
+async def test_key_of_a_wrong_length_is_422(ledger: Harness, key: str) -> None:
     assert (await post(ledger.http, uuid4(), 7, key)).status_code == 422
 
 
-async def test_given_a_connection_that_is_cut_when_it_passes_then_the_caller_never_hears_of_it(
+async def test_lost_database_connection_is_retried_for_the_caller(
     ledger: Harness,
 ) -> None:
     account, blocker = uuid4(), ledger.transactions.pool

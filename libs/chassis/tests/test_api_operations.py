@@ -38,7 +38,7 @@ async def replay(ledger: Harness) -> int:
     return await replay_requested({"numbers": dispatcher}, ledger.transactions)
 
 
-async def test_given_no_credential_when_the_health_doors_are_opened_then_they_answer(ledger: Harness) -> None:
+async def test_health_routes_need_no_credential(ledger: Harness) -> None:
     async with httpx.AsyncClient(base_url=ledger.url) as http:
         assert (await http.get("/livez")).text == "ok\n"
         assert (await http.get("/readyz")).json() == {"ready": True, "wrong": {}}
@@ -46,7 +46,7 @@ async def test_given_no_credential_when_the_health_doors_are_opened_then_they_an
         assert (await http.get("/v1/dead-letters")).status_code == 401
 
 
-async def test_given_a_database_without_tables_when_asked_then_the_process_is_not_ready(
+async def test_process_is_not_ready_without_tables(
     ledger: Harness,
 ) -> None:
     await ledger.fetch("ALTER SCHEMA chassis RENAME TO hidden")
@@ -74,9 +74,7 @@ async def test_requests_are_counted_by_route_and_never_by_path(
     assert "wp-login" not in text
 
 
-async def test_given_a_caller_without_the_scope_when_dead_letters_are_asked_for_then_403(
-    ledger: Harness, shared_faults: Faults
-) -> None:
+async def test_dead_letters_without_the_scope_are_403(ledger: Harness, shared_faults: Faults) -> None:
     head, *_ = await park(ledger, shared_faults, 1)
     http = ledger.client([s for s in ALL_SCOPES if s != "ops:dead-letters"])
     assert (await http.get("/v1/dead-letters")).status_code == 403
@@ -85,9 +83,7 @@ async def test_given_a_caller_without_the_scope_when_dead_letters_are_asked_for_
     assert await audit(ledger) == []
 
 
-async def test_given_parked_records_when_listed_then_no_body_shows_and_filters_hold(
-    ledger: Harness, shared_faults: Faults
-) -> None:
+async def test_dead_letter_list_hides_bodies_and_filters(ledger: Harness, shared_faults: Faults) -> None:
     head, behind = await park(ledger, shared_faults, 1, 2)
     answer = await ledger.http.get("/v1/dead-letters")
     assert [(i["id"], i["state"], i["reason"]) for i in answer.json()["items"]] == [
@@ -117,7 +113,7 @@ async def test_dead_letters_come_in_pages(ledger: Harness, shared_faults: Faults
     assert seen == [str(letter.id) for letter in letters]
 
 
-async def test_given_a_record_when_it_is_viewed_then_the_body_shows_and_who_looked_is_written_down(
+async def test_viewing_a_dead_letter_shows_the_body_and_is_audited(
     ledger: Harness, shared_faults: Faults
 ) -> None:
     [head] = await park(ledger, shared_faults, 1)
@@ -131,7 +127,7 @@ async def test_given_a_record_when_it_is_viewed_then_the_body_shows_and_who_look
     assert await audit(ledger) == [("shown", "test", "the bug is mended")]
 
 
-async def test_given_a_parked_key_when_its_replay_is_asked_for_then_it_is_handled_in_order_and_audited(
+async def test_replay_handles_a_parked_key_in_order_and_is_audited(
     ledger: Harness, shared_faults: Faults
 ) -> None:
     head, _behind = await park(ledger, shared_faults, 1, 2)
@@ -153,9 +149,7 @@ async def test_given_a_parked_key_when_its_replay_is_asked_for_then_it_is_handle
     assert answer.status_code == 404, "it is settled"
 
 
-async def test_given_a_discard_with_a_key_when_it_is_sent_again_then_it_is_one_discard(
-    ledger: Harness, shared_faults: Faults
-) -> None:
+async def test_discard_repeated_with_its_key_is_one_discard(ledger: Harness, shared_faults: Faults) -> None:
     [head] = await park(ledger, shared_faults, 1)
     headers = {"Idempotency-Key": "discard-1"}
     for _ in range(2):
@@ -167,9 +161,7 @@ async def test_given_a_discard_with_a_key_when_it_is_sent_again_then_it_is_one_d
     assert (await ledger.http.post(f"/v1/dead-letters/{uuid4()}/views", json=WHY)).status_code == 404
 
 
-async def test_given_a_replay_in_progress_when_the_record_is_discarded_then_what_was_done_stays_written(
-    ledger: Harness, shared_faults: Faults
-) -> None:
+async def test_discard_during_a_replay_keeps_what_was_written(ledger: Harness, shared_faults: Faults) -> None:
     [head] = await park(ledger, shared_faults, 1)
     shared_faults.refuse = set()
     async with ledger.transactions.begin() as tx:
@@ -183,7 +175,7 @@ async def test_given_a_replay_in_progress_when_the_record_is_discarded_then_what
     assert await audit(ledger) == []
 
 
-async def test_given_a_constraint_that_is_checked_at_commit_when_a_replay_breaks_it_then_the_head_stays_parked(
+async def test_replay_that_breaks_a_deferred_constraint_leaves_the_head_parked(
     ledger: Harness, shared_faults: Faults
 ) -> None:
     [head] = await park(ledger, shared_faults, 1)
@@ -207,7 +199,7 @@ async def test_given_a_constraint_that_is_checked_at_commit_when_a_replay_breaks
 
 
 @pytest.mark.parametrize("letter", ["head", "queued"])
-async def test_given_a_queued_record_when_any_of_its_key_is_replayed_then_the_key_goes_from_its_head(
+async def test_replay_of_a_queued_record_starts_at_the_head_of_its_key(
     ledger: Harness, shared_faults: Faults, letter: str
 ) -> None:
     head, behind = await park(ledger, shared_faults, 1, 2)

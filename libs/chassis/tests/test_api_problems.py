@@ -38,7 +38,7 @@ def is_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]
     return body
 
 
-async def test_given_a_good_body_when_sent_then_it_is_taken(ledger: Harness) -> None:
+async def test_good_body_is_accepted(ledger: Harness) -> None:
     answer = await ledger.http.post("/toy/people", json=GOOD)
     assert (answer.status_code, answer.json()) == (201, {"number": 2})
 
@@ -46,7 +46,7 @@ async def test_given_a_good_body_when_sent_then_it_is_taken(ledger: Harness) -> 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"nul", b'{"id": }', b"\xff\xfe{}", b"[" * 100_000, b"1" * 10_000, b"{} {}"]
 )
-async def test_given_a_body_that_is_not_json_when_sent_then_400_or_422(ledger: Harness, body: bytes) -> None:
+async def test_body_that_is_not_json_is_400_or_422(ledger: Harness, body: bytes) -> None:
     answer = await ledger.http.post("/toy/people", content=body, headers={"Content-Type": "application/json"})
     assert answer.headers["content-type"] == "application/problem+json"
     if body == b"":
@@ -55,7 +55,7 @@ async def test_given_a_body_that_is_not_json_when_sent_then_400_or_422(ledger: H
         is_problem(answer, 400, "bad-json" if len(body) < 100 else "bad-request")
 
 
-async def test_given_many_wrong_fields_when_sent_then_all_are_named_at_once_and_no_value_is_echoed(
+async def test_all_wrong_fields_are_named_at_once_without_their_values(
     ledger: Harness,
 ) -> None:
     secret = "Xq7Zephyr"
@@ -83,7 +83,7 @@ async def test_given_many_wrong_fields_when_sent_then_all_are_named_at_once_and_
     assert secret.lower() not in answer.text.lower()
 
 
-async def test_given_wrong_query_and_path_values_when_asked_then_each_is_named_and_not_echoed(
+async def test_wrong_query_and_path_values_are_named_without_their_values(
     ledger: Harness,
 ) -> None:
     answer = await ledger.http.get("/v1/dead-letters", params={"limit": "Xq7Zephyr", "state": "Xq7Zephyr"})
@@ -112,7 +112,7 @@ _JSON = st.recursive(
 )
 
 
-async def test_given_any_json_when_sent_then_the_answer_is_never_the_servers_fault(ledger: Harness) -> None:
+async def test_no_json_body_causes_a_server_error(ledger: Harness) -> None:
     @settings(max_examples=100, deadline=None)
     @example({"\ud800": 1})
     @example(GOOD | {"name": "\ud800\ud800", "\udfff": 1})
@@ -131,7 +131,7 @@ async def test_given_any_json_when_sent_then_the_answer_is_never_the_servers_fau
     await asyncio.to_thread(send)
 
 
-async def test_given_text_that_no_database_stores_when_sent_then_it_is_the_senders_fault(
+async def test_text_that_no_database_stores_is_a_client_error(
     ledger: Harness,
 ) -> None:
     answer = await ledger.http.get("/toy/text", params={"text": "a\x00b"})
@@ -141,7 +141,7 @@ async def test_given_text_that_no_database_stores_when_sent_then_it_is_the_sende
     assert (await ledger.http.get("/toy/text", params={"text": "späti 🍞"})).json() == {"number": 7}
 
 
-async def test_given_no_such_route_or_method_when_asked_then_404_and_405(ledger: Harness) -> None:
+async def test_unknown_route_is_404_and_wrong_method_is_405(ledger: Harness) -> None:
     is_problem(await ledger.http.get("/toy/nowhere/Xq7"), 404, "not-found")
     answer = await ledger.http.delete("/toy/people")
     is_problem(answer, 405, "method-not-allowed")
@@ -149,7 +149,7 @@ async def test_given_no_such_route_or_method_when_asked_then_404_and_405(ledger:
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
-async def test_given_a_body_above_the_limit_when_sent_then_413_and_the_rest_is_not_read(
+async def test_too_large_a_body_is_413_and_is_not_read_to_the_end(
     ledger: Harness, monkeypatch: pytest.MonkeyPatch, declared: bool
 ) -> None:
     monkeypatch.setattr(app_module, "MAX_BODY_BYTES", 1000)
@@ -172,16 +172,14 @@ async def test_given_a_body_above_the_limit_when_sent_then_413_and_the_rest_is_n
 
 
 @pytest.mark.parametrize("path", ["bug", "row"])
-async def test_given_a_bug_when_it_shows_then_500_without_a_word_of_the_exception(
-    ledger: Harness, path: str
-) -> None:
+async def test_bug_is_500_and_says_nothing_about_the_exception(ledger: Harness, path: str) -> None:
     answer = await ledger.http.get(f"/toy/{path}")
     is_problem(answer, 500, "internal")
     for word in ("Rose", "07700", "RuntimeError", "UniqueViolation", "account"):
         assert word not in answer.text
 
 
-async def test_given_an_error_of_the_domain_when_raised_then_it_has_the_status_of_the_table(
+async def test_domain_error_has_the_status_of_the_table(
     ledger: Harness,
 ) -> None:
     assert is_problem(await ledger.http.get("/toy/refused"), 409, "refused")["detail"] == (
@@ -189,7 +187,7 @@ async def test_given_an_error_of_the_domain_when_raised_then_it_has_the_status_o
     )
 
 
-async def test_given_a_passing_failure_when_it_shows_then_503_says_when_to_come_again(
+async def test_transient_failure_is_503_with_retry_after(
     ledger: Harness,
 ) -> None:
     answer = await ledger.http.get("/toy/deadlock")
@@ -197,9 +195,7 @@ async def test_given_a_passing_failure_when_it_shows_then_503_says_when_to_come_
     assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_given_a_database_that_is_away_when_asked_then_503_and_after_it_is_back_all_is_well(
-    ledger: Harness, postgres_server
-) -> None:
+async def test_unreachable_database_is_503_until_it_returns(ledger: Harness, postgres_server) -> None:
     account = uuid4()
     assert (await ledger.http.post(f"/toy/entries/{account}", json={"number": 1})).status_code == 201
     await postgres_server.stop()
@@ -226,7 +222,7 @@ async def test_given_a_database_that_is_away_when_asked_then_503_and_after_it_is
     assert "idempotent-replayed" not in answer.headers, "what was refused was not done"
 
 
-async def test_given_a_request_id_and_a_trace_when_they_are_well_formed_then_they_are_kept(
+async def test_well_formed_request_id_and_trace_are_kept(
     ledger: Harness,
 ) -> None:
     answer = await ledger.http.get("/livez", headers={"X-Request-ID": "call-12.abc_9"})

@@ -121,7 +121,7 @@ async def test_state_that_stays_the_same_is_not_written(ledger: Harness) -> None
     assert (await the_row(ledger, account_id))["changed_at"] == START
 
 
-async def test_event_about_an_unchanged_row_moves_its_time_on(ledger: Harness) -> None:
+async def test_event_about_an_unchanged_row_updates_its_time(ledger: Harness) -> None:
     account_id = new_id()
     await handle(ledger, added(ledger, account_id, 7))
     ledger.clock.advance(HOUR)
@@ -133,7 +133,7 @@ async def test_event_about_an_unchanged_row_moves_its_time_on(ledger: Harness) -
     assert (await the_row(ledger, account_id))["changed_at"] == START + HOUR
 
 
-async def test_time_goes_on_from_the_last_change_of_a_locked_row(ledger: Harness) -> None:
+async def test_time_is_never_before_the_last_change_of_a_locked_row(ledger: Harness) -> None:
     account_id = new_id()
     ledger.clock.advance(HOUR / 2)
     await handle(ledger, added(ledger, account_id, 7))
@@ -143,7 +143,7 @@ async def test_time_goes_on_from_the_last_change_of_a_locked_row(ledger: Harness
         assert tx.now == START + HOUR / 2
 
 
-async def test_book_saves_again_only_what_changed_since(ledger: Harness) -> None:
+async def test_second_save_writes_only_what_changed_since(ledger: Harness) -> None:
     account_id = new_id()
     async with ledger.transactions.begin() as tx:
         accounts = Accounts(tx)
@@ -177,7 +177,7 @@ async def both_insert(ledger: Harness, account_id: UUID) -> None:
         await accounts.save()
 
 
-async def test_two_units_that_insert_the_same_row_do_not_both_succeed(ledger: Harness) -> None:
+async def test_second_insert_of_the_same_row_is_a_lost_update(ledger: Harness) -> None:
     account_id = new_id()
     with pytest.raises(LostUpdateError):
         await both_insert(ledger, account_id)
@@ -216,7 +216,7 @@ class StampedAccounts(Book[Stamped]):
     table = Table("account", Stamped, key="account_id")
 
 
-async def test_time_goes_on_from_a_change_that_the_state_itself_knows(ledger: Harness) -> None:
+async def test_time_is_never_before_a_change_held_in_the_state(ledger: Harness) -> None:
     account_id = new_id()
     ledger.clock.advance(HOUR / 2)
     await handle(ledger, added(ledger, account_id, 7))

@@ -54,9 +54,7 @@ def environment(**more: str) -> dict[str, str]:
     } | more
 
 
-async def test_given_no_settings_when_started_then_every_missing_variable_is_named_and_the_code_is_2() -> (
-    None
-):
+async def test_start_without_settings_names_every_missing_variable() -> None:
     code, out = await run("migrate")
     assert code == 2
     for name in (
@@ -71,7 +69,7 @@ async def test_given_no_settings_when_started_then_every_missing_variable_is_nam
     assert "Traceback" not in out
 
 
-async def test_given_wrong_settings_when_started_then_they_are_named_without_their_values() -> None:
+async def test_wrong_settings_are_named_without_their_values() -> None:
     code, out = await run(
         "worker", **environment(BDCAN_HTTP_PORT="hush-3", BDCAN_CLOCK="hush-4", BDCAN_PARK_RATIO="7")
     )
@@ -84,15 +82,13 @@ async def test_given_wrong_settings_when_started_then_they_are_named_without_the
     assert "hush" not in out
 
 
-async def test_given_a_retention_below_a_topics_when_a_worker_starts_then_it_says_what_to_change() -> None:
+async def test_worker_with_too_short_a_retention_says_what_to_change() -> None:
     code, out = await run("worker", **environment(BDCAN_INBOX_RETENTION="P3D", BDCAN_OPS_PORT="0"))
     assert code == 2
     assert "BDCAN_INBOX_RETENTION is 3 days" in out
 
 
-async def test_given_a_database_that_does_not_answer_when_asked_for_letters_then_it_says_so_in_a_line() -> (
-    None
-):
+async def test_unreachable_database_is_reported_in_one_line() -> None:
     code, out = await run("dead-letter", "list", **environment())
     assert code == 1
     assert out.startswith("error: ConnectionRefusedError")
@@ -103,7 +99,7 @@ async def test_given_a_database_that_does_not_answer_when_asked_for_letters_then
 @pytest.mark.parametrize(
     ("verb", "variable", "expected"), [("worker", "BDCAN_OPS_PORT", 1), ("api", "BDCAN_HTTP_PORT", 2)]
 )
-async def test_given_a_port_that_is_taken_when_started_then_the_process_ends_and_names_it(
+async def test_taken_port_ends_the_process_and_is_named(
     ledger: Harness, verb: str, variable: str, expected: int
 ) -> None:
     with socket.socket() as taken:
@@ -116,7 +112,7 @@ async def test_given_a_port_that_is_taken_when_started_then_the_process_ends_and
     assert f"port {port} of 127.0.0.1 cannot be bound" in out
 
 
-async def test_given_migrate_when_run_twice_then_the_second_has_nothing_to_do(
+async def test_second_migrate_has_nothing_to_do(
     postgres_server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Service, "migration_packages", property(lambda _: ["bdcan_chassis"]))
@@ -133,7 +129,7 @@ async def test_given_migrate_when_run_twice_then_the_second_has_nothing_to_do(
     [[], ["fly"], ["migrate", "--fast"], ["dead-letter"], ["dead-letter", "show", "7", "--reason", "x"]],
     ids=" ".join,
 )
-def test_given_a_wrong_command_when_run_then_the_code_is_2(
+def test_wrong_command_exits_with_2(
     shared_ledger: Harness, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -142,7 +138,7 @@ def test_given_a_wrong_command_when_run_then_the_code_is_2(
     assert "usage:" in capsys.readouterr().err
 
 
-async def test_given_parked_records_when_listed_shown_replayed_and_discarded_then_each_act_is_audited(
+async def test_listing_showing_replaying_and_discarding_dead_letters_is_audited(
     ledger: Harness, shared_faults: Faults, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shared_faults.refuse = {1, 3}
@@ -186,7 +182,7 @@ async def test_given_parked_records_when_listed_shown_replayed_and_discarded_the
     ]
 
 
-async def test_given_openapi_when_printed_then_it_is_a_document_and_needs_no_database(
+async def test_openapi_is_printed_without_a_database(
     ledger: Harness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out = await cli(ledger, "openapi", capsys=capsys)

@@ -25,7 +25,7 @@ NEEDED = {
 }
 
 
-def test_given_the_system_clock_when_asked_then_it_is_now_in_utc() -> None:
+def test_system_clock_gives_now_in_utc() -> None:
     clock = parse_clock("system")
     assert isinstance(clock, SystemClock)
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
@@ -33,7 +33,7 @@ def test_given_the_system_clock_when_asked_then_it_is_now_in_utc() -> None:
     assert clock.real_seconds(timedelta(minutes=2)) == 120
 
 
-def test_given_a_scaled_clock_when_time_passes_then_domain_time_passes_faster() -> None:
+def test_scaled_clock_runs_faster() -> None:
     clock = parse_clock(f"scaled:2020-03-23T09:00:00+01:00:{time.time() - 10}:60")
     assert isinstance(clock, ScaledClock)
     since = clock.now() - datetime(2020, 3, 23, 8, tzinfo=UTC)
@@ -43,9 +43,7 @@ def test_given_a_scaled_clock_when_time_passes_then_domain_time_passes_faster() 
 
 
 @for_all(st.floats(0.01, 1e5), st.floats(0, 1e6))
-def test_given_two_processes_with_the_same_figures_then_they_agree_on_the_time(
-    speed: float, ago: float
-) -> None:
+def test_two_processes_with_equal_figures_agree_on_the_time(speed: float, ago: float) -> None:
     text = f"scaled:2020-03-23T09:00:00+00:00:{time.time() - ago!r}:{speed!r}"
     first, second = parse_clock(text).now(), parse_clock(text).now()
     assert timedelta(0) <= second - first <= timedelta(seconds=speed * 5)
@@ -67,12 +65,12 @@ def test_given_two_processes_with_the_same_figures_then_they_agree_on_the_time(
         "scaled:2020-03-23T09:00:00+00:00:inf:1",
     ],
 )
-def test_given_a_text_that_is_no_clock_when_parsed_then_it_is_refused(text: str) -> None:
+def test_text_that_is_no_clock_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_clock(text)
 
 
-def test_given_a_manual_clock_when_nobody_moves_it_then_it_stands_still() -> None:
+def test_manual_clock_moves_only_when_told() -> None:
     clock = ManualClock(datetime(2020, 3, 23, tzinfo=UTC))
     before = clock.now()
     clock.advance(timedelta(hours=1))
@@ -88,14 +86,14 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
     return monkeypatch
 
 
-def test_given_the_needed_variables_when_loaded_then_secrets_do_not_show(environment) -> None:
+def test_loaded_secrets_are_not_shown(environment) -> None:
     settings = ServiceSettings.load()
     assert settings.database_url.get_secret_value() == NEEDED["BDCAN_DATABASE_URL"]
     assert "secret-1" not in repr(settings)
     assert "secret-2" not in repr(settings)
 
 
-def test_given_a_folder_of_secrets_when_loaded_then_files_fill_in_and_the_environment_wins(
+def test_secret_files_fill_in_what_the_environment_lacks(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     secrets = tmp_path / "secrets"
@@ -122,9 +120,7 @@ def test_given_a_folder_of_secrets_when_loaded_then_files_fill_in_and_the_enviro
         ("BDCAN_LOG_LEVEL", "chatty"),
     ],
 )
-def test_given_a_wrong_value_when_loaded_then_the_setting_is_named(
-    environment: pytest.MonkeyPatch, name: str, value: str
-) -> None:
+def test_wrong_value_names_its_setting(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
     environment.setenv(name, value)
     with pytest.raises(ValidationError) as caught:
         ServiceSettings.load()
@@ -133,7 +129,5 @@ def test_given_a_wrong_value_when_loaded_then_the_setting_is_named(
 
 
 @for_all(st.integers(0, 10_000), st.floats(0.1, 100))
-def test_given_any_attempt_when_backing_off_then_the_wait_is_short_at_first_and_never_above_the_most(
-    attempt: int, most: float
-) -> None:
+def test_back_off_starts_short_and_has_a_maximum(attempt: int, most: float) -> None:
     assert 0.05 <= backoff_seconds(attempt, most) <= max(0.05, min(most, 0.1 * 2 ** min(attempt, 20)) + 1e-9)

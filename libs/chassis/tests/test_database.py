@@ -21,13 +21,13 @@ def new_rows(count: int) -> list[tuple[Any, ...]]:
     return [(uuid4(), [number], START) for number in range(count)]
 
 
-async def test_given_many_new_rows_when_copied_then_they_are_in(ledger: Harness) -> None:
+async def test_many_new_rows_are_copied(ledger: Harness) -> None:
     async with ledger.transactions.begin() as tx:
         assert await copy(tx, new_rows(MANY_ROWS))
     assert len(await ledger.fetch("SELECT FROM account")) == MANY_ROWS
 
 
-async def test_given_few_rows_when_copied_then_the_caller_writes_them(ledger: Harness) -> None:
+async def test_few_rows_are_left_to_the_caller(ledger: Harness) -> None:
     async with ledger.transactions.begin() as tx:
         assert not await copy(tx, new_rows(MANY_ROWS - 1))
         assert not await copy(tx, [])
@@ -35,9 +35,7 @@ async def test_given_few_rows_when_copied_then_the_caller_writes_them(ledger: Ha
 
 
 @pytest.mark.parametrize("place", [0, MANY_ROWS])
-async def test_given_a_row_that_is_there_when_copied_then_none_is_written_and_the_unit_goes_on(
-    ledger: Harness, place: int
-) -> None:
+async def test_copy_that_meets_a_known_row_writes_none(ledger: Harness, place: int) -> None:
     [known], rows = new_rows(1), new_rows(MANY_ROWS)
     async with ledger.transactions.begin() as tx:
         await tx.connection.execute("INSERT INTO account VALUES ($1, $2, $3)", *known)

@@ -38,7 +38,7 @@ def runner(ledger: Harness, wakes: Wakes | None = None, **handlers: DeadlineHand
     )
 
 
-async def test_given_a_deadline_when_it_is_not_due_then_nothing_and_when_it_is_then_once(
+async def test_deadline_fires_once_when_due(
     ledger: Harness,
 ) -> None:
     subject = uuid4()
@@ -53,7 +53,7 @@ async def test_given_a_deadline_when_it_is_not_due_then_nothing_and_when_it_is_t
     assert await ledger.deadlines() == {}
 
 
-async def test_given_a_deadline_when_it_is_set_again_or_taken_back_then_the_last_word_counts(
+async def test_last_set_or_cancel_of_a_deadline_wins(
     ledger: Harness,
 ) -> None:
     moved, gone = sorted((uuid4(), uuid4()))
@@ -71,9 +71,7 @@ async def test_given_a_deadline_when_it_is_set_again_or_taken_back_then_the_last
 
 
 @pytest.mark.parametrize("act", ["cancelled", "moved"])
-async def test_given_a_deadline_that_is_taken_back_while_it_is_fired_then_firing_has_no_effect(
-    ledger: Harness, act: str
-) -> None:
+async def test_deadline_cancelled_while_it_fires_has_no_effect(ledger: Harness, act: str) -> None:
     subject = uuid4()
     await promise(ledger, subject)
     ledger.clock.advance(HOUR)
@@ -93,7 +91,7 @@ async def test_given_a_deadline_that_is_taken_back_while_it_is_fired_then_firing
     assert await rung(ledger) == ([subject] if act == "moved" else [])
 
 
-async def test_given_one_that_is_taken_back_among_others_when_fired_then_the_others_fire(
+async def test_cancelled_deadline_does_not_stop_the_others(
     ledger: Harness,
 ) -> None:
     subjects = sorted(uuid4() for _ in range(5))
@@ -108,7 +106,7 @@ async def test_given_one_that_is_taken_back_among_others_when_fired_then_the_oth
     assert await rung(ledger) == subjects[:2] + subjects[3:]
 
 
-async def test_given_a_handler_that_fails_for_one_when_fired_then_others_fire_and_it_waits_longer_each_time(
+async def test_failing_deadline_backs_off_and_the_others_fire(
     ledger: Harness,
 ) -> None:
     subjects = sorted(uuid4() for _ in range(4))
@@ -140,7 +138,7 @@ async def test_given_a_handler_that_fails_for_one_when_fired_then_others_fire_an
     assert waits[-1] == timedelta(minutes=15)
 
 
-async def test_given_a_failing_deadline_that_is_due_alone_when_fired_then_it_is_tried_once(
+async def test_failing_deadline_that_is_alone_is_tried_once(
     ledger: Harness,
 ) -> None:
     tried = []
@@ -155,9 +153,7 @@ async def test_given_a_failing_deadline_that_is_due_alone_when_fired_then_it_is_
     assert len(tried) == 1
 
 
-async def test_given_a_failing_deadline_when_it_is_promised_anew_then_its_failures_are_forgotten(
-    ledger: Harness, shared_faults: Faults
-) -> None:
+async def test_deadline_set_again_forgets_its_failures(ledger: Harness, shared_faults: Faults) -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -171,9 +167,7 @@ async def test_given_a_failing_deadline_when_it_is_promised_anew_then_its_failur
     assert tuple(row) == (0, None)
 
 
-async def test_given_a_transient_failure_when_fired_then_it_is_nobodys_fault_and_comes_again(
-    ledger: Harness, shared_faults: Faults
-) -> None:
+async def test_transient_failure_is_retried_and_not_counted(ledger: Harness, shared_faults: Faults) -> None:
     def fail() -> None:
         raise asyncpg.SerializationError("could not serialize")
 
@@ -188,7 +182,7 @@ async def test_given_a_transient_failure_when_fired_then_it_is_nobodys_fault_and
     assert await ledger.fire() == 1
 
 
-async def test_given_a_handler_that_promises_again_when_fired_then_the_new_promise_stands(
+async def test_handler_can_set_its_own_deadline_again(
     ledger: Harness,
 ) -> None:
     async def ring(due: Sequence[Due], tx: Tx) -> None:
@@ -208,7 +202,7 @@ async def test_given_a_handler_that_promises_again_when_fired_then_the_new_promi
     }
 
 
-async def test_given_more_than_one_round_holds_when_due_then_the_earliest_go_first_and_all_fire(
+async def test_earliest_deadlines_fire_first_and_all_fire(
     ledger: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadlines, "ROUND", 4)
@@ -222,7 +216,7 @@ async def test_given_more_than_one_round_holds_when_due_then_the_earliest_go_fir
         assert await rung(ledger) == sorted(subjects[:upto])
 
 
-async def test_given_a_kind_that_this_release_does_not_know_when_due_then_it_waits_and_hinders_nobody(
+async def test_unknown_kind_waits_and_blocks_nobody(
     ledger: Harness,
 ) -> None:
     subject = uuid4()
@@ -234,7 +228,7 @@ async def test_given_a_kind_that_this_release_does_not_know_when_due_then_it_wai
     assert [tuple(r) for r in rows] == [("of-a-later-release", START + HOUR, 0)]
 
 
-async def test_given_two_who_take_themselves_for_the_leader_when_both_fire_then_each_fires_once(
+async def test_deadline_fires_once_when_two_runners_lead(
     ledger: Harness,
 ) -> None:
     subjects = sorted(uuid4() for _ in range(50))
@@ -254,7 +248,7 @@ async def leaders(ledger: Harness) -> list[int]:
     return [r["pid"] for r in rows]
 
 
-async def test_given_two_runners_when_the_leader_is_cut_off_then_the_other_leads_and_each_fires_once(
+async def test_second_runner_takes_over_and_each_deadline_fires_once(
     ledger: Harness,
 ) -> None:
     first, second, wakes = Wakes(), Wakes(), (lambda: (first.all(), second.all()))
@@ -287,7 +281,7 @@ async def test_given_two_runners_when_the_leader_is_cut_off_then_the_other_leads
     assert await leaders(ledger) == [], "a runner that stops gives the lock back"
 
 
-async def test_given_deadlines_that_came_due_while_nobody_ran_when_a_runner_starts_then_they_fire(
+async def test_deadlines_missed_while_nobody_ran_fire_at_the_start(
     ledger: Harness,
 ) -> None:
     subjects = sorted(uuid4() for _ in range(3))
@@ -301,7 +295,7 @@ async def test_given_deadlines_that_came_due_while_nobody_ran_when_a_runner_star
         await until(all_rung)
 
 
-async def test_given_a_sleeping_runner_when_an_earlier_promise_is_made_then_the_notification_wakes_it(
+async def test_earlier_deadline_wakes_a_sleeping_runner(
     ledger: Harness,
 ) -> None:
     wakes = Wakes()

@@ -40,7 +40,7 @@ async def replay_all(given: Harness) -> int:
     return settled
 
 
-async def test_given_a_record_twice_when_delivered_then_it_has_one_effect(given: Harness) -> None:
+async def test_record_delivered_twice_has_one_effect(given: Harness) -> None:
     account = uuid4()
     record = given.record(Added(account_id=account, number=1))
     assert (await given.deliver(record, record))["duplicate"] == 1
@@ -49,7 +49,7 @@ async def test_given_a_record_twice_when_delivered_then_it_has_one_effect(given:
     assert [e.data for e in await given.emitted()] == [Written(account_id=account, number=1)]
 
 
-async def test_given_an_event_from_a_clock_that_is_ahead_when_delivered_then_its_effect_is_not_earlier_and_a_gauge_says_so(
+async def test_event_from_a_fast_clock_moves_time_on_and_sets_a_gauge(
     given: Harness,
 ) -> None:
     right = given.clock.instant
@@ -64,7 +64,7 @@ async def test_given_an_event_from_a_clock_that_is_ahead_when_delivered_then_its
     assert gauge.get() == 0
 
 
-async def test_given_two_types_in_one_key_when_in_one_batch_then_their_order_holds(given: Harness) -> None:
+async def test_two_types_of_one_key_in_a_batch_keep_their_order(given: Harness) -> None:
     account, other = uuid4(), uuid4()
     await given.deliver(
         Added(account_id=account, number=1),
@@ -78,7 +78,7 @@ async def test_given_two_types_in_one_key_when_in_one_batch_then_their_order_hol
     assert [e.data.number for e in await given.emitted() if e.data.account_id == account] == [1, -2, 3]
 
 
-async def test_given_records_shuffled_across_keys_when_delivered_then_each_key_keeps_its_order(
+async def test_each_key_keeps_its_order_in_a_shuffled_batch(
     given: Harness,
 ) -> None:
     accounts = [uuid4() for _ in range(20)]
@@ -93,9 +93,7 @@ async def test_given_records_shuffled_across_keys_when_delivered_then_each_key_k
         assert await numbers(given, account) == list(range(10))
 
 
-async def test_given_one_poisoned_among_500_when_delivered_then_it_parks_alone(
-    given: Harness, faults: Faults
-) -> None:
+async def test_one_bad_record_among_500_is_parked_alone(given: Harness, faults: Faults) -> None:
     faults.poison = {250}
     accounts = [uuid4() for _ in range(500)]
     outcome = await given.deliver(*(Added(account_id=a, number=n) for n, a in enumerate(accounts)))
@@ -106,9 +104,7 @@ async def test_given_one_poisoned_among_500_when_delivered_then_it_parks_alone(
     assert (letter.state, letter.reason) == ("parked", "handler-failed")
 
 
-async def test_given_a_parked_key_when_more_records_come_then_they_queue_and_replay_in_order(
-    given: Harness, faults: Faults
-) -> None:
+async def test_records_queue_behind_a_parked_key_and_replay_in_order(given: Harness, faults: Faults) -> None:
     account, other = uuid4(), uuid4()
     faults.refuse = {2}
     await given.deliver(
@@ -131,9 +127,7 @@ async def test_given_a_parked_key_when_more_records_come_then_they_queue_and_rep
     assert await numbers(given, account) == [1, 2, 3, -4, 5], "the key is free again"
 
 
-async def test_given_a_parked_head_when_it_is_discarded_then_what_waited_is_replayed(
-    given: Harness, faults: Faults
-) -> None:
+async def test_discarding_a_parked_head_replays_the_queue(given: Harness, faults: Faults) -> None:
     account = uuid4()
     faults.refuse = {1}
     await given.deliver(*(Added(account_id=account, number=n) for n in (1, 2)))
@@ -145,9 +139,7 @@ async def test_given_a_parked_head_when_it_is_discarded_then_what_waited_is_repl
     assert await numbers(given, account) == [2]
 
 
-async def test_given_a_queued_record_when_redelivered_then_it_waits_once(
-    given: Harness, faults: Faults
-) -> None:
+async def test_redelivered_record_queues_once(given: Harness, faults: Faults) -> None:
     account = uuid4()
     faults.refuse = {1}
     first, second = (given.record(Added(account_id=account, number=n)) for n in (1, 2))
@@ -159,7 +151,7 @@ async def test_given_a_queued_record_when_redelivered_then_it_waits_once(
     assert await numbers(given, account) == [1, 2]
 
 
-async def test_given_a_type_it_never_saw_when_delivered_then_it_is_parked_and_later_readable(
+async def test_unknown_type_is_parked_and_can_be_replayed_later(
     given: Harness,
 ) -> None:
     account = uuid4()
@@ -174,7 +166,7 @@ async def test_given_a_type_it_never_saw_when_delivered_then_it_is_parked_and_la
     assert [x.reason for x in await open_letters(given)] == ["unknown-type", "behind-parked"]
 
 
-async def test_given_an_unreadable_record_when_it_can_be_read_later_then_replay_handles_it_once(
+async def test_unreadable_record_that_becomes_readable_is_handled_once(
     given: Harness,
 ) -> None:
     account = uuid4()
@@ -192,9 +184,7 @@ async def test_given_an_unreadable_record_when_it_can_be_read_later_then_replay_
     assert (await given.deliver(good))["duplicate"] == 1
 
 
-async def test_given_too_many_bad_in_a_row_when_delivered_then_it_stops_and_nothing_is_parked(
-    given: Harness, faults: Faults
-) -> None:
+async def test_too_many_bad_records_stop_the_loop_and_park_nothing(given: Harness, faults: Faults) -> None:
     faults.poison = set(range(100))
     records = [given.record(Added(account_id=uuid4(), number=n)) for n in range(100)]
     with pytest.raises(StoppedConsumerError):
@@ -204,9 +194,7 @@ async def test_given_too_many_bad_in_a_row_when_delivered_then_it_stops_and_noth
     assert (await given.deliver(*records))["handled"] == 100
 
 
-async def test_given_a_transient_failure_when_delivered_then_nothing_is_kept_and_again_works(
-    given: Harness, faults: Faults
-) -> None:
+async def test_transient_failure_is_rolled_back_and_retried(given: Harness, faults: Faults) -> None:
     account = uuid4()
     record = given.record(Added(account_id=account, number=1))
 
@@ -223,7 +211,7 @@ async def test_given_a_transient_failure_when_delivered_then_nothing_is_kept_and
 
 
 @pytest.mark.parametrize("schemas", [["chassis", "public"], ["public"], ["chassis"]])
-async def test_given_a_full_disk_when_delivered_then_nothing_is_kept_or_parked_and_goes_on_when_there_is_room(
+async def test_full_disk_parks_nothing_and_handling_resumes_when_there_is_space(
     given: Harness, schemas: list[str]
 ) -> None:
     account = uuid4()
@@ -241,7 +229,7 @@ async def test_given_a_full_disk_when_delivered_then_nothing_is_kept_or_parked_a
     assert await numbers(given, account) == list(range(100))
 
 
-async def test_given_an_upstream_id_that_equals_ours_when_delivered_then_neither_hides_the_other(
+async def test_upstream_id_equal_to_ours_is_not_a_duplicate(
     given: Harness,
 ) -> None:
     account = uuid4()

@@ -66,9 +66,7 @@ def twist(record: FakeRecord, how: str) -> FakeRecord:
         "nested too deep",
     ],
 )
-async def test_given_a_hostile_record_among_good_ones_then_it_parks_and_the_others_are_handled(
-    ledger: Harness, how: str
-) -> None:
+async def test_hostile_record_is_parked_and_the_others_are_handled(ledger: Harness, how: str) -> None:
     account, other = uuid4(), uuid4()
     bad = twist(ledger.record(Added(account_id=account, number=1)), how)
     outcome = await ledger.deliver(bad, ledger.record(Added(account_id=other, number=2)))
@@ -78,7 +76,7 @@ async def test_given_a_hostile_record_among_good_ones_then_it_parks_and_the_othe
     assert again["duplicate"] == 1, "its redelivery changes nothing"
 
 
-async def test_given_a_handler_whose_error_quotes_a_null_character_when_it_fails_then_its_record_parks(
+async def test_error_that_quotes_a_null_character_parks_its_record(
     ledger: Harness, shared_faults: Faults
 ) -> None:
     def fail() -> None:
@@ -94,7 +92,7 @@ async def test_given_a_handler_whose_error_quotes_a_null_character_when_it_fails
     assert "bad  character" in shown[0].error
 
 
-async def test_given_an_unreadable_record_when_it_comes_again_then_its_sender_is_answered_once(
+async def test_repeated_unreadable_record_is_answered_once(
     ledger: Harness,
 ) -> None:
     answered: list[str] = []
@@ -110,7 +108,7 @@ async def test_given_an_unreadable_record_when_it_comes_again_then_its_sender_is
     assert answered == ["bad-header"]
 
 
-async def test_given_a_discarded_record_when_it_is_read_again_from_the_start_then_its_key_stays_free(
+async def test_discarded_record_read_again_does_not_block_its_key(
     ledger: Harness,
 ) -> None:
     account = uuid4()
@@ -143,7 +141,7 @@ async def another_handler(batch: Batch[Added], tx: Tx) -> None:
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([Added, Struck])), max_size=40),
     st.booleans(),
 )
-def test_given_any_mix_of_keys_and_types_then_stages_keep_each_key_in_order(
+def test_stages_keep_the_order_of_each_key(
     records: Sequence[tuple[str, type[Added | Struck]]], shared: bool
 ) -> None:
     handlers = {Added: one_handler_for_both, Struck: one_handler_for_both if shared else another_handler}
@@ -157,7 +155,7 @@ def test_given_any_mix_of_keys_and_types_then_stages_keep_each_key_in_order(
     assert all(len({r.event.type for r in group if r.event}) == 1 for group in grouped), "one type at a time"
 
 
-async def test_given_one_handler_for_two_types_when_a_key_alternates_then_order_holds(
+async def test_one_handler_for_two_types_keeps_the_order(
     ledger: Harness,
 ) -> None:
     seen: list[int] = []
@@ -180,7 +178,7 @@ async def test_given_one_handler_for_two_types_when_a_key_alternates_then_order_
     assert [n for n in seen if n] == [1, 2, 3]
 
 
-async def test_given_a_column_that_changes_under_a_running_worker_when_delivered_then_nothing_parks(
+async def test_changed_column_under_a_running_worker_parks_nothing(
     ledger: Harness,
 ) -> None:
     account = uuid4()

@@ -24,7 +24,7 @@ def value(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(name, labels)
 
 
-async def test_given_topics_when_the_inbox_would_forget_before_they_do_then_it_is_refused(
+async def test_inbox_retention_shorter_than_a_topics_is_refused(
     ledger: Harness,
 ) -> None:
     loops = ledger.service.loops
@@ -34,9 +34,7 @@ async def test_given_topics_when_the_inbox_would_forget_before_they_do_then_it_i
             check_inbox_retention(loops, too_short)
 
 
-async def test_given_old_and_new_rows_when_cleared_then_only_the_old_ones_go_in_portions(
-    ledger: Harness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_old_rows_are_deleted_in_batches(ledger: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(housekeeping, "_PORTION", 10)
     await ledger.fetch(
         "INSERT INTO chassis.inbox SELECT 'numbers', gen_random_uuid(), now() - interval '45 days 1 minute' FROM generate_series(1, 35)"
@@ -57,9 +55,7 @@ async def test_given_old_and_new_rows_when_cleared_then_only_the_old_ones_go_in_
     assert (await ledger.deliver(record))["duplicate"] == 1
 
 
-async def test_given_what_waits_when_sampled_then_the_gauges_say_how_much_and_then_that_it_is_gone(
-    ledger: Harness, shared_faults: Faults
-) -> None:
+async def test_gauges_follow_what_waits(ledger: Harness, shared_faults: Faults) -> None:
     shared_faults.refuse = {1}
     account = uuid4()
     await ledger.deliver(*(Added(account_id=account, number=n) for n in (1, 2, 3)))
@@ -95,7 +91,7 @@ async def test_given_what_waits_when_sampled_then_the_gauges_say_how_much_and_th
         assert not value(name, **labels)
 
 
-async def test_given_a_sample_that_fails_when_keeping_house_then_it_is_counted_and_clearing_goes_on(
+async def test_failed_sample_is_counted_and_deletion_continues(
     ledger: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(housekeeping, "SAMPLE_SECONDS", 0.01)
@@ -109,7 +105,7 @@ async def test_given_a_sample_that_fails_when_keeping_house_then_it_is_counted_a
     assert await ledger.fetch("SELECT 1 FROM chassis.inbox") == []
 
 
-def test_given_a_loop_over_a_compacted_topic_when_checked_then_no_retention_is_demanded(ledger) -> None:
+def test_compacted_topic_demands_no_retention(ledger) -> None:
     async def handler(batch, tx) -> None:
         """Never called."""
 

@@ -53,7 +53,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
 log = get_logger("toy.log")
 
 
-def test_given_a_log_call_when_written_then_it_is_one_line_with_who_and_when(lines: Lines) -> None:
+def test_log_call_is_one_line_with_who_and_when(lines: Lines) -> None:
     subject = uuid4()
     log.info("thing.done", rows=3, subject=subject, at_time=datetime(2020, 3, 23, tzinfo=UTC))
     log.debug("not.shown")
@@ -71,7 +71,7 @@ def test_given_a_log_call_when_written_then_it_is_one_line_with_who_and_when(lin
     }
 
 
-def test_given_personal_fields_at_any_depth_when_logged_then_they_are_blanked(lines: Lines) -> None:
+def test_personal_fields_are_blanked_at_any_depth(lines: Lines) -> None:
     log.warning("x", phone=SECRET, of={"a": [{"name": SECRET}, ({"note": [SECRET]},)]}, fine="kept")
     [line] = lines.take()
     assert SECRET not in json.dumps(line)
@@ -79,7 +79,7 @@ def test_given_personal_fields_at_any_depth_when_logged_then_they_are_blanked(li
     assert line["fine"] == "kept"
 
 
-def test_given_an_object_when_logged_then_only_its_type_is_named(lines: Lines) -> None:
+def test_logged_object_shows_only_its_type(lines: Lines) -> None:
     added = Added.model_construct(account_id=SECRET, number=1)
     log.info("x", thing=added, raw=SECRET.encode(), error=ValueError(SECRET), many={SECRET.encode()})
     [line] = lines.take()
@@ -114,7 +114,7 @@ _TREE = st.recursive(
 )
 
 
-def test_given_any_value_when_logged_then_a_line_comes_out_and_nothing_personal_is_in_it(
+def test_any_value_gives_a_line_without_personal_data(
     lines: Lines, capfd: pytest.CaptureFixture[str]
 ) -> None:
     @settings(max_examples=300, deadline=None)
@@ -133,7 +133,7 @@ def test_given_any_value_when_logged_then_a_line_comes_out_and_nothing_personal_
     assert "Logging error" not in capfd.readouterr().err
 
 
-def test_given_a_value_that_contains_itself_when_logged_then_the_line_ends_nevertheless(lines: Lines) -> None:
+def test_value_that_contains_itself_is_logged(lines: Lines) -> None:
     endless: dict[str, Any] = {"phone": SECRET}
     endless["again"] = endless
     log.info("x", value=endless)
@@ -158,9 +158,7 @@ def pydantic_error() -> BaseException:
     return caught.value
 
 
-async def test_given_errors_that_quote_what_was_sent_when_logged_then_their_class_and_place_remain(
-    lines: Lines, ledger: Harness
-) -> None:
+async def test_error_that_quotes_input_is_logged_as_class_and_place(lines: Lines, ledger: Harness) -> None:
     configure_fields = {
         "UniqueViolationError": await database_error(ledger),
         "ValidationError": pydantic_error(),
@@ -181,7 +179,7 @@ async def test_given_errors_that_quote_what_was_sent_when_logged_then_their_clas
         assert all("test_logs.py" in " ".join(line["at"]) for line in written)
 
 
-def test_given_a_library_that_puts_an_error_into_its_message_when_logged_then_only_its_class_remains(
+def test_error_inside_a_library_message_is_logged_as_its_class(
     lines: Lines,
 ) -> None:
     library = logging.getLogger("some.library")
@@ -204,7 +202,7 @@ def test_given_a_library_that_puts_an_error_into_its_message_when_logged_then_on
     ]
 
 
-async def test_given_a_task_that_nobody_waited_for_when_it_failed_then_asyncio_does_not_quote_it(
+async def test_asyncio_does_not_quote_the_error_of_an_abandoned_task(
     lines: Lines,
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -223,7 +221,7 @@ async def test_given_a_task_that_nobody_waited_for_when_it_failed_then_asyncio_d
     assert (line["event"], line["error"]) == ("Task exception was never retrieved", "ValueError")
 
 
-async def test_given_a_part_that_dies_when_faust_reports_it_then_it_does_not_quote_the_error(
+async def test_host_does_not_quote_the_error_of_a_dead_part(
     lines: Lines,
 ) -> None:
     await ModeService().crash(ValueError(SECRET))
@@ -232,9 +230,7 @@ async def test_given_a_part_that_dies_when_faust_reports_it_then_it_does_not_quo
     assert line["event"].endswith("Crashed reason='ValueError'")
 
 
-async def test_given_a_request_with_personal_data_when_logged_then_route_and_status_remain(
-    lines: Lines, ledger: Harness
-) -> None:
+async def test_request_is_logged_as_route_and_status(lines: Lines, ledger: Harness) -> None:
     await ledger.http.get("/toy/hubs/07700900123?phone=07700900123")
     await ledger.http.get("/toy/bug")
     await ledger.http.get("/07700900123")

@@ -54,9 +54,7 @@ async def counted(dsn: str) -> list[int]:
         await connection.close()
 
 
-async def test_given_a_fresh_database_when_many_run_at_once_then_each_file_is_applied_once_in_order(
-    dsn: str, package: Package
-) -> None:
+async def test_concurrent_migrations_apply_each_file_once_in_order(dsn: str, package: Package) -> None:
     done = await asyncio.gather(*(migrate(dsn, ["bdcan_chassis", package.name]) for _ in range(6)))
     names = [m.name for m in (*migrations_in("bdcan_chassis"), *migrations_in(package.name))]
     assert max(done, key=len) == names
@@ -65,18 +63,14 @@ async def test_given_a_fresh_database_when_many_run_at_once_then_each_file_is_ap
     assert await migrate(dsn, ["bdcan_chassis", package.name]) == []
 
 
-async def test_given_a_new_file_when_migrated_then_only_that_one_is_applied(
-    dsn: str, package: Package
-) -> None:
+async def test_only_a_new_file_is_applied(dsn: str, package: Package) -> None:
     await migrate(dsn, [package.name])
     package.write("0003_three.sql", "INSERT INTO counted VALUES (3);")
     assert await migrate(dsn, [package.name]) == [f"{package.name}/0003_three.sql"]
     assert await counted(dsn) == [1, 2, 3]
 
 
-async def test_given_an_applied_file_that_was_edited_when_migrated_then_it_is_refused_and_nothing_is_done(
-    dsn: str, package: Package
-) -> None:
+async def test_edited_migration_is_refused_and_nothing_is_applied(dsn: str, package: Package) -> None:
     await migrate(dsn, [package.name])
     package.write("0001_one.sql", "CREATE TABLE counted (at bigint);")
     package.write("0003_three.sql", "INSERT INTO counted VALUES (3);")
@@ -85,18 +79,14 @@ async def test_given_an_applied_file_that_was_edited_when_migrated_then_it_is_re
     assert await counted(dsn) == [1, 2]
 
 
-async def test_given_code_that_is_rolled_back_when_migrated_then_what_it_does_not_know_is_left_alone(
-    dsn: str, package: Package
-) -> None:
+async def test_older_code_leaves_newer_migrations_alone(dsn: str, package: Package) -> None:
     await migrate(dsn, [package.name])
     package.remove("0002_two.sql")
     assert await migrate(dsn, [package.name]) == []
     assert await counted(dsn) == [1, 2]
 
 
-async def test_given_a_file_that_fails_half_way_when_migrated_then_none_of_it_stays(
-    dsn: str, package: Package
-) -> None:
+async def test_file_that_fails_half_way_is_rolled_back(dsn: str, package: Package) -> None:
     package.write("0003_three.sql", "INSERT INTO counted VALUES (3);\nSELECT 1 / 0;")
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(dsn, [package.name])
@@ -106,17 +96,13 @@ async def test_given_a_file_that_fails_half_way_when_migrated_then_none_of_it_st
 
 
 @pytest.mark.parametrize("sql", ["SELECT 1 FROM nothing;", "SELECT nothing FROM counted;"])
-async def test_given_a_file_that_can_never_run_when_migrated_then_its_error_comes_out_at_once(
-    dsn: str, package: Package, sql: str
-) -> None:
+async def test_file_that_can_never_run_fails_at_once(dsn: str, package: Package, sql: str) -> None:
     package.write("0003_three.sql", sql)
     with pytest.raises((asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)):
         await migrate(dsn, [package.name])
 
 
-async def test_given_a_file_without_a_transaction_when_migrated_then_an_index_is_built_beside_the_traffic(
-    dsn: str, package: Package
-) -> None:
+async def test_file_without_a_transaction_builds_an_index_beside_traffic(dsn: str, package: Package) -> None:
     package.write(
         "0003_index.sql",
         "-- no transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS counted_at ON counted (at);\n"
@@ -133,17 +119,13 @@ async def test_given_a_file_without_a_transaction_when_migrated_then_an_index_is
     assert [r["indisvalid"] for r in rows] == [True, True]
 
 
-async def test_given_a_migration_that_takes_longer_than_the_patience_then_it_is_not_cut_off(
-    dsn: str, package: Package
-) -> None:
+async def test_long_migration_is_not_cut_off(dsn: str, package: Package) -> None:
     package.write("0003_long.sql", "SELECT pg_sleep(1.2); INSERT INTO counted VALUES (3);")
     await migrate(dsn, [package.name], patience=1)
     assert await counted(dsn) == [1, 2, 3]
 
 
-async def test_given_another_runner_that_never_ends_when_the_patience_is_over_then_it_raises(
-    dsn: str, package: Package
-) -> None:
+async def test_waiting_for_another_runner_has_a_time_limit(dsn: str, package: Package) -> None:
     other = await asyncpg.connect(dsn)
     try:
         await other.execute("SELECT pg_advisory_lock($1)", migrate_module._LOCK)
@@ -153,7 +135,7 @@ async def test_given_another_runner_that_never_ends_when_the_patience_is_over_th
         await other.close()
 
 
-async def test_given_a_database_that_is_not_there_yet_when_migrated_then_it_waits_for_it(
+async def test_migrate_waits_for_the_database_to_start(
     postgres_server, dsn: str, package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = []

@@ -115,9 +115,7 @@ async def stage(ledger: Harness, shared_faults: Faults, kafka_broker) -> Stage:
     return Stage(ledger, catalogue, kafka_broker, ConsumerLoop(dispatcher, settings, service.name))
 
 
-async def test_given_a_database_that_goes_away_and_a_broker_that_is_killed_when_both_are_back_then_nothing_is_lost(
-    stage: Stage, postgres_server
-) -> None:
+async def test_nothing_is_lost_when_database_and_broker_both_fail(stage: Stage, postgres_server) -> None:
     accounts = [uuid4() for _ in range(5)]
     blocked = metrics.BLOCKED.labels(stage.loop.name)
     async with running(stage.loop.run):
@@ -146,7 +144,7 @@ async def test_given_a_database_that_goes_away_and_a_broker_that_is_killed_when_
     assert await stage.committed() == 200
 
 
-async def test_given_a_broker_that_goes_away_before_offsets_are_committed_when_it_stays_away_then_the_loop_goes_on_polling(
+async def test_loop_keeps_polling_while_offsets_cannot_be_committed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer, "_POLL_MS", 2000)  # the next commit is then two seconds away
@@ -168,9 +166,7 @@ async def test_given_a_broker_that_goes_away_before_offsets_are_committed_when_i
 
 
 @pytest.mark.timeout(300)
-async def test_given_a_database_that_is_away_for_a_minute_when_it_is_back_then_the_loop_goes_on_by_itself(
-    stage: Stage, postgres_server
-) -> None:
+async def test_loop_resumes_after_the_database_was_away_for_a_minute(stage: Stage, postgres_server) -> None:
     accounts = [uuid4() for _ in range(3)]
     async with running(stage.loop.run):
         await postgres_server.stop()
@@ -188,7 +184,7 @@ async def test_given_a_database_that_is_away_for_a_minute_when_it_is_back_then_t
     assert await stage.committed() == 60
 
 
-async def test_given_a_broker_that_is_away_at_the_start_when_it_comes_then_the_loop_said_that_it_was_blocked(
+async def test_loop_reports_blocked_until_the_broker_first_answers(
     stage: Stage,
 ) -> None:
     blocked, accounts = metrics.BLOCKED.labels(stage.loop.name), [uuid4()]
@@ -205,7 +201,7 @@ async def test_given_a_broker_that_is_away_at_the_start_when_it_comes_then_the_l
         await stage.broker.start()
 
 
-async def test_given_a_record_that_cannot_be_taken_apart_when_it_is_met_then_its_place_is_parked_and_the_loop_goes_on(
+async def test_undecodable_record_is_parked_by_position_and_the_loop_continues(
     stage: Stage,
 ) -> None:
     accounts = [uuid4() for _ in range(4)]
@@ -224,7 +220,7 @@ async def test_given_a_record_that_cannot_be_taken_apart_when_it_is_met_then_its
     assert await stage.committed() == 81
 
 
-async def test_given_too_much_that_cannot_be_handled_when_the_loop_stops_then_it_commits_nothing_and_a_new_one_takes_all(
+async def test_loop_that_stops_on_bad_records_leaves_them_uncommitted(
     stage: Stage, shared_faults: Faults
 ) -> None:
     accounts = [uuid4() for _ in range(60)]

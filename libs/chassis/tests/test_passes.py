@@ -22,7 +22,7 @@ def run(ledger: Harness, work: Planner | Gateway, wakes: Wakes | None = None):
     return lambda stopping: run_pass(work, ledger.transactions, wakes or Wakes(), stopping)
 
 
-async def test_given_a_planner_at_work_when_a_second_starts_then_it_does_nothing(ledger: Harness) -> None:
+async def test_planner_does_nothing_while_the_same_planner_runs_elsewhere(ledger: Harness) -> None:
     inside, leave, plans = asyncio.Event(), asyncio.Event(), 0
 
     async def plan(_tx: Tx) -> int:
@@ -44,7 +44,7 @@ async def test_given_a_planner_at_work_when_a_second_starts_then_it_does_nothing
     assert await plan_once(planner, ledger.transactions) == 3, "and it is given back"
 
 
-async def test_given_a_sleeping_pass_when_a_unit_that_wakes_it_commits_then_it_runs_at_once(
+async def test_commit_wakes_a_sleeping_pass(
     ledger: Harness,
 ) -> None:
     passes = 0
@@ -69,7 +69,7 @@ async def test_given_a_sleeping_pass_when_a_unit_that_wakes_it_commits_then_it_r
         assert passes == 3
 
 
-async def test_given_a_listener_that_loses_its_connection_when_it_is_back_then_everybody_is_woken(
+async def test_listener_that_reconnects_wakes_every_pass(
     ledger: Harness,
 ) -> None:
     wakes = Wakes()
@@ -89,7 +89,7 @@ async def test_given_a_listener_that_loses_its_connection_when_it_is_back_then_e
         await until(listeners)
 
 
-async def test_given_a_pass_with_work_left_when_it_has_moved_something_then_the_next_follows_at_once(
+async def test_pass_that_made_progress_runs_again_at_once(
     ledger: Harness,
 ) -> None:
     left = 5
@@ -103,7 +103,7 @@ async def test_given_a_pass_with_work_left_when_it_has_moved_something_then_the_
         await until_true(lambda: left == 0)
 
 
-async def test_given_a_pass_that_fails_when_it_is_tried_again_then_the_failed_one_left_nothing(
+async def test_failed_pass_is_rolled_back_and_retried(
     ledger: Harness,
 ) -> None:
     tries = 0

@@ -125,7 +125,7 @@ async def stage(ledger: Harness, kafka_broker) -> Stage:
     return Stage(ledger, kafka_broker, topic)
 
 
-async def test_given_more_than_a_round_when_relayed_then_each_arrives_once_and_keys_keep_their_order(
+async def test_many_events_are_each_sent_once_in_order_per_key(
     stage: Stage,
 ) -> None:
     keys = [uuid4() for _ in range(20)] * 150
@@ -139,7 +139,7 @@ async def test_given_more_than_a_round_when_relayed_then_each_arrives_once_and_k
     assert firsts(sent) == by_key(keys + keys[:40], ids + more)
 
 
-async def test_given_bodies_that_fill_a_batch_when_relayed_then_order_holds_and_none_is_left(
+async def test_events_that_fill_a_batch_are_all_sent_in_order(
     stage: Stage,
 ) -> None:
     keys, ids = [uuid4(), uuid4()], []
@@ -152,7 +152,7 @@ async def test_given_bodies_that_fill_a_batch_when_relayed_then_order_holds_and_
     assert firsts(sent) == by_key(keys * 10, ids), "a small one must not overtake one that did not fit"
 
 
-async def test_given_large_bodies_when_a_round_is_taken_then_it_holds_few_of_them_and_never_none(
+async def test_round_of_large_bodies_is_small_but_never_empty(
     stage: Stage,
 ) -> None:
     await stage.put([uuid4()] * 5, secrets.token_bytes(400_000))
@@ -162,9 +162,7 @@ async def test_given_large_bodies_when_a_round_is_taken_then_it_holds_few_of_the
         assert [r["seq"] for r in rows] == sorted(r["seq"] for r in rows)
 
 
-async def test_given_an_event_when_its_unit_commits_then_it_is_sent_as_it_was_written(
-    ledger: Harness, stage: Stage
-) -> None:
+async def test_committed_event_is_sent_as_it_was_written(ledger: Harness, stage: Stage) -> None:
     account = uuid4()
     stage.topic = ledger.service.catalogue.topics[1].name
     await stage.broker.create_topics({stage.topic: 3})
@@ -181,7 +179,7 @@ async def test_given_an_event_when_its_unit_commits_then_it_is_sent_as_it_was_wr
     ]
 
 
-async def test_given_a_crash_between_send_and_delete_when_relayed_again_then_only_the_same_ids_come_twice(
+async def test_crash_between_send_and_delete_resends_only_the_same_ids(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = [uuid4() for _ in range(4)] * 5
@@ -209,7 +207,7 @@ async def test_given_a_crash_between_send_and_delete_when_relayed_again_then_onl
     assert all(bodies[s.event_id] == s for s in sent), "the second is the first, byte for byte"
 
 
-async def test_given_a_broker_that_is_killed_when_it_is_back_then_the_relay_goes_on_and_nothing_is_lost(
+async def test_relay_survives_a_killed_broker_and_loses_nothing(
     stage: Stage,
 ) -> None:
     keys = [uuid4() for _ in range(5)] * 20
@@ -229,7 +227,7 @@ async def test_given_a_broker_that_is_killed_when_it_is_back_then_the_relay_goes
     assert firsts(await stage.sent()) == by_key(keys + keys, ids + more)
 
 
-async def test_given_a_lower_number_that_commits_later_when_relayed_then_it_is_sent_too(stage: Stage) -> None:
+async def test_lower_number_that_commits_later_is_sent_too(stage: Stage) -> None:
     async with running(stage.relay().run), stage.ledger.transactions.pool.acquire() as slow:
         late = slow.transaction()
         await late.start()
@@ -248,7 +246,7 @@ async def test_given_a_lower_number_that_commits_later_when_relayed_then_it_is_s
     assert firsts(await stage.sent()) == {b"early": ids, b"late": [str(late_id).encode()]}
 
 
-async def test_given_a_lane_that_cannot_send_when_another_can_then_that_one_is_not_held_up(
+async def test_blocked_lane_does_not_delay_the_other(
     stage: Stage,
 ) -> None:
     await stage.put(["a"], lane="bulk", topic=f"there-is-no-such-topic-{secrets.token_hex(4)}")
@@ -260,7 +258,7 @@ async def test_given_a_lane_that_cannot_send_when_another_can_then_that_one_is_n
     assert firsts(await stage.sent()) == {b"u": ids}
 
 
-async def test_given_two_relays_when_the_leader_is_cut_off_then_the_other_goes_on_in_order(
+async def test_second_relay_takes_over_in_order_from_a_cut_off_leader(
     stage: Stage,
 ) -> None:
     keys = [uuid4() for _ in range(5)] * 40
@@ -289,7 +287,7 @@ async def test_given_two_relays_when_the_leader_is_cut_off_then_the_other_goes_o
     assert await leaders() == []
 
 
-async def test_given_a_session_that_ends_between_two_statements_when_relayed_then_the_relay_begins_another(
+async def test_relay_opens_a_new_session_when_its_session_ends(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids, fetch, lost = await stage.put([uuid4()]), asyncpg.Connection.fetch, []
@@ -310,7 +308,7 @@ async def test_given_a_session_that_ends_between_two_statements_when_relayed_the
     assert [s.event_id for s in await stage.sent()] == ids
 
 
-async def test_given_a_relay_in_mid_work_when_it_is_told_to_stop_then_the_next_one_finishes(
+async def test_next_relay_finishes_the_work_of_a_stopped_one(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "ROUND", 10)

@@ -28,7 +28,7 @@ class BrokenError(Exception):
     """What a test raises."""
 
 
-async def test_given_an_event_of_another_service_when_emitted_then_it_raises(ledger: Harness) -> None:
+async def test_event_of_another_service_is_refused(ledger: Harness) -> None:
     async with ledger.transactions.begin() as tx:
         with pytest.raises(LookupError, match="may not write to"):
             tx.emit(Added(account_id=uuid4(), number=1))
@@ -39,7 +39,7 @@ async def test_given_an_event_of_another_service_when_emitted_then_it_raises(led
     assert await ledger.emitted() == []
 
 
-async def test_given_an_event_that_no_broker_takes_when_emitted_then_it_raises_before_it_can_hold_up_its_lane(
+async def test_event_too_large_for_the_broker_is_refused_when_emitted(
     ledger: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = Written(account_id=uuid4(), number=1)
@@ -52,7 +52,7 @@ async def test_given_an_event_that_no_broker_takes_when_emitted_then_it_raises_b
     assert len(await ledger.emitted()) == 1
 
 
-async def test_given_a_unit_that_fails_at_its_end_then_nothing_of_it_is_left(ledger: Harness) -> None:
+async def test_failed_unit_leaves_nothing(ledger: Harness) -> None:
     account = uuid4()
 
     async def unit() -> None:
@@ -69,7 +69,7 @@ async def test_given_a_unit_that_fails_at_its_end_then_nothing_of_it_is_left(led
         assert await ledger.fetch(f"SELECT 1 FROM {table}") == []
 
 
-async def test_given_events_that_cannot_be_written_when_a_unit_ends_then_its_state_is_not_kept_either(
+async def test_unit_whose_events_cannot_be_written_keeps_no_state(
     ledger: Harness,
 ) -> None:
     account = uuid4()
@@ -84,7 +84,7 @@ async def test_given_events_that_cannot_be_written_when_a_unit_ends_then_its_sta
     assert await ledger.fetch("SELECT 1 FROM account") == []
 
 
-async def test_given_an_aggregate_from_a_clock_that_is_ahead_when_it_goes_on_then_time_does_too_within_reason(
+async def test_time_follows_an_aggregate_from_a_fast_clock_within_limits(
     ledger: Harness,
 ) -> None:
     async with ledger.transactions.begin() as tx:
@@ -98,7 +98,7 @@ async def test_given_an_aggregate_from_a_clock_that_is_ahead_when_it_goes_on_the
         assert tx.now == now + MOST_SKEW, "one mad clock does not carry everybody away"
 
 
-async def test_given_a_mark_when_rewound_then_only_what_came_before_it_is_written(ledger: Harness) -> None:
+async def test_rewind_drops_what_came_after_the_mark(ledger: Harness) -> None:
     account, kept, moved, woken = uuid4(), uuid4(), uuid4(), []
     async with ledger.transactions.pool.acquire() as listener:
         await listener.add_listener(transaction.CHANNEL, lambda *args: woken.append(args[3]))
@@ -121,7 +121,7 @@ async def test_given_a_mark_when_rewound_then_only_what_came_before_it_is_writte
     assert set(woken) == {"pass:before", "outbox:normal", "deadlines"}
 
 
-async def test_given_a_unit_when_it_runs_then_all_of_it_happens_at_one_instant_and_carries_the_trace(
+async def test_unit_has_one_instant_and_carries_the_trace(
     ledger: Harness,
 ) -> None:
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -134,7 +134,7 @@ async def test_given_a_unit_when_it_runs_then_all_of_it_happens_at_one_instant_a
     assert first.traceparent == second.traceparent == trace
 
 
-async def test_given_a_cause_when_emitted_in_its_handler_then_its_trace_is_handed_on(ledger: Harness) -> None:
+async def test_events_of_a_handler_carry_the_trace_of_their_cause(ledger: Harness) -> None:
     trace = f"00-{'c' * 32}-{'d' * 16}-01"
     record = ledger.record(Added(account_id=uuid4(), number=1))
     await ledger.deliver(
@@ -152,7 +152,7 @@ async def test_given_a_cause_when_emitted_in_its_handler_then_its_trace_is_hande
     assert event.traceparent == trace
 
 
-async def test_given_many_deadlines_and_events_when_committed_then_order_and_each_are_kept(
+async def test_many_deadlines_and_events_keep_their_order(
     ledger: Harness,
 ) -> None:
     accounts = [uuid4() for _ in range(500)]
@@ -165,13 +165,13 @@ async def test_given_many_deadlines_and_events_when_committed_then_order_and_eac
 
 
 @for_all(st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"])), st.binary())))
-def test_given_any_headers_when_packed_then_unpacking_gives_them_back(
+def test_headers_survive_packing(
     headers: list[tuple[str, bytes]],
 ) -> None:
     assert unpack_headers(pack_headers(headers)) == headers
 
 
-def test_given_a_tx_without_work_then_its_fields_are_its_own() -> None:
+def test_units_share_no_fields() -> None:
     one = Tx(None, START, "a", None)  # type: ignore[arg-type]
     other = Tx(None, START, "a", None)  # type: ignore[arg-type]
     one.set_deadline("ring", uuid4(), START)

@@ -52,32 +52,32 @@ async def watched(*loops: Scripted, rounds: int = 12) -> None:
     await task
 
 
-async def test_given_lag_and_no_progress_when_the_patience_is_over_then_it_raises_and_says_where() -> None:
+async def test_lag_without_progress_is_stuck_and_says_where() -> None:
     with pytest.raises(StuckError, match="loop numbers stands at 3 of 10 in partition 0"):
         await watched(Scripted(position=3))
 
 
-async def test_given_progress_or_no_lag_when_watched_then_all_is_well() -> None:
+async def test_progress_or_no_lag_is_healthy() -> None:
     await watched(Scripted(step=1, end=10_000), Scripted(position=10, end=10, name="idle"))
 
 
-async def test_given_a_stuck_loop_beside_a_good_one_when_watched_then_it_is_found() -> None:
+async def test_stuck_loop_beside_a_healthy_one_is_found() -> None:
     with pytest.raises(StuckError, match="loop other"):
         await watched(Scripted(step=1, end=10_000), Scripted(name="other"))
 
 
 @pytest.mark.parametrize("state", ["blocked", "stopped", "starting"])
-async def test_given_a_known_state_when_there_is_lag_then_it_is_not_stuck(state: str) -> None:
+async def test_loop_with_a_known_reason_for_lag_is_not_stuck(state: str) -> None:
     loop = Scripted(progress=Progress(state))
     await watched(loop)
     assert loop.asked > 3, "its lag is measured all the same"
 
 
-async def test_given_a_broker_that_is_away_when_watched_then_that_is_no_evidence() -> None:
+async def test_unreachable_broker_is_no_evidence() -> None:
     await watched(Scripted(broken=True))
 
 
-async def test_given_a_loop_that_was_blocked_when_it_runs_again_then_its_time_starts_anew() -> None:
+async def test_loop_that_resumes_starts_with_full_patience() -> None:
     loop = Scripted()
     stopping = asyncio.Event()
     task = asyncio.create_task(watch([loop], 0.15, stopping))  # type: ignore[list-item]
@@ -93,14 +93,14 @@ async def test_given_a_loop_that_was_blocked_when_it_runs_again_then_its_time_st
     await task
 
 
-async def test_given_a_loop_that_has_not_polled_for_long_when_watched_then_it_is_stuck_without_lag() -> None:
+async def test_loop_that_stops_polling_is_stuck_even_without_lag() -> None:
     loop = Scripted(position=10, end=10)
     loop.progress.polled_at -= 91
     with pytest.raises(StuckError, match="has not polled for 91 s"):
         await watched(loop)
 
 
-async def test_given_the_state_of_a_loop_when_readiness_is_asked_then_only_running_is_ready() -> None:
+async def test_only_a_running_loop_is_ready() -> None:
     loop = Scripted()
     assert await loop_check(loop)() is None  # type: ignore[arg-type]
     loop.progress = Progress("blocked", detail="ConnectionRefusedError")

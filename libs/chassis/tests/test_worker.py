@@ -159,7 +159,7 @@ async def stage(postgres_server, kafka_broker) -> AsyncIterator[Stage]:
         pool.terminate()
 
 
-async def test_given_a_worker_when_records_come_then_they_are_handled_relayed_and_sigterm_ends_it_cleanly(
+async def test_worker_handles_and_relays_until_sigterm(
     stage: Stage,
 ) -> None:
     worker, url = await stage.worker()
@@ -179,7 +179,7 @@ async def test_given_a_worker_when_records_come_then_they_are_handled_relayed_an
     assert await asyncio.wait_for(worker.wait(), 30) == 0
 
 
-async def test_given_sigterm_in_mid_batch_when_another_takes_over_then_nothing_is_lost_or_doubled(
+async def test_sigterm_in_mid_batch_loses_and_doubles_nothing(
     stage: Stage,
 ) -> None:
     accounts = [uuid4() for _ in range(10)]
@@ -202,7 +202,7 @@ async def test_given_sigterm_in_mid_batch_when_another_takes_over_then_nothing_i
 
 
 @pytest.mark.timeout(300)
-async def test_given_workers_killed_and_frozen_when_it_is_over_then_each_number_is_there_once_and_in_order(
+async def test_killed_and_frozen_workers_keep_each_number_once_in_order(
     stage: Stage,
 ) -> None:
     accounts = [uuid4() for _ in range(10)]

@@ -61,7 +61,7 @@ class Conformance:
         """What must be the same whichever topic is read first. Everything, unless a service has less to say."""
         return await picture(given, lives)
 
-    async def test_given_records_twice_when_delivered_then_each_has_one_effect(self, given: Harness) -> None:
+    async def test_record_delivered_twice_has_one_effect(self, given: Harness) -> None:
         lives = self._lives(given)
         expected = await self._undisturbed(given, lives)
         await self._anew(given)
@@ -73,7 +73,7 @@ class Conformance:
         assert await picture(given, lives) == expected
 
     @pytest.mark.parametrize("seed", range(3))
-    async def test_given_records_shuffled_across_keys_when_delivered_in_batches_then_nothing_changes(
+    async def test_order_across_keys_does_not_matter(
         self, given: Harness, seed: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lives = self._lives(given)
@@ -86,9 +86,7 @@ class Conformance:
         assert await picture(given, lives) == expected
 
     @pytest.mark.parametrize("seed", range(3))
-    async def test_given_topics_that_run_ahead_of_each_other_when_delivered_then_the_end_is_the_same(
-        self, given: Harness, seed: int
-    ) -> None:
+    async def test_topics_that_run_ahead_of_each_other_end_the_same(self, given: Harness, seed: int) -> None:
         lives = self._lives(given)
         await self._undisturbed(given, lives)
         expected = await self.settled(given, lives)
@@ -101,9 +99,7 @@ class Conformance:
             assert set(+await _deliver(given, batch)) == {"handled"}
         assert await self.settled(given, lives) == expected
 
-    async def test_given_a_connection_lost_at_any_statement_when_tried_again_then_nothing_changes(
-        self, given: Harness
-    ) -> None:
+    async def test_connection_lost_at_any_statement_changes_nothing(self, given: Harness) -> None:
         lives = self._lives(given)[:2]
         expected = await self._undisturbed(given, lives)
         await self._anew(given)
@@ -125,7 +121,7 @@ class Conformance:
         assert await picture(given, lives) == expected
 
     @pytest.mark.parametrize("many", [1, 100])
-    async def test_given_a_zombie_and_its_successor_when_both_handle_a_batch_then_one_of_them_has_effect(
+    async def test_zombie_and_successor_handle_a_batch_once(
         self, given: Harness, many: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(database, "MANY_ROWS", many)
@@ -137,9 +133,7 @@ class Conformance:
             assert sorted(word for outcome in both for word in +outcome) == ["duplicate", "handled"]
         assert await picture(given, lives) == expected
 
-    async def test_given_one_record_that_fails_among_500_when_delivered_then_it_parks_alone(
-        self, given: Harness
-    ) -> None:
+    async def test_one_bad_record_among_500_is_parked_alone(self, given: Harness) -> None:
         records = [self.life(given)[0] for _ in range(501)]
         bad, good = records[250], records[:250] + records[251:]
         await self._anew(given)
@@ -150,9 +144,7 @@ class Conformance:
         assert outcome == Counter(handled=500, parked=1)
         assert await picture(given, [good]) == expected
 
-    async def test_given_a_parked_record_when_its_key_goes_on_then_the_rest_waits_and_is_replayed_in_order(
-        self, given: Harness
-    ) -> None:
+    async def test_records_queue_behind_a_parked_key_and_replay_in_order(self, given: Harness) -> None:
         lives = [_of_first_key(life) for life in self._lives(given)]
         [loop] = _loops(given, lives[0][0])
         if not loop.ordered:  # records that stand for themselves wait for nobody
@@ -173,9 +165,7 @@ class Conformance:
             pass
         assert await picture(given, lives) == expected
 
-    async def test_given_a_type_or_a_body_it_never_saw_when_delivered_then_it_is_parked_and_not_lost(
-        self, given: Harness
-    ) -> None:
+    async def test_unknown_type_and_unreadable_body_are_parked(self, given: Harness) -> None:
         await self._anew(given)
         first, second = self.life(given)[0], self.life(given)[0]
         unknown = [
@@ -189,9 +179,7 @@ class Conformance:
         assert {letter.state for letter in letters} == {"parked"}
         assert len({letter.reason for letter in letters}) == 2
 
-    async def test_given_a_process_whose_clock_is_behind_when_it_goes_on_for_another_then_no_time_goes_back(
-        self, given: Harness
-    ) -> None:
+    async def test_time_never_goes_back_when_a_slow_clock_takes_over(self, given: Harness) -> None:
         right, catalogue = given.clock.instant, given.service.catalogue
         told_at = right + timedelta(minutes=10)
         steps, told = 1, 0
@@ -213,9 +201,7 @@ class Conformance:
             assert latest, "a life in which nothing is told proves nothing"
             steps, told = len(life), told + 1
 
-    async def test_given_the_topics_it_reads_when_checked_then_its_inbox_outlives_them(
-        self, given: Harness
-    ) -> None:
+    async def test_inbox_outlives_every_topic_it_reads(self, given: Harness) -> None:
         loops, kept = given.service.loops, given.service.settings.inbox_retention
         check_inbox_retention(loops, kept)
         longest = max(
