@@ -112,7 +112,7 @@ async def sent(client: httpx.AsyncClient, body: dict[str, Any]) -> httpx.Respons
     return await client.post("/v1/cases", json=body, headers={"Idempotency-Key": body["escalation_id"]})
 
 
-async def test_given_a_case_when_it_is_sent_twice_then_there_is_one(listener):
+async def test_case_sent_twice_is_one_case(listener):
     async with running(settings(listener[1])) as client:
         body = case()
         first, again = await sent(client, body), await sent(client, body)
@@ -123,7 +123,7 @@ async def test_given_a_case_when_it_is_sent_twice_then_there_is_one(listener):
     assert cases[0]["person_fields"] == ["name", "phone"]
 
 
-async def test_given_a_key_when_it_comes_with_another_case_then_that_is_refused(listener):
+async def test_key_used_for_another_case_is_refused(listener):
     async with running(settings(listener[1])) as client:
         body = case()
         await sent(client, body)
@@ -134,7 +134,7 @@ async def test_given_a_key_when_it_comes_with_another_case_then_that_is_refused(
     assert answer.status_code == 422
 
 
-async def test_given_an_accepted_case_when_time_passes_then_its_call_backs_come_signed_and_in_order(listener):
+async def test_accepted_case_calls_back_signed_and_in_order(listener):
     ears, url = listener
     async with running(settings(url)) as client:
         taken = (await sent(client, case())).json()
@@ -148,7 +148,7 @@ async def test_given_an_accepted_case_when_time_passes_then_its_call_backs_come_
         assert signature == wanted
 
 
-async def test_given_a_council_that_declines_when_a_case_comes_then_it_says_why_and_no_more(listener):
+async def test_declining_council_gives_a_reason_and_no_more(listener):
     ears, url = listener
     async with running(settings(url, declined_share=1)) as client:
         await sent(client, case())
@@ -157,7 +157,7 @@ async def test_given_a_council_that_declines_when_a_case_comes_then_it_says_why_
     assert heard[1]["reason"]
 
 
-async def test_given_nobody_takes_a_call_back_when_it_is_sent_again_then_the_order_stays(listener):
+async def test_call_backs_keep_their_order_when_retried(listener):
     ears, url = listener
     ears.statuses = [503, 401, 404]
     async with running(settings(url)) as client:
@@ -167,7 +167,7 @@ async def test_given_nobody_takes_a_call_back_when_it_is_sent_again_then_the_ord
     assert len({json.loads(body)["event_id"] for _, body in ears.signatures[:4]}) == 1
 
 
-async def test_given_a_call_back_that_is_refused_for_good_when_it_is_settled_then_the_next_one_goes_out(
+async def test_refused_call_back_is_dropped_and_the_next_is_sent(
     listener,
 ):
     ears, url = listener
@@ -178,9 +178,7 @@ async def test_given_a_call_back_that_is_refused_for_good_when_it_is_settled_the
     assert [h["event"] for h in heard] == ["accepted", "closed"]
 
 
-async def test_given_a_restart_when_the_key_comes_again_then_it_is_the_same_case_and_what_is_owed_is_sent(
-    listener, tmp_path
-):
+async def test_case_and_unsent_call_backs_survive_a_restart(listener, tmp_path):
     ears, url = listener
     made = settings("http://127.0.0.1:1/nobody", state=str(tmp_path / "council.sqlite"))
     body = case()
@@ -193,7 +191,7 @@ async def test_given_a_restart_when_the_key_comes_again_then_it_is_the_same_case
     assert [h["event"] for h in heard] == ["acknowledged", "accepted", "closed"]
 
 
-async def test_given_the_same_keys_when_two_councils_decide_then_they_decide_alike(listener):
+async def test_two_councils_decide_alike_on_the_same_keys(listener):
     ears, url = listener
     bodies = [case(UUID(int=n)) for n in range(12)]
     fates = []
@@ -213,7 +211,7 @@ async def test_given_the_same_keys_when_two_councils_decide_then_they_decide_ali
     assert all(fates[1].get(k, v) == v for k, v in fates[0].items())
 
 
-async def test_given_no_key_when_a_case_is_sent_then_it_is_not_taken(listener):
+async def test_case_without_a_key_is_refused(listener):
     async with running(settings(listener[1])) as client:
         wrong = await client.post(
             "/v1/cases", json=case(), headers={"X-API-Key": "x", "Idempotency-Key": "k"}
@@ -224,7 +222,7 @@ async def test_given_no_key_when_a_case_is_sent_then_it_is_not_taken(listener):
     assert (wrong.status_code, no_key.status_code, bad.status_code, cases) == (401, 422, 422, [])
 
 
-def test_given_settings_that_are_missing_when_it_starts_then_each_is_named(monkeypatch, capsys):
+def test_missing_settings_are_named_at_the_start(monkeypatch, capsys):
     for name in ("PORT", "API_KEY", "CALLBACK_SECRET", "CALLBACK_URL"):
         monkeypatch.delenv(f"BDCAN_COUNCIL_{name}", raising=False)
     monkeypatch.setenv("BDCAN_COUNCIL_PORT", "many")
@@ -234,7 +232,7 @@ def test_given_settings_that_are_missing_when_it_starts_then_each_is_named(monke
         assert f"BDCAN_COUNCIL_{name}:" in told
 
 
-def test_given_a_folder_of_secrets_when_it_starts_then_they_are_read_from_there(tmp_path):
+def test_settings_are_read_from_a_folder_of_secrets(tmp_path):
     (tmp_path / "bdcan_council_api_key").write_text("from a file\n")
     (tmp_path / "bdcan_council_callback_secret").write_text("hidden")
     environment = {

@@ -16,9 +16,7 @@ from bdcan_simulator.identity import Machine, person
 CALLER = person("caller-heath", "calls:read calls:write", "heath")
 
 
-async def test_given_a_server_that_fails_in_every_way_then_the_same_key_is_sent_until_it_answers(
-    serving, client_of
-):
+async def test_failed_request_is_retried_with_the_same_key_until_answered(serving, client_of):
     # given: overloaded, restarting, broken once, and a connection that is cut after the work was done
     keys: list[str | None] = []
 
@@ -48,9 +46,7 @@ async def test_given_a_server_that_fails_in_every_way_then_the_same_key_is_sent_
     assert sum(client.tried_again.values()) == 4
 
 
-async def test_given_nobody_listens_when_the_server_comes_up_then_the_request_arrives(
-    serving, client_of, eventually
-):
+async def test_request_arrives_once_the_server_listens(serving, client_of, eventually):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -68,7 +64,7 @@ async def test_given_nobody_listens_when_the_server_comes_up_then_the_request_ar
     assert got.json() == {"up": True}
 
 
-async def test_given_a_server_that_hangs_then_the_request_is_given_up_and_sent_again(serving, client_of):
+async def test_request_to_a_hanging_server_times_out_and_is_retried(serving, client_of):
     asked = Counter[str]()
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -83,7 +79,7 @@ async def test_given_a_server_that_hangs_then_the_request_is_given_up_and_sent_a
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
-async def test_given_an_answer_that_says_no_then_it_is_taken_for_an_answer(serving, client_of, status: int):
+async def test_refusal_counts_as_an_answer(serving, client_of, status: int):
     async def handler(_: web.Request) -> web.StreamResponse:
         return web.json_response(
             {"detail": "No.", "errors": [{"field": "needs.0", "code": "enum"}]}, status=status
@@ -97,9 +93,7 @@ async def test_given_an_answer_that_says_no_then_it_is_taken_for_an_answer(servi
     assert sum(client.refusals.values()) == 1
 
 
-async def test_given_one_route_that_always_fails_then_the_items_beside_it_are_still_done(
-    serving, client_of, monkeypatch
-):
+async def test_failing_route_does_not_stop_the_other_items(serving, client_of, monkeypatch):
     monkeypatch.setattr("bdcan_simulator.client._FIRST_PAUSE", 0.01)
     done: list[int] = []
 
@@ -119,7 +113,7 @@ async def test_given_one_route_that_always_fails_then_the_items_beside_it_are_st
     assert sum(client.broken.values()) == 1
 
 
-async def test_given_many_items_then_only_so_many_requests_are_under_way(serving, client_of):
+async def test_requests_under_way_have_a_limit(serving, client_of):
     under_way = most = 0
 
     async def handler(_: web.Request) -> web.StreamResponse:
@@ -135,7 +129,7 @@ async def test_given_many_items_then_only_so_many_requests_are_under_way(serving
     assert 2 <= most <= 5
 
 
-async def test_given_people_and_machines_then_each_shows_what_proves_them(serving, client_of, identities):
+async def test_people_and_machines_show_their_own_credentials(serving, client_of, identities):
     shown: list[dict[str, str]] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:

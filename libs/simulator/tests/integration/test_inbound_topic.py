@@ -110,7 +110,7 @@ async def _unless_it_fails(intake: asyncio.Task[None], *works: Awaitable[None]) 
     await done
 
 
-async def test_given_a_broker_when_submitting_then_every_receipt_is_read(broker, connection, endpoints):
+async def test_every_submission_gets_a_receipt(broker, connection, endpoints):
     # given
     ledger = Ledger(run=f"a{uuid4().hex[:6]}")
     ledger.enter(Borough(3, MadeUpPostcodes()).residents(60))
@@ -132,7 +132,7 @@ async def test_given_a_broker_when_submitting_then_every_receipt_is_read(broker,
     assert any("needs.0" in bad.answer for bad in ledger.bad if bad.answer)
 
 
-async def test_given_the_broker_goes_away_when_submitting_then_each_submission_is_kept_as_one_event(
+async def test_submission_is_one_event_even_when_the_broker_goes_away(
     broker, connection, endpoints, monkeypatch, eventually
 ):
     # given

@@ -114,9 +114,7 @@ class Intake(Unreliable):
         return {"import_id": str(uuid4()), "accepted": 0, "duplicates": 0, "refused": 0} | counts
 
 
-async def test_given_lost_answers_when_submitting_by_http_then_each_request_is_one_referral(
-    serving, client_of, ledger
-):
+async def test_http_submission_with_lost_answers_is_one_referral(serving, client_of, ledger):
     intake = Intake()
     async with serving(intake.handler) as url, client_of(url) as client:
         await front_door.submit_all(client, ledger, Pace())
@@ -129,9 +127,7 @@ async def test_given_lost_answers_when_submitting_by_http_then_each_request_is_o
     assert ledger.recognised == ledger.sent_twice
 
 
-async def test_given_lost_answers_when_uploading_lists_then_each_row_is_one_referral(
-    serving, client_of, ledger, monkeypatch
-):
+async def test_uploaded_row_with_lost_answers_is_one_referral(serving, client_of, ledger, monkeypatch):
     monkeypatch.setattr("bdcan_simulator.bulk_lists.ROWS_PER_FILE", 7)
     intake = Intake()
     async with serving(intake.handler) as url, client_of(url) as client:
@@ -186,7 +182,7 @@ class Calls(Unreliable):
         return 200, {"state": call["state"], "next_attempt_at": "2020-03-24T09:00:00Z" if waits else None}
 
 
-async def test_given_lost_answers_and_claims_that_ran_out_when_calling_then_each_resident_is_heard_once(
+async def test_each_resident_is_called_once_despite_lost_answers_and_expired_claims(
     serving, client_of, ledger, eventually
 ):
     calls = Calls(ledger)
@@ -256,9 +252,7 @@ class Tasks(Unreliable):
         return 200, task
 
 
-async def test_given_lost_answers_when_volunteers_work_then_each_task_is_done_once(
-    serving, client_of, ledger, eventually
-):
+async def test_each_task_is_done_once_despite_lost_answers(serving, client_of, ledger, eventually):
     tasks = Tasks(150)
     over = asyncio.Event()
     async with serving(tasks.handler) as url, client_of(url) as client:
@@ -306,9 +300,7 @@ class Food(Unreliable):
         return 200, parcel
 
 
-async def test_given_short_parcels_at_every_site_when_pickers_work_then_stock_comes_and_all_are_packed_once(
-    serving, client_of, ledger, eventually
-):
+async def test_pickers_restock_short_parcels_and_pack_each_once(serving, client_of, ledger, eventually):
     food = Food(60)
     over = asyncio.Event()
     async with serving(food.handler) as url, client_of(url) as client:
@@ -321,5 +313,5 @@ async def test_given_short_parcels_at_every_site_when_pickers_work_then_stock_co
     assert max(food.effects.values()) == 1
 
 
-def test_given_the_phone_desk_then_its_token_names_the_source_of_what_it_submits():
+def test_phone_desk_token_names_the_source_of_its_referrals():
     assert front_door.OPERATOR.name == PHONE_DESK.name

@@ -25,7 +25,7 @@ def share(count: int) -> float:
     return count / MANY
 
 
-def test_given_a_seed_when_made_twice_then_the_same_people_come_out():
+def test_same_seed_makes_the_same_people():
     first = list(Borough(7, MadeUpPostcodes()).residents(200))
     again = list(Borough(7, MadeUpPostcodes()).residents(200))
     other = list(Borough(8, MadeUpPostcodes()).residents(200))
@@ -33,7 +33,7 @@ def test_given_a_seed_when_made_twice_then_the_same_people_come_out():
     assert first != other
 
 
-def test_given_another_process_when_hashes_are_salted_otherwise_then_the_same_people_come_out():
+def test_other_hash_salts_make_the_same_people():
     code = (
         "from bdcan_simulator.borough import Borough\n"
         "from bdcan_simulator.postcodes import MadeUpPostcodes\n"
@@ -52,21 +52,21 @@ def test_given_another_process_when_hashes_are_salted_otherwise_then_the_same_pe
     assert len(said) == 1
 
 
-def test_given_one_number_when_made_alone_then_it_is_the_resident_of_the_list(residents):
+def test_resident_made_alone_equals_the_one_in_the_list(residents):
     assert Borough(1, MadeUpPostcodes()).resident(4321) == residents[4321]
 
 
-def test_given_many_then_about_one_in_eight_cannot_be_reached(residents):
+def test_about_one_in_eight_cannot_be_reached(residents):
     assert 0.10 < share(sum(not r.reachable for r in residents)) < 0.14
 
 
-def test_given_many_then_about_three_in_ten_need_something_more(residents):
+def test_about_three_in_ten_need_something_more(residents):
     asked = [r for r in residents if r.needs]
     assert 0.25 < sum(bool(r.answers.found) for r in asked) / len(asked) < 0.33
     assert all(r.answers.found for r in residents if not r.needs)
 
 
-def test_given_many_then_food_and_community_needs_lead_and_safeguarding_is_rare(residents):
+def test_food_and_community_needs_lead_and_safeguarding_is_rare(residents):
     lanes = Counter(LANE_OF[code] for r in residents for code in r.needs)
     total = sum(lanes.values())
     assert 0.38 < lanes[Lane.FOOD] / total < 0.55
@@ -75,21 +75,21 @@ def test_given_many_then_food_and_community_needs_lead_and_safeguarding_is_rare(
     assert 0.003 < lanes[Lane.SAFEGUARDING] / total < 0.03
 
 
-def test_given_many_then_each_door_is_used(residents):
+def test_every_way_in_is_used(residents):
     doors = Counter(r.system.door for r in residents)
     assert set(doors) == set(Door)
     assert min(doors.values()) > 0.2 * MANY
     assert abs(sum(SYSTEMS.values()) - 1) < 1e-9
 
 
-def test_given_many_then_homes_are_inside_outside_missing_and_unusable(residents):
+def test_homes_are_inside_outside_missing_and_unusable(residents):
     missing = sum(r.postcode is None for r in residents)
     outside = sum(not r.lives_here for r in residents)
     assert 0.02 < share(missing) < 0.06
     assert 0.04 < share(outside) < 0.10
 
 
-def test_given_a_household_then_it_has_an_adult_and_babies_only_where_supplies_are_asked_for(residents):
+def test_household_has_an_adult_and_babies_only_with_baby_supplies(residents):
     homes = [r.household for r in residents if r.household]
     assert all(home.adults >= 1 and home.children >= 0 for home in homes)
     assert max(home.adults + home.children + home.infants for home in homes) <= 10
@@ -97,19 +97,19 @@ def test_given_a_household_then_it_has_an_adult_and_babies_only_where_supplies_a
     assert 2.0 < mean < 3.0
 
 
-def test_given_no_telephone_then_nobody_can_be_reached(residents):
+def test_resident_without_a_telephone_cannot_be_reached(residents):
     without = [r for r in residents if r.phone is None]
     assert without
     assert all(r.answers.reach is Reach.WRONG_NUMBER and Flag.NO_PHONE in r.flags for r in without)
 
 
-def test_given_contact_data_then_it_belongs_to_nobody(residents):
+def test_contact_details_belong_to_nobody(residents):
     assert all("7700900" in r.phone.replace(" ", "") for r in residents if r.phone)
     assert all(r.email.endswith("@example.org") for r in residents if r.email)
     assert all(r.nhs_number.startswith("999") for r in residents if r.nhs_number)
 
 
-def test_given_nhs_numbers_then_their_check_digit_is_right(residents):
+def test_nhs_numbers_have_the_right_check_digit(residents):
     for number in (r.nhs_number.replace(" ", "") for r in residents if r.nhs_number):
         digits = [int(d) for d in number]
         check = 11 - sum(d * w for d, w in zip(digits, range(10, 1, -1), strict=False)) % 11
@@ -117,7 +117,7 @@ def test_given_nhs_numbers_then_their_check_digit_is_right(residents):
         assert digits[9] == check % 11
 
 
-def test_given_a_gazetteer_then_real_postcodes_are_drawn(tmp_path: Path):
+def test_gazetteer_gives_real_postcodes(tmp_path: Path):
     # given the two files of the area, and one of another that must not be read
     row = '"{}",10,1,1,"E92000001","","","","{}","E05000001"\n'
     (tmp_path / "ig.csv").write_text(row.format("IG11 7AA", "E09000002") + row.format("IG1 1AA", "E09000026"))
@@ -129,6 +129,6 @@ def test_given_a_gazetteer_then_real_postcodes_are_drawn(tmp_path: Path):
     assert source.neighbours == ("IG1 1AA",)
 
 
-def test_given_a_directory_without_a_gazetteer_then_it_says_so(tmp_path: Path):
+def test_directory_without_a_gazetteer_is_reported(tmp_path: Path):
     with pytest.raises(GazetteerError, match="Code-Point"):
         read_code_point(tmp_path)

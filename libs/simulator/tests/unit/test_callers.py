@@ -5,7 +5,7 @@ from __future__ import annotations
 from bdcan_simulator.callers import _given_back
 
 
-def test_given_needs_that_came_back_then_safety_is_handed_over_again_and_the_rest_finds_another_way():
+def test_returned_safeguarding_is_handed_over_again_and_other_needs_are_not():
     asked = [{"need_id": "a", "code": "safeguarding-child"}, {"need_id": "b", "code": "debt"}]
     told = [_given_back(f"referral-{n}", asked) for n in range(40)]
     assert {(needs[0]["code"], needs[0]["result"]) for needs in told} == {("safeguarding-child", "confirmed")}

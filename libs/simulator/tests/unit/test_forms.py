@@ -22,7 +22,7 @@ def submissions(count: int):
     return list(ledger.submissions.values())
 
 
-def test_given_many_residents_then_each_event_can_be_read_back_by_the_contract():
+def test_every_event_is_readable_by_the_contract():
     kind = CATALOGUE.of(InboundReferralSubmitted)
     for submission in submissions(300):
         body = as_event(submission)
@@ -32,7 +32,7 @@ def test_given_many_residents_then_each_event_can_be_read_back_by_the_contract()
         assert event.data == body
 
 
-def test_given_a_resident_then_json_and_csv_say_what_the_event_says():
+def test_json_and_csv_say_what_the_event_says():
     for submission in submissions(300):
         body, row = as_json(submission), as_row(submission)
         assert body["reference"] == row["reference"] == submission.reference
@@ -43,7 +43,7 @@ def test_given_a_resident_then_json_and_csv_say_what_the_event_says():
         assert body.get("outreach", False) == submission.resident.system.outreach
 
 
-def test_given_rows_then_the_file_can_be_read_with_notes_and_commas_intact():
+def test_csv_keeps_notes_and_commas():
     rows = [as_row(s) for s in submissions(200)]
     read = list(csv.DictReader(io.StringIO(as_csv(rows))))
     assert read == rows

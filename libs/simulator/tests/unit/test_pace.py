@@ -7,7 +7,7 @@ import time
 from bdcan_simulator.pace import Pace
 
 
-async def test_given_no_stretch_of_time_then_everything_goes_in_at_once_and_in_the_largest_portions():
+async def test_no_time_sends_everything_at_once_in_the_largest_portions():
     pace = Pace()
     began = time.monotonic()
     for place in range(1000):
@@ -16,7 +16,7 @@ async def test_given_no_stretch_of_time_then_everything_goes_in_at_once_and_in_t
     assert pace.portion(500, 2000) == 500
 
 
-async def test_given_a_stretch_of_time_when_each_waits_for_its_turn_then_none_goes_in_early():
+async def test_none_is_sent_before_its_turn():
     began = time.monotonic()
     pace, went_in = Pace(0.2), []
     for place in range(4):
@@ -25,7 +25,7 @@ async def test_given_a_stretch_of_time_when_each_waits_for_its_turn_then_none_go
     assert all(at >= 0.2 * place / 4 for place, at in enumerate(went_in))
 
 
-def test_given_a_stretch_of_time_then_portions_hold_five_seconds_worth_but_never_nothing_and_never_more():
+def test_portion_holds_five_seconds_within_its_limits():
     assert Pace(100).portion(500, 2000) == 100
     assert Pace(100).portion(50, 2000) == 50
     assert Pace(100).portion(500, 3) == 1

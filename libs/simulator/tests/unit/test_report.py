@@ -73,7 +73,7 @@ def first(facts: Facts):
     return next(found[0] for found in facts.referrals.values() if found[0]["needs"])
 
 
-def test_given_all_went_well_then_it_passes(given):
+def test_complete_run_passes(given):
     report = judge(given)
     assert report.passed
     assert report.submitted == report.acknowledged == 20
@@ -86,7 +86,7 @@ def test_given_all_went_well_then_it_passes(given):
     assert report.referrals_per_second == 2.0
 
 
-def test_given_a_submission_without_a_referral_then_it_is_lost(given):
+def test_submission_without_a_referral_is_lost(given):
     facts = given[1]
     key = next(iter(facts.referrals))
     del facts.referrals[key]
@@ -95,13 +95,13 @@ def test_given_a_submission_without_a_referral_then_it_is_lost(given):
     assert key[1] in report.lost_what[0]
 
 
-def test_given_a_need_that_does_not_show_up_then_it_is_lost(given):
+def test_need_that_does_not_show_up_is_lost(given):
     first(given[1])["needs"].pop()
     report = judge(given)
     assert (report.lost, report.passed) == (1, False)
 
 
-def test_given_a_found_need_that_does_not_show_up_then_it_is_lost_unless_the_resident_withdrew(given):
+def test_missing_found_need_is_lost_unless_the_resident_withdrew(given):
     ledger, facts = given
     key, submission = next(iter(ledger.submissions.items()))
     submission.found = 1
@@ -111,7 +111,7 @@ def test_given_a_found_need_that_does_not_show_up_then_it_is_lost_unless_the_res
 
 
 @pytest.mark.parametrize("missing", ["owner", "due_at"])
-def test_given_an_open_need_without_owner_or_deadline_then_it_is_named(given, missing: str):
+def test_open_need_without_owner_or_deadline_is_named(given, missing: str):
     need = first(given[1])["needs"][0]
     need |= {"state": "in-hand", "owner": "foodhub", "due_at": "2020-03-23T11:00:00+00:00"}
     open_report = judge(given)
@@ -122,7 +122,7 @@ def test_given_an_open_need_without_owner_or_deadline_then_it_is_named(given, mi
     assert (report.without_owner_or_deadline, report.passed) == (1, False)
 
 
-def test_given_an_open_referral_then_its_story_is_told_unless_its_next_call_is_waited_for(given):
+def test_open_referral_tells_its_story_unless_its_next_call_is_due(given):
     ledger, facts = given
     referral = first(facts)
     referral |= {"state": "assigned", "owner": "hub:heath", "due_at": "2020-03-24T09:00:00+00:00"}
@@ -131,12 +131,12 @@ def test_given_an_open_referral_then_its_story_is_told_unless_its_next_call_is_w
     assert not judge(given).unsettled_stories
 
 
-def test_given_intake_counts_somebody_without_owner_then_the_report_believes_it(given):
+def test_need_without_an_owner_in_intake_is_reported(given):
     given[1].summaries["intake"]["without_owner_or_deadline"] = 3
     assert judge(given).without_owner_or_deadline == 3
 
 
-def test_given_two_referrals_for_one_reference_then_the_effect_is_there_twice(given):
+def test_two_referrals_for_one_reference_are_one_effect_twice(given):
     found = next(iter(given[1].referrals.values()))
     found.append(deepcopy(found[0]))
     report = judge(given)
@@ -152,13 +152,13 @@ def test_given_two_referrals_for_one_reference_then_the_effect_is_there_twice(gi
         [line("parcel.delivered", 8, parcel_id="p"), line("parcel.delivered", 9, parcel_id="p")],
     ],
 )
-def test_given_something_happened_twice_in_a_timeline_then_it_is_named(given, extra):
+def test_event_that_happened_twice_is_named(given, extra):
     first(given[1])["timeline"] += extra
     report = judge(given)
     assert (report.effects_twice, report.passed) == (1, False)
 
 
-def test_given_things_that_may_well_happen_twice_then_nothing_is_named(given):
+def test_events_that_may_happen_twice_are_not_named(given):
     first(given[1])["timeline"] += [
         line("task.accepted", 5, task_id="t"),
         line("task.failed", 6, task_id="t", reason="nobody-at-home"),
@@ -187,12 +187,12 @@ def test_given_things_that_may_well_happen_twice_then_nothing_is_named(given):
         ("escalations", [escalation("complex", "closed", "n", "m"), escalation("complex", "accepted", "n")]),
     ],
 )
-def test_given_one_need_served_twice_then_it_is_named(given, kind: str, items):
+def test_need_served_twice_is_named(given, kind: str, items):
     getattr(given[1], kind).extend(items)
     assert judge(given).effects_twice == 1
 
 
-def test_given_parked_records_then_only_valid_ones_count_against_it(given):
+def test_only_valid_parked_records_fail_the_run(given):
     letter = {"service": "intake", "topic": "t", "reason": "bad-body"}
     given[1].parked.append(letter | {"ours": True})
     report = judge(given)
@@ -202,7 +202,7 @@ def test_given_parked_records_then_only_valid_ones_count_against_it(given):
     assert (report.parked, report.parked_on_purpose, report.passed) == (1, 1, False)
 
 
-def test_given_bad_input_without_an_answer_or_stock_out_of_balance_or_no_end_then_it_does_not_pass(given):
+def test_unanswered_bad_input_unbalanced_stock_or_open_end_fails_the_run(given):
     assert not judge(given, Ending.OUT_OF_TIME).passed
     assert not judge(given, Ending.STILL).passed
     given[0].bad[0].answer = None
@@ -212,7 +212,7 @@ def test_given_bad_input_without_an_answer_or_stock_out_of_balance_or_no_end_the
     assert not judge(given).passed
 
 
-def test_given_a_foodhub_that_catches_up_on_a_failed_delivery_then_its_one_instant_is_nothing_twice(given):
+def test_catching_up_in_one_instant_is_not_an_effect_twice(given):
     told = [
         line("parcel.dispatched", 20, parcel_id="p", task_id="t"),
         line("parcel.returned", 20, parcel_id="p", reason="nobody-at-home"),
@@ -229,7 +229,7 @@ def test_given_a_foodhub_that_catches_up_on_a_failed_delivery_then_its_one_insta
     ]
 
 
-def test_given_a_parcel_that_came_back_oftener_than_it_went_out_then_it_is_named(given):
+def test_parcel_returned_more_often_than_dispatched_is_named(given):
     first(given[1])["timeline"] += [
         line("parcel.dispatched", 20, parcel_id="p", task_id="t"),
         line("parcel.returned", 21, parcel_id="p", reason="nobody-at-home"),

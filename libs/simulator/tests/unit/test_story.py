@@ -27,7 +27,7 @@ REFERRAL = {
 }
 
 
-def test_given_a_timeline_then_it_reads_as_sentences_with_times():
+def test_timeline_reads_as_sentences_with_times():
     assert list(tell(REFERRAL)) == [
         "09:00  The request came in (nhs list, standard).",
         "09:20  Heath rang, no answer; the next call is due 23 March, 12:00.",
@@ -36,17 +36,17 @@ def test_given_a_timeline_then_it_reads_as_sentences_with_times():
     ]
 
 
-def test_given_details_that_are_absent_then_the_sentence_still_stands():
+def test_sentence_without_details_is_complete():
     bare = {"timeline": [line("2020-03-23T09:00:00+00:00", kind) for kind in _WORDS]}
     assert len(list(tell(bare))) == len(_WORDS)
 
 
-def test_given_the_catalogue_then_the_words_name_only_events_that_exist():
+def test_words_name_only_events_in_the_catalogue():
     kinds = {t.type.split(".", 2)[2].rpartition(".")[0] for t in CATALOGUE.event_types}
     assert set(_WORDS) <= kinds
 
 
-def test_given_several_then_the_one_with_most_to_tell_is_chosen():
+def test_referral_with_the_longest_story_is_chosen():
     dull = {"outcome": "helped", "timeline": REFERRAL["timeline"][:1]}
     sad = {"outcome": "declined", "timeline": REFERRAL["timeline"] * 3}
     assert most_telling([dull, sad, REFERRAL]) is REFERRAL

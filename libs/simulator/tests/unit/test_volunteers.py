@@ -8,14 +8,14 @@ from bdcan_simulator.volunteers import chance, how_many, volunteers
 HUBS = tuple(f"hub-{n}" for n in range(9))
 
 
-def test_given_every_hub_then_somebody_there_may_do_each_kind_of_task():
+def test_every_hub_has_somebody_for_each_kind_of_task():
     people = list(volunteers(1, how_many(10), HUBS))
     for hub in HUBS:
         kinds = {kind for v in people if hub in v.hub_ids for kind in v.task_kinds}
         assert kinds == set(TaskKind)
 
 
-def test_given_no_clearance_then_no_regulated_task_is_offered():
+def test_regulated_task_is_not_offered_without_clearance():
     people = list(volunteers(1, 400, HUBS))
     assert any(not v.dbs_cleared for v in people)
     assert all(
@@ -25,12 +25,12 @@ def test_given_no_clearance_then_no_regulated_task_is_offered():
     )
 
 
-def test_given_the_same_parts_then_the_same_chance_between_nought_and_one():
+def test_same_parts_give_the_same_chance():
     assert chance("task", 1) == chance("task", 1) != chance("task", 2)
     accepted = sum(chance("offer", n) < 0.85 for n in range(4000)) / 4000
     assert 0.83 < accepted < 0.87
 
 
-def test_given_the_figures_of_april_2020_then_about_as_many_volunteers():
+def test_number_of_volunteers_matches_april_2020():
     assert 330 < how_many(1260) < 370
     assert how_many(12_000) == 900
