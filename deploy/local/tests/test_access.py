@@ -35,19 +35,19 @@ def may(user: str, operation: Operation, name: str) -> bool:
     return Grant(user, ResourceType.TOPIC, name, Pattern.LITERAL, operation) in grants(TOPICS)
 
 
-def test_given_upstreams_topic_when_asked_who_writes_then_only_upstream_does() -> None:
+def test_only_upstream_writes_its_topic() -> None:
     assert may("upstream-demo", Operation.WRITE, "bdcan.intake.inbound-referrals.v1")
     assert not may("upstream-demo", Operation.READ, "bdcan.intake.inbound-referrals.v1")
     assert not may("bdcan-intake", Operation.WRITE, "bdcan.intake.inbound-referrals.v1")
     assert may("bdcan-intake", Operation.READ, "bdcan.intake.inbound-referrals.v1")
 
 
-def test_given_a_consumer_when_asked_then_it_reads_and_does_not_write() -> None:
+def test_consumer_reads_and_does_not_write() -> None:
     assert may("bdcan-foodhub", Operation.READ, "bdcan.routing.hubs.v1")
     assert not may("bdcan-foodhub", Operation.WRITE, "bdcan.routing.hubs.v1")
 
 
-def test_given_any_service_when_asked_then_its_groups_are_under_its_own_name() -> None:
+def test_groups_of_a_service_carry_its_name() -> None:
     groups = {(grant.user, grant.name) for grant in grants(TOPICS) if grant.resource is ResourceType.GROUP}
     assert ("bdcan-intake", "bdcan.intake.") in groups
     assert ("upstream-demo", "upstream-demo.") in groups
@@ -56,18 +56,18 @@ def test_given_any_service_when_asked_then_its_groups_are_under_its_own_name() -
     )
 
 
-def test_given_the_pulse_when_asked_then_only_routing_may_create_topics_and_only_under_its_name() -> None:
+def test_only_routing_creates_topics_and_only_under_its_name() -> None:
     created = [grant for grant in grants(TOPICS) if grant.operation is Operation.CREATE]
     assert [(grant.user, grant.name) for grant in created] == [("bdcan-routing", "bdcan.routing.pulse")]
 
 
-def test_given_retention_or_compaction_when_specified_then_the_topics_settings_say_so() -> None:
+def test_topic_settings_follow_retention_and_compaction() -> None:
     plain, compacted = topic_specs(TOPICS)
     assert dict(plain.config) == {"cleanup.policy": "delete", "retention.ms": "172800000"}
     assert dict(compacted.config)["cleanup.policy"] == "compact"
 
 
-def test_given_the_real_catalogue_when_read_then_every_writer_and_consumer_is_a_user() -> None:
+def test_every_writer_and_consumer_of_the_catalogue_is_a_user() -> None:
     names = users(CATALOGUE.topics)
     assert "upstream-demo" in names
     assert {

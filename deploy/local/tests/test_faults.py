@@ -34,7 +34,7 @@ def one_jar(tmp_path: Path) -> Path:
     return lock
 
 
-def test_given_no_network_when_jars_are_needed_then_it_says_so(settings: Settings, one_jar: Path) -> None:
+def test_missing_network_for_jars_is_reported(settings: Settings, one_jar: Path) -> None:
     offline = replace(settings, maven_url="http://127.0.0.1:9/maven2")
     with pytest.raises(DownloadError) as fault:
         jars.fetch(offline, lock=one_jar)
@@ -61,15 +61,13 @@ def evil_mirror() -> Iterator[str]:
         server.shutdown()
 
 
-def test_given_a_jar_that_was_exchanged_when_fetched_then_it_is_refused_and_not_kept(
-    settings: Settings, one_jar: Path, evil_mirror: str
-) -> None:
+def test_exchanged_jar_is_refused_and_not_kept(settings: Settings, one_jar: Path, evil_mirror: str) -> None:
     with pytest.raises(DownloadError, match="is not the file that was locked"):
         jars.fetch(replace(settings, maven_url=evil_mirror), lock=one_jar)
     assert not list(settings.cache_dir.glob("*/*.jar"))
 
 
-def test_given_a_cached_jar_that_rotted_when_fetched_then_it_is_fetched_again(
+def test_damaged_cached_jar_is_fetched_again(
     settings: Settings, one_jar: Path, platform_settings: Settings
 ) -> None:
     (jar,) = jars.read_lock(one_jar)
@@ -83,15 +81,13 @@ def test_given_a_cached_jar_that_rotted_when_fetched_then_it_is_fetched_again(
     assert jars.fetch(replace(settings, maven_url="http://127.0.0.1:9"), lock=one_jar) == [rotten]
 
 
-def test_given_the_committed_lock_when_read_then_versions_are_exact_and_clients_match_the_broker() -> None:
+def test_committed_lock_has_exact_versions_that_match_the_broker() -> None:
     locked = {jar.artifact: jar for jar in jars.read_lock()}
     assert locked["kafka_2.13"].version == locked["kafka-clients"].version == jars.KAFKA_VERSION
     assert all(len(jar.sha256) == 64 for jar in locked.values())
 
 
-def test_given_an_interrupted_initdb_when_prepared_again_then_it_is_made_anew(
-    tmp_path: Path, guardian: Guardian
-) -> None:
+def test_interrupted_initdb_starts_over(tmp_path: Path, guardian: Guardian) -> None:
     leftover = tmp_path / "postgres" / "data" / "base"
     leftover.mkdir(parents=True)
     (leftover.parent / "PG_VERSION").write_text("18\n")
@@ -100,7 +96,7 @@ def test_given_an_interrupted_initdb_when_prepared_again_then_it_is_made_anew(
     assert (tmp_path / "postgres" / "complete.json").exists()
 
 
-def test_given_databases_that_lost_files_when_prepared_then_they_are_refused_and_not_touched(
+def test_databases_with_lost_files_are_refused_and_not_touched(
     tmp_path: Path,
 ) -> None:
     server = Postgres(tmp_path / "postgres", 1, "secret", durable=False)
@@ -111,7 +107,7 @@ def test_given_databases_that_lost_files_when_prepared_then_they_are_refused_and
     assert (tmp_path / "postgres" / "data" / "PG_VERSION").exists()
 
 
-def test_given_databases_of_another_version_when_prepared_then_they_are_refused(tmp_path: Path) -> None:
+def test_databases_of_another_version_are_refused(tmp_path: Path) -> None:
     server = Postgres(tmp_path / "postgres", 1, "secret", durable=False)
     server.prepare()
     (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("17\n")
@@ -119,7 +115,7 @@ def test_given_databases_of_another_version_when_prepared_then_they_are_refused(
         server.prepare()
 
 
-def test_given_an_interrupted_format_of_kafka_when_prepared_again_then_it_is_made_anew_and_later_loss_is_refused(
+def test_interrupted_format_of_kafka_starts_over_and_later_loss_is_refused(
     tmp_path: Path, platform_settings: Settings
 ) -> None:
     (tmp_path / "kafka" / "data").mkdir(parents=True)
@@ -133,9 +129,7 @@ def test_given_an_interrupted_format_of_kafka_when_prepared_again_then_it_is_mad
         kafka.prepare()
 
 
-def test_given_a_door_for_a_proxy_then_its_clients_are_sent_to_the_proxy_and_have_to_say_who_they_are() -> (
-    None
-):
+def test_listener_for_a_proxy_advertises_the_proxy_and_authenticates() -> None:
     kafka = Kafka(Path("kafka"), 1, 2, "secret", (), doors=(Door("INTAKE", 3, 4),))
     settings = dict(line.split("=", 1) for line in kafka.configuration("data").splitlines())
     assert settings["listeners"] == "CLIENT://127.0.0.1:1,INTAKE://127.0.0.1:3,CONTROLLER://127.0.0.1:2"
@@ -145,18 +139,18 @@ def test_given_a_door_for_a_proxy_then_its_clients_are_sent_to_the_proxy_and_hav
     assert "ScramLoginModule" in settings["listener.name.intake.scram-sha-512.sasl.jaas.config"]
 
 
-def test_given_a_full_disk_when_started_then_the_need_is_named(tmp_path: Path) -> None:
+def test_full_disk_is_reported_with_the_space_needed(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="MB are needed"):
         Root(tmp_path).check_space(needed_bytes=2**60)
 
 
-def test_given_a_root_that_is_a_file_when_locked_then_it_is_refused(tmp_path: Path) -> None:
+def test_root_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match="cannot be used"):
         Root(tmp_path / "file").lock()
 
 
-def test_given_a_held_root_when_another_runner_locks_it_then_it_is_refused(tmp_path: Path) -> None:
+def test_root_held_by_another_runner_is_refused(tmp_path: Path) -> None:
     held = Root(tmp_path)
     held.lock()
     assert Root(tmp_path).is_locked()
@@ -164,15 +158,13 @@ def test_given_a_held_root_when_another_runner_locks_it_then_it_is_refused(tmp_p
         Root(tmp_path).lock()
 
 
-def test_given_no_binaries_for_this_platform_when_prepared_then_it_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unsupported_platform_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(MachineError, match="no PostgreSQL binary"):
         postgres.binaries()
 
 
-def test_given_secrets_when_made_then_only_their_owner_reads_them_and_they_are_kept(tmp_path: Path) -> None:
+def test_secrets_are_kept_and_readable_by_their_owner_only(tmp_path: Path) -> None:
     store = SecretsStore(tmp_path / "secrets")
     store.prepare()
     first, key = store.get("kafka", "admin"), store.signing_key_file.read_text()
@@ -200,7 +192,7 @@ def test_given_secrets_when_made_then_only_their_owner_reads_them_and_they_are_k
         (["demo", "--root", "{root}"], {"GAZETTEER": "nowhere"}, 1, "GAZETTEER=nowhere is not a directory"),
     ],
 )
-def test_given_a_fault_when_a_command_runs_then_two_lines_and_an_exit_code_say_so(
+def test_fault_is_two_lines_and_an_exit_code(
     argv: list[str],
     variables: dict[str, str],
     code: int,

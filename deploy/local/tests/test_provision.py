@@ -43,7 +43,7 @@ def as_user(broker: KafkaBroker, user: str) -> dict[str, Any]:
     return broker.client_options(user, PASSWORDS[user])
 
 
-async def test_given_a_service_when_it_writes_then_its_own_topic_takes_it_and_anothers_does_not(
+async def test_service_writes_only_to_its_own_topic(
     provisioned: KafkaBroker,
 ) -> None:
     producer = AIOKafkaProducer(**as_user(provisioned, "bdcan-routing"), acks="all", enable_idempotence=True)
@@ -55,7 +55,7 @@ async def test_given_a_service_when_it_writes_then_its_own_topic_takes_it_and_an
             await producer.send_and_wait(OTHER.name, b"not mine")
 
 
-async def test_given_a_consumer_when_it_reads_then_only_under_its_own_group_name(
+async def test_consumer_reads_only_under_its_own_group(
     provisioned: KafkaBroker,
 ) -> None:
     async with AIOKafkaProducer(**as_user(provisioned, "bdcan-routing")) as producer:
@@ -69,7 +69,7 @@ async def test_given_a_consumer_when_it_reads_then_only_under_its_own_group_name
     await foreign.stop()
 
 
-async def test_given_a_topic_when_it_grows_in_the_catalogue_then_it_grows_in_the_cluster_and_keeps_its_records(
+async def test_topic_grows_with_the_catalogue_and_keeps_its_records(
     provisioned: KafkaBroker,
 ) -> None:
     grown = replace(OWN, name="bdcan.routing.grown.v1")
@@ -94,7 +94,7 @@ async def test_given_a_topic_when_it_grows_in_the_catalogue_then_it_grows_in_the
         assert (await consumer.getone()).value == b"kept"
 
 
-async def test_given_a_changed_password_when_provisioned_again_then_the_new_one_holds(
+async def test_changed_password_holds_after_provisioning_again(
     kafka_broker: KafkaBroker,
 ) -> None:
     topic = replace(OWN, name="bdcan.routing.rotated.v1")
@@ -105,7 +105,7 @@ async def test_given_a_changed_password_when_provisioned_again_then_the_new_one_
     await provision_kafka(kafka_broker.client_options(), (topic,), PASSWORDS)
 
 
-async def test_given_two_services_when_provisioned_twice_then_each_has_its_own_closed_database(
+async def test_each_service_has_its_own_closed_database(
     postgres_server: PostgresServer,
 ) -> None:
     passwords = {"one": "it's %I odd", "two": "2"}
@@ -124,7 +124,7 @@ async def test_given_two_services_when_provisioned_twice_then_each_has_its_own_c
         )
 
 
-async def test_given_a_consumer_that_left_the_catalogue_when_provisioned_then_its_permission_goes_when_asked_for_and_no_other(
+async def test_pruning_removes_only_permissions_that_left_the_catalogue(
     provisioned: KafkaBroker,
 ) -> None:
     client, alone = provisioned.client_options(), replace(OWN, consumers=())

@@ -57,7 +57,7 @@ def run(script: str) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300)
-async def test_the_first_request_of_the_readme_is_placed_with_a_hub(tmp_path: Path) -> None:
+async def test_first_request_of_the_readme_is_placed_with_a_hub(tmp_path: Path) -> None:
     plan = runner.Plan(usual_ports=False, table=Table(migrations, services))
     async with runner.running(Root(tmp_path), read_settings(), plan, print) as running:
         script = first_request().replace(

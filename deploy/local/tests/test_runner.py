@@ -76,7 +76,7 @@ def ended(pids: list[int]) -> bool:
 
 
 @pytest.mark.timeout(400)
-def test_given_a_running_system_when_anything_is_killed_then_it_comes_back_and_ctrl_c_ends_all(
+def test_killed_parts_return_and_ctrl_c_ends_everything(
     runners: Callable[[], Runner],
 ) -> None:
     runner = runners()
@@ -103,7 +103,7 @@ def test_given_a_running_system_when_anything_is_killed_then_it_comes_back_and_c
 
 
 @pytest.mark.timeout(400)
-def test_given_a_runner_when_killed_with_9_then_nothing_is_left_and_the_next_start_has_the_same_ports_and_data(
+def test_runner_killed_with_9_leaves_nothing_and_restarts_as_before(
     runners: Callable[[], Runner],
 ) -> None:
     runner = runners()
@@ -123,7 +123,7 @@ def test_given_a_runner_when_killed_with_9_then_nothing_is_left_and_the_next_sta
 
 
 @pytest.mark.timeout(400)
-def test_given_a_running_system_when_a_verb_of_a_service_is_asked_for_then_it_runs_on_that_system(
+def test_command_of_a_service_runs_on_the_running_system(
     runners: Callable[[], Runner],
 ) -> None:
     runner = runners()
@@ -144,9 +144,7 @@ def test_given_a_running_system_when_a_verb_of_a_service_is_asked_for_then_it_ru
     assert (nowhere.returncode, nowhere.stderr.startswith("error: nothing runs in")) == (1, True)
 
 
-def test_given_taken_ports_when_chosen_then_others_are_and_remembered_ones_are_kept(
-    unused: int, busy: int
-) -> None:
+def test_taken_ports_are_avoided_and_remembered_ones_kept(unused: int, busy: int) -> None:
     chosen = choose_ports({"first": busy, "second": unused, "third": None}, {})
     assert chosen["first"] not in {busy, unused}
     assert chosen["second"] == unused

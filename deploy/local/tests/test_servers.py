@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 from bdcan_local.servers import KafkaBroker, PostgresServer
 
 
-async def test_given_a_fresh_database_when_its_role_connects_then_it_owns_it(
+async def test_role_owns_its_fresh_database(
     postgres_server: PostgresServer,
 ) -> None:
     dsn = await postgres_server.database("volunteer-match")
@@ -19,7 +19,7 @@ async def test_given_a_fresh_database_when_its_role_connects_then_it_owns_it(
     await connection.close()
 
 
-async def test_given_a_wrong_password_when_connecting_then_it_is_refused(
+async def test_wrong_database_password_is_refused(
     postgres_server: PostgresServer,
 ) -> None:
     dsn = await postgres_server.database()
@@ -29,7 +29,7 @@ async def test_given_a_wrong_password_when_connecting_then_it_is_refused(
         await asyncpg.connect(wrong)
 
 
-async def test_given_another_services_role_when_connecting_then_the_database_is_closed(
+async def test_database_is_closed_to_the_role_of_another_service(
     postgres_server: PostgresServer,
 ) -> None:
     own, other = await postgres_server.database(), await postgres_server.database()
@@ -39,7 +39,7 @@ async def test_given_another_services_role_when_connecting_then_the_database_is_
 
 
 @pytest.mark.parametrize("mode", ["immediate", "fast"])
-async def test_given_committed_rows_when_postgres_restarts_then_they_are_there(
+async def test_committed_rows_survive_a_restart_of_postgres(
     postgres_server: PostgresServer, mode: str
 ) -> None:
     dsn = await postgres_server.database()
@@ -54,7 +54,7 @@ async def test_given_committed_rows_when_postgres_restarts_then_they_are_there(
     await connection.close()
 
 
-async def test_given_a_wrong_password_when_a_client_starts_then_kafka_refuses_it(
+async def test_kafka_refuses_a_wrong_password(
     kafka_broker: KafkaBroker,
 ) -> None:
     producer = AIOKafkaProducer(**kafka_broker.client_options(password="wrong"))
@@ -64,7 +64,7 @@ async def test_given_a_wrong_password_when_a_client_starts_then_kafka_refuses_it
 
 
 @pytest.mark.parametrize("kill", [False, True])
-async def test_given_acknowledged_records_when_the_broker_restarts_then_they_are_there(
+async def test_acknowledged_records_survive_a_restart_of_the_broker(
     kafka_broker: KafkaBroker, kill: bool
 ) -> None:
     topic = f"kept-{kill}"
@@ -81,7 +81,7 @@ async def test_given_acknowledged_records_when_the_broker_restarts_then_they_are
     assert record.value == b"before"
 
 
-async def test_given_existing_topics_when_created_again_then_nothing_happens(
+async def test_topics_are_created_only_once(
     kafka_broker: KafkaBroker,
 ) -> None:
     await kafka_broker.create_topics({"twice": 1})

@@ -53,9 +53,7 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_given_a_running_unit_when_it_is_killed_then_it_runs_again(
-    supervisor: Supervisor, tmp_path: Path
-) -> None:
+async def test_killed_unit_runs_again(supervisor: Supervisor, tmp_path: Path) -> None:
     await supervisor.start(unit("sleeper", "import time; time.sleep(60)", tmp_path))
     status = supervisor.statuses["sleeper"]
     first = status.pid
@@ -66,9 +64,7 @@ async def test_given_a_running_unit_when_it_is_killed_then_it_runs_again(
     assert status.exit_code == -signal.SIGKILL
 
 
-async def test_given_a_unit_that_keeps_ending_when_restarted_then_each_pause_is_longer(
-    supervisor: Supervisor, tmp_path: Path
-) -> None:
+async def test_pauses_between_restarts_grow(supervisor: Supervisor, tmp_path: Path) -> None:
     births = tmp_path / "births"
     code = f"import time; open({str(births)!r}, 'a').write(f'{{time.monotonic()}}\\n'); time.sleep(0.3)"
     await supervisor.start(unit("stumbler", code, tmp_path))
@@ -79,16 +75,14 @@ async def test_given_a_unit_that_keeps_ending_when_restarted_then_each_pause_is_
     assert times[3] - times[0] > 2.3
 
 
-async def test_given_a_unit_that_ends_at_its_start_when_started_then_its_log_is_shown(
-    supervisor: Supervisor, tmp_path: Path
-) -> None:
+async def test_log_of_a_unit_that_ends_at_its_start_is_shown(supervisor: Supervisor, tmp_path: Path) -> None:
     broken = Unit("broken", python("print('no such table'); raise SystemExit(3)"), is_ready=_never)
     with pytest.raises(NotReadyError, match=r"(?s)broken ended at its start \(exit code 3\).*no such table"):
         await supervisor.start(broken)
     assert supervisor.statuses["broken"].state is State.STOPPED
 
 
-async def test_given_a_unit_that_is_never_ready_when_its_time_is_over_then_it_is_stopped(
+async def test_unit_that_is_never_ready_is_stopped(
     supervisor: Supervisor,
 ) -> None:
     slow = Unit("slow", python("import time; time.sleep(60)"), is_ready=_never, ready_seconds=0.5)
@@ -99,14 +93,14 @@ async def test_given_a_unit_that_is_never_ready_when_its_time_is_over_then_it_is
     ]
 
 
-async def test_given_a_one_shot_unit_when_it_fails_then_the_start_fails(supervisor: Supervisor) -> None:
+async def test_failed_one_shot_unit_fails_the_start(supervisor: Supervisor) -> None:
     await supervisor.run(Unit("good", python("print('done')")))
     assert supervisor.statuses["good"].state is State.DONE
     with pytest.raises(NotReadyError, match="bad failed"):
         await supervisor.run(Unit("bad", python("raise SystemExit(1)")))
 
 
-async def test_given_a_unit_that_ignores_the_stop_signal_when_stopped_then_it_and_its_children_are_killed(
+async def test_unit_that_ignores_sigterm_is_killed_with_its_children(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
     code = (
@@ -123,7 +117,7 @@ async def test_given_a_unit_that_ignores_the_stop_signal_when_stopped_then_it_an
     await until(lambda: not _runs(grandchild))
 
 
-async def test_given_a_killed_guardian_when_units_run_then_a_new_one_watches(
+async def test_new_guardian_watches_after_the_first_is_killed(
     supervisor: Supervisor, own_guardian: Guardian, tmp_path: Path
 ) -> None:
     await supervisor.start(unit("sleeper", "import time; time.sleep(60)", tmp_path))
@@ -155,7 +149,7 @@ time.sleep(60)
 """
 
 
-def test_given_an_owner_when_killed_with_9_then_its_children_end_also_one_that_was_never_listed() -> None:
+def test_owner_killed_with_9_takes_even_unlisted_children_with_it() -> None:
     owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
     guardian, *children = map(int, owner.stdout.readline().split())

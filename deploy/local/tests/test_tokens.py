@@ -23,7 +23,7 @@ def secrets(tmp_path: Path) -> SecretsStore:
 
 
 @pytest.mark.parametrize("name", [*ROLES, "hub-3"])
-def test_a_role_has_its_scopes_and_is_believed(secrets: SecretsStore, name: str) -> None:
+def test_role_has_its_scopes_and_is_accepted(secrets: SecretsStore, name: str) -> None:
     token = make_token(secrets, name)
     keys = KeySet.import_key_set(json.loads(secrets.jwks_file.read_text()))
     claims = jwt.decode(token.text, keys, algorithms=["ES256"]).claims
@@ -40,14 +40,12 @@ def test_named_scopes_replace_those_of_the_role(secrets: SecretsStore) -> None:
     assert make_token(secrets, "ada", ("calls:read",), ("heath",)).hubs == ("heath",)
 
 
-def test_a_role_with_a_hub_sees_that_hub_alone(secrets: SecretsStore) -> None:
+def test_role_with_a_hub_sees_only_that_hub(secrets: SecretsStore) -> None:
     token = make_token(secrets, "picker", hubs=("hub-2",))
     assert (token.hubs, "hubs:all" in token.scopes) == (("hub-2",), False)
 
 
-def test_a_token_cannot_be_made_for_nothing_or_before_the_first_start(
-    secrets: SecretsStore, tmp_path: Path
-) -> None:
+def test_token_needs_a_purpose_and_a_first_start(secrets: SecretsStore, tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match="no role"):
         make_token(secrets, "ada")
     with pytest.raises(PlatformError, match="no scope"):
@@ -56,7 +54,7 @@ def test_a_token_cannot_be_made_for_nothing_or_before_the_first_start(
         make_token(SecretsStore(tmp_path / "elsewhere"), "desk")
 
 
-def test_the_command_prints_the_token_alone_and_says_the_rest_beside_it(
+def test_command_prints_only_the_token_on_standard_output(
     secrets: SecretsStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["token", "--as", "hub-3", "--root", str(tmp_path)]) == 0
