@@ -14,8 +14,6 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("service", [CHASSIS, *SERVICES])
-async def test_given_a_service_when_its_migrations_are_applied_then_they_make_the_committed_schema(
-    service: str, postgres_server: PostgresServer
-) -> None:
+async def test_migrations_make_the_committed_schema(service: str, postgres_server: PostgresServer) -> None:
     made = await schema_of(service, postgres_server)
     assert (ROOT / path_of(service)).read_text("utf-8") == made, "run: make gen"

@@ -18,12 +18,12 @@ def toml(path: str) -> dict[str, Any]:
     return tomllib.loads((ROOT / path).read_text("utf-8"))
 
 
-def test_given_the_folders_when_compared_with_the_table_of_processes_then_each_service_runs() -> None:
+def test_each_service_folder_runs_as_a_process() -> None:
     folders = {path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")}
     assert folders == set(SERVICES)
 
 
-def test_given_the_workspace_when_read_then_it_knows_every_service() -> None:
+def test_workspace_lists_every_service() -> None:
     root, local = toml("pyproject.toml"), toml("deploy/local/pyproject.toml")
     assert root["tool"]["uv"]["sources"].keys() >= PROJECTS
     assert set(root["tool"]["ruff"]["lint"]["isort"]["known-first-party"]) >= PACKAGES
@@ -31,7 +31,7 @@ def test_given_the_workspace_when_read_then_it_knows_every_service() -> None:
     assert local["tool"]["uv"]["sources"].keys() >= PROJECTS
 
 
-def test_given_the_rules_of_imports_when_read_then_they_hold_for_every_service() -> None:
+def test_import_rules_cover_every_service() -> None:
     rules = configparser.ConfigParser()
     rules.read(ROOT / ".importlinter")
     for section in rules.sections():

@@ -40,7 +40,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Service:
     )
 
 
-def test_given_a_service_when_its_loops_are_bound_then_they_read_what_the_catalogue_says(
+def test_loops_read_what_the_catalogue_says(
     service: Service,
 ) -> None:
     declared = {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, service.name)}
@@ -48,7 +48,7 @@ def test_given_a_service_when_its_loops_are_bound_then_they_read_what_the_catalo
     assert read == declared
 
 
-def test_given_the_types_that_a_service_owns_when_its_source_is_read_then_each_is_made_somewhere(
+def test_each_owned_event_type_is_made_somewhere(
     service: Service,
 ) -> None:
     source = ROOT / "services" / service.name / "src"
@@ -66,13 +66,13 @@ def test_given_the_types_that_a_service_owns_when_its_source_is_read_then_each_i
     assert owned - made == set()
 
 
-def test_given_a_service_when_its_inbox_is_sized_then_it_outlasts_every_topic(service: Service) -> None:
+def test_inbox_outlasts_every_topic(service: Service) -> None:
     from bdcan_chassis.housekeeping import check_inbox_retention
 
     check_inbox_retention(service.loops, service.settings.inbox_retention)
 
 
-def test_given_the_services_when_their_folders_are_compared_then_they_have_one_shape() -> None:
+def test_service_folders_have_one_shape() -> None:
     expected = {
         "__init__.py",
         "__main__.py",

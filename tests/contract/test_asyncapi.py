@@ -32,7 +32,7 @@ def asyncapi() -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(json.loads(gzip.decompress(METASCHEMA.read_bytes())))
 
 
-def test_given_the_document_then_asyncapi_3_allows_it(document, asyncapi):
+def test_document_is_valid_asyncapi_3(document, asyncapi):
     assert [
         f"{list(error.instance_path)}: {error.message[:200]}" for error in asyncapi.iter_errors(document)
     ] == []
@@ -47,14 +47,14 @@ def test_given_the_document_then_asyncapi_3_allows_it(document, asyncapi):
         lambda d: d["components"]["messages"][next(iter(d["components"]["messages"]))].update(topic="x"),
     ],
 )
-def test_given_a_spoiled_document_then_asyncapi_3_refuses_it(document, asyncapi, spoil):
+def test_spoiled_document_is_refused(document, asyncapi, spoil):
     spoiled = copy.deepcopy(document)
     spoil(spoiled)
 
     assert not asyncapi.is_valid(spoiled)
 
 
-def test_given_the_document_then_each_reference_leads_somewhere(document):
+def test_every_reference_resolves(document):
     def references(node: Any):
         if isinstance(node, dict):
             yield from (value for key, value in node.items() if key == "$ref")
@@ -72,7 +72,7 @@ def test_given_the_document_then_each_reference_leads_somewhere(document):
             target = target[part]
 
 
-def test_given_the_catalogue_then_the_document_has_its_channels_messages_and_both_ends(document):
+def test_document_has_every_channel_message_and_both_ends(document):
     assert set(document["channels"]) == set(CATALOGUE.by_topic)
     assert set(document["components"]["messages"]) == set(CATALOGUE.by_type)
     ends = {

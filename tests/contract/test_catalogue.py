@@ -14,7 +14,7 @@ from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_contracts.envelope import consumed_types
 
 
-def test_given_the_topic_files_then_the_catalogue_says_the_same(sources: Sources):
+def test_catalogue_says_the_same_as_the_topic_files(sources: Sources):
     assert [topic.name for topic in CATALOGUE.topics] == [topic.name for topic in sources.topics]
     for written in sources.topics:
         topic = CATALOGUE.by_topic[written.name]
@@ -37,7 +37,7 @@ def test_given_the_topic_files_then_the_catalogue_says_the_same(sources: Sources
         assert getattr(catalogue, written.constant) is topic
 
 
-def test_given_a_type_of_two_lanes_then_the_usual_topic_comes_first_and_bulk_is_asked_for():
+def test_usual_topic_comes_first_and_bulk_only_on_request():
     received = CATALOGUE.of(models.ReferralReceived)
 
     assert received.topic_in(None) is catalogue.REFERRALS
@@ -46,7 +46,7 @@ def test_given_a_type_of_two_lanes_then_the_usual_topic_comes_first_and_bulk_is_
         received.topic_in("urgent")
 
 
-def test_given_bulk_topics_then_each_has_a_normal_twin_with_the_same_types_key_and_partitions():
+def test_bulk_topic_matches_its_normal_twin():
     bulk = [topic for topic in CATALOGUE.topics if topic.lane == "bulk"]
     assert bulk
     for topic in bulk:
@@ -60,7 +60,7 @@ def test_given_bulk_topics_then_each_has_a_normal_twin_with_the_same_types_key_a
 
 
 @pytest.mark.parametrize("event_type", CATALOGUE.event_types, ids=lambda e: e.type)
-def test_given_a_full_example_then_its_subject_is_the_key_template_filled_in(sources: Sources, event_type):
+def test_subject_is_the_filled_in_key_template(sources: Sources, event_type):
     body = event_type.model.model_validate_json(
         (sources.root / "examples" / event_type.type / "full.json").read_bytes()
     )
@@ -69,12 +69,12 @@ def test_given_a_full_example_then_its_subject_is_the_key_template_filled_in(sou
         assert event_type.subject_of(body) == topic.key.format(**body.model_dump())
 
 
-def test_given_each_need_then_exactly_one_lane_helps_with_it():
+def test_exactly_one_lane_serves_each_need():
     assert set(models.LANE_OF) == set(models.NeedCode)
     assert set(models.LANE_OF.values()) == set(models.Lane)
 
 
-def test_given_the_inbound_topic_then_only_intake_reads_it_and_only_upstream_writes_it():
+def test_only_upstream_writes_and_only_intake_reads_the_inbound_topic():
     topic = catalogue.INBOUND_REFERRALS
 
     assert topic.writers == ("upstream",)
@@ -94,20 +94,20 @@ def test_given_the_inbound_topic_then_only_intake_reads_it_and_only_upstream_wri
     } <= PERSONAL_FIELDS
 
 
-def test_given_a_service_then_what_it_reads_can_be_listed():
+def test_topics_of_a_service_can_be_listed():
     read = {(topic.name, type_name) for topic, type_name in consumed_types(CATALOGUE, "routing")}
 
     assert ("bdcan.intake.outreach-referrals.v1", "bdcan.intake.referral.received.v1") in read
     assert all(name.startswith("bdcan.intake.") for name, _ in read)
 
 
-def test_given_the_envelope_alone_is_imported_then_no_model_is_built():
+def test_importing_the_envelope_builds_no_model():
     code = "import sys, bdcan_contracts.envelope; sys.exit('bdcan_contracts.models' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_given_a_model_when_somebody_writes_to_it_then_it_is_frozen():
+def test_models_are_frozen():
     household = models.Household(adults=2)
 
     with pytest.raises(ValueError, match="frozen"):

@@ -84,7 +84,7 @@ class Record:
         return decode(CATALOGUE, self.topic, self.key, self.headers, self.value)
 
 
-def test_given_a_good_record_of_an_upstream_system_then_it_is_read_with_its_time_in_utc():
+def test_upstream_record_is_read_with_its_time_in_utc():
     event = Record().read()
 
     assert event.data.person.name == BODY["person"]["name"]
@@ -151,7 +151,7 @@ BAD: list[tuple[str, type[EnvelopeError], Callable[[Record], Record]]] = [
 
 
 @pytest.mark.parametrize(("error", "spoil"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
-def test_given_a_known_bad_record_then_it_is_refused_as_what_it_is(
+def test_bad_record_is_refused_for_its_own_reason(
     error: type[EnvelopeError], spoil: Callable[[Record], Record]
 ):
     with pytest.raises(EnvelopeError) as caught:
@@ -160,13 +160,13 @@ def test_given_a_known_bad_record_then_it_is_refused_as_what_it_is(
     assert type(caught.value) is error
 
 
-def test_given_the_errors_then_each_has_a_reason_of_its_own():
+def test_each_error_has_its_own_reason():
     kinds = [HeaderError, UnknownTypeError, UnknownVersionError, MisplacedError, BodyError]
 
     assert len({kind.reason for kind in kinds}) == len(kinds)
 
 
-def test_given_several_faults_in_a_body_then_each_is_named_by_its_path():
+def test_each_fault_in_a_body_is_named_by_its_path():
     bad = Record().with_fields(needs=["food-parcel", "helicopter"], household={"adults": -1}, channel=None)
 
     with pytest.raises(BodyError) as caught:
@@ -192,7 +192,7 @@ def test_given_several_faults_in_a_body_then_each_is_named_by_its_path():
         lambda r: r.keyed(SECRET.encode()),
     ],
 )
-def test_given_a_bad_record_then_no_error_or_problem_repeats_what_was_sent(spoil: Callable[[Record], Record]):
+def test_errors_never_repeat_what_was_sent(spoil: Callable[[Record], Record]):
     with pytest.raises(EnvelopeError) as caught:
         spoil(Record()).read()
 
@@ -211,37 +211,35 @@ def test_given_a_bad_record_then_no_error_or_problem_repeats_what_was_sent(spoil
         ("ce_tomorrow", b"\xff" * 2000),
     ],
 )
-def test_given_a_header_that_is_not_ours_or_a_trace_that_cannot_be_read_then_the_event_is_read_all_the_same(
-    name: str, value: bytes | None
-):
+def test_foreign_headers_and_unreadable_traces_are_ignored(name: str, value: bytes | None):
     event = Record().header(name, value).read()
 
     assert event.traceparent is None
 
 
-def test_given_a_field_of_tomorrow_then_it_is_ignored_at_every_depth():
+def test_unknown_field_is_ignored_at_every_depth():
     record = Record().with_fields(tomorrow=1, household={"adults": 1, "cats": 9}, person={"pronouns": "they"})
 
     assert record.read().data.household.adults == 1
 
 
-def test_given_null_in_an_optional_field_then_it_counts_as_absent():
+def test_null_in_an_optional_field_counts_as_absent():
     assert Record().with_fields(household=None, notes=None).read().data.household is None
 
 
-def test_given_a_trace_then_it_travels():
+def test_trace_survives_the_codec():
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
     assert Record().header("traceparent", trace.encode()).read().traceparent == trace
 
 
-def test_given_headers_then_their_type_can_be_asked_without_any_check():
+def test_type_is_read_from_headers_without_checks():
     assert type_of(Record().headers) == TYPE
     assert type_of([("ce_type", b"\xff")]) == "\ufffd"
     assert type_of([]) is None
 
 
-def test_given_two_senders_that_count_from_1_then_their_events_are_different():
+def test_equal_ids_of_two_senders_are_different_events():
     keys = {event_key(source, "1", "bdcan.intake") for source in ("gp", "pharmacy", "bdcan.intake")}
 
     assert len(keys) == 3
@@ -250,7 +248,7 @@ def test_given_two_senders_that_count_from_1_then_their_events_are_different():
     assert event_key("elsewhere", str(own), "bdcan.intake") != own
 
 
-def test_given_the_namespace_of_foreign_ids_then_it_never_moves_since_inboxes_hold_it():
+def test_namespace_of_foreign_ids_never_changes():
     namespace = UUID("6f2f6a4e-52b4-5a0c-9f0a-0d2b8e6f4c11")
 
     assert event_key("gp", "1", "bdcan.intake") == uuid5(namespace, "gp\n1")
@@ -273,7 +271,7 @@ def test_given_the_namespace_of_foreign_ids_then_it_never_moves_since_inboxes_ho
         ),
     ).map(lambda body: json.dumps(body).encode()),
 )
-def test_given_any_bytes_whatever_then_the_codec_reads_them_or_says_why_not(key, extra, value):
+def test_any_bytes_are_read_or_refused_with_a_reason(key, extra, value):
     record = Record().keyed(key).body(value)
     for name, content in extra:
         record.header(name, content)

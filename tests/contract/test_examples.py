@@ -22,9 +22,7 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize(("type_name", "path"), EXAMPLES)
-def test_given_an_example_when_sent_on_each_of_its_topics_then_it_is_read_back_whole(
-    type_name: str, path: Path
-):
+def test_example_survives_each_of_its_topics(type_name: str, path: Path):
     event_type = CATALOGUE.by_type[type_name]
     body = event_type.model.model_validate_json(path.read_bytes())
     subject, event_id = event_type.subject_of(body), uuid4()
@@ -38,9 +36,7 @@ def test_given_an_example_when_sent_on_each_of_its_topics_then_it_is_read_back_w
 
 
 @pytest.mark.parametrize(("type_name", "path"), EXAMPLES)
-def test_given_an_example_when_its_model_writes_it_then_the_schema_allows_it_and_nothing_is_lost(
-    sources: Sources, type_name: str, path: Path
-):
+def test_example_written_by_its_model_is_valid_and_complete(sources: Sources, type_name: str, path: Path):
     given = json.loads(path.read_bytes())
     validator = jsonschema_rs.Draft202012Validator(sources.event(type_name).bundled, validate_formats=True)
 
@@ -59,9 +55,7 @@ def _with_defaults(given: dict[str, object], written: dict[str, object]) -> dict
 
 
 @pytest.mark.parametrize("event_type", CATALOGUE.event_types, ids=lambda e: e.type)
-def test_given_a_full_example_when_a_required_field_is_taken_away_then_schema_and_model_both_refuse(
-    sources: Sources, event_type
-):
+def test_missing_required_field_is_refused_by_schema_and_model(sources: Sources, event_type):
     event = sources.event(event_type.type)
     full = json.loads((sources.root / "examples" / event.type / "full.json").read_text())
     validator = jsonschema_rs.Draft202012Validator(event.bundled, validate_formats=True)
@@ -75,9 +69,7 @@ def test_given_a_full_example_when_a_required_field_is_taken_away_then_schema_an
 
 
 @pytest.mark.parametrize("event_type", CATALOGUE.event_types, ids=lambda e: e.type)
-def test_given_a_full_example_when_a_field_has_another_type_then_schema_and_model_both_refuse(
-    sources: Sources, event_type
-):
+def test_wrong_type_is_refused_by_schema_and_model(sources: Sources, event_type):
     event = sources.event(event_type.type)
     full = json.loads((sources.root / "examples" / event.type / "full.json").read_text())
     validator = jsonschema_rs.Draft202012Validator(event.bundled, validate_formats=True)

@@ -99,7 +99,7 @@ UNPROVEN: list[tuple[str, str, Change, str]] = [
 @pytest.mark.parametrize(
     ("type_name", "edit"), [row[1:] for row in ADDITIVE], ids=[row[0] for row in ADDITIVE]
 )
-def test_given_an_additive_change_then_it_is_proven(copied: Path, type_name: str, edit: Change):
+def test_additive_change_is_proven(copied: Path, type_name: str, edit: Change):
     change(copied, type_name, edit)
 
     assert found(copied) == []
@@ -108,7 +108,7 @@ def test_given_an_additive_change_then_it_is_proven(copied: Path, type_name: str
 @pytest.mark.parametrize(
     ("type_name", "edit", "field"), [row[1:] for row in UNPROVEN], ids=[row[0] for row in UNPROVEN]
 )
-def test_given_any_other_change_then_the_field_and_the_readers_are_named(
+def test_any_other_change_names_the_field_and_the_readers(
     copied: Path, type_name: str, edit: Change, field: str
 ):
     change(copied, type_name, edit)
@@ -120,7 +120,7 @@ def test_given_any_other_change_then_the_field_and_the_readers_are_named(
     assert "routing" in str(mine[0])
 
 
-def test_given_readers_of_other_fields_then_they_are_told_apart_from_readers_of_this_one(copied: Path):
+def test_readers_of_the_field_are_told_apart_from_other_readers(copied: Path):
     closed = "bdcan.intake.referral.closed.v1"
     change(copied, closed, lambda s: s["required"].remove("needs"))
 
@@ -133,7 +133,7 @@ def test_given_readers_of_other_fields_then_they_are_told_apart_from_readers_of_
     )
 
 
-def test_given_a_released_type_is_gone_then_it_is_found_until_it_is_retired(copied: Path):
+def test_missing_released_type_is_a_fault_until_retired(copied: Path):
     (copied / "events" / f"{RECEIVED}.schema.json").unlink()
     assert [(fault.type, fault.why) for fault in found(copied)] == [(RECEIVED, "a released type is gone")]
 
@@ -143,12 +143,12 @@ def test_given_a_released_type_is_gone_then_it_is_found_until_it_is_retired(copi
     assert RECEIVED not in (copied / "released.lock").read_text()
 
 
-def test_given_a_type_that_is_still_there_then_it_cannot_be_retired(copied: Path):
+def test_existing_type_cannot_be_retired(copied: Path):
     with pytest.raises(SourceError, match="still has a schema"):
         releases.retire(load(copied), RECEIVED)
 
 
-def test_given_a_proven_change_when_released_then_the_lock_follows_and_nothing_is_left_to_release(
+def test_release_of_a_proven_change_updates_the_lock(
     copied: Path,
 ):
     before = (copied / "released.lock").read_text()
@@ -161,7 +161,7 @@ def test_given_a_proven_change_when_released_then_the_lock_follows_and_nothing_i
     assert (copied / "released.lock").read_text() != before
 
 
-def test_given_an_unproven_change_then_release_refuses_and_changes_nothing(copied: Path):
+def test_release_refuses_an_unproven_change(copied: Path):
     before = (copied / "released.lock").read_text()
     change(copied, RECEIVED, lambda s: s["required"].append("postcode"))
 
@@ -171,7 +171,7 @@ def test_given_an_unproven_change_then_release_refuses_and_changes_nothing(copie
     assert (copied / "released.lock").read_text() == before
 
 
-def test_given_a_new_version_beside_the_old_then_it_is_released_as_a_type_of_its_own(copied: Path):
+def test_new_version_is_released_as_its_own_type(copied: Path):
     new = RECEIVED.replace(".v1", ".v2")
     text = (copied / "events" / f"{RECEIVED}.schema.json").read_text()
     (copied / "events" / f"{new}.schema.json").write_text(
@@ -182,7 +182,7 @@ def test_given_a_new_version_beside_the_old_then_it_is_released_as_a_type_of_its
     assert list(releases.release(load(copied))) == [f"released {new}"]
 
 
-def test_given_a_tampered_release_then_it_is_not_believed(copied: Path):
+def test_tampered_release_is_refused(copied: Path):
     path = copied / "released" / f"{RECEIVED}.json"
     path.write_text(path.read_text().replace("postcode", "postcodes"))
 
@@ -190,7 +190,7 @@ def test_given_a_tampered_release_then_it_is_not_believed(copied: Path):
         releases.released(copied)
 
 
-def test_given_a_git_revision_then_the_release_of_that_day_is_compared(
+def test_contracts_compare_with_the_release_of_a_git_revision(
     copied: Path, capsys: pytest.CaptureFixture[str]
 ):
     def git(*arguments: str) -> None:

@@ -23,7 +23,7 @@ _INSTANTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=_O
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 @given(data=st.data(), event_id=st.uuids(), when=_INSTANTS)
-def test_given_any_body_that_the_schema_allows_then_it_comes_back_from_the_codec(event, data, event_id, when):
+def test_any_valid_body_survives_the_codec(event, data, event_id, when):
     body = data.draw(bodies(event))
     event_type = CATALOGUE.by_type[event.type]
     model = event_type.model.model_validate_json(json.dumps(body))

@@ -18,7 +18,7 @@ RECEIVED = "bdcan.intake.referral.received.v1"
 REFERRALS = "bdcan.intake.referrals.v1"
 
 
-def test_given_this_checkout_then_check_finds_nothing_and_takes_less_than_ten_seconds(sources: Sources):
+def test_check_finds_nothing_here_in_under_ten_seconds(sources: Sources):
     start = time.monotonic()
 
     assert list(breaches(sources)) == []
@@ -130,7 +130,7 @@ BREACHES: list[tuple[str, Callable[[Path], object]]] = [
 
 
 @pytest.mark.parametrize(("sentence", "spoil"), BREACHES, ids=[row[0] for row in BREACHES])
-def test_given_a_breach_then_check_names_it(copied: Path, sentence: str, spoil: Callable[[Path], object]):
+def test_check_names_a_breach(copied: Path, sentence: str, spoil: Callable[[Path], object]):
     spoil(copied)
 
     assert [fault for fault in breaches(load(copied)) if sentence in fault]
@@ -154,7 +154,7 @@ def test_given_a_breach_then_check_names_it(copied: Path, sentence: str, spoil: 
         ),
     ],
 )
-def test_given_a_file_that_promises_what_cannot_be_kept_then_nothing_is_made_of_it(
+def test_contract_that_cannot_be_kept_is_not_generated(
     copied: Path, sentence: str, spoil: Callable[[Path], object]
 ):
     spoil(copied)
@@ -164,7 +164,7 @@ def test_given_a_file_that_promises_what_cannot_be_kept_then_nothing_is_made_of_
     assert sentence in str(caught.value)
 
 
-def test_given_stale_files_when_generated_then_they_are_fresh_and_a_second_run_writes_none(copied: Path):
+def test_generate_refreshes_stale_files_and_then_writes_none(copied: Path):
     topic(lambda t: t.update(partitions=7))(copied)
 
     assert {path.name for path in generated.write(load(copied))} == {
@@ -177,14 +177,12 @@ def test_given_stale_files_when_generated_then_they_are_fresh_and_a_second_run_w
     assert list(generated.write(load(copied))) == []
 
 
-def test_given_a_generated_file_then_its_first_line_says_so(sources: Sources):
+def test_generated_file_says_so_in_its_first_line(sources: Sources):
     for path, text in generated.files(sources).items():
         assert "Generated" in text.splitlines()[0], path.name
 
 
-def test_given_a_breach_then_the_command_fails_and_prints_it(
-    copied: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_breach_fails_the_command_and_is_printed(copied: Path, capsys: pytest.CaptureFixture[str]):
     topic(lambda t: t.update(partitions=7))(copied)
 
     assert main(["--schemas", str(copied), "check"]) == 1

@@ -13,9 +13,7 @@ from .table import MUTANTS, Mutant
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
-def test_given_a_mutant_when_it_is_made_then_the_chassis_differs_and_is_python(
-    mutant: Mutant, tmp_path: Path
-) -> None:
+def test_mutant_differs_from_the_chassis_and_is_valid_python(mutant: Mutant, tmp_path: Path) -> None:
     file = tmp_path / "bdcan_chassis" / mutant.file
     file.parent.mkdir(parents=True)
     shutil.copy(_SOURCE / "bdcan_chassis" / mutant.file, file)
@@ -25,5 +23,5 @@ def test_given_a_mutant_when_it_is_made_then_the_chassis_differs_and_is_python(
     assert all((Path("libs/chassis/tests") / f"test_{name}.py").exists() for name in mutant.tests.split())
 
 
-def test_given_the_table_then_each_mutant_has_a_name_of_its_own() -> None:
+def test_mutant_names_are_unique() -> None:
     assert len({m.name for m in MUTANTS}) == len(MUTANTS)

@@ -66,7 +66,7 @@ def paths(value: Any, at: str = "") -> dict[str, Any]:
     return {} if value is None else {at: value}
 
 
-def test_given_a_dashboard_when_grafana_s_model_reads_it_then_it_knows_every_field(
+def test_grafana_knows_every_field_of_a_dashboard(
     dashboard: dict[str, Any],
 ) -> None:
     register_default_plugins()
@@ -76,7 +76,7 @@ def test_given_a_dashboard_when_grafana_s_model_reads_it_then_it_knows_every_fie
     assert lost == {}
 
 
-def test_given_the_panels_when_laid_out_then_each_has_an_id_and_a_place_of_its_own(
+def test_each_panel_has_its_own_id_and_place(
     dashboard: dict[str, Any],
 ) -> None:
     panels = dashboard["panels"]
@@ -95,12 +95,12 @@ def test_given_the_panels_when_laid_out_then_each_has_an_id_and_a_place_of_its_o
         assert apart, f"{one['title']} overlaps {other['title']}"
 
 
-def test_given_the_panels_when_read_then_each_says_what_it_shows(dashboard: dict[str, Any]) -> None:
+def test_each_panel_says_what_it_shows(dashboard: dict[str, Any]) -> None:
     silent = [p["title"] for p in dashboard["panels"] if p["type"] != "row" and not p.get("description")]
     assert silent == []
 
 
-def test_given_the_queries_when_parsed_then_they_ask_for_declared_metrics_and_labels(
+def test_queries_use_only_declared_metrics_and_labels(
     dashboard: dict[str, Any], series: dict[str, Metric]
 ) -> None:
     for title, target, expression in targets(dashboard):
@@ -115,9 +115,7 @@ def test_given_the_queries_when_parsed_then_they_ask_for_declared_metrics_and_la
         assert shown <= labels, f"{title}: the legend names labels that are not there: {shown - labels}"
 
 
-def test_given_a_counter_when_it_is_drawn_then_as_a_rate(
-    dashboard: dict[str, Any], series: dict[str, Metric]
-) -> None:
+def test_counters_are_drawn_as_rates(dashboard: dict[str, Any], series: dict[str, Metric]) -> None:
     for title, _, expression in targets(dashboard):
         rated = {
             p.vector_selector.name for p in parts(expression) if isinstance(p, promql_parser.MatrixSelector)
@@ -126,7 +124,7 @@ def test_given_a_counter_when_it_is_drawn_then_as_a_rate(
         assert not bare, f"{title} draws {bare} as it grows"
 
 
-def test_given_the_dashboards_when_taken_together_then_they_follow_a_referral_through_every_service(
+def test_dashboards_follow_a_referral_through_every_service(
     series: dict[str, Metric],
 ) -> None:
     asked = {
@@ -138,7 +136,7 @@ def test_given_the_dashboards_when_taken_together_then_they_follow_a_referral_th
     assert {"chassis", *SERVICES} <= asked
 
 
-def test_given_the_provisioning_when_read_then_the_dashboards_have_their_data_source_and_are_found(
+def test_provisioning_finds_the_dashboards_and_their_data_source(
     dashboard: dict[str, Any],
 ) -> None:
     sources = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text("utf-8"))

@@ -32,7 +32,7 @@ def made_in(source: Path) -> set[str]:
     return imported & called & KINDS
 
 
-def test_given_the_sources_when_read_then_metrics_are_made_in_the_lists_alone() -> None:
+def test_metrics_are_made_only_in_the_lists() -> None:
     sources = [p for part in ("libs", "services", "deploy") for p in (ROOT / part).glob("*/src/**/*.py")]
     makers = {
         p.relative_to(ROOT).as_posix()
@@ -43,7 +43,7 @@ def test_given_the_sources_when_read_then_metrics_are_made_in_the_lists_alone() 
     assert makers == listed
 
 
-def test_given_the_lists_when_joined_then_each_name_stands_once_and_follows_the_conventions(
+def test_metric_names_are_unique_and_follow_the_conventions(
     metrics: list[Metric],
 ) -> None:
     twice = [name for name, count in Counter(m.name for m in metrics).items() if count > 1]
@@ -52,9 +52,9 @@ def test_given_the_lists_when_joined_then_each_name_stands_once_and_follows_the_
     assert [m.name for m in metrics if m.kind == "histogram" and not m.name.endswith("_seconds")] == []
 
 
-def test_given_the_lists_when_read_then_every_metric_says_what_it_means(metrics: list[Metric]) -> None:
+def test_every_metric_says_what_it_means(metrics: list[Metric]) -> None:
     assert [m.name for m in metrics if len(m.meaning.split()) < 3] == []
 
 
-def test_given_the_lists_when_the_page_is_made_then_it_is_the_committed_one() -> None:
+def test_committed_page_of_metrics_is_up_to_date() -> None:
     assert (ROOT / PAGE).read_text("utf-8") == page(), "run: make gen"

@@ -46,7 +46,7 @@ def table(tmp_path: Path) -> dict[str, list[str]]:
     return {unit.name: list(unit.command.argv[2:]) for unit in units}  # after `python -m`
 
 
-def test_given_the_local_table_when_compared_with_compose_then_both_run_the_same(
+def test_local_runner_and_compose_run_the_same_processes(
     table: dict[str, list[str]], compose: dict[str, dict[str, Any]]
 ) -> None:
     ours = {
@@ -57,7 +57,7 @@ def test_given_the_local_table_when_compared_with_compose_then_both_run_the_same
     assert ours == table
 
 
-def test_given_the_processes_when_compared_with_prometheus_then_each_is_scraped_on_its_port(
+def test_prometheus_scrapes_each_process_on_its_port(
     compose: dict[str, dict[str, Any]], prometheus: dict[str, Any]
 ) -> None:
     ports = {"api": "BDCAN_HTTP_PORT", "worker": "BDCAN_OPS_PORT", "pulse": "BDCAN_OPS_PORT"}
@@ -75,7 +75,7 @@ def test_given_the_processes_when_compared_with_prometheus_then_each_is_scraped_
     assert sorted(scraped) == sorted(served)
 
 
-def test_given_the_relabelling_when_applied_then_each_target_has_its_service_and_process(
+def test_each_target_has_its_service_and_process(
     compose: dict[str, dict[str, Any]], prometheus: dict[str, Any]
 ) -> None:
     (job,) = prometheus["scrape_configs"]
@@ -89,7 +89,7 @@ def test_given_the_relabelling_when_applied_then_each_target_has_its_service_and
         assert compose[labels["process"]]["image"] == f"bdcan/{labels['service']}"
 
 
-def test_given_a_process_when_it_is_meant_to_stay_then_it_is_started_again_and_has_a_health_check(
+def test_long_running_processes_restart_and_have_a_health_check(
     compose: dict[str, dict[str, Any]],
 ) -> None:
     once = {name for name, process in compose.items() if "restart" not in process}
@@ -103,7 +103,7 @@ def test_given_a_process_when_it_is_meant_to_stay_then_it_is_started_again_and_h
     assert {name for name in compose if name not in once and "healthcheck" not in compose[name]} == set()
 
 
-def test_given_compose_when_read_then_no_secret_stands_in_it_and_no_port_is_open_to_the_network(
+def test_compose_has_no_secret_and_no_open_port(
     compose: dict[str, dict[str, Any]],
 ) -> None:
     for name, process in compose.items():
@@ -116,7 +116,7 @@ def test_given_compose_when_read_then_no_secret_stands_in_it_and_no_port_is_open
         assert [p for p in process.get("ports", []) if not p.startswith("127.0.0.1:")] == []
 
 
-def test_given_the_services_when_deployed_then_no_two_share_a_user(
+def test_no_two_services_share_a_user(
     compose: dict[str, dict[str, Any]],
 ) -> None:
     users: dict[str, set[str]] = {}
@@ -128,7 +128,7 @@ def test_given_the_services_when_deployed_then_no_two_share_a_user(
     assert shared == {}
 
 
-def test_given_the_services_when_deployed_then_user_ids_and_ports_go_by_their_place_in_the_table(
+def test_user_ids_and_ports_follow_the_table(
     compose: dict[str, dict[str, Any]],
 ) -> None:
     assert len(set(USUAL_PORTS.values())) == len(USUAL_PORTS)

@@ -276,19 +276,19 @@ def broken(evidence: Evidence) -> set[str]:
     return {name for name, offences in judge(evidence).items() if offences}
 
 
-def test_given_a_sound_history_then_every_invariant_holds() -> None:
+def test_sound_history_keeps_every_invariant() -> None:
     assert {name: offences for name, offences in judge(sound()).items() if offences} == {}
 
 
 @pytest.mark.parametrize(("invariant", "doctor"), DOCTORED, ids=lambda it: it if isinstance(it, str) else "")
-def test_given_doctored_rows_then_the_invariant_is_broken(invariant: str, doctor: Doctor) -> None:
+def test_doctored_rows_break_their_invariant(invariant: str, doctor: Doctor) -> None:
     evidence = sound()
     rows: Rows = deepcopy(dict(evidence.rows))
     doctor(rows)
     assert invariant in broken(replace(evidence, rows=rows))
 
 
-def test_given_an_event_that_changed_when_it_was_sent_again_then_it_is_no_longer_one_event() -> None:
+def test_event_resent_with_another_body_is_found() -> None:
     evidence = sound()
     same = replace(evidence.records[-1], offset=99)
     assert not broken(replace(evidence, records=[*evidence.records, same]))
@@ -296,7 +296,7 @@ def test_given_an_event_that_changed_when_it_was_sent_again_then_it_is_no_longer
     assert broken(replace(evidence, records=[*evidence.records, other])) == {"an event is one event"}
 
 
-def test_given_an_unreadable_record_then_it_must_have_been_set_aside() -> None:
+def test_unreadable_record_must_be_parked() -> None:
     evidence = sound()
     unreadable = Record("bdcan.intake.inbound-referrals.v1", 2, 5, b"surgery:bad-1", b"digest")
     seen = replace(evidence, records=[*evidence.records, unreadable])
@@ -317,7 +317,7 @@ def test_given_an_unreadable_record_then_it_must_have_been_set_aside() -> None:
     assert not broken(replace(seen, rows=rows))
 
 
-def test_given_a_council_with_two_cases_for_one_escalation_then_that_is_seen() -> None:
+def test_two_cases_for_one_escalation_are_found() -> None:
     evidence = sound()
     twice = [*evidence.cases, evidence.cases[0] | {"case_id": "case-2"}]
     assert "the council has each case once" in broken(replace(evidence, cases=twice))
@@ -325,14 +325,14 @@ def test_given_a_council_with_two_cases_for_one_escalation_then_that_is_seen() -
     assert "the council has each case once" in broken(replace(evidence, cases=behind))
 
 
-def test_given_a_verdict_or_a_process_that_did_not_come_back_then_the_run_fails() -> None:
+def test_failed_verdict_or_missing_process_fails_the_run() -> None:
     evidence = sound()
     assert broken(replace(evidence, verdict=("lost",))) == {"the simulator's own report passes"}
     for wrong in ({"absent": ("kafka is not ready",)}, {"unclean": ("SIGTERM: council ended with 1",)}):
         assert broken(replace(evidence, **wrong)) == {"processes stop cleanly and come back"}
 
 
-def test_given_all_these_tests_then_no_invariant_has_been_forgotten() -> None:
+def test_every_invariant_has_a_test() -> None:
     by_hand = {
         "an event is one event",
         "the simulator's own report passes",

@@ -52,7 +52,7 @@ async def dial(opened: Network) -> Line:
     return Line(*await asyncio.open_connection(LOOPBACK, opened.ports[NAME]))
 
 
-async def test_given_a_line_when_cut_then_it_ends_and_a_new_one_is_refused_until_healed(
+async def test_cut_line_stays_closed_until_healed(
     opened: Network,
 ) -> None:
     line = await dial(opened)
@@ -66,7 +66,7 @@ async def test_given_a_line_when_cut_then_it_ends_and_a_new_one_is_refused_until
     assert await (await dial(opened)).says() == b"hello"
 
 
-async def test_given_a_line_when_swallowed_then_nothing_comes_back_until_healed(opened: Network) -> None:
+async def test_swallowed_line_answers_nothing_until_healed(opened: Network) -> None:
     line = await dial(opened)
     assert await line.says() == b"hello"
     await opened.swallow(NAME)
@@ -78,7 +78,7 @@ async def test_given_a_line_when_swallowed_then_nothing_comes_back_until_healed(
     assert await (await dial(opened)).says() == b"hello"
 
 
-async def test_given_a_slow_line_then_an_answer_takes_its_time(opened: Network) -> None:
+async def test_slow_line_delays_the_answer(opened: Network) -> None:
     line = await dial(opened)
     await opened.slow(NAME, 400)
     began = time.monotonic()

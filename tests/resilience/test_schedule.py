@@ -10,7 +10,7 @@ SEEDS = range(40)
 
 
 @pytest.mark.parametrize("seconds", [50, 600])
-def test_given_the_same_seed_when_planned_again_then_the_same_faults_strike_the_same_at_the_same_time(
+def test_same_seed_plans_the_same_faults(
     seconds: float,
 ) -> None:
     for seed in SEEDS:
@@ -18,7 +18,7 @@ def test_given_the_same_seed_when_planned_again_then_the_same_faults_strike_the_
     assert len({tuple(plan(seed, seconds)) for seed in SEEDS}) == len(SEEDS)
 
 
-def test_given_this_seed_then_the_first_faults_are_these_on_every_machine() -> None:
+def test_seed_gives_these_first_faults_on_every_machine() -> None:
     faults = plan(7, 600)[:3]
     assert [(f.at, f.kind, f.victim, f.seconds) for f in faults] == [
         (3.0, Kind.ZOMBIE, "routing-worker", 11.38),
@@ -27,7 +27,7 @@ def test_given_this_seed_then_the_first_faults_are_these_on_every_machine() -> N
     ]
 
 
-def test_given_a_long_run_then_every_kind_strikes_several_times_and_some_outlast_every_time_out() -> None:
+def test_long_run_repeats_every_fault_and_some_outlast_all_time_outs() -> None:
     for seed in SEEDS:
         faults = plan(seed, 600)
         assert min(sum(f.kind is kind for f in faults) for kind in Kind) >= 2
@@ -40,7 +40,7 @@ def test_given_a_long_run_then_every_kind_strikes_several_times_and_some_outlast
     assert len({f.victim for f in everything if f.kind in NETWORK}) == 10
 
 
-def test_given_a_short_run_then_nearly_every_kind_strikes_and_none_often() -> None:
+def test_short_run_has_nearly_every_fault_a_few_times() -> None:
     for seed in SEEDS:
         kinds = [f.kind for f in plan(seed, 60)]
         assert len(set(kinds)) >= len(Kind) - 3
@@ -48,13 +48,13 @@ def test_given_a_short_run_then_nearly_every_kind_strikes_and_none_often() -> No
 
 
 @pytest.mark.parametrize("seconds", [10, 50, 600])
-def test_given_any_run_then_its_faults_are_in_order_and_over_when_the_load_is(seconds: float) -> None:
+def test_faults_are_in_order_and_end_with_the_load(seconds: float) -> None:
     for seed in SEEDS:
         faults = plan(seed, seconds)
         assert faults == sorted(faults, key=lambda f: f.at)
         assert all(f.at > 0 and f.at + f.seconds <= seconds + 0.01 for f in faults)
 
 
-def test_given_a_zombie_then_it_sleeps_longer_than_its_session() -> None:
+def test_zombie_sleeps_longer_than_its_session() -> None:
     zombies = [f for seed in SEEDS for f in plan(seed, 50) if f.kind in {Kind.ZOMBIE, Kind.USURPED}]
     assert all(f.seconds > SESSION_SECONDS + 1 for f in zombies)

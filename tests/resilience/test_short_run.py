@@ -69,7 +69,7 @@ DOCTORED: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.timeout(1200)
-async def test_given_every_fault_when_a_load_has_settled_then_all_invariants_hold_and_each_can_fail(
+async def test_invariants_hold_after_every_fault_and_each_can_fail(
     tmp_path: Path,
 ) -> None:
     assert {fault.kind for fault in plan(SEED, SECONDS)} == set(Kind)

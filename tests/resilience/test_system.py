@@ -16,14 +16,14 @@ WORKER = Unit(
 )
 
 
-def test_given_a_worker_when_doubled_then_the_second_has_a_name_and_a_port_of_its_own() -> None:
+def test_second_worker_has_its_own_name_and_port() -> None:
     second = second_worker(WORKER, 2)
     assert (second.name, second.port, second.command.argv) == ("intake-worker-2", 2, WORKER.command.argv)
     assert second.command.environment == {"BDCAN_CLOCK": CLOCK, "BDCAN_OPS_PORT": "2"}
     assert second.is_ready is not None
 
 
-def test_given_a_wrong_clock_then_it_is_wrong_by_so_many_minutes_and_by_nothing_else() -> None:
+def test_wrong_clock_is_off_by_the_given_minutes_only() -> None:
     right = parse_clock(CLOCK)
     for minutes in (7.5, -3.0):
         unit = with_wrong_clock(WORKER, minutes)

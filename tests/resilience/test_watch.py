@@ -31,9 +31,9 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "RECOVERY_SECONDS", 0.3)
 
 
-async def test_given_processes_that_are_ready_one_after_the_other_then_all_are_back() -> None:
+async def test_processes_ready_one_after_the_other_are_all_back() -> None:
     assert await recovered(InTurn("kafka", "kafka", "intake-api", "routing-worker")) is not None
 
 
-async def test_given_one_that_was_never_ready_then_it_is_not_back() -> None:
+async def test_process_that_was_never_ready_is_not_back() -> None:
     assert await recovered(InTurn("kafka", "routing-worker", "kafka", "routing-worker")) is None
