@@ -15,7 +15,7 @@ from bdcan_contracts.models import (
 )
 
 
-async def test_given_a_signed_call_back_twice_when_it_is_sent_then_it_counts_once(world):
+async def test_repeated_call_back_counts_once(world):
     body = call_back(await given_concern(world), "acknowledged")
     first, again = await sent(world, body), await sent(world, body)
     assert (first.status_code, first.json()["state"], first.json()["repeated"]) == (
@@ -27,7 +27,7 @@ async def test_given_a_signed_call_back_twice_when_it_is_sent_then_it_counts_onc
     assert len(await world.service.emitted(EscalationAcknowledged)) == 1
 
 
-async def test_given_a_decline_before_the_answer_to_the_send_when_it_comes_then_the_story_is_told_in_order(
+async def test_decline_before_the_send_is_answered_is_told_in_order(
     world,
 ):
     escalation_id = await given_concern(world)
@@ -39,7 +39,7 @@ async def test_given_a_decline_before_the_answer_to_the_send_when_it_comes_then_
     assert await world.service.run("forward-safeguarding") == 0
 
 
-async def test_given_no_right_signature_when_a_call_back_comes_then_nothing_happens(world):
+async def test_call_back_without_the_right_signature_changes_nothing(world):
     body = call_back(await given_concern(world), "accepted")
     answers = [
         await sent(world, body, secret="guessed"),
@@ -52,7 +52,7 @@ async def test_given_no_right_signature_when_a_call_back_comes_then_nothing_happ
     assert (await world.service.http.get("/v1/summary")).json()["by_state"] == {"opened": 1}
 
 
-async def test_given_a_genuine_but_faulty_call_back_when_it_comes_then_every_field_is_named(world):
+async def test_faulty_call_back_names_every_field(world):
     answer = await sent(world, {"event_id": "", "escalation_id": "x", "event": "lost", "case_id": "c"})
     assert answer.status_code == 422
     assert {e["field"] for e in answer.json()["errors"]} == {
@@ -67,7 +67,7 @@ async def test_given_a_genuine_but_faulty_call_back_when_it_comes_then_every_fie
     assert [a.status_code for a in (no_reason, no_outcome, not_json)] == [422, 422, 422]
 
 
-async def test_given_an_escalation_that_does_not_exist_when_a_call_back_names_it_then_it_may_be_sent_again_later(
+async def test_call_back_for_an_unknown_escalation_may_be_retried(
     world,
 ):
     need_id = new_id()
@@ -77,7 +77,7 @@ async def test_given_an_escalation_that_does_not_exist_when_a_call_back_names_it
     assert (await sent(world, body)).json()["repeated"] is False
 
 
-async def test_given_a_settled_case_when_the_council_contradicts_itself_then_that_is_a_conflict(world):
+async def test_contradicting_call_back_is_a_conflict(world):
     escalation_id = await given_concern(world)
     await sent(world, call_back(escalation_id, "declined", reason="not-eligible"))
     contradiction = call_back(escalation_id, "accepted")
@@ -87,7 +87,7 @@ async def test_given_a_settled_case_when_the_council_contradicts_itself_then_tha
     assert (await sent(world, other_case)).status_code == 409
 
 
-async def test_given_many_escalations_when_they_are_listed_then_pages_follow_in_the_order_of_opening(world):
+async def test_escalations_are_paged_in_order_of_opening(world):
     wanted = []
     for _ in range(3):
         wanted.append(str(await given_concern(world)))
@@ -100,7 +100,7 @@ async def test_given_many_escalations_when_they_are_listed_then_pages_follow_in_
     assert second.get("next") is None
 
 
-async def test_given_wrong_keys_or_ids_when_routes_are_called_then_the_answers_say_so(world):
+async def test_wrong_keys_and_ids_are_named(world):
     http = world.service.http
     stranger = world.service.client(["parcels:read"], [])
     assert (await http.get("/v1/escalations", headers={"X-API-Key": "wrong"})).status_code == 401

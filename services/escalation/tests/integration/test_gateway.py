@@ -35,7 +35,7 @@ async def later(world: Any, span: timedelta = timedelta(hours=1)) -> None:
     world.service.clock.advance(span)
 
 
-async def test_given_intake_is_away_when_a_case_is_due_then_nothing_is_sent_and_it_waits(world):
+async def test_case_waits_while_intake_is_unreachable(world):
     (escalation_id,) = await given_needs(world)
     world.intake.status = 503
     assert await world.service.run("forward") == 0
@@ -50,9 +50,7 @@ async def test_given_intake_is_away_when_a_case_is_due_then_nothing_is_sent_and_
 
 
 @pytest.mark.parametrize("status", [400, 401, 409, 422])
-async def test_given_the_council_refuses_when_a_case_is_sent_then_it_stays_open_with_the_reason(
-    world, status
-):
+async def test_refused_case_stays_open_with_the_reason(world, status):
     (escalation_id,) = await given_needs(world)
     world.faults.status = status
     assert await world.service.run("forward") == 0
@@ -64,7 +62,7 @@ async def test_given_the_council_refuses_when_a_case_is_sent_then_it_stays_open_
     assert world.faults.keys == [str(escalation_id)] * 2
 
 
-async def test_given_the_council_takes_a_case_and_fails_to_say_so_when_it_is_sent_again_then_there_is_one_case(
+async def test_case_sent_again_after_a_lost_answer_is_one_case(
     world,
 ):
     (escalation_id,) = await given_needs(world)
@@ -79,9 +77,7 @@ async def test_given_the_council_takes_a_case_and_fails_to_say_so_when_it_is_sen
     assert set(world.faults.keys) == {str(escalation_id)}
 
 
-async def test_given_the_council_is_silent_when_a_case_is_sent_then_it_is_unverified_and_asked_again(
-    world, eventually
-):
+async def test_silent_council_leaves_the_case_unverified_and_is_asked_again(world, eventually):
     (escalation_id,) = await given_needs(world)
     world.faults.hang = asyncio.Event()
     assert await world.service.run("forward") == 0
@@ -100,7 +96,7 @@ async def test_given_the_council_is_silent_when_a_case_is_sent_then_it_is_unveri
     assert len(await world.service.emitted(EscalationForwarded)) == 1
 
 
-async def test_given_a_crash_while_forwarding_when_the_lease_runs_out_then_the_same_key_is_sent_again(world):
+async def test_crash_while_forwarding_resends_the_same_key(world):
     (escalation_id,) = await given_needs(world)
     world.faults.hang = asyncio.Event()
     crashing = asyncio.create_task(world.service.run("forward"))
@@ -118,13 +114,13 @@ async def test_given_a_crash_while_forwarding_when_the_lease_runs_out_then_the_s
     assert len(await world.cases()) == 1
 
 
-async def test_given_more_cases_than_fit_when_passes_follow_then_eight_go_side_by_side_and_all_arrive(world):
+async def test_eight_cases_go_at_a_time_and_all_arrive(world):
     escalation_ids = await given_needs(world, 20)
     assert [await world.service.run("forward") for _ in range(4)] == [8, 8, 4, 0]
     assert {c["escalation_id"] for c in await world.cases()} == {str(i) for i in escalation_ids}
 
 
-async def test_given_complex_cases_that_time_out_when_a_concern_is_raised_then_it_does_not_wait_for_them(
+async def test_concern_does_not_wait_for_complex_cases_that_time_out(
     world,
 ):
     await given_needs(world, 10)
@@ -142,7 +138,7 @@ async def test_given_complex_cases_that_time_out_when_a_concern_is_raised_then_i
     await stuck
 
 
-async def test_given_a_concern_when_complex_needs_are_forwarded_then_each_gateway_takes_its_own(world):
+async def test_each_gateway_sends_only_its_own_cases(world):
     concern = await given_concern(world, START + timedelta(hours=4))
     (debt,) = await given_needs(world)
     assert await world.service.run("forward") == 1
@@ -151,7 +147,7 @@ async def test_given_a_concern_when_complex_needs_are_forwarded_then_each_gatewa
     assert world.faults.keys[-1] == str(concern)
 
 
-async def test_given_a_case_that_cannot_be_sent_when_its_time_passes_then_somebody_is_told_again_and_again(
+async def test_case_that_cannot_be_sent_is_reported_again_and_again(
     world,
 ):
     escalation_id = await given_concern(world, START + timedelta(hours=4))
@@ -168,7 +164,7 @@ async def test_given_a_case_that_cannot_be_sent_when_its_time_passes_then_somebo
     assert (await standing(world, escalation_id))["late"] is None
 
 
-async def test_given_a_person_when_their_case_is_sent_then_nothing_of_them_is_kept_here(world, caplog):
+async def test_personal_data_of_a_sent_case_is_not_stored(world, caplog):
     await given_needs(world)
     await world.service.run("forward")
     tables = await world.service.fetch(

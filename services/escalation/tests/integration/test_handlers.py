@@ -43,7 +43,7 @@ async def opened(world: Any) -> list[EscalationOpened]:
     return [e.data for e in await world.service.emitted(EscalationOpened)]
 
 
-async def test_given_a_clock_that_was_ahead_when_another_goes_on_then_the_later_event_does_not_look_older(
+async def test_event_after_one_from_a_fast_clock_is_not_older(
     world,
 ):
     referral_id, clock = new_id(), world.service.clock
@@ -56,7 +56,7 @@ async def test_given_a_clock_that_was_ahead_when_another_goes_on_then_the_later_
     assert closed_event.time >= opened_event.time
 
 
-async def test_given_a_concern_twice_when_it_is_delivered_then_it_is_escalated_once(world):
+async def test_repeated_concern_is_escalated_once(world):
     record = world.service.record(concern(new_id(), new_id()))
     await world.service.deliver(record, record)
     await world.service.deliver(record)
@@ -65,14 +65,14 @@ async def test_given_a_concern_twice_when_it_is_delivered_then_it_is_escalated_o
     assert event.acknowledge_by == START, "what intake promised is sooner"
 
 
-async def test_given_a_concern_from_intake_and_from_the_call_when_both_arrive_then_there_is_one_case(world):
+async def test_concern_from_intake_and_from_the_call_is_one_case(world):
     referral_id, need = new_id(), a_need(NeedCode.SAFEGUARDING_ADULT)
     await world.service.deliver(called(referral_id, said(need)))
     await world.service.deliver(concern(referral_id, need.need_id))
     assert len(await opened(world)) == 1
 
 
-async def test_given_an_urgent_complex_need_when_it_is_assigned_then_it_does_not_wait_for_the_call(world):
+async def test_urgent_complex_need_does_not_wait_for_the_call(world):
     referral_id, need, food = new_id(), a_need(), a_need(NeedCode.FOOD_PARCEL)
     await world.service.deliver(assigned(referral_id, need, food))
     await world.service.deliver(called(referral_id, said(need), said(food)))
@@ -80,7 +80,7 @@ async def test_given_an_urgent_complex_need_when_it_is_assigned_then_it_does_not
     assert (event.need_ids, event.kind, event.hub_id) == ((need.need_id,), EscalationKind.COMPLEX, "thames")
 
 
-async def test_given_a_standard_complex_need_when_it_is_assigned_then_it_waits_for_the_call(world):
+async def test_standard_complex_need_waits_for_the_call(world):
     referral_id, need = new_id(), a_need()
     await world.service.deliver(assigned(referral_id, need, priority=Priority.STANDARD), lane="bulk")
     assert await opened(world) == []
@@ -88,7 +88,7 @@ async def test_given_a_standard_complex_need_when_it_is_assigned_then_it_waits_f
     assert len(await opened(world)) == 1
 
 
-async def test_given_an_escalated_need_when_the_call_declines_it_then_it_is_taken_back_unless_sent(world):
+async def test_declined_need_is_withdrawn_unless_sent(world):
     referral_id, waiting, sent = new_id(), a_need(), a_need(NeedCode.DEBT)
     await world.service.deliver(assigned(referral_id, sent))
     await world.service.run("forward")
@@ -101,7 +101,7 @@ async def test_given_an_escalated_need_when_the_call_declines_it_then_it_is_take
     assert [e.need_ids for e in taken_back] == [(waiting.need_id,)]
 
 
-async def test_given_nobody_was_reached_when_the_ladder_ends_then_one_concern_holds_what_is_open(world):
+async def test_unreachable_resident_is_one_concern_with_all_open_needs(world):
     referral_id, theirs, open_need = new_id(), a_need(), a_need(NeedCode.SHOPPING)
     await world.service.deliver(assigned(referral_id, theirs))
     await world.service.deliver(exhausted(referral_id, theirs, open_need))
@@ -110,7 +110,7 @@ async def test_given_nobody_was_reached_when_the_ladder_ends_then_one_concern_ho
     assert welfare.code is NeedCode.SHOPPING
 
 
-async def test_given_nobody_was_reached_when_all_needs_are_the_councils_already_then_the_concern_is_raised_still(
+async def test_concern_is_raised_even_when_the_council_has_every_need(
     world,
 ):
     referral_id, theirs = new_id(), a_need()
@@ -119,7 +119,7 @@ async def test_given_nobody_was_reached_when_all_needs_are_the_councils_already_
     assert [e.kind for e in await opened(world)] == [EscalationKind.COMPLEX, EscalationKind.WELFARE_CONCERN]
 
 
-async def test_given_nobody_ever_learned_what_is_needed_when_the_ladder_ends_then_the_concern_is_the_need(
+async def test_unknown_needs_make_the_concern_itself_the_need(
     world,
 ):
     referral_id = new_id()
@@ -128,7 +128,7 @@ async def test_given_nobody_ever_learned_what_is_needed_when_the_ladder_ends_the
     assert event.need_ids == (derived_id(referral_id, "welfare-concern"),)
 
 
-async def test_given_a_volunteers_concern_when_it_is_raised_then_it_is_a_need_of_its_own(world):
+async def test_volunteers_concern_is_a_need_of_its_own(world):
     event = TaskConcernRaised(
         task_id=new_id(),
         referral_id=new_id(),
@@ -142,7 +142,7 @@ async def test_given_a_volunteers_concern_when_it_is_raised_then_it_is_a_need_of
     assert (told.need_ids, told.kind) == ((event.concern_id,), EscalationKind.SAFEGUARDING)
 
 
-async def test_given_a_withdrawal_before_the_call_when_the_call_arrives_then_only_safeguarding_goes_on(world):
+async def test_withdrawal_before_the_call_keeps_only_safeguarding(world):
     referral_id = new_id()
     await world.service.deliver(withdrawn(referral_id))
     await world.service.deliver(
@@ -151,7 +151,7 @@ async def test_given_a_withdrawal_before_the_call_when_the_call_arrives_then_onl
     assert [e.kind for e in await opened(world)] == [EscalationKind.SAFEGUARDING]
 
 
-async def test_given_an_unsent_complex_need_when_the_referral_is_withdrawn_then_it_ends_and_has_no_promise(
+async def test_withdrawn_referral_ends_an_unsent_need_and_its_deadline(
     world,
 ):
     referral_id = new_id()
@@ -164,7 +164,7 @@ async def test_given_an_unsent_complex_need_when_the_referral_is_withdrawn_then_
     assert world.faults.keys == []
 
 
-async def test_given_a_need_that_an_amendment_withdrew_then_it_is_not_handed_over_whichever_comes_first(
+async def test_need_withdrawn_by_amendment_is_not_handed_over_in_any_order(
     world,
 ):
     referral_id, gone, late, kept = new_id(), a_need(), a_need(), a_need(NeedCode.DEBT)
@@ -179,7 +179,7 @@ async def test_given_a_need_that_an_amendment_withdrew_then_it_is_not_handed_ove
     ]
 
 
-async def test_given_a_need_that_ended_otherwise_when_the_referral_closes_then_it_is_not_handed_over(world):
+async def test_need_that_ended_otherwise_is_not_handed_over(world):
     referral_id, over, theirs = new_id(), a_need(), a_need(NeedCode.DEBT)
     await world.service.deliver(assigned(referral_id, over, theirs))
     ends = (
@@ -195,7 +195,7 @@ async def test_given_a_need_that_ended_otherwise_when_the_referral_closes_then_i
     assert event.data.need_ids == (over.need_id,)
 
 
-async def test_given_a_concern_before_the_hub_is_known_when_the_referral_is_assigned_then_the_hub_sees_it(
+async def test_hub_sees_a_concern_raised_before_assignment(
     world,
 ):
     referral_id, need_id = new_id(), new_id()
@@ -208,7 +208,7 @@ async def test_given_a_concern_before_the_hub_is_known_when_the_referral_is_assi
     assert (await hub.get(path)).json()["hub_id"] == "thames"
 
 
-async def test_given_a_need_that_was_given_back_when_a_later_call_confirms_it_then_it_is_handed_over_again(
+async def test_returned_need_is_handed_over_again_after_a_later_call(
     world,
 ):
     referral_id, need = new_id(), a_need()
@@ -222,7 +222,7 @@ async def test_given_a_need_that_was_given_back_when_a_later_call_confirms_it_th
     assert [e.escalation_id for e in await opened(world)] == [first, derived_id(need.need_id, "escalation-2")]
 
 
-async def test_given_a_call_that_is_heard_of_after_the_refusal_that_followed_it_then_it_opens_nothing(world):
+async def test_late_news_of_an_earlier_call_opens_nothing(world):
     referral_id, need = new_id(), a_need()
     await world.service.deliver(assigned(referral_id, need, priority=Priority.URGENT))
     late = world.service.record(called(referral_id, said(need)))
@@ -239,7 +239,7 @@ async def test_given_a_call_that_is_heard_of_after_the_refusal_that_followed_it_
     assert len(await opened(world)) == 1
 
 
-async def test_given_a_refusal_that_comes_after_a_call_when_the_clock_here_is_behind_then_it_is_later_than_that_call(
+async def test_refusal_is_later_than_its_call_despite_a_slow_clock(
     world,
 ):
     referral_id, need = new_id(), a_need()
@@ -252,7 +252,7 @@ async def test_given_a_refusal_that_comes_after_a_call_when_the_clock_here_is_be
     assert refusal.data.declined_at > ahead, "else volunteer-match would take the call for the later word"
 
 
-async def test_given_a_step_that_was_late_by_a_clock_ahead_when_the_next_is_taken_then_it_is_not_earlier(
+async def test_next_step_is_not_earlier_than_one_from_a_fast_clock(
     world,
 ):
     referral_id, need, clock = new_id(), a_need(), world.service.clock
@@ -265,7 +265,7 @@ async def test_given_a_step_that_was_late_by_a_clock_ahead_when_the_next_is_take
     assert acknowledged.time >= late.time
 
 
-async def test_given_a_ladder_that_ended_before_a_refusal_when_it_is_heard_of_late_then_the_next_call_decides(
+async def test_late_news_of_an_earlier_ladder_leaves_the_next_call_to_decide(
     world,
 ):
     referral_id, need = new_id(), a_need()
@@ -281,14 +281,14 @@ async def test_given_a_ladder_that_ended_before_a_refusal_when_it_is_heard_of_la
     assert [e.kind for e in await opened(world)] == [EscalationKind.WELFARE_CONCERN]
 
 
-async def test_given_a_concern_that_stands_when_the_next_ladder_ends_then_there_is_no_second_one(world):
+async def test_second_ladder_raises_no_second_concern(world):
     referral_id, need = new_id(), a_need()
     await world.service.deliver(exhausted(referral_id, need))
     await world.service.deliver(exhausted(referral_id, need), exhausted(referral_id, need))
     assert [e.kind for e in await opened(world)] == [EscalationKind.WELFARE_CONCERN]
 
 
-async def test_given_needs_that_were_withdrawn_when_the_ladder_ends_then_nobody_is_told_of_them(world):
+async def test_withdrawn_needs_are_left_out_of_the_concern(world):
     referral_id, gone, kept = new_id(), a_need(), a_need()
     await world.service.deliver(amended(referral_id, gone.need_id))
     await world.service.deliver(exhausted(referral_id, gone))
@@ -297,7 +297,7 @@ async def test_given_needs_that_were_withdrawn_when_the_ladder_ends_then_nobody_
     assert [e.need_ids for e in await opened(world)] == [(kept.need_id,)]
 
 
-async def test_given_a_need_that_the_council_is_done_with_when_a_later_call_confirms_it_then_it_is_not_handed_over_again(
+async def test_need_that_the_council_finished_is_not_handed_over_again(
     world,
 ):
     referral_id, need = new_id(), a_need()

@@ -15,9 +15,7 @@ from bdcan_contracts.models import (
 )
 
 
-async def test_given_a_concern_when_it_is_raised_then_the_council_has_it_and_its_answers_are_heard(
-    world, eventually
-):
+async def test_concern_reaches_the_council_and_its_answers_become_events(world, eventually):
     need_id, referral_id = new_id(), new_id()
     raised = concern(referral_id, need_id, NeedCode.DOMESTIC_ABUSE)
     escalation_id = derived_id(need_id, "escalation")

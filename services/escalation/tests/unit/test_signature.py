@@ -17,31 +17,31 @@ def believed(header: str | None, body: bytes = BODY, now: datetime = NOW) -> boo
     return is_genuine(header, body, SECRET.encode(), now, TOLERANCE)
 
 
-def test_given_the_councils_own_signature_when_it_is_fresh_then_it_is_believed():
+def test_fresh_signature_of_the_council_is_accepted():
     assert believed(sign(SECRET, BODY, NOW.timestamp()))
 
 
 @pytest.mark.parametrize("minutes", [-6, 6])
-def test_given_a_signature_when_its_time_is_far_off_then_it_is_not_believed(minutes: int):
+def test_signature_with_a_distant_time_is_refused(minutes: int):
     assert not believed(sign(SECRET, BODY, (NOW + timedelta(minutes=minutes)).timestamp()))
 
 
-def test_given_a_signature_when_the_body_was_changed_then_it_is_not_believed():
+def test_signature_of_a_changed_body_is_refused():
     assert not believed(sign(SECRET, BODY, NOW.timestamp()), BODY + b" ")
 
 
-def test_given_a_signature_when_its_time_was_changed_then_it_is_not_believed():
+def test_signature_with_a_changed_time_is_refused():
     header = sign(SECRET, BODY, (NOW - timedelta(hours=1)).timestamp())
     fresh = f"t={int(NOW.timestamp())},{header.partition(',')[2]}"
     assert not believed(fresh)
 
 
-def test_given_another_secret_when_it_signs_then_it_is_not_believed():
+def test_signature_with_another_secret_is_refused():
     assert not believed(sign("another", BODY, NOW.timestamp()))
 
 
 @pytest.mark.parametrize(
     "header", [None, "", "t=1", "v1=00", "t=x,v1=" + "0" * 64, "t=1,v1=" + "g" * 64, "t=1,v1=" + "0" * 63]
 )
-def test_given_no_readable_signature_when_a_call_back_comes_then_it_is_not_believed(header: str | None):
+def test_unreadable_signature_is_refused(header: str | None):
     assert not believed(header)
