@@ -8,7 +8,7 @@ from bdcan_chassis.ids import derived_id, new_id
 from bdcan_contracts.models import Priority, StockRecalled
 
 
-async def test_given_a_double_click_when_stock_is_received_then_it_counts_once(foodhub):
+async def test_repeated_receipt_counts_once(foodhub):
     body = {"site_id": "central", "lines": [{"item_id": "soup-tin", "quantity": 24, "lot": "L1"}]}
     first = await foodhub.http.post("/v1/stock-receipts", json=body, headers={"Idempotency-Key": "lorry-7"})
     again = await foodhub.http.post("/v1/stock-receipts", json=body, headers={"Idempotency-Key": "lorry-7"})
@@ -18,7 +18,7 @@ async def test_given_a_double_click_when_stock_is_received_then_it_counts_once(f
     assert (soup["on_hand"], soup["free"], soup["low"]) == (24, 24, True)
 
 
-async def test_given_first_receipts_side_by_side_when_they_are_counted_in_then_none_is_lost(foodhub):
+async def test_concurrent_first_receipts_are_all_counted(foodhub):
     body = {
         "site_id": "central",
         "lines": [{"item_id": "egg", "quantity": 1}, {"item_id": "rice", "quantity": 1}],
@@ -32,7 +32,7 @@ async def test_given_first_receipts_side_by_side_when_they_are_counted_in_then_n
     assert [x["on_hand"] for x in levels] == [20, 20]
 
 
-async def test_given_a_receipt_full_of_mistakes_when_it_is_sent_then_every_field_is_named(foodhub):
+async def test_faulty_receipt_names_every_field(foodhub):
     body = {
         "site_id": "nowhere",
         "lines": [
@@ -50,7 +50,7 @@ async def test_given_a_receipt_full_of_mistakes_when_it_is_sent_then_every_field
     assert {e["field"] for e in answer.json()["errors"]} == {"site_id", "lines.0.quantity", "lines.0.colour"}
 
 
-async def test_given_promised_goods_when_they_are_thrown_away_then_that_is_refused(foodhub, tell):
+async def test_reserved_goods_cannot_be_written_off(foodhub, tell):
     call, _ = tell.call_completed()
     await tell.received(foodhub, tell.asked_for(call))
     await foodhub.deliver(call)
@@ -65,7 +65,7 @@ async def test_given_promised_goods_when_they_are_thrown_away_then_that_is_refus
     assert (await foodhub.http.get("/v1/summary")).json()["stock"]["balanced"]
 
 
-async def test_given_a_parcel_that_waits_when_it_is_picked_or_packed_then_that_is_a_conflict(foodhub, tell):
+async def test_waiting_parcel_cannot_be_picked_or_packed(foodhub, tell):
     call, need_id = tell.call_completed()
     await foodhub.deliver(call)
     for step in ("picking", "packing"):
@@ -74,7 +74,7 @@ async def test_given_a_parcel_that_waits_when_it_is_picked_or_packed_then_that_i
         assert "requested" in answer.json()["detail"]
 
 
-async def test_given_two_pickers_when_both_pack_the_parcel_then_its_stock_leaves_once(foodhub, tell):
+async def test_parcel_packed_by_two_pickers_leaves_stock_once(foodhub, tell):
     call, need_id = tell.call_completed()
     await tell.received(foodhub, tell.asked_for(call, times=2))
     await foodhub.deliver(call)
@@ -87,7 +87,7 @@ async def test_given_two_pickers_when_both_pack_the_parcel_then_its_stock_leaves
     assert (stock["issued"], stock["reserved"]) == (stock["on_hand"], 0)
 
 
-async def test_given_many_parcels_when_they_are_listed_then_pages_follow_in_due_order(foodhub, tell):
+async def test_parcels_are_paged_in_due_order(foodhub, tell):
     calls = [tell.call_completed()[0] for _ in range(5)]
     await foodhub.deliver(*calls)
     seen, after = [], None
@@ -100,9 +100,7 @@ async def test_given_many_parcels_when_they_are_listed_then_pages_follow_in_due_
     assert sorted(seen) == sorted(str(derived_id(c.needs[0].need_id, "parcel")) for c in calls)
 
 
-async def test_given_a_hubs_own_people_when_they_look_then_they_see_their_residents_parcels_alone(
-    foodhub, tell
-):
+async def test_hub_staff_see_only_parcels_of_their_hub(foodhub, tell):
     mine, mine_need = tell.call_completed(hub_id="thames")
     theirs, their_need = tell.call_completed(hub_id="heath")
     await foodhub.deliver(mine, theirs)
@@ -114,7 +112,7 @@ async def test_given_a_hubs_own_people_when_they_look_then_they_see_their_reside
     assert (await hub.post(f"{other}/picking")).status_code == 404
 
 
-async def test_given_wrong_keys_or_ids_when_routes_are_called_then_the_answers_say_so(foodhub):
+async def test_wrong_keys_and_ids_are_named(foodhub):
     stranger = {"X-API-Key": "wrong"}
     reader = foodhub.client(["parcels:read"], [])
     receipt = {"site_id": "central", "lines": [{"item_id": "egg", "quantity": 1}]}
@@ -130,7 +128,7 @@ async def test_given_wrong_keys_or_ids_when_routes_are_called_then_the_answers_s
     assert bad.status_code == 400
 
 
-async def test_given_a_recalled_lot_when_parcels_counted_on_it_then_the_last_due_gives_way(foodhub, tell):
+async def test_recalled_lot_takes_stock_from_the_parcel_due_last(foodhub, tell):
     urgent, urgent_need = tell.call_completed(priority=Priority.URGENT)
     later, later_need = tell.call_completed()
     await tell.received(foodhub, tell.asked_for(urgent, times=2))

@@ -50,7 +50,7 @@ async def packed(foodhub: Harness, tell: Any, call: Any, need_id: UUID) -> UUID:
     return parcel_id
 
 
-async def test_given_the_same_call_twice_when_it_is_delivered_then_there_is_one_parcel(foodhub, tell):
+async def test_repeated_call_makes_one_parcel(foodhub, tell):
     call, need_id = tell.call_completed()
     record = foodhub.record(call)
     await foodhub.deliver(record, record)
@@ -61,16 +61,14 @@ async def test_given_the_same_call_twice_when_it_is_delivered_then_there_is_one_
     assert set(await foodhub.deadlines()) == {("parcel-due", derived_id(need_id, "parcel"))}
 
 
-async def test_given_a_call_about_other_needs_when_it_is_delivered_then_there_is_no_parcel(foodhub, tell):
+async def test_call_about_other_needs_makes_no_parcel(foodhub, tell):
     declined, _ = tell.call_completed(result=CallNeedResult.DECLINED)
     housing, _ = tell.call_completed(NeedCode.HOUSING)
     await foodhub.deliver(declined, housing)
     assert await told(foodhub) == []
 
 
-async def test_given_a_food_need_found_at_the_call_when_it_is_delivered_then_it_becomes_a_parcel(
-    foodhub, tell
-):
+async def test_food_need_found_at_the_call_becomes_a_parcel(foodhub, tell):
     call, _ = tell.call_completed(
         NeedCode.BABY_SUPPLIES,
         CallNeedResult.FOUND,
@@ -82,18 +80,14 @@ async def test_given_a_food_need_found_at_the_call_when_it_is_delivered_then_it_
     assert (event.data.code, event.data.site_id, event.data.items) == (NeedCode.BABY_SUPPLIES, "becontree", 9)
 
 
-async def test_given_a_withdrawal_before_the_call_when_the_call_arrives_then_there_is_no_parcel(
-    foodhub, tell
-):
+async def test_withdrawal_before_the_call_makes_no_parcel(foodhub, tell):
     call, _ = tell.call_completed()
     await foodhub.deliver(tell.withdrawn(call.referral_id))
     await foodhub.deliver(call)
     assert await told(foodhub) == []
 
 
-async def test_given_a_reserved_parcel_when_the_referral_is_withdrawn_then_its_stock_is_free_again(
-    foodhub, tell
-):
+async def test_withdrawal_frees_reserved_stock(foodhub, tell):
     call, _need_id = tell.call_completed()
     await tell.received(foodhub, tell.asked_for(call))
     await foodhub.deliver(call)
@@ -107,9 +101,7 @@ async def test_given_a_reserved_parcel_when_the_referral_is_withdrawn_then_its_s
     assert await foodhub.deadlines() == {}
 
 
-async def test_given_a_packed_parcel_when_the_referral_is_withdrawn_then_it_goes_back_on_the_shelf(
-    foodhub, tell
-):
+async def test_withdrawal_returns_a_packed_parcel_to_stock(foodhub, tell):
     call, need_id = tell.call_completed()
     await packed(foodhub, tell, call, need_id)
     await foodhub.deliver(tell.withdrawn(call.referral_id))
@@ -120,9 +112,7 @@ async def test_given_a_packed_parcel_when_the_referral_is_withdrawn_then_it_goes
     assert sums["issued"] == sums["put-back"] == sums["received"]
 
 
-async def test_given_a_parcel_on_the_road_when_the_referral_is_withdrawn_and_it_comes_back_then_it_is_unpacked(
-    foodhub, tell
-):
+async def test_parcel_withdrawn_on_the_road_is_unpacked_when_it_returns(foodhub, tell):
     call, need_id = tell.call_completed()
     parcel_id = await packed(foodhub, tell, call, need_id)
     await foodhub.deliver(tell.delivery_task(TaskAccepted, parcel_id))
@@ -134,9 +124,7 @@ async def test_given_a_parcel_on_the_road_when_the_referral_is_withdrawn_and_it_
     assert (await foodhub.http.get("/v1/summary")).json()["stock"]["issued"] == 0
 
 
-async def test_given_a_parcel_on_the_road_when_its_delivery_is_cancelled_then_it_comes_back_and_is_unpacked(
-    foodhub, tell
-):
+async def test_parcel_with_a_cancelled_delivery_returns_and_is_unpacked(foodhub, tell):
     call, need_id = tell.call_completed()
     parcel_id, task_id = await packed(foodhub, tell, call, need_id), new_id()
     cancelled = foodhub.record(tell.delivery_task(TaskCancelled, parcel_id, task_id))
@@ -151,9 +139,7 @@ async def test_given_a_parcel_on_the_road_when_its_delivery_is_cancelled_then_it
 
 
 @pytest.mark.parametrize("lane", [None, "bulk"])
-async def test_given_a_need_that_an_amendment_withdrew_then_it_has_no_parcel_whichever_comes_first(
-    foodhub, tell, lane
-):
+async def test_need_withdrawn_by_amendment_has_no_parcel_in_any_order(foodhub, tell, lane):
     before, gone = tell.call_completed()
     kept, staying = tell.call_completed(referral_id=before.referral_id)
     await foodhub.deliver(before, kept)
@@ -167,7 +153,7 @@ async def test_given_a_need_that_an_amendment_withdrew_then_it_has_no_parcel_whi
     assert events == [("requested", gone), ("requested", staying), ("cancelled", gone)]
 
 
-async def test_given_a_failed_delivery_when_the_next_volunteer_takes_it_then_it_arrives(foodhub, tell):
+async def test_failed_delivery_is_completed_by_the_next_volunteer(foodhub, tell):
     call, need_id = tell.call_completed()
     parcel_id = await packed(foodhub, tell, call, need_id)
     task_id = new_id()
@@ -181,9 +167,7 @@ async def test_given_a_failed_delivery_when_the_next_volunteer_takes_it_then_it_
     assert kinds == [ParcelDispatched, ParcelReturned, ParcelDispatched, ParcelDelivered]
 
 
-async def test_given_a_completed_task_when_its_acceptance_comes_late_then_the_parcel_stays_delivered(
-    foodhub, tell
-):
+async def test_late_acceptance_leaves_a_delivered_parcel_delivered(foodhub, tell):
     call, need_id = tell.call_completed()
     parcel_id = await packed(foodhub, tell, call, need_id)
     await foodhub.deliver(tell.delivery_task(TaskCompleted, parcel_id))
@@ -193,9 +177,7 @@ async def test_given_a_completed_task_when_its_acceptance_comes_late_then_the_pa
     assert [type(e.data) for e in await foodhub.emitted()] == [ParcelDelivered]
 
 
-async def test_given_tasks_of_other_kinds_or_unknown_parcels_when_they_happen_then_they_are_passed_over(
-    foodhub, tell
-):
+async def test_other_tasks_and_unknown_parcels_are_ignored(foodhub, tell):
     shopping = TaskCompleted(
         task_id=new_id(), referral_id=new_id(), need_id=new_id(), kind=TaskKind.SHOPPING, completed_at=START
     )
@@ -204,9 +186,7 @@ async def test_given_tasks_of_other_kinds_or_unknown_parcels_when_they_happen_th
     assert await foodhub.emitted() == []
 
 
-async def test_given_a_waiting_parcel_when_the_referral_moves_then_the_new_hub_and_its_site_have_it(
-    foodhub, tell
-):
+async def test_waiting_parcel_moves_to_the_new_hub_and_site(foodhub, tell):
     call, need_id = tell.call_completed()
     await foodhub.deliver(call)
     await foodhub.deliver(tell.reassigned(call.referral_id, "thames", 3))
@@ -215,9 +195,7 @@ async def test_given_a_waiting_parcel_when_the_referral_moves_then_the_new_hub_a
     assert (parcel["hub_id"], parcel["site_id"]) == ("thames", "becontree")
 
 
-async def test_given_a_reassignment_before_the_call_when_the_call_arrives_then_the_newest_hub_counts(
-    foodhub, tell
-):
+async def test_newest_hub_counts_when_reassignment_precedes_the_call(foodhub, tell):
     call, need_id = tell.call_completed()
     await foodhub.deliver(tell.reassigned(call.referral_id, "thames"))
     await foodhub.deliver(call)
@@ -225,7 +203,7 @@ async def test_given_a_reassignment_before_the_call_when_the_call_arrives_then_t
     assert (parcel["hub_id"], parcel["site_id"]) == ("thames", "becontree")
 
 
-async def test_given_a_reserved_parcel_when_a_second_call_finds_an_allergy_then_stock_follows(foodhub, tell):
+async def test_reserved_parcel_changes_when_a_second_call_finds_an_allergy(foodhub, tell):
     call, need_id = tell.call_completed()
     await tell.received(foodhub, tell.asked_for(call))
     await foodhub.deliver(call)
@@ -248,9 +226,7 @@ async def test_given_a_reserved_parcel_when_a_second_call_finds_an_allergy_then_
     ]
 
 
-async def test_given_a_cancelled_parcel_when_a_later_call_confirms_the_need_then_there_is_a_new_one(
-    foodhub, tell
-):
+async def test_cancelled_parcel_is_replaced_when_a_later_call_confirms_the_need(foodhub, tell):
     call, need_id = tell.call_completed()
     same = {"need_id": need_id, "referral_id": call.referral_id}
     await foodhub.deliver(call)
@@ -261,7 +237,7 @@ async def test_given_a_cancelled_parcel_when_a_later_call_confirms_the_need_then
     assert (await the_parcel(foodhub, derived_id(need_id, "parcel-2")))["state"] == "requested"
 
 
-async def test_given_a_parcel_when_its_time_has_passed_then_it_is_overdue_until_it_arrives(foodhub, tell):
+async def test_late_parcel_is_overdue_until_it_arrives(foodhub, tell):
     call, need_id = tell.call_completed(priority=Priority.URGENT)
     await foodhub.deliver(call)
     parcel_id = derived_id(need_id, "parcel")

@@ -16,7 +16,7 @@ from bdcan_contracts.models import (
 )
 
 
-async def test_given_stock_when_a_food_need_is_confirmed_then_it_travels_to_the_door(foodhub: Harness, tell):
+async def test_confirmed_food_need_travels_to_the_door(foodhub: Harness, tell):
     call, need_id = tell.call_completed()
     parcel_id = derived_id(need_id, "parcel")
     await tell.received(foodhub, tell.asked_for(call))

@@ -11,7 +11,7 @@ from bdcan_foodhub import store
 from bdcan_foodhub.domain.parcel import RETRY_AFTER
 
 
-async def test_given_stock_for_one_when_two_wait_then_the_sooner_due_gets_it(foodhub, tell):
+async def test_scarce_stock_goes_to_the_parcel_due_first(foodhub, tell):
     standard, need_a = tell.call_completed()
     urgent, need_b = tell.call_completed(priority=Priority.URGENT)
     await tell.received(foodhub, tell.asked_for(standard))
@@ -24,7 +24,7 @@ async def test_given_stock_for_one_when_two_wait_then_the_sooner_due_gets_it(foo
     assert len(short["missing"]) == len(short["lines"])
 
 
-async def test_given_a_short_parcel_when_what_it_lacks_comes_in_then_it_is_reserved_at_once(foodhub, tell):
+async def test_short_parcel_is_reserved_when_stock_arrives(foodhub, tell):
     call, need_id = tell.call_completed()
     await foodhub.deliver(call)
     await foodhub.run("allocate")
@@ -38,9 +38,7 @@ async def test_given_a_short_parcel_when_what_it_lacks_comes_in_then_it_is_reser
     assert ("parcel-retry", derived_id(need_id, "parcel")) not in await foodhub.deadlines()
 
 
-async def test_given_a_short_parcel_when_some_of_it_comes_in_then_it_is_looked_at_but_says_nothing(
-    foodhub, tell
-):
+async def test_partial_stock_emits_nothing_for_a_short_parcel(foodhub, tell):
     call, _ = tell.call_completed()
     await foodhub.deliver(call)
     await foodhub.run("allocate")
@@ -52,9 +50,7 @@ async def test_given_a_short_parcel_when_some_of_it_comes_in_then_it_is_looked_a
     assert "soup-tin" not in {m["item_id"] for m in short["missing"]}
 
 
-async def test_given_a_short_parcel_when_its_promise_comes_due_then_it_is_tried_and_promised_again(
-    foodhub, tell
-):
+async def test_short_parcel_is_tried_again_at_its_deadline(foodhub, tell):
     call, need_id = tell.call_completed()
     await foodhub.deliver(call)
     await foodhub.run("allocate")
@@ -67,7 +63,7 @@ async def test_given_a_short_parcel_when_its_promise_comes_due_then_it_is_tried_
     assert (await foodhub.deadlines())["parcel-retry", derived_id(need_id, "parcel")] == short.data.retry_at
 
 
-async def test_given_many_changes_when_the_world_is_told_then_each_item_is_told_once(foodhub, tell):
+async def test_many_stock_changes_publish_each_item_once(foodhub, tell):
     for _ in range(5):
         await tell.received(foodhub, {"soup-tin": 20, "fish-tin": 1})
     assert await foodhub.run("announce-stock") == 0
@@ -79,9 +75,7 @@ async def test_given_many_changes_when_the_world_is_told_then_each_item_is_told_
     assert await foodhub.emitted() == []
 
 
-async def test_given_a_low_item_when_it_stays_low_then_it_is_told_as_low_once_until_it_recovers(
-    foodhub, tell
-):
+async def test_low_item_is_reported_once_until_it_recovers(foodhub, tell):
     seen = []
     for quantity in (1, 1, 100, 1):
         await tell.received(foodhub, {"soup-tin": quantity})
@@ -90,9 +84,7 @@ async def test_given_a_low_item_when_it_stays_low_then_it_is_told_as_low_once_un
     assert seen == [StockFellLow, StockChanged, StockChanged, StockChanged]
 
 
-async def test_given_three_thousand_parcels_when_stock_suffices_then_two_passes_reserve_them_all(
-    foodhub, tell
-):
+async def test_two_passes_reserve_three_thousand_parcels(foodhub, tell):
     calls = [tell.call_completed()[0] for _ in range(3000)]
     await tell.received(foodhub, tell.asked_for(calls[0], times=len(calls)))
     for start in range(0, len(calls), 500):
@@ -105,9 +97,7 @@ async def test_given_three_thousand_parcels_when_stock_suffices_then_two_passes_
         assert await store.stock.DRIFTED.all(connection) == []
 
 
-async def test_given_a_level_that_was_tampered_with_when_stock_is_checked_then_it_is_named(
-    foodhub, tell, capsys
-):
+async def test_stock_check_names_a_tampered_level(foodhub, tell, capsys):
     await tell.received(foodhub, {"soup-tin": 5, "egg": 5})
     check = foodhub.service.commands["check-stock"]
     assert await check(foodhub.transactions, []) == 0
@@ -116,7 +106,7 @@ async def test_given_a_level_that_was_tampered_with_when_stock_is_checked_then_i
     assert "central egg" in capsys.readouterr().out
 
 
-async def test_given_a_late_allocation_when_it_is_planned_then_the_clock_is_the_unit_of_works(foodhub, tell):
+async def test_late_allocation_uses_the_clock_of_its_transaction(foodhub, tell):
     call, _ = tell.call_completed()
     await tell.received(foodhub, tell.asked_for(call))
     await foodhub.deliver(call)

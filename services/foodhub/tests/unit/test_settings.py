@@ -15,14 +15,14 @@ def made(**more: object) -> Settings:
     return settings_for(Settings, "postgresql://x@localhost/x", Path("keys.json"), **more)
 
 
-def test_given_no_mapping_when_a_hub_asks_then_the_central_site_serves_it():
+def test_central_site_serves_a_hub_without_a_mapping():
     assert made().site_of("thames") == "central"
 
 
-def test_given_a_mapping_when_its_hub_asks_then_its_sister_site_serves_it():
+def test_mapped_site_serves_its_hub():
     assert made(hub_sites={"thames": "becontree"}).site_of("thames") == "becontree"
 
 
-def test_given_a_site_that_does_not_exist_when_the_service_starts_then_it_says_so():
+def test_unknown_site_stops_the_start():
     with pytest.raises(ValidationError, match="nowhere"):
         made(hub_sites={"thames": "nowhere"})
