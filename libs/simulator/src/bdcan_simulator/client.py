@@ -11,7 +11,7 @@ import asyncio
 import json as jsonlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -118,6 +118,20 @@ class Client:
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):
                 group.create_task(work())
+
+    async def while_answered(self, work: Coroutine[Any, Any, T], silent_seconds: float) -> T:
+        """The result of `work`, however long it takes, as long as any request is answered in `silent_seconds`.
+
+        Raises ServiceError when none is.
+        """
+        working, answered = asyncio.create_task(work), -1
+        while not working.done() and self.by_route.total() > answered:
+            answered = self.by_route.total()
+            await asyncio.wait({working}, timeout=silent_seconds)
+        if not working.done():
+            working.cancel()
+            raise ServiceError(f"no request was answered in {silent_seconds:.0f} s")
+        return working.result()
 
     async def send(
         self,

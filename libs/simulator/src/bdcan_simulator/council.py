@@ -301,6 +301,8 @@ async def _send(book: CaseBook, settings: CouncilSettings, client: httpx.AsyncCl
 
 
 _SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL; -- a restart forgets nothing; a power cut may forget the last moment
 CREATE TABLE IF NOT EXISTS council_case (
     key TEXT PRIMARY KEY, case_id TEXT NOT NULL, reference TEXT NOT NULL, escalation_id TEXT NOT NULL,
     kind TEXT NOT NULL, codes TEXT NOT NULL, person_fields TEXT NOT NULL

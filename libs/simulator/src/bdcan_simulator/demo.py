@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -10,9 +9,9 @@ from contextlib import asynccontextmanager, suppress
 
 from rich.console import Console
 
-from bdcan_simulator.audit import Facts, gather_facts
+from bdcan_simulator.audit import gather_facts
 from bdcan_simulator.borough import Borough
-from bdcan_simulator.client import ServiceError, open_client
+from bdcan_simulator.client import open_client
 from bdcan_simulator.closing import print_report
 from bdcan_simulator.endpoints import read_endpoints
 from bdcan_simulator.identity import Identities
@@ -23,7 +22,7 @@ from bdcan_simulator.progress import shown
 from bdcan_simulator.report import Effort, make_report
 from bdcan_simulator.settings import Settings
 
-_AUDIT_SECONDS = 120
+_SILENT_SECONDS = 120
 
 
 async def demo(settings: Settings, console: Console) -> int:
@@ -34,7 +33,7 @@ async def demo(settings: Settings, console: Console) -> int:
             began = time.monotonic()
             ending = await play.run(settings.seconds)
             seconds = time.monotonic() - began
-            facts = await _audit(play)
+            facts = await play.client.while_answered(gather_facts(play.client, play.ledger), _SILENT_SECONDS)
     report = make_report(
         play.ledger,
         facts,
@@ -67,16 +66,6 @@ async def load(settings: Settings, console: Console) -> int:
     taken = play.ledger.acknowledged
     console.print(f"{taken} of {settings.referrals} taken in {seconds:.1f} s", highlight=False)
     return 0 if taken == settings.referrals else 1
-
-
-async def _audit(play: Play) -> Facts:
-    try:
-        async with asyncio.timeout(_AUDIT_SECONDS + play.referrals / 50):
-            return await gather_facts(play.client, play.ledger)
-    except TimeoutError:
-        raise ServiceError(
-            "the system does not answer any more: nobody can say what became of whom"
-        ) from None
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ from datetime import datetime
 
 from bdcan_simulator.borough import Door, Resident
 
+_DONE_FOR_GOOD = ("volunteers active", "triage decisions", "tasks completion", "parcels packed")
+
 
 @dataclass(slots=True)
 class Submission:
@@ -79,6 +81,16 @@ class Ledger:
             submission.referral_id = referral_id
             self.by_referral[referral_id] = submission
         return submission
+
+    def progress(self) -> tuple[int, ...]:
+        """Figures that grow with what is done for good. None of them grows for ever, as attempts may."""
+        return (
+            self.acknowledged,
+            len(self.by_referral),
+            len(self.reached),
+            len(self.exhausted),
+            *(self.done[what] for what in _DONE_FOR_GOOD),
+        )
 
     @property
     def acknowledged(self) -> int:

@@ -58,8 +58,8 @@ class Stages:
 class Play:
     """One run against one system. `watch` is shown the stages whenever they were looked at.
 
-    `spread_seconds`: real time over which the submissions go in; all at once with 0. `still_seconds`: after so long
-    without any change the play gives up.
+    `spread_seconds`: real time over which the submissions go in; all at once with 0. `still_seconds`: the play gives
+    up after so long without progress, however slow the machine is.
     """
 
     endpoints: Endpoints
@@ -78,8 +78,8 @@ class Play:
     def __post_init__(self) -> None:
         self.inbound = InboundTopic(self.endpoints, self.ledger)
 
-    async def run(self, seconds: float) -> Ending:
-        """Play for so many seconds at most."""
+    async def run(self, seconds: float | None = None) -> Ending:
+        """Play until all is settled or nothing moves; for so many seconds at most, if any are given."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._run()
@@ -108,8 +108,8 @@ class Play:
                 people.create_task(work)
         return watcher.result()
 
-    async def submit(self, seconds: float) -> None:
-        """Hand everything in, and wait for the receipts; for so many seconds at most (TimeoutError)."""
+    async def submit(self, seconds: float | None = None) -> None:
+        """Hand everything in, and wait for the receipts; for so many seconds at most, if any are given (TimeoutError)."""
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as people:
             people.create_task(self.inbound.read_receipts(self._over))
             people.create_task(self._submit())
@@ -126,7 +126,7 @@ class Play:
 
     async def _watch(self, before: dict[str, Any]) -> Ending:
         """Look at intake's figures until nothing is left to do; they include what was there before the play."""
-        seen, since = {}, time.monotonic()
+        seen, since = None, time.monotonic()
         while True:
             summary = await self._summary()
             stages = self._stages(before, summary)
@@ -136,9 +136,9 @@ class Play:
             if may_be_over and await self._only_waiting_ones_are_open():
                 ending = Ending.SETTLED
                 break
-            figures = {k: summary.get(k) for k in ("by_state", "needs_by_state")}
-            if figures != seen:
-                seen, since = figures, time.monotonic()
+            books = (summary["by_state"], summary["needs_by_state"], self.ledger.progress())
+            if books != seen:
+                seen, since = books, time.monotonic()
             elif time.monotonic() - since > self.still_seconds:
                 ending = Ending.STILL
                 break

@@ -19,8 +19,8 @@ class Settings:
     referrals: int
     seed: int
     gazetteer: Path | None
-    seconds: float
-    """Real seconds after which the play ends, whatever is left."""
+    seconds: float | None
+    """Real seconds after which the play ends, whatever is left. None: as long as something moves."""
     spread_seconds: float
     """Real seconds over which the requests come in."""
     report: Path | None
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, report: bool) -> None:
         "--time-limit",
         type=float,
         metavar="SECONDS",
-        help="default: 240 s, --spread, and 1 s for every 20 referrals",
+        help="default: none, the play goes on for as long as something moves",
     )
     parser.add_argument(
         "--spread",
@@ -76,7 +76,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         referrals=options.referrals,
         seed=options.seed,
         gazetteer=options.gazetteer,
-        seconds=options.time_limit or 240 + options.spread + options.referrals / 20,
+        seconds=options.time_limit,
         spread_seconds=options.spread,
         report=getattr(options, "report", None),
         live=not os.environ.get("CI"),

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from joserfc import jwt
 
-from bdcan_simulator.client import BrokenError
+from bdcan_simulator.client import BrokenError, Client, ServiceError
 from bdcan_simulator.identity import Machine, person
 
 CALLER = person("caller-heath", "calls:read calls:write", "heath")
@@ -147,3 +147,27 @@ async def test_people_and_machines_show_their_own_credentials(serving, client_of
     assert claims["exp"] > claims["iat"]
     assert shown[1]["X-API-Key"] == "an-api-key"
     assert "Authorization" not in shown[1]
+
+
+async def test_work_goes_on_for_as_long_as_requests_are_answered(serving, client_of):
+    async def handler(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.05)
+        return web.json_response({})
+
+    async def read(client: Client, times: int) -> int:
+        for _ in range(times):
+            await client.get(CALLER, "intake", "/v1/x")
+        return times
+
+    async with serving(handler) as url, client_of(url) as client:
+        assert await client.while_answered(read(client, 10), silent_seconds=0.25) == 10
+
+
+async def test_work_is_given_up_when_no_request_is_answered(serving, client_of):
+    async def handler(_: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        return web.json_response({})
+
+    async with serving(handler) as url, client_of(url) as client:
+        with pytest.raises(ServiceError, match="no request was answered"):
+            await client.while_answered(client.get(CALLER, "intake", "/v1/x"), silent_seconds=0.1)

@@ -1,0 +1,35 @@
+"""The books of a run: what counts as progress."""
+
+from __future__ import annotations
+
+import pytest
+
+from bdcan_simulator.borough import Borough
+from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.postcodes import MadeUpPostcodes
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    ledger = Ledger(run="r1")
+    ledger.enter(Borough(11, MadeUpPostcodes()).residents(3))
+    return ledger
+
+
+def test_a_referral_that_is_acknowledged_is_progress(ledger: Ledger) -> None:
+    before = ledger.progress()
+    next(iter(ledger.submissions.values())).acknowledged = True
+    assert ledger.progress() > before
+
+
+@pytest.mark.parametrize("done", ["tasks completion", "parcels packed"])
+def test_work_that_is_done_is_progress(ledger: Ledger, done: str) -> None:
+    before = ledger.progress()
+    ledger.done[done] += 1
+    assert ledger.progress() > before
+
+
+def test_attempts_that_can_go_on_for_ever_are_no_progress(ledger: Ledger) -> None:
+    before = ledger.progress()
+    ledger.done.update({"tasks acceptance too late": 5, "calls no-answer": 5, "stock deliveries refused": 5})
+    assert ledger.progress() == before
