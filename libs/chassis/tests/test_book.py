@@ -12,6 +12,7 @@ import pytest
 from ledger import Added, Written
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import BaseModel
 
 from bdcan_chassis.book import Book, Change
 from bdcan_chassis.ids import new_id
@@ -51,12 +52,19 @@ class Accounts(Book[Account]):
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
         self.followed: list[Change[Account]] = []
+        self.noted: list[str] = []
 
     def wakes(self, change: Change[Account]) -> Iterable[str]:
         return ("audit",) if change.before is None else ()
 
+    def heard(self, _event_id: UUID, body: BaseModel, state: Account) -> None:
+        assert isinstance(body, Written)
+        assert body.account_id == state.account_id
+        self.noted.append(f"heard {body.number}")
+
     async def follow(self, changes: Sequence[Change[Account]]) -> None:
         self.followed.extend(changes)
+        self.noted.append("follow")
 
 
 async def handle(ledger: Harness, *events: Event[Added]) -> Accounts:
@@ -89,6 +97,39 @@ async def test_step_writes_row_event_deadline_and_wake(ledger: Harness) -> None:
     assert [e.data.number for e in await ledger.emitted()] == [7, 8]
     assert await ledger.deadlines() == {(REVIEW, account_id): START + HOUR}
     assert "pass:audit" in woken
+
+
+async def test_journal_is_written_when_all_events_are_noted(ledger: Harness) -> None:
+    account_id = new_id()
+    accounts = await handle(ledger, added(ledger, account_id, 7), added(ledger, account_id, 8))
+    assert accounts.noted == ["heard 7", "heard 8", "follow"]
+
+
+async def test_new_row_that_exists_already_is_left_out_with_its_events(ledger: Harness) -> None:
+    known, fresh = new_id(), new_id()
+    await handle(ledger, added(ledger, known, 7))
+    await ledger.emitted()
+    async with ledger.transactions.begin() as tx:
+        accounts = Accounts(tx)
+        steps = [add(None, added(ledger, account_id, 9), tx.now) for account_id in (known, fresh)]
+        written = await accounts.put_missing([step for step in steps if step])
+        await accounts.save()
+    assert [account.account_id for account in written] == [fresh]
+    assert [(change.before, change.after) for change in accounts.followed] == [(None, *written)]
+    assert [event.data.account_id for event in await ledger.emitted()] == [fresh]
+    assert list((await the_row(ledger, known))["numbers"]) == [7]
+    assert list((await the_row(ledger, fresh))["numbers"]) == [9]
+
+
+async def test_row_written_at_once_takes_a_second_step(ledger: Harness) -> None:
+    account_id = new_id()
+    async with ledger.transactions.begin() as tx:
+        accounts = Accounts(tx)
+        [account] = await accounts.put_missing([Step(Account(account_id, (1,)))])
+        accounts.put(Step(replace(account, numbers=(1, 2))))
+        await accounts.save()
+    assert list((await the_row(ledger, account_id))["numbers"]) == [1, 2]
+    assert [change.before for change in accounts.followed] == [None]
 
 
 async def test_event_that_leads_to_no_step_writes_nothing(ledger: Harness) -> None:
@@ -224,3 +265,38 @@ async def test_time_is_never_before_a_change_held_in_the_state(ledger: Harness) 
     async with ledger.transactions.begin() as tx:
         [account] = await StampedAccounts(tx).lock_keys([account_id])
         assert tx.now == account.changed_at == START + HOUR / 2
+
+
+class Line(Struct, frozen=True):
+    account_id: UUID
+    place: int
+    at: datetime
+
+
+class Sheet(Struct, frozen=True, rename={"account_id": "id"}):
+    account_id: UUID
+    numbers: tuple[int, ...] = ()
+    lines: tuple[Line, ...] = ()
+
+
+LINE = Table("sheet_line", Line, key=("account_id", "place"), stamp="at")
+
+
+class Sheets(Book[Sheet]):
+    table = Table("account", Sheet, key="account_id", parts={"lines": LINE})
+
+
+async def test_time_goes_on_from_the_parts_of_a_locked_row(ledger: Harness) -> None:
+    account_id = new_id()
+    await ledger.transactions.pool.execute(
+        "CREATE TABLE IF NOT EXISTS sheet_line (account_id uuid, place int, at timestamptz, PRIMARY KEY (account_id, place))"
+    )
+    async with ledger.transactions.begin() as tx:
+        sheets = Sheets(tx)
+        sheets.put(Step(Sheet(account_id, lines=(Line(account_id, 1, START + HOUR / 2),))))
+        await sheets.save()
+    async with ledger.transactions.begin() as tx:
+        sheets = Sheets(tx)
+        [sheet] = await sheets.lock_keys([account_id])
+        assert [line.place for line in sheet.lines] == [1]
+        assert tx.now == START + HOUR / 2

@@ -227,3 +227,77 @@ async def test_update_finds_its_rows_by_the_key(connection) -> None:
     plan = "\n".join(row[0] for row in rows)
     assert "thing_pkey" in plan
     assert "Seq Scan" not in plan
+
+
+class Wheel(Struct, frozen=True):
+    bicycle_id: UUID
+    place: str
+    spokes: int
+    seen_at: datetime
+
+
+class Bicycle(Struct, frozen=True, rename={"bicycle_id": "id"}):
+    bicycle_id: UUID
+    frame_number: bytes
+    wheels: tuple[Wheel, ...] = ()
+
+
+WHEEL = Table("wheel", Wheel, key=("bicycle_id", "place"), stamp="seen_at")
+BICYCLE = Table("bicycle", Bicycle, key="bicycle_id", stamp=None, parts={"wheels": WHEEL})
+
+
+@pytest.fixture
+async def bicycles(connection) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+    await connection.execute(
+        """
+        DROP TABLE IF EXISTS bicycle, wheel;
+        CREATE TABLE bicycle (id uuid PRIMARY KEY, frame_number bytea UNIQUE);
+        CREATE TABLE wheel (bicycle_id uuid, place text, spokes int, seen_at timestamptz, PRIMARY KEY (bicycle_id, place))
+        """
+    )
+    yield connection
+
+
+def a_bicycle(frame_number: bytes = b"\x00\xff") -> Bicycle:
+    bicycle_id = new_id()
+    wheels = tuple(Wheel(bicycle_id, place, 36, START) for place in ("front", "rear"))
+    return Bicycle(bicycle_id, frame_number, wheels)
+
+
+async def test_parts_are_written_and_read_with_their_row(bicycles) -> None:
+    mine, bare = a_bicycle(), Bicycle(new_id(), b"")
+    await BICYCLE.insert(bicycles, [mine, bare], START)
+    found = await BICYCLE.find(bicycles, [mine.bicycle_id, bare.bicycle_id])
+    assert {one.bicycle_id: one for one in found} == {mine.bicycle_id: mine, bare.bicycle_id: bare}
+
+
+async def test_update_writes_only_parts_that_are_new_or_changed(bicycles) -> None:
+    mine = a_bicycle()
+    front, rear = mine.wheels
+    await BICYCLE.insert(bicycles, [mine], START)
+    await bicycles.execute("UPDATE wheel SET spokes = 1 WHERE place = 'rear'")
+    spare = Wheel(mine.bicycle_id, "spare", 28, START)
+    after = replace(mine, wheels=(replace(front, spokes=32), rear, spare))
+    await BICYCLE.update(bicycles, [(mine, after)], START)
+    [found] = await BICYCLE.find(bicycles, [mine.bicycle_id])
+    assert {wheel.place: wheel.spokes for wheel in found.wheels} == {"front": 32, "rear": 1, "spare": 28}
+
+
+async def test_insert_missing_writes_no_parts_of_a_known_row(bicycles) -> None:
+    mine, thief = a_bicycle(), a_bicycle()
+    await BICYCLE.insert(bicycles, [mine], START)
+    assert await BICYCLE.insert_missing(bicycles, [thief], START, "(frame_number)") == set()
+    assert await WHEEL.of_owners.all(bicycles, keys=[thief.bicycle_id]) == []
+
+
+async def test_parts_are_found_by_index_in_a_table_never_analysed(bicycles) -> None:
+    await BICYCLE.insert(bicycles, [a_bicycle(bytes([n % 256, n // 256])) for n in range(3000)], START)
+    plan = await WHEEL.of_owners.plan(bicycles, keys=[new_id() for _ in range(500)])
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("number", [b"", b"\x00", b"\\x00", bytes(range(256))])
+async def test_bytes_come_back_as_they_went_in(bicycles, number: bytes) -> None:
+    mine = Bicycle(new_id(), number)
+    await BICYCLE.insert(bicycles, [mine], START)
+    assert (await BICYCLE.get.first(bicycles, keys=[mine.bicycle_id])) == mine

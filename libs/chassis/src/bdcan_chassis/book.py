@@ -65,11 +65,12 @@ class Book(Generic[S]):
         self._children: dict[Any, dict[Any, None]] = {}
         self._told: list[_Told[S]] = []
         self._deadlines: dict[tuple[str, Any], datetime | None] = {}
+        self._inserted: dict[Any, S] = {}
 
     # what a service says about its aggregate
 
-    def lane(self, _state: S) -> str | None:
-        """The lane of the aggregate's events; None: the usual one."""
+    def lane(self, _state: S, _body: BaseModel) -> str | None:
+        """The lane of an event of the aggregate; None: the usual one."""
         return None
 
     def wakes(self, _change: Change[S]) -> Iterable[str]:
@@ -77,7 +78,7 @@ class Book(Generic[S]):
         return ()
 
     def heard(self, _event_id: UUID, _body: BaseModel, _state: S) -> None:
-        """An event was emitted: for a service that keeps a journal of its own."""
+        """Note an event that is emitted, for a service that keeps a journal. `follow` may write what was noted."""
 
     async def follow(self, _changes: Sequence[Change[S]]) -> None:
         """Write what follows from the changes in other tables, in the same unit of work."""
@@ -87,7 +88,9 @@ class Book(Generic[S]):
     async def lock(self, query: Query[S], **arguments: Any) -> list[S]:
         """Add the rows of a query that locks; returns them as they are now. Time goes on from their last change."""
         records = await query.records(self.tx.connection, **arguments)
-        rows = self._read(query, records)
+        if stamp := self.table.stamp:
+            self.tx.not_before(*[record[stamp] for record in records])
+        rows = await self.table.fill(self.tx.connection, query.read(records), self.tx.not_before)
         return [self._add(row) for row in rows]
 
     async def lock_keys(self, keys: Iterable[Any]) -> list[S]:
@@ -139,6 +142,18 @@ class Book(Generic[S]):
             self._deadlines[kind, key] = due_at
         return state
 
+    async def put_missing(self, steps: Iterable[Step[S]], conflict: str = "") -> list[S]:
+        """Write the new rows of steps at once, and take these steps over. Returns the states that were written.
+
+        A step whose row exists already is left out. `conflict` names the unique index that decides.
+        """
+        by_key = {self.table.key_of(step.state): step for step in steps}
+        states = [step.state for step in by_key.values()]
+        written = await self.table.insert_missing(self.tx.connection, states, self.tx.now, conflict)
+        taken = {key: self.put(step) for key, step in by_key.items() if key in written}
+        self._inserted.update(taken)
+        return list(taken.values())
+
     async def save(self) -> None:
         """Write what changed, and everything that follows from it."""
         tx, before = self.tx, self._before
@@ -149,10 +164,10 @@ class Book(Generic[S]):
             if key in told or (state is not before.get(key) and state != before.get(key))
         ]
         await self._write(changes)
-        await self.follow(changes)
         for one in self._told:
-            event_id = tx.emit(one.body, cause=one.cause, lane=self.lane(one.state))
+            event_id = tx.emit(one.body, cause=one.cause, lane=self.lane(one.state, one.body))
             self.heard(event_id, one.body, one.state)
+        await self.follow(changes)
         for (kind, key), due_at in self._deadlines.items():
             if due_at is None:
                 tx.cancel_deadline(kind, key)
@@ -164,18 +179,18 @@ class Book(Generic[S]):
         before.update(self._now)
         self._told.clear()
         self._deadlines.clear()
-
-    # how the table is read and written; a book of an aggregate in two tables says it for both
-
-    def _read(self, query: Query[S], records: Sequence[Any]) -> list[S]:
-        if stamp := self.table.stamp:
-            self.tx.not_before(*[record[stamp] for record in records])
-        return query.read(records)
+        self._inserted.clear()
 
     async def _write(self, changes: Sequence[Change[S]]) -> None:
-        connection, now = self.tx.connection, self.tx.now
-        await self.table.insert(connection, [after for was, after in changes if was is None], now)
-        await self.table.update(connection, [(was, after) for was, after in changes if was is not None], now)
+        connection, now, new, old = self.tx.connection, self.tx.now, [], []
+        for was, after in changes:
+            known = was or self._inserted.get(self.table.key_of(after))
+            if known is None:
+                new.append(after)
+            elif was or known is not after:
+                old.append((known, after))
+        await self.table.insert(connection, new, now)
+        await self.table.update(connection, old, now)
 
     def _add(self, row: S) -> S:
         key = self.table.key_of(row)

@@ -26,6 +26,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from msgspec import Struct, inspect
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from bdcan_chassis.database import Connection
@@ -35,12 +36,13 @@ S = TypeVar("S", bound=Struct)
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 _COLUMNS = re.compile(r"\{(?:(\w+)\.)?columns\}")
-_NATIVE = (UUID, datetime, date)
+_NATIVE = (UUID, datetime, date, bytes)
 _SCALARS = (
     inspect.StrType,
     inspect.IntType,
     inspect.FloatType,
     inspect.BoolType,
+    inspect.BytesType,
     inspect.UUIDType,
     inspect.DateTimeType,
     inspect.DateType,
@@ -96,8 +98,10 @@ class Statement:
 class Query(Statement, Generic[R]):
     """A SELECT whose rows become structs. `{columns}` stands for the struct's columns, `{p.columns}` for those of alias p."""
 
-    def __init__(self, sql: str, row: type[R], more: Sequence[str] = ()) -> None:
-        shape = _shape(row)
+    def __init__(
+        self, sql: str, row: type[R], more: Sequence[str] = (), without: frozenset[str] = frozenset()
+    ) -> None:
+        shape = _shape(row, without)
         names = (*shape.columns, *more)
         super().__init__(
             _COLUMNS.sub(lambda found: ", ".join(f"{found[1]}.{n}" if found[1] else n for n in names), sql)
@@ -123,7 +127,9 @@ class Table(Generic[S]):
 
     `key`: the fields of the primary key; none for a ledger, whose rows are only ever added. `stamp`: the column of the time
     of the last change; None where there is none. The table keeps it, unless the struct has it as a field of its own.
-    `derived`: properties of the struct that are columns as well, because a query or an index needs them.
+    `derived`: properties of the struct that are columns as well, because a query or an index needs them. `parts`: fields
+    of the struct that hold the rows of another table, whose key begins with the key of this one. They are written with
+    the row, never deleted, and read by `fill`.
     """
 
     def __init__(
@@ -134,6 +140,7 @@ class Table(Generic[S]):
         key: str | tuple[str, ...],
         stamp: str | None = "changed_at",
         derived: tuple[str, ...] = (),
+        parts: Mapping[str, Table[Any]] | None = None,
     ) -> None:
         self.name = name
         self.row = row
@@ -141,17 +148,20 @@ class Table(Generic[S]):
         self._stamps = stamp is not None and stamp not in row.__struct_fields__
         fields = (key,) if isinstance(key, str) else key
         self.key_of: Callable[[S], Any] = attrgetter(*fields) if fields else lambda _row: ()
-        self._shape = _shape(row)
+        self.parts = dict(parts or {})
+        self._without = frozenset(self.parts)
+        self._shape = _shape(row, self._without)
         self._fields = {**self._shape.names, **{name: name for name in derived}}  # column → attribute
         column_of = {attribute: column for column, attribute in self._fields.items()}
         self._key = tuple(column_of[field] for field in fields)
-        self._plain = not derived
+        self._binary = self._shape.binary
+        self._plain = not (derived or self.parts or self._binary)
         self._encode = msgspec.json.Encoder(enc_hook=_plain).encode
         self._statement = lru_cache(maxsize=256)(self._update_sql)
 
     def query(self, sql: str) -> Query[S]:
         """A SELECT of rows of this table."""
-        return Query(sql, self.row, (self.stamp,) if self.stamp and self._stamps else ())
+        return Query(sql, self.row, (self.stamp,) if self.stamp and self._stamps else (), self._without)
 
     @cached_property
     def get(self) -> Query[S]:
@@ -162,6 +172,30 @@ class Table(Generic[S]):
     def lock(self) -> Query[S]:
         """Rows by the first column of their key (`:keys`), locked in the order of their keys."""
         return self.query(self._by_key(_BY_KEY + _LOCKED))
+
+    @cached_property
+    def of_owners(self) -> Query[S]:
+        """The rows that are parts of some owners (`:keys`), in the order of their keys."""
+        kind = "uuid" if self._shape.kinds[self._key[0]] is inspect.UUIDType else "text"
+        return self.query(self._by_key(_OF_OWNERS).replace("{kind}", kind))
+
+    async def find(self, connection: Connection, keys: Iterable[Any]) -> list[S]:
+        """Rows by their keys with their parts, without a lock."""
+        return await self.fill(connection, await self.get.all(connection, keys=set(keys)))
+
+    async def fill(
+        self, connection: Connection, rows: list[S], stamps: Callable[..., None] | None = None
+    ) -> list[S]:
+        """Rows with their parts. `stamps` is called with the times of the parts' last changes."""
+        for field, part in self.parts.items():
+            records = await part.of_owners.records(connection, keys=[self.key_of(row) for row in rows])
+            if stamps and part.stamp:
+                stamps(*[record[part.stamp] for record in records])
+            found: dict[Any, list[Any]] = {}
+            for record, one in zip(records, part.of_owners.read(records), strict=True):
+                found.setdefault(record[part._key[0]], []).append(one)  # noqa: SLF001 # another table
+            rows = [replace(row, **{field: tuple(found.get(self.key_of(row), ()))}) for row in rows]
+        return rows
 
     async def ensure(self, connection: Connection, keys: Iterable[Any]) -> None:
         """Make sure that there is a row for each key, with the table's defaults, so that it can be locked."""
@@ -177,6 +211,7 @@ class Table(Generic[S]):
             await connection.execute(self._insert_sql(""), self._encoded(in_order), *self._stamped(now))
         except asyncpg.UniqueViolationError as error:
             raise LostUpdateError(f"another transaction wrote a row of {self.name} first") from error
+        await self._insert_parts(connection, in_order, now)
 
     async def insert_missing(
         self, connection: Connection, rows: Iterable[S], now: datetime, conflict: str = ""
@@ -190,17 +225,35 @@ class Table(Generic[S]):
             return set()
         sql = self._insert_sql(f" ON CONFLICT {conflict} DO NOTHING RETURNING {self._key[0]}")
         found = await connection.fetch(sql, self._encoded(in_order), *self._stamped(now))
-        return {record[0] for record in found}
+        written = {record[0] for record in found}
+        await self._insert_parts(connection, [row for row in in_order if self.key_of(row) in written], now)
+        return written
 
     async def update(self, connection: Connection, pairs: Sequence[tuple[S, S]], now: datetime) -> None:
         """Write rows back, given before and after. Only the columns that changed in any of them go out."""
+        if not pairs:
+            return
         columns = tuple(
             column
             for column, attribute in self._fields.items()
             if column not in self._key and any(_differs(attribute, *pair) for pair in pairs)
         )
-        if not pairs or not (columns or self._stamps):
-            return
+        if columns or self._stamps:
+            await self._update(connection, pairs, columns, now)
+        for field, part in self.parts.items():
+            known = {part.key_of(one): one for was, _ in pairs for one in getattr(was, field)}
+            present = [(part.key_of(one), one) for _, after in pairs for one in getattr(after, field)]
+            await part.insert(connection, [one for key, one in present if key not in known], now)
+            changed = [(known[key], one) for key, one in present if key in known and known[key] != one]
+            await part.update(connection, changed, now)
+
+    async def _insert_parts(self, connection: Connection, rows: list[S], now: datetime) -> None:
+        for field, part in self.parts.items():
+            await part.insert(connection, [one for row in rows for one in getattr(row, field)], now)
+
+    async def _update(
+        self, connection: Connection, pairs: Sequence[tuple[S, S]], columns: tuple[str, ...], now: datetime
+    ) -> None:
         rows = sorted((after for _, after in pairs), key=self.key_of)
         sent = {column: self._fields[column] for column in (*self._key, *columns)}
         keys = list({getattr(row, self._fields[self._key[0]]) for row in rows})
@@ -212,9 +265,11 @@ class Table(Generic[S]):
         if sent is None and self._plain:
             return self._encode(rows).decode()
         fields = sent or self._fields
-        return self._encode(
-            [{column: getattr(row, attribute) for column, attribute in fields.items()} for row in rows]
-        ).decode()
+        objects = [{column: getattr(row, attribute) for column, attribute in fields.items()} for row in rows]
+        for column in self._binary & fields.keys():
+            for one in objects:
+                one[column] = _hex(one[column])
+        return self._encode(objects).decode()
 
     def _stamped(self, now: datetime) -> tuple[datetime, ...]:
         return (now,) if self._stamps else ()
@@ -246,14 +301,17 @@ class Table(Generic[S]):
 class _Shape(Generic[R]):
     """How rows of a struct are read."""
 
-    def __init__(self, row: type[R]) -> None:
+    def __init__(self, row: type[R], without: frozenset[str]) -> None:
         info = cast("inspect.StructType", inspect.type_info(row))
         hints = get_type_hints(row, include_extras=True)
-        self.names = {field.encode_name: field.name for field in info.fields}  # column → field
+        fields = [field for field in info.fields if field.name not in without]
+        self.names = {field.encode_name: field.name for field in fields}  # column → field
         self.columns = tuple(self.names)
+        self.kinds = {field.encode_name: type(field.type) for field in fields}
+        self.binary = frozenset(column for column, kind in self.kinds.items() if kind is inspect.BytesType)
         self._nested = {
             field.encode_name: msgspec.json.Decoder(hints[field.name], dec_hook=_model).decode
-            for field in info.fields
+            for field in fields
             if not _is_flat(field.type)
         }
         self._rows = list[row]
@@ -268,8 +326,8 @@ class _Shape(Generic[R]):
 
 
 @lru_cache(maxsize=256)
-def _shape(row: type[R]) -> _Shape[R]:
-    return _Shape(row)
+def _shape(row: type[R], without: frozenset[str] = frozenset()) -> _Shape[R]:
+    return _Shape(row, without)
 
 
 def _is_flat(kind: inspect.Type) -> bool:
@@ -279,6 +337,11 @@ def _is_flat(kind: inspect.Type) -> bool:
     if isinstance(kind, _ARRAYS):
         return isinstance(kind.item_type, _SCALARS)
     return isinstance(kind, _SCALARS)
+
+
+def _hex(value: bytes | None) -> str | None:
+    """Bytes as bytea reads them from text."""
+    return None if value is None else "\\x" + value.hex()
 
 
 def _differs(attribute: str, before: object, after: object) -> bool:
@@ -309,6 +372,12 @@ def _model(kind: type, value: object) -> object:
 _EXPLAIN = "EXPLAIN {}"
 
 _BY_KEY = "SELECT {columns} FROM {table} WHERE {key} = ANY (:keys)"
+
+# OFFSET 0 keeps the planner from joining. It would read all of a table that was just filled and never analysed.
+_OF_OWNERS = """
+SELECT {{p.columns}} FROM unnest(:keys::{{kind}}[]) AS owner (key)
+CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {key} = owner.key ORDER BY {order} OFFSET 0) AS p
+"""
 
 _LOCKED = " ORDER BY {order} FOR NO KEY UPDATE"
 
