@@ -247,7 +247,7 @@ BICYCLE = Table("bicycle", Bicycle, key="bicycle_id", stamp=None, parts={"wheels
 
 
 @pytest.fixture
-async def bicycles(connection) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+async def bicycles(connection) -> asyncpg.pool.PoolConnectionProxy[asyncpg.Record]:
     await connection.execute(
         """
         DROP TABLE IF EXISTS bicycle, wheel;
@@ -255,7 +255,7 @@ async def bicycles(connection) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy
         CREATE TABLE wheel (bicycle_id uuid, place text, spokes int, seen_at timestamptz, PRIMARY KEY (bicycle_id, place))
         """
     )
-    yield connection
+    return connection
 
 
 def a_bicycle(frame_number: bytes = b"\x00\xff") -> Bicycle:

@@ -164,7 +164,7 @@ class Book(Generic[S]):
             if key in told or (state is not before.get(key) and state != before.get(key))
         ]
         await self._write(changes)
-        for one in self._told:
+        async for one in in_turns(self._told):
             event_id = tx.emit(one.body, cause=one.cause, lane=self.lane(one.state, one.body))
             self.heard(event_id, one.body, one.state)
         await self.follow(changes)

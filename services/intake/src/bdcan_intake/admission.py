@@ -1,8 +1,8 @@
 """Taking on requests for help, many at a time, through whichever door they come.
 
-A referral, who it is about, its needs, its events and its first deadline commit together. The same source and
-reference is the same request: said again it is answered with the same referral, said differently it is refused,
-because the person is being helped already and nothing may be lost in silence.
+A referral, its resident, its needs, its events and its first deadline commit together. A source and a reference identify a
+request. The same request again gets the same referral as its answer. The same reference with other content is refused:
+the person is being helped already, and nothing may be lost in silence.
 """
 
 from __future__ import annotations
@@ -12,21 +12,16 @@ from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import new_id
-from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import FieldProblem
-from bdcan_intake import journal
-from bdcan_intake.domain.referral import ASSIGNED_WITHIN, Referral, concerns, open_referral, received_event
-from bdcan_intake.domain.submission import Examined, Submission
-from bdcan_intake.store import referrals, residents, timeline
+from bdcan_intake import store
+from bdcan_intake.books import Referrals, Residents
+from bdcan_intake.domain.referral import Referral, open_referral
+from bdcan_intake.domain.submission import Examined, resident_of
 
-ASSIGNMENT_DUE = "assignment-due"
-"""The deadline by which routing must have answered."""
-
-_CHANGED = FieldProblem(
+_REUSED = FieldProblem(
     field="reference",
     code="reference-reused",
     message="this reference was taken on before with other content; amend that referral instead",
@@ -40,7 +35,7 @@ class Accepted(Struct, frozen=True):
 
 
 class Duplicate(Struct, frozen=True):
-    """The same was said before: the referral that answers it."""
+    """The same request again: the referral that answers it."""
 
     referral_id: UUID
     received_at: datetime
@@ -55,57 +50,45 @@ class Refused(Struct, frozen=True):
 Answer = Accepted | Duplicate | Refused
 
 
-async def take_on(tx: Tx, examined: Sequence[Examined]) -> list[Answer]:
-    """Take on what can be taken on; returns an answer for each, in order. Handful of statements, however many."""
-    answers: list[Answer | None] = [Refused(e.problems) if e.problems else None for e in examined]
-    open_now = {
-        place: _open(e, tx.now) async for place, e in in_turns(enumerate(examined)) if answers[place] is None
-    }
-    new_ids = await referrals.insert(tx.connection, list(open_now.values()), tx.now)
-    for place, (_, referral) in open_now.items():
-        if referral.referral_id in new_ids:
-            answers[place] = Accepted(referral)
-    await _write(
-        tx,
-        [
-            (*open_now[place], examined[place].content_hash)
-            for place, answer in enumerate(answers)
-            if isinstance(answer, Accepted)
-        ],
+async def take_on(referrals: Referrals, examined: Sequence[Examined]) -> list[Answer]:
+    """Take on what can be taken on; returns an answer for each, in order. It takes a handful of statements, however many."""
+    tx, residents = referrals.tx, Residents(referrals.tx)
+    opened = {}
+    async for place, one in in_turns(enumerate(examined)):
+        if not one.problems:
+            need_ids = tuple(new_id() for _ in one.submission.needs)
+            opened[place] = open_referral(one.submission, new_id(), need_ids, tx.now)
+    new = await referrals.put_missing(opened.values(), store.referrals.SAME_REQUEST)
+    accepted = {referral.referral_id: Accepted(referral) for referral in new}
+    for place, step in opened.items():
+        if step.state.referral_id in accepted:
+            residents.put(resident_of(examined[place], step.state.referral_id))
+    await residents.save()
+    await referrals.save()
+    said_again = [place for place, step in opened.items() if step.state.referral_id not in accepted]
+    answers = await _said_again(referrals, {place: examined[place] for place in said_again})
+    for place, one in enumerate(examined):
+        if one.problems:
+            answers[place] = Refused(one.problems)
+        elif place not in answers:
+            answers[place] = accepted[opened[place].state.referral_id]
+    return [answers[place] for place in range(len(examined))]
+
+
+async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> dict[int, Answer]:
+    if not examined:
+        return {}
+    tx = referrals.tx
+    known = await store.referrals.FIND_KNOWN.all(
+        tx.connection,
+        sources=[one.submission.source for one in examined.values()],
+        references=[one.submission.reference for one in examined.values()],
     )
-    left = [place for place, answer in enumerate(answers) if answer is None]
-    known = await residents.known(
-        tx.connection, [(s.source, s.reference or "") for s, _ in (open_now[p] for p in left)]
-    )
-    for place in left:
-        submission = open_now[place][0]
-        before = known[submission.source, submission.reference or ""]
-        tx.not_before(before.received_at)
-        same = before.content_hash == examined[place].content_hash
-        answers[place] = Duplicate(before.referral_id, before.received_at) if same else Refused((_CHANGED,))
-    return [answer for answer in answers if answer is not None]
-
-
-def _open(examined: Examined, now: datetime) -> tuple[Submission, Referral]:
-    submission = examined.submission
-    if submission.import_id is not None and submission.reference is None:
-        # a list without references can still be handed in twice: what a row says is then its reference
-        submission = replace(submission, reference=f"row-{examined.content_hash.hex()[:40]}")
-    need_ids = tuple(new_id() for _ in submission.needs)
-    return submission, open_referral(submission, new_id(), need_ids, now)
-
-
-async def _write(tx: Tx, new: Sequence[tuple[Submission, Referral, bytes]]) -> None:
-    if not new:
-        return
-    await residents.insert(tx.connection, [(r.referral_id, s, digest) for s, r, digest in new])
-    await referrals.add_needs(tx.connection, [(r.referral_id, n) for _, r, _ in new for n in r.needs])
-    entries = []
-    async for submission, referral, _ in in_turns(new):
-        received = received_event(referral, submission, tx.now)
-        entries.append(journal.tell(tx, received, lane=referral.lane))
-        entries.extend(
-            journal.tell(tx, concern) for concern in concerns(referral.referral_id, referral.needs, tx.now)
-        )
-        tx.set_deadline(ASSIGNMENT_DUE, referral.referral_id, tx.now + ASSIGNED_WITHIN)
-    await timeline.add(tx.connection, entries)
+    tx.not_before(*[one.received_at for one in known])
+    first = {(one.source, one.reference): one for one in known}
+    answers: dict[int, Answer] = {}
+    for place, one in examined.items():
+        earlier = first[one.submission.source, one.submission.reference or ""]
+        same = earlier.content_hash == one.content_hash
+        answers[place] = Duplicate(earlier.referral_id, earlier.received_at) if same else Refused((_REUSED,))
+    return answers

@@ -1,14 +1,15 @@
-"""Intake, put together: the only place where its parts meet."""
+"""The wiring of intake."""
 
 from __future__ import annotations
 
 from bdcan_chassis.service import Service
 from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
-from bdcan_intake import api, metrics, worker
-from bdcan_intake.admission import ASSIGNMENT_DUE
-from bdcan_intake.deadlines import on_assignment_due
+from bdcan_intake import api
+from bdcan_intake.deadlines import DEADLINES
 from bdcan_intake.domain.errors import NotAllowedError, RefusedError, StaleError
+from bdcan_intake.metrics import SAMPLES
 from bdcan_intake.settings import Settings
+from bdcan_intake.worker import LOOPS
 
 
 def build() -> Service:
@@ -25,9 +26,9 @@ def service(settings: Settings) -> Service:
         settings=settings,
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
-        loops=worker.loops(),
-        deadlines={ASSIGNMENT_DUE: on_assignment_due},
-        samples=metrics.samples(),
+        loops=LOOPS,
+        deadlines=DEADLINES,
+        samples=SAMPLES,
         routers=(api.router(settings),),
         domain_errors={NotAllowedError: 409, StaleError: 409, RefusedError: 422},
     )

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
+from msgspec import UNSET
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Channel, Diet, Flag, Household, NeedCode, Priority
 from bdcan_contracts.typed import DATE_NOTATIONS, free_text, read_date
+from bdcan_intake.domain.changes import Amendment
 from bdcan_intake.domain.submission import NOBODY_AND_NOTHING, Person, Submission, impossible_birth_date
 
 Slug = Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -146,6 +148,23 @@ class AmendmentForm(_Form):
     priority: Priority | None = None
     notes: Notes | None = None
     consent: bool | None = None
+
+    def amendment(self) -> Amendment:
+        """The amendment as the domain has it."""
+        given = self.model_fields_set
+        person = self.person
+        return Amendment(
+            version=self.version,
+            add_needs=self.add_needs,
+            withdraw_needs=self.withdraw_needs,
+            priority=self.priority,
+            person={name: getattr(person, name) for name in person.model_fields_set} if person else {},
+            household=(self.household and self.household.household()) if "household" in given else UNSET,
+            diets=self.diets,
+            flags=self.flags,
+            notes=self.notes if "notes" in given else UNSET,
+            consent=self.consent if "consent" in given else UNSET,
+        )
 
 
 def read_referral(raw: Any, today: date) -> ReferralForm | list[Problem]:

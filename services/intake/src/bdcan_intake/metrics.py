@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import Gauge
 
 from bdcan_chassis.housekeeping import Sample
-from bdcan_intake.store import views
+from bdcan_intake.store.summary import GAUGE_NEEDS, GAUGE_NEXT_DUE, GAUGE_REFERRALS
 
 REFERRALS = Gauge("bdcan_referrals", "Referrals by state", ["state"])
 NEEDS = Gauge("bdcan_needs", "Needs by lane and state", ["lane", "state"])
@@ -15,11 +15,9 @@ NEXT_DUE = Gauge(
     ["owner"],
 )
 
-
-def samples() -> tuple[Sample, ...]:
-    """The gauges with their queries."""
-    return (
-        Sample(REFERRALS, ("state",), views.GAUGE_REFERRALS),
-        Sample(NEEDS, ("lane", "state"), views.GAUGE_NEEDS),
-        Sample(NEXT_DUE, ("owner",), views.GAUGE_DUE),
-    )
+SAMPLES = (
+    Sample(REFERRALS, ("state",), GAUGE_REFERRALS.sql),
+    Sample(NEEDS, ("lane", "state"), GAUGE_NEEDS.sql),
+    Sample(NEXT_DUE, ("owner",), GAUGE_NEXT_DUE.sql),
+)
+"""What housekeeping reads."""

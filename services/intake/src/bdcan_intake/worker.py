@@ -1,73 +1,74 @@
-"""What intake consumes: topic → event → handler. A loop each for what must not wait for the others."""
+"""What intake consumes: topic → event → handler."""
 
 from __future__ import annotations
 
-from bdcan_chassis.subscription import Loop, On
-from bdcan_contracts import catalogue as c
+from bdcan_chassis.subscription import Loop, On, with_bulk
 from bdcan_contracts import models as m
-from bdcan_intake import handlers as h
+from bdcan_contracts.catalogue import (
+    ASSIGNMENTS,
+    CATALOGUE,
+    ESCALATIONS,
+    INBOUND_REFERRALS,
+    PARCELS,
+    TASKS,
+    WELFARE_CALLS,
+)
+from bdcan_intake.domain import progress
+from bdcan_intake.handlers import follow, on_noted, on_submitted, on_unreadable
 
+_INBOUND = Loop(
+    "inbound",
+    (On(INBOUND_REFERRALS, m.InboundReferralSubmitted, on_submitted),),
+    ordered=False,
+    on_rejected=on_unreadable,
+    count_unreadable=False,
+)
 
-def loops() -> tuple[Loop, ...]:
-    """The loops: what comes in, what is urgent, and what is bulk, apart from each other."""
-    return (
-        Loop(
-            "inbound",
-            (On(c.INBOUND_REFERRALS, m.InboundReferralSubmitted, h.on_submitted),),
-            ordered=False,
-            on_rejected=h.on_unreadable,
-            count_unreadable=False,
-        ),
-        Loop(
-            "assignments",
-            (
-                On(c.ASSIGNMENTS, m.ReferralAssigned, h.on_assigned),
-                On(c.ASSIGNMENTS, m.ReferralReassigned, h.on_reassigned),
-                On(c.ASSIGNMENTS, m.ReferralHeldForTriage, h.on_held_for_triage),
-                On(c.ASSIGNMENTS, m.ReferralOutOfArea, h.on_out_of_area),
-            ),
-        ),
-        Loop(
-            "outreach-assignments",
-            (
-                On(c.OUTREACH_ASSIGNMENTS, m.ReferralAssigned, h.on_assigned),
-                On(c.OUTREACH_ASSIGNMENTS, m.ReferralReassigned, h.on_reassigned),
-                On(c.OUTREACH_ASSIGNMENTS, m.ReferralHeldForTriage, h.on_held_for_triage),
-                On(c.OUTREACH_ASSIGNMENTS, m.ReferralOutOfArea, h.on_out_of_area),
-            ),
-        ),
-        Loop(
-            "help",
-            (
-                On(c.WELFARE_CALLS, m.WelfareCallCompleted, h.on_call_completed),
-                On(c.WELFARE_CALLS, m.WelfareCallUnanswered, h.on_call_unanswered),
-                On(c.WELFARE_CALLS, m.WelfareCallExhausted, h.on_call_exhausted),
-                On(c.TASKS, m.TaskOpened, h.on_task_opened),
-                On(c.TASKS, m.TaskAccepted, h.on_told),
-                On(c.TASKS, m.TaskCompleted, h.on_task_completed),
-                On(c.TASKS, m.TaskFailed, h.on_told),
-                On(c.TASKS, m.TaskCancelled, h.on_task_cancelled),
-                On(c.TASKS, m.TaskUnfilled, h.on_told),
-                On(c.PARCELS, m.ParcelRequested, h.on_parcel_requested),
-                On(c.PARCELS, m.ParcelReserved, h.on_told),
-                On(c.PARCELS, m.ParcelShort, h.on_parcel_short),
-                On(c.PARCELS, m.ParcelPacked, h.on_parcel_packed),
-                On(c.PARCELS, m.ParcelDispatched, h.on_told),
-                On(c.PARCELS, m.ParcelDelivered, h.on_parcel_delivered),
-                On(c.PARCELS, m.ParcelReturned, h.on_parcel_returned),
-                On(c.PARCELS, m.ParcelCancelled, h.on_parcel_cancelled),
-            ),
-        ),
-        Loop(
-            "escalations",
-            (
-                On(c.ESCALATIONS, m.EscalationOpened, h.on_escalation_opened),
-                On(c.ESCALATIONS, m.EscalationForwarded, h.on_told),
-                On(c.ESCALATIONS, m.EscalationAcknowledged, h.on_escalation_acknowledged),
-                On(c.ESCALATIONS, m.EscalationAccepted, h.on_escalation_accepted),
-                On(c.ESCALATIONS, m.EscalationDeclined, h.on_escalation_declined),
-                On(c.ESCALATIONS, m.EscalationClosed, h.on_escalation_closed),
-                On(c.ESCALATIONS, m.EscalationOverdue, h.on_escalation_overdue),
-            ),
-        ),
-    )
+_ASSIGNMENTS = Loop(
+    "assignments",
+    (
+        On(ASSIGNMENTS, m.ReferralAssigned, follow(progress.assigned)),
+        On(ASSIGNMENTS, m.ReferralReassigned, follow(progress.reassigned)),
+        On(ASSIGNMENTS, m.ReferralHeldForTriage, follow(progress.held_for_triage)),
+        On(ASSIGNMENTS, m.ReferralOutOfArea, follow(progress.out_of_area)),
+    ),
+)
+
+_HELP = Loop(
+    "help",
+    (
+        On(WELFARE_CALLS, m.WelfareCallCompleted, follow(progress.call_completed)),
+        On(WELFARE_CALLS, m.WelfareCallUnanswered, follow(progress.call_unanswered)),
+        On(WELFARE_CALLS, m.WelfareCallExhausted, follow(progress.call_exhausted)),
+        On(TASKS, m.TaskOpened, follow(progress.task_opened)),
+        On(TASKS, m.TaskAccepted, on_noted),
+        On(TASKS, m.TaskCompleted, follow(progress.task_completed)),
+        On(TASKS, m.TaskFailed, on_noted),
+        On(TASKS, m.TaskCancelled, follow(progress.task_cancelled)),
+        On(TASKS, m.TaskUnfilled, on_noted),
+        On(PARCELS, m.ParcelRequested, follow(progress.parcel_requested)),
+        On(PARCELS, m.ParcelReserved, on_noted),
+        On(PARCELS, m.ParcelShort, follow(progress.parcel_short)),
+        On(PARCELS, m.ParcelPacked, follow(progress.parcel_packed)),
+        On(PARCELS, m.ParcelDispatched, on_noted),
+        On(PARCELS, m.ParcelDelivered, follow(progress.parcel_delivered)),
+        On(PARCELS, m.ParcelReturned, follow(progress.parcel_returned)),
+        On(PARCELS, m.ParcelCancelled, follow(progress.parcel_cancelled)),
+    ),
+)
+
+_ESCALATIONS = Loop(
+    "escalations",
+    (
+        On(ESCALATIONS, m.EscalationOpened, follow(progress.escalation_opened)),
+        On(ESCALATIONS, m.EscalationForwarded, on_noted),
+        On(ESCALATIONS, m.EscalationAcknowledged, follow(progress.escalation_acknowledged)),
+        On(ESCALATIONS, m.EscalationAccepted, follow(progress.escalation_accepted)),
+        On(ESCALATIONS, m.EscalationDeclined, follow(progress.escalation_declined)),
+        On(ESCALATIONS, m.EscalationClosed, follow(progress.escalation_closed)),
+        On(ESCALATIONS, m.EscalationOverdue, follow(progress.escalation_overdue)),
+    ),
+)
+
+LOOPS = (_INBOUND, *with_bulk(CATALOGUE, _ASSIGNMENTS, "outreach-assignments"), _HELP, _ESCALATIONS)
+"""What comes in, what routing says, what helpers say and what Community Solutions says do not wait for each other."""

@@ -10,12 +10,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))  # intake_story.py i
 
 import intake_story as s  # pyright: ignore[reportMissingImports] # found by the line above
 
+from bdcan_chassis.step import Step
 from bdcan_chassis.testing.conformance import Conformance
 from bdcan_chassis.testing.harness import FakeRecord, Harness
 from bdcan_contracts import models as m
+from bdcan_intake.books import Referrals
 from bdcan_intake.domain.referral import Referral
-from bdcan_intake.domain.submission import Person, Submission
-from bdcan_intake.store import referrals, residents
 
 
 class TestConformanceAtTheInboundTopic(Conformance):
@@ -40,15 +40,11 @@ class TestConformanceOfTheTimeline(Conformance):
         self.referrals: list[Referral] = []
 
     async def prepare(self, given: Harness) -> None:
-        submission = Submission("desk", None, m.Channel.PHONE, Person(name="Amina Example"))
         async with given.transactions.begin() as tx:
-            await referrals.insert(tx.connection, [(submission, r) for r in self.referrals], tx.now)
-            await residents.insert(
-                tx.connection, [(r.referral_id, submission, b"digest") for r in self.referrals]
-            )
-            await referrals.add_needs(
-                tx.connection, [(r.referral_id, need) for r in self.referrals for need in r.needs]
-            )
+            referrals = Referrals(tx)
+            for referral in self.referrals:
+                referrals.put(Step(referral))
+            await referrals.save()
 
     def life(self, given: Harness) -> list[FakeRecord]:
         r = s.referral(m.NeedCode.FOOD_PARCEL, m.NeedCode.SHOPPING)

@@ -18,9 +18,9 @@ from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts import models as m
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
-from bdcan_intake import worker
+from bdcan_intake.books import Referrals
 from bdcan_intake.domain.referral import Referral
-from bdcan_intake.store import referrals, residents
+from bdcan_intake.worker import LOOPS
 
 
 async def handed_in(given: Harness, *needs: str, **more: Any) -> Referral:
@@ -37,7 +37,8 @@ async def handed_in(given: Harness, *needs: str, **more: Any) -> Referral:
 
 async def stored(given: Harness, referral_id: UUID) -> Referral:
     async with given.transactions.begin() as tx:
-        return (await referrals.lock(tx, [referral_id]))[referral_id]
+        [referral] = await Referrals(tx).lock_keys([referral_id])
+        return referral
 
 
 async def shown(given: Harness, r: Referral) -> dict[str, Any]:
@@ -45,7 +46,7 @@ async def shown(given: Harness, r: Referral) -> dict[str, Any]:
 
 
 def test_given_the_catalogue_then_intake_handles_what_it_says_and_nothing_else():
-    handled = {(t.topic.name, CATALOGUE.of(t.model).type) for loop in worker.loops() for t in loop.table}
+    handled = {(t.topic.name, CATALOGUE.of(t.model).type) for loop in LOOPS for t in loop.table}
     assert handled == {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, "intake")}
 
 
@@ -327,26 +328,6 @@ async def test_given_a_row_without_owner_or_time_then_the_database_refuses_it(gi
     ):
         with pytest.raises(asyncpg.CheckViolationError):
             await given.transactions.pool.execute(statement)
-
-
-async def test_given_a_table_just_filled_and_not_analysed_then_the_hot_queries_use_their_indexes(
-    given: Harness,
-):
-    rows = "\n".join(f"R-{i},Person {i},shopping" for i in range(3000))
-    await given.http.post("/v1/referral-imports?source=a-list", content=f"reference,name,needs\n{rows}")
-    [some] = await given.fetch("SELECT array_agg(id) AS ids FROM (SELECT id FROM referral LIMIT 20) AS x")
-    ids = some["ids"]
-    texts = ["x"] * 20
-    for query, arguments in (
-        (referrals._LOCK, [ids]),
-        (referrals._NEEDS, [ids]),
-        (referrals._statement(referrals._REFERRAL, (0, 1, 4), 1), [given.clock.now(), ids, texts, texts]),
-        (referrals._statement(referrals._NEED, (0, 1, 6), 0), [ids, ids, texts]),
-        (residents._KNOWN, [["a-list"] * 20, [f"R-{i}" for i in range(20)]]),
-        (referrals._TAKEN, [["a-list"] * 20, [f"R-{i}" for i in range(20)]]),
-    ):
-        plan = "\n".join(row[0] for row in await given.fetch(f"EXPLAIN {query}", *arguments))
-        assert "Seq Scan" not in plan, plan
 
 
 async def test_given_a_call_that_crossed_with_a_withdrawal_then_nothing_is_started_again(given: Harness):

@@ -11,6 +11,7 @@ import pytest
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts import models as m
 from bdcan_intake.admission import Accepted, take_on
+from bdcan_intake.books import Referrals
 from bdcan_intake.csv_file import COLUMNS
 from bdcan_intake.domain.submission import Person, Submission, examine
 
@@ -131,7 +132,7 @@ async def test_given_a_reference_that_another_door_takes_on_meanwhile_then_that_
     lines = [f"R-{i},Person {i},food-parcel" for i in range(50)]
     async with given.transactions.begin() as tx:  # not yet committed: the list cannot see it
         somebody = Submission("shielding-list", "R-7", m.Channel.GP, Person(name="Somebody Else"))
-        [answer] = await take_on(tx, [examine(somebody, tx.now.date())])
+        [answer] = await take_on(Referrals(tx), [examine(somebody, tx.now.date())])
         assert isinstance(answer, Accepted)
         sending = asyncio.create_task(
             given.http.post(URL, content="\n".join(["reference,name,needs", *lines]))

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from bdcan_contracts import models as m
-from bdcan_intake.domain.referral import Referral, open_referral, settle
+from bdcan_contracts.envelope import Event
+from bdcan_intake.domain.referral import Referral, open_referral
 from bdcan_intake.domain.submission import Person, Submission
 
 T0 = datetime(2020, 3, 23, 9, tzinfo=UTC)
@@ -28,17 +29,31 @@ def referral(*codes: m.NeedCode, outreach: bool = False, priority: m.Priority | 
         outreach=outreach,
         priority=priority,
     )
-    return open_referral(given, uuid4(), tuple(uuid4() for _ in codes), T0)
+    return open_referral(given, uuid4(), tuple(uuid4() for _ in codes), T0).state
 
 
 def told(given: Referral, *steps: tuple[Any, Any, float]) -> tuple[Referral, list[Any]]:
-    """Follow (step, event, minute) one after the other; returns the referral, and each closing and opening of it."""
+    """Follow (decide, event, minute) one after the other; returns the referral, and each closing and opening of it."""
     turns = []
-    for step, event, minute in steps:
-        given, turn = settle(step(given, event, minutes(minute)), minutes(minute))
-        if turn:
-            turns.append(turn)
+    for decide, body, minute in steps:
+        if step := decide(given, happened(body, minute), minutes(minute)):
+            given = step.state
+            turns += step.events
     return given, turns
+
+
+def happened(body: Any, minute: float) -> Event[Any]:
+    """An event as a handler sees it."""
+    return Event(
+        str(uuid4()),
+        type(body).__name__,
+        "bdcan.test",
+        str(body.referral_id),
+        minutes(minute),
+        body,
+        None,
+        uuid4(),
+    )
 
 
 def assigned(r: Referral, version: int = 1, hub: str = HUB, **more: Any) -> m.ReferralAssigned:

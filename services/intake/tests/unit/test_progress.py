@@ -25,6 +25,7 @@ from bdcan_intake.domain.referral import (
     Need,
     ReferralState,
 )
+from bdcan_intake.domain.submission import Resident
 
 
 def test_given_a_new_referral_then_routing_owns_each_need_and_community_solutions_each_concern():
@@ -43,9 +44,9 @@ def test_given_an_urgent_row_of_a_list_then_it_does_not_wait_in_the_bulk_lane():
 
 def test_given_a_need_without_owner_or_time_then_it_cannot_be_built():
     with pytest.raises(ValueError, match="owner"):
-        Need(uuid4(), NeedCode.DEBT, NeedState.OPEN, None, s.T0, s.T0)
+        Need(uuid4(), uuid4(), NeedCode.DEBT, NeedState.OPEN, None, s.T0, s.T0)
     with pytest.raises(ValueError, match="owner"):
-        Need(uuid4(), NeedCode.DEBT, NeedState.IN_HAND, ROUTING, None, s.T0)
+        Need(uuid4(), uuid4(), NeedCode.DEBT, NeedState.IN_HAND, ROUTING, None, s.T0)
 
 
 def test_given_an_assignment_then_the_hub_owns_what_nobody_has_in_hand():
@@ -88,14 +89,14 @@ def test_given_a_concern_that_was_given_back_when_the_request_is_withdrawn_then_
     concern = r.needs[0].need_id
     declined = s.escalation(m.EscalationDeclined, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
     steps = [
-        lambda r, at: p.escalation_declined(r, declined, at),
-        lambda r, at: changes.withdraw(r, "changed-mind", at),
+        lambda r, minute: s.told(r, (p.escalation_declined, declined, minute))[0],
+        lambda r, minute: changes.withdraw(r, "changed-mind", s.minutes(minute)).state,
     ]
     if placed == "before":
         r, _ = s.told(r, (p.assigned, s.assigned(r), 1))
     for minute, step in enumerate(reversed(steps) if withdrawn_first else steps, 2):
         assert not r.needs[0].ended
-        r = step(r, s.minutes(minute))
+        r = step(r, minute)
     if placed == "behind":
         r, _ = s.told(r, (p.assigned, s.assigned(r), 4))
     assert (r.needs[0].state, r.needs[0].reason) == (NeedState.WITHDRAWN, "changed-mind")
@@ -104,12 +105,13 @@ def test_given_a_concern_that_was_given_back_when_the_request_is_withdrawn_then_
 def test_given_a_concern_when_an_amendment_withdraws_it_then_that_is_refused_until_it_was_given_back():
     r = s.referral(NeedCode.SAFEGUARDING_ADULT, NeedCode.SHOPPING)
     concern = r.needs[0].need_id
+    resident = Resident(referral_id=r.referral_id, notes=None, consent=None, content_hash=b"")
     without = changes.Amendment(withdraw_needs=(concern,))
     with pytest.raises(NotAllowedError, match="Community Solutions"):
-        changes.amend(r, without, uuid4, s.minutes(1))
+        changes.amend(r, resident, without, uuid4, s.minutes(1))
     declined = s.escalation(m.EscalationDeclined, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
     r, _ = s.told(r, (p.escalation_declined, declined, 2))
-    amended, _ = changes.amend(r, without, uuid4, s.minutes(3))
+    amended = changes.amend(r, resident, without, uuid4, s.minutes(3)).state
     assert amended.needs[0].state is NeedState.WITHDRAWN
 
 

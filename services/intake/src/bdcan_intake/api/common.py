@@ -15,7 +15,7 @@ from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.problems import ApiError, InvalidError, NotFoundError
 from bdcan_chassis.transaction import Transactions
 from bdcan_contracts.envelope import Problem
-from bdcan_intake.store.views import ReferralView
+from bdcan_intake.domain.referral import Referral
 
 F = TypeVar("F", bound=BaseModel)
 
@@ -58,7 +58,7 @@ def described(form: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def must_see(caller: Caller, referral: ReferralView | None) -> ReferralView:
+def must_see(caller: Caller, referral: Referral | None) -> Referral:
     """The referral, if it is the caller's business: of their hub, or handed in by them. Raises NotFoundError."""
     if referral is None:
         raise NotFoundError("There is no such thing.")

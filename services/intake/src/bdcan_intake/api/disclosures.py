@@ -7,6 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
+from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bdcan_chassis.http.auth import Caller, caller_of
@@ -14,9 +15,10 @@ from bdcan_chassis.http.problems import ForbiddenError, NotFoundError
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import Household
+from bdcan_intake import store
 from bdcan_intake.api.common import Reader, must_see, transactions_of
-from bdcan_intake.domain.disclosure import OPENS, Purpose, must_be_live
-from bdcan_intake.store import disclosures, enquiries, referrals, residents, views
+from bdcan_intake.books import Referrals
+from bdcan_intake.domain.disclosure import OPENS, Disclosure, Purpose, must_be_live
 
 
 class DisclosureAsked(BaseModel):
@@ -96,16 +98,16 @@ def router() -> APIRouter:
             else:
                 fields = await _about_volunteer(tx, body.enquiry_id)
             opened = {name: fields[name] for name in OPENS[body.purpose].fields}
-            audit = disclosures.Disclosure(
+            audit = Disclosure(
                 new_id(),
                 body.referral_id or body.enquiry_id or new_id(),
                 body.purpose,
-                list(opened),
+                OPENS[body.purpose].fields,
                 caller.name,
                 body.reason,
                 tx.now,
             )
-            await disclosures.add(tx.connection, audit)
+            await store.disclosures.DISCLOSURE.insert(tx.connection, [audit], tx.now)
         return Disclosed.model_validate(
             {
                 "disclosure_id": audit.disclosure_id,
@@ -120,41 +122,29 @@ def router() -> APIRouter:
     @routes.get("/referrals/{referral_id}/disclosures")
     async def audit(request: Request, referral_id: UUID, caller: Reader) -> Audit:
         async with transactions_of(request).pool.acquire() as connection:
-            must_see(caller, await views.referral(connection, referral_id))
-            found = await disclosures.of_subject(connection, referral_id)
+            must_see(caller, await store.referrals.REFERRAL.get.first(connection, keys=[referral_id]))
+            found = await store.disclosures.OF_SUBJECT.all(connection, subject_id=referral_id)
         return Audit(items=[AuditRow.model_validate(row) for row in found])
 
     return routes
 
 
 async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: Caller) -> dict[str, object]:
-    referral = (await referrals.lock(tx, [referral_id])).get(referral_id)
+    referrals = Referrals(tx)
+    await referrals.lock_keys([referral_id])
+    referral = referrals.get(referral_id)
     if referral is None:
         raise NotFoundError("There is no such thing.")
     if OPENS[purpose].hub_only:
         caller.must_see_hub(referral.hub_id)
     must_be_live(referral, purpose)
-    resident = await residents.get(tx.connection, referral_id)
-    household, _, flags = await referrals.particulars(tx.connection, referral_id)
-    person = resident.person
-    return {
-        "name": person.name,
-        "phone": person.phone,
-        "phone_e164": person.phone_e164,
-        "email": person.email,
-        "birth_date": person.birth_date,
-        "nhs_number": person.nhs_number,
-        "address": person.address,
-        "postcode": person.postcode,
-        "household": household,
-        "flags": [str(flag) for flag in flags],
-        "notes": resident.notes,
-        "consent": resident.consent,
-    }
+    resident = await store.residents.RESIDENT.get.first(tx.connection, keys=[referral_id])
+    told = asdict(resident) if resident else {}
+    return told | {"household": referral.household, "flags": list(referral.flags)}
 
 
 async def _about_volunteer(tx: Tx, enquiry_id: UUID | None) -> dict[str, object]:
-    enquiry = await enquiries.get(tx.connection, enquiry_id) if enquiry_id else None
+    enquiry = await store.enquiries.ENQUIRY.get.first(tx.connection, keys=[enquiry_id])
     if enquiry is None:
         raise NotFoundError("There is no such thing.")
-    return dict(enquiry._asdict())
+    return asdict(enquiry)

@@ -11,13 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.idempotency import OnceOnly
-from bdcan_chassis.http.problems import InvalidError
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.envelope import Problem
-from bdcan_contracts.models import TaskKind, VolunteerEnquiryReceived
-from bdcan_contracts.typed import Postcode, free_text, one_line, read_phone, read_postcode
-from bdcan_intake.store import enquiries
+from bdcan_contracts.models import TaskKind
+from bdcan_intake.books import Enquiries
+from bdcan_intake.domain.enquiry import Enquiry, enquire
 
 _NO_NUL = r"^[^\u0000]*$"
 
@@ -47,45 +45,17 @@ def router() -> APIRouter:
     routes = APIRouter(prefix="/v1/volunteer-enquiries", tags=["volunteers"])
 
     @routes.post("", status_code=201, response_model=EnquiryTaken)
-    async def enquire(
+    async def hand_in(
         body: EnquiryForm,
         _caller: Annotated[Caller, Depends(needs("volunteers:write"))],
         once: OnceOnly,
     ) -> Response:
-        phone, email, postcode = read_phone(body.phone), one_line(body.email), read_postcode(body.postcode)
-        if not (phone or email):
-            raise InvalidError(
-                "Nobody could answer.",
-                errors=[
-                    Problem(field, "no-way-to-answer", "a phone or an e-mail address is needed")
-                    for field in ("phone", "email")
-                ],
-            )
-        kinds = tuple(dict.fromkeys(body.task_kinds))
-
         async def work(tx: Tx) -> BaseModel:
-            enquiry_id = new_id()
-            enquiry = enquiries.Enquiry(
-                name=one_line(body.name),
-                phone=phone and phone.typed,
-                phone_e164=phone and phone.e164,
-                email=email,
-                postcode=str(postcode) if postcode else None,
-                notes=free_text(body.notes),
-                task_kinds=kinds,
-                has_car=body.has_car,
-            )
-            await enquiries.insert(tx.connection, enquiry_id, enquiry, tx.now)
-            tx.emit(
-                VolunteerEnquiryReceived(
-                    enquiry_id=enquiry_id,
-                    task_kinds=kinds,
-                    postcode_sector=postcode.sector if isinstance(postcode, Postcode) else None,
-                    has_car=body.has_car,
-                    received_at=tx.now,
-                )
-            )
-            return EnquiryTaken(enquiry_id=enquiry_id, received_at=tx.now)
+            typed = Enquiry(new_id(), tx.now, **body.model_dump())
+            enquiries = Enquiries(tx)
+            taken = enquiries.put(enquire(typed))
+            await enquiries.save()
+            return EnquiryTaken(enquiry_id=taken.enquiry_id, received_at=taken.received_at)
 
         return await once(work, status=201)
 

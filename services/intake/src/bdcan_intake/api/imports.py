@@ -20,7 +20,7 @@ from bdcan_intake import csv_file
 from bdcan_intake.api.common import Reader, Writer, transactions_of
 from bdcan_intake.importing import import_rows
 from bdcan_intake.settings import Settings
-from bdcan_intake.store import imports
+from bdcan_intake.store.imports import IMPORT, PROBLEMS_OF, Import, RowProblem
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -59,7 +59,6 @@ def router(settings: Settings) -> APIRouter:
         # no Idempotency-Key is needed: each row is known by its reference, or by what it says
         content = await request.body()
         transactions = transactions_of(request)
-        import_id = new_id()
         try:
             sheet = await asyncio.to_thread(csv_file.take_apart, content, settings.import_rows)
         except csv_file.FileError as error:
@@ -67,25 +66,20 @@ def router(settings: Settings) -> APIRouter:
         done = await import_rows(
             transactions,
             sheet,
-            imports.Import(
-                import_id,
-                source,
-                caller.name,
-                hashlib.sha256(content).hexdigest(),
-                0,
-                0,
-                0,
-                transactions.clock.now(),
-            ),
-            settings.import_chunk,
-            request.state.traceparent,
+            new_id(),
+            source,
+            caller=caller.name,
+            sha256=hashlib.sha256(content).hexdigest(),
+            imported_at=transactions.clock.now(),
+            chunk=settings.import_chunk,
+            traceparent=request.state.traceparent,
         )
         return _shown(done)
 
     @routes.get("/{import_id}", response_model_exclude_none=True)
     async def show(request: Request, import_id: UUID, caller: Reader) -> ImportShown:
         async with transactions_of(request).pool.acquire() as connection:
-            return _shown(_must_see(caller, await imports.get(connection, import_id)))
+            return _shown(_must_see(caller, await IMPORT.get.first(connection, keys=[import_id])))
 
     @routes.get(
         "/{import_id}/errors.csv",
@@ -94,8 +88,8 @@ def router(settings: Settings) -> APIRouter:
     )
     async def errors(request: Request, import_id: UUID, caller: Reader) -> Response:
         async with transactions_of(request).pool.acquire() as connection:
-            _must_see(caller, await imports.get(connection, import_id))
-            found = await imports.errors_of(connection, import_id)
+            _must_see(caller, await IMPORT.get.first(connection, keys=[import_id]))
+            found = await PROBLEMS_OF.all(connection, import_id=import_id)
         return Response(
             _as_csv(found),
             media_type="text/csv; charset=utf-8",
@@ -105,7 +99,7 @@ def router(settings: Settings) -> APIRouter:
     return routes
 
 
-def _must_see(caller: Caller, found: imports.Import | None) -> imports.Import:
+def _must_see(caller: Caller, found: Import | None) -> Import:
     if found is None:
         raise NotFoundError("There is no such thing.")
     if found.caller != caller.name:
@@ -113,7 +107,7 @@ def _must_see(caller: Caller, found: imports.Import | None) -> imports.Import:
     return found
 
 
-def _shown(done: imports.Import) -> ImportShown:
+def _shown(done: Import) -> ImportShown:
     return ImportShown(
         import_id=done.import_id,
         source=done.source,
@@ -125,15 +119,16 @@ def _shown(done: imports.Import) -> ImportShown:
     )
 
 
-def _as_csv(errors: list[imports.RowError]) -> str:
+def _as_csv(problems: list[RowProblem]) -> str:
     written = io.StringIO(newline="")
     writer: Any = csv.writer(written)
-    writer.writerow(imports.RowError._fields)
-    for error in errors:
-        writer.writerow([error.line, _harmless(error.reference or ""), *map(_harmless, error[2:])])
+    writer.writerow(("line", "reference", "field", "code", "message"))
+    for one in problems:
+        cells = (one.reference or "", one.field, one.code, one.message)
+        writer.writerow([one.line, *map(_harmless, cells)])
     return written.getvalue()
 
 
 def _harmless(cell: str) -> str:
-    """A spreadsheet must not take what somebody sent for a formula."""
+    """A spreadsheet must not treat what somebody sent as a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell

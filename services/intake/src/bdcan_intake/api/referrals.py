@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict
 
+from bdcan_chassis.database import Connection
 from bdcan_chassis.http.auth import Caller
 from bdcan_chassis.http.idempotency import OnceOnly
-from bdcan_chassis.http.problems import ConflictError, NotFoundError
+from bdcan_chassis.http.problems import ConflictError
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts import models
-from bdcan_contracts.typed import free_text, one_line
-from bdcan_intake import forms, journal
-from bdcan_intake.admission import ASSIGNMENT_DUE, Accepted, Duplicate, Refused, take_on
+from bdcan_contracts.typed import one_line
+from bdcan_intake import forms, store
+from bdcan_intake.admission import Accepted, Duplicate, Refused, take_on
 from bdcan_intake.api.common import Reader, Writer, described, form_of, must_see, transactions_of
+from bdcan_intake.books import Referrals, Residents
 from bdcan_intake.domain import changes
 from bdcan_intake.domain.errors import RefusedError
-from bdcan_intake.domain.referral import Referral, concerns, contract_needs, settle
-from bdcan_intake.domain.submission import Person, examine, flags_for, tidy_person
-from bdcan_intake.store import referrals, residents, timeline, views
+from bdcan_intake.domain.referral import Referral
+from bdcan_intake.domain.submission import examine
+from bdcan_intake.domain.timeline import Entry
 
 
 class NeedShown(BaseModel):
-    """A need: whose it is, how it stands, when something must happen."""
+    """A need: whose it is, its state, when something must happen."""
 
+    model_config = ConfigDict(from_attributes=True)
     need_id: UUID
     code: str
     lane: str
@@ -40,8 +43,9 @@ class NeedShown(BaseModel):
 
 
 class EntryShown(BaseModel):
-    """A line of the referral's story."""
+    """An entry of the referral's timeline."""
 
+    model_config = ConfigDict(from_attributes=True)
     at: datetime
     kind: str
     need_id: UUID | None = None
@@ -71,7 +75,7 @@ class ReferralListed(BaseModel):
 
 
 class ReferralShown(ReferralListed):
-    """A referral with its needs and its story, newest last."""
+    """A referral with its needs and its timeline, the newest entry last."""
 
     needs: list[NeedShown]
     timeline: list[EntryShown]
@@ -108,7 +112,8 @@ def router() -> APIRouter:
 
         async def work(tx: Tx) -> BaseModel:
             nonlocal known
-            [answer] = await take_on(tx, [examine(form.submission(caller.name), tx.now.date())])
+            referrals = Referrals(tx)
+            [answer] = await take_on(referrals, [examine(form.submission(caller.name), tx.now.date())])
             match answer:
                 case Refused(problems) if problems[0].code == "reference-reused":
                     raise ConflictError(
@@ -118,10 +123,10 @@ def router() -> APIRouter:
                 case Refused(problems):
                     raise RefusedError(problems)
                 case Accepted(referral):
-                    return await _shown(tx, referral.referral_id)
+                    return _shown(referral, referrals.entered(referral.referral_id))
                 case Duplicate(referral_id):
                     known = True
-                    return await _shown(tx, referral_id)
+                    return await _found(tx.connection, referral_id, caller)
 
         response = await once(work, status=201)
         if known:
@@ -140,7 +145,7 @@ def router() -> APIRouter:
         after: UUID | None = None,
     ) -> ReferralPage:
         async with transactions_of(request).pool.acquire() as connection:
-            found = await views.referrals(
+            found = await store.referrals.FIND.all(
                 connection,
                 state=state,
                 hub=hub,
@@ -158,20 +163,15 @@ def router() -> APIRouter:
 
     @routes.get("/{referral_id}")
     async def show(request: Request, referral_id: UUID, caller: Reader) -> ReferralShown:
-        async with transactions_of(request).begin() as tx:
-            must_see(caller, await views.referral(tx.connection, referral_id))
-            return await _shown(tx, referral_id)
+        async with transactions_of(request).pool.acquire() as connection:
+            return await _found(connection, referral_id, caller)
 
     @routes.post("/{referral_id}/withdrawal", response_model=ReferralShown)
     async def withdraw(referral_id: UUID, body: Withdrawal, caller: Writer, once: OnceOnly) -> Response:
         async def work(tx: Tx) -> BaseModel:
-            before = await _locked(tx, referral_id, caller)
-            withdrawn = models.ReferralWithdrawn(
-                referral_id=referral_id, reason=body.reason, withdrawn_at=tx.now
-            )
-            after = changes.withdraw(before, body.reason, tx.now)
-            await _save(tx, before, after, [journal.tell(tx, withdrawn, lane=before.lane)])
-            return await _shown(tx, referral_id)
+            referrals = Referrals(tx)
+            referral = await _locked(referrals, referral_id, caller)
+            return await _changed(referrals, changes.withdraw(referral, body.reason, tx.now))
 
         return await once(work)
 
@@ -184,75 +184,43 @@ def router() -> APIRouter:
         form = await form_of(request, lambda raw, today: forms.read(forms.AmendmentForm, raw, today))
 
         async def work(tx: Tx) -> BaseModel:
-            await _amend(tx, await _locked(tx, referral_id, caller), form)
-            return await _shown(tx, referral_id)
+            referrals, residents, amendment = Referrals(tx), Residents(tx), form.amendment()
+            referral = await _locked(referrals, referral_id, caller)
+            [known] = await residents.lock_keys([referral_id])
+            resident = residents.put(changes.amend_resident(known, amendment))
+            await residents.save()
+            step = changes.amend(referral, resident, amendment, new_id, tx.now)
+            return await _changed(referrals, step)
 
         return await once(work)
 
     return routes
 
 
-async def _amend(tx: Tx, before: Referral, form: forms.AmendmentForm) -> None:
-    referral_id = before.referral_id
-    amendment = changes.Amendment(form.version, form.add_needs, form.withdraw_needs, form.priority)
-    after, added = changes.amend(before, amendment, new_id, tx.now)
-    given = form.model_fields_set
-    resident = await residents.get(tx.connection, referral_id)
-    person = _amended_person(resident.person, form.person)
-    notes = free_text(form.notes) if "notes" in given else resident.notes
-    consent = form.consent if "consent" in given else resident.consent
-    await residents.update(tx.connection, referral_id, residents.Resident(person, notes, consent))
-    household, diets, flags = await referrals.particulars(tx.connection, referral_id)
-    if "household" in given:
-        household = form.household and form.household.household()
-    diets = tuple(dict.fromkeys(form.diets)) if form.diets is not None else diets
-    flags = flags_for(person, form.flags if form.flags is not None else flags)
-    await referrals.save_particulars(tx.connection, referral_id, household, diets, flags)
-    amended = models.ReferralAmended(
-        referral_id=referral_id,
-        version=after.version,
-        priority=after.priority,
-        postcode=person.sent_postcode,
-        household=household,
-        needs=contract_needs(after),
-        withdrawn_need_ids=amendment.withdraw_needs,
-        diets=diets,
-        flags=flags,
-        amended_at=tx.now,
-    )
-    entries = [journal.tell(tx, amended, lane=before.lane)]
-    entries += [journal.tell(tx, concern) for concern in concerns(referral_id, added, tx.now)]
-    await _save(tx, before, after, entries)
+async def _locked(referrals: Referrals, referral_id: UUID, caller: Caller) -> Referral:
+    await referrals.lock_keys([referral_id])
+    return must_see(caller, referrals.get(referral_id))
 
 
-def _amended_person(person: Person, form: forms.PersonForm | None) -> Person:
-    if form is None:
-        return person
-    changed = {name: getattr(form, name) for name in form.model_fields_set}
-    return tidy_person(replace(person, **changed))
+async def _changed(referrals: Referrals, step: Step[Referral]) -> ReferralShown:
+    """Save a change and answer with the referral as it is now."""
+    after = referrals.put(step)
+    await referrals.save()
+    return _shown(after, await _timeline(referrals.tx.connection, after.referral_id))
 
 
-async def _locked(tx: Tx, referral_id: UUID, caller: Caller) -> Referral:
-    found = await referrals.lock(tx, [referral_id])
-    must_see(caller, await views.referral(tx.connection, referral_id))
-    return found[referral_id]
+async def _found(connection: Connection, referral_id: UUID, caller: Caller) -> ReferralShown:
+    found = await store.referrals.REFERRAL.find(connection, [referral_id])
+    referral = must_see(caller, found[0] if found else None)
+    return _shown(referral, await _timeline(connection, referral_id))
 
 
-async def _save(tx: Tx, before: Referral, after: Referral, entries: list[Any]) -> None:
-    settled, turn = settle(after, tx.now)
-    if turn:
-        entries.append(journal.tell(tx, turn, lane=before.lane))
-        tx.cancel_deadline(ASSIGNMENT_DUE, before.referral_id)
-    await timeline.add(tx.connection, entries)
-    await referrals.save(tx.connection, {before.referral_id: before}, {before.referral_id: settled}, tx.now)
+async def _timeline(connection: Connection, referral_id: UUID) -> list[Entry]:
+    return await store.timeline.OF_REFERRAL.all(connection, referral_id=referral_id)
 
 
-async def _shown(tx: Tx, referral_id: UUID) -> ReferralShown:
-    row = await views.referral(tx.connection, referral_id)
-    if row is None:
-        raise NotFoundError("There is no such thing.")
-    return ReferralShown(
-        **row._asdict(),
-        needs=[NeedShown(**n._asdict()) for n in await views.needs(tx.connection, referral_id)],
-        timeline=[EntryShown(**e._asdict()) for e in await timeline.of_referral(tx.connection, referral_id)],
+def _shown(referral: Referral, entries: Iterable[Entry]) -> ReferralShown:
+    listed = {name: getattr(referral, name) for name in ReferralListed.model_fields}
+    return ReferralShown.model_validate(
+        {**listed, "needs": referral.needs, "timeline": list(entries)}, from_attributes=True
     )

@@ -1,59 +1,95 @@
-"""What people change about a referral after it was taken on: they withdraw it, or amend what it says."""
+"""What people change about a referral after intake took it on: they withdraw it, or amend what it says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from bdcan_contracts.models import LANE_OF, Lane, NeedCode, NeedState, Priority
+from bdcan_chassis.step import Step
+from bdcan_contracts.models import (
+    LANE_OF,
+    Diet,
+    Flag,
+    Household,
+    Lane,
+    NeedCode,
+    NeedState,
+    Priority,
+    ReferralAmended,
+    ReferralWithdrawn,
+)
+from bdcan_contracts.typed import free_text
 from bdcan_intake.domain.errors import NotAllowedError, StaleError
 from bdcan_intake.domain.referral import (
     CONTACT_WITHIN,
     Need,
     Referral,
     ReferralState,
+    concerns,
     new_need,
-    with_next_step,
+    settled,
 )
+from bdcan_intake.domain.submission import Resident, flags_for, tidy_person
 
 
-def withdraw(referral: Referral, reason: str, now: datetime) -> Referral:
+def withdraw(referral: Referral, reason: str, now: datetime) -> Step[Referral]:
     """End every need that the resident may end. Raises NotAllowedError for a closed referral.
 
-    A concern for somebody's safety stays with Community Solutions: who is at risk may be the one who cannot speak. One that
-    they have looked into and given back is the resident's to end.
+    A safeguarding concern stays with Community Solutions: the person at risk may be the one who cannot speak. Once
+    Community Solutions has given it back, the resident may end it.
     """
     if referral.state is ReferralState.CLOSED:
         raise NotAllowedError("The referral is closed.")
     needs = tuple(
-        need
-        if need.ended or need.protected
-        else replace(need, state=NeedState.WITHDRAWN, owner=None, due_at=None, fact_at=now, reason=reason)
-        for need in referral.needs
+        need if need.ended or need.protected else _withdrawn(need, reason, now) for need in referral.needs
     )
-    return replace(referral, needs=needs, withdrawn_reason=reason)
+    after = replace(referral, needs=needs, withdrawn_reason=reason)
+    told = ReferralWithdrawn(referral_id=referral.referral_id, reason=reason, withdrawn_at=now)
+    return settled(referral, after, now, told)
 
 
 class Amendment(Struct, frozen=True):
-    """What changes about a referral's needs. `version`: what the caller had seen; None: whatever it is."""
+    """What changes. UNSET leaves a value as it is, and so does None for diets, flags and the priority.
+
+    `version` is what the caller has seen; None: whatever it is. `person` has the details that change, by name.
+    """
 
     version: int | None = None
     add_needs: tuple[NeedCode, ...] = ()
     withdraw_needs: tuple[UUID, ...] = ()
     priority: Priority | None = None
+    person: Mapping[str, Any] = MappingProxyType({})
+    household: Household | UnsetType | None = UNSET
+    diets: tuple[Diet, ...] | None = None
+    flags: tuple[Flag, ...] | None = None
+    notes: str | UnsetType | None = UNSET
+    consent: bool | UnsetType | None = UNSET
+
+
+def amend_resident(resident: Resident, amendment: Amendment) -> Step[Resident]:
+    """What is known of the person now. The hash of the first submission stays: it tells a repeated one."""
+    return Step(
+        replace(
+            tidy_person(replace(resident, **amendment.person)),
+            notes=resident.notes if amendment.notes is UNSET else free_text(amendment.notes),
+            consent=resident.consent if amendment.consent is UNSET else amendment.consent,
+        )
+    )
 
 
 def amend(
-    referral: Referral, amendment: Amendment, new_id: Callable[[], UUID], now: datetime
-) -> tuple[Referral, tuple[Need, ...]]:
-    """The next version of the referral, and the needs that are new in it.
+    referral: Referral, resident: Resident, amendment: Amendment, new_id: Callable[[], UUID], now: datetime
+) -> Step[Referral]:
+    """The next version of the referral of a resident who is amended already.
 
-    Raises StaleError if another version than the caller's stands, NotAllowedError if the referral is closed,
-    withdrawn, or a need that is to be withdrawn is not there or is Community Solutions' to settle.
+    Raises StaleError if the caller has seen another version. Raises NotAllowedError if the referral is closed or withdrawn,
+    or if a need to be withdrawn is not open or belongs to Community Solutions.
     """
     if amendment.version is not None and amendment.version != referral.version:
         raise StaleError(f"The referral has version {referral.version} now.")
@@ -70,23 +106,41 @@ def amend(
     contact_due_at = referral.contact_due_at
     if CONTACT_WITHIN[priority] < CONTACT_WITHIN[referral.priority]:
         contact_due_at = min(contact_due_at, now + CONTACT_WITHIN[priority])
-    standing = {n.code for n in referral.needs if not n.ended and n.need_id not in unwanted}
+    present = {n.code for n in referral.needs if not n.ended and n.need_id not in unwanted}
+    due_at = now + CONTACT_WITHIN[priority]
     added = tuple(
-        new_need(code, new_id(), referral.placed_with, now + CONTACT_WITHIN[priority], now)
+        new_need(referral.referral_id, code, new_id(), referral.placed_with, due_at, now)
         for code in dict.fromkeys(amendment.add_needs)
-        if code not in standing
+        if code not in present
     )
-    kept = tuple(
-        replace(n, state=NeedState.WITHDRAWN, owner=None, due_at=None, fact_at=now, reason="amended")
-        if n.need_id in unwanted
-        else n
-        for n in referral.needs
-    )
-    amended = replace(
+    kept = tuple(_withdrawn(n, "amended", now) if n.need_id in unwanted else n for n in referral.needs)
+    household = referral.household if amendment.household is UNSET else amendment.household
+    after = replace(
         referral,
         version=referral.version + 1,
         priority=priority,
         contact_due_at=contact_due_at,
+        adults=household and household.adults,
+        children=household and household.children,
+        infants=household and household.infants,
+        diets=referral.diets if amendment.diets is None else tuple(dict.fromkeys(amendment.diets)),
+        flags=flags_for(resident, referral.flags if amendment.flags is None else amendment.flags),
         needs=(*kept, *added),
     )
-    return with_next_step(amended), added
+    told = ReferralAmended(
+        referral_id=after.referral_id,
+        version=after.version,
+        priority=priority,
+        postcode=resident.sent_postcode,
+        household=household,
+        needs=after.open_needs,
+        withdrawn_need_ids=amendment.withdraw_needs,
+        diets=after.diets,
+        flags=after.flags,
+        amended_at=now,
+    )
+    return settled(referral, after, now, told, *concerns(added, now))
+
+
+def _withdrawn(need: Need, reason: str, now: datetime) -> Need:
+    return replace(need, state=NeedState.WITHDRAWN, owner=None, due_at=None, fact_at=now, reason=reason)

@@ -1,20 +1,24 @@
-"""What each event of the other services means for a referral: a function per event, `(referral, event, at) -> referral`.
+"""What each event of the other services means for a referral: one function per event.
 
-Events of different topics come in any order. A need follows an event only if that is not older than the one it
-followed last (time first, then rank: how far along the event stands); what ends a need always counts; a need
-that nobody here has heard of is written down. Nothing raises.
+Events of different topics come in any order. A need ignores an event that is older than the one it followed last:
+time decides first, then rank, which says how far along an event is. An event that ends a need always counts. A need
+that intake did not know is added. No function raises.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from msgspec.structs import replace
+from pydantic import BaseModel
 
+from bdcan_chassis.step import Step
 from bdcan_contracts import models
+from bdcan_contracts.envelope import Event
 from bdcan_contracts.models import (
     LANE_OF,
     CallNeedResult,
@@ -35,7 +39,10 @@ from bdcan_intake.domain.referral import (
     Need,
     Referral,
     ReferralState,
+    settled,
 )
+
+T = TypeVar("T", bound=BaseModel)
 
 ACKNOWLEDGED_WITHIN = timedelta(days=1)
 """Community Solutions acknowledges within a day; its own events bring the exact time."""
@@ -48,25 +55,37 @@ HELPER = {
 }
 """Who owns a need of each lane once a call has confirmed it."""
 
-_PLACED, _TRIED, _CALLED, _HELPED = 1, 2, 3, 4  # ranks: how far along an event stands
+_PLACED, _TRIED, _CALLED, _HELPED = 1, 2, 3, 4  # ranks: how far along an event is
 
 
-def assigned(
-    referral: Referral, event: models.ReferralAssigned | models.ReferralReassigned, at: datetime
-) -> Referral:
-    """A hub has it: what nobody has in hand yet is the hub's, due at the first call."""
-    if event.version <= referral.placement_version:
-        return referral
-    return replace(
-        referral,
-        state=referral.at_least(ReferralState.ASSIGNED),
-        hub_id=event.hub_id,
-        placement_version=event.version,
-        out_of_area=False,
-        **_waiting(referral, f"hub:{event.hub_id}", event.contact_due_at, at, _PLACED),
-    )
+def _follows(
+    change: Callable[[Referral, T, datetime], Referral],
+) -> Callable[[Referral | None, Event[T], datetime], Step[Referral] | None]:
+    """Make a step of a change: the referral also closes or opens again. A referral that is not known has no step."""
+
+    @wraps(change)
+    def decide(referral: Referral | None, event: Event[T], now: datetime) -> Step[Referral] | None:
+        if referral is None:
+            return None
+        moved = change(referral, event.data, event.time)
+        return None if moved is referral else settled(referral, moved, now)
+
+    return decide
 
 
+@_follows
+def assigned(referral: Referral, event: models.ReferralAssigned, at: datetime) -> Referral:
+    """A hub has it: needs that nobody has in hand belong to the hub, due at the first call."""
+    return _placed(referral, event, at)
+
+
+@_follows
+def reassigned(referral: Referral, event: models.ReferralReassigned, at: datetime) -> Referral:
+    """Another hub has it."""
+    return _placed(referral, event, at)
+
+
+@_follows
 def held_for_triage(referral: Referral, event: models.ReferralHeldForTriage, at: datetime) -> Referral:
     """Routing's people decide until the given time."""
     if event.version <= referral.placement_version:
@@ -78,6 +97,7 @@ def held_for_triage(referral: Referral, event: models.ReferralHeldForTriage, at:
     )
 
 
+@_follows
 def out_of_area(referral: Referral, event: models.ReferralOutOfArea, at: datetime) -> Referral:
     """Another council must help. A concern for somebody's safety stays with Community Solutions, who pass it on."""
     if event.version <= referral.placement_version:
@@ -91,6 +111,7 @@ def out_of_area(referral: Referral, event: models.ReferralOutOfArea, at: datetim
     return replace(referral, needs=needs, placement_version=event.version, out_of_area=True)
 
 
+@_follows
 def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: datetime) -> Referral:
     """What is needed is known: each need goes to who helps with it, or ends if it is not wanted.
 
@@ -103,7 +124,7 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
     for said in event.needs:
         need = needs.get(said.need_id)
         if said.result is CallNeedResult.DECLINED:
-            need = need or Need(said.need_id, said.code, NeedState.OPEN, INTAKE, at, at)
+            need = need or Need(referral.referral_id, said.need_id, said.code, NeedState.OPEN, INTAKE, at, at)
             if not need.ended and not need.protected:
                 need = _end(need, NeedState.WITHDRAWN, at, "declined-at-call")
             needs[said.need_id] = need
@@ -111,7 +132,14 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
         helper = HELPER[LANE_OF[said.code]]
         if need is None:
             needs[said.need_id] = Need(
-                said.need_id, said.code, NeedState.IN_HAND, helper, due_at, at, _CALLED
+                referral.referral_id,
+                said.need_id,
+                said.code,
+                NeedState.IN_HAND,
+                helper,
+                due_at,
+                at,
+                _CALLED,
             )
             continue
         if not need.ended and need.code is not said.code:
@@ -127,6 +155,7 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
     )
 
 
+@_follows
 def call_unanswered(referral: Referral, event: models.WelfareCallUnanswered, at: datetime) -> Referral:
     """The hub tries again at the given time."""
     return replace(
@@ -134,6 +163,7 @@ def call_unanswered(referral: Referral, event: models.WelfareCallUnanswered, at:
     )
 
 
+@_follows
 def call_exhausted(referral: Referral, event: models.WelfareCallExhausted, at: datetime) -> Referral:
     """Nobody was reached: Community Solutions has all that is open.
 
@@ -146,6 +176,7 @@ def call_exhausted(referral: Referral, event: models.WelfareCallExhausted, at: d
         referral = _helped(referral, listed.need_id, listed.code, COMMUNITY_SOLUTIONS, due_at, at, _CALLED)
     if not referral.needs:
         concern = Need(
+            referral.referral_id,
             welfare_concern_id(referral.referral_id),
             NeedCode.SAFEGUARDING_ADULT,
             NeedState.IN_HAND,
@@ -163,6 +194,7 @@ def welfare_concern_id(referral_id: UUID) -> UUID:
     return uuid5(referral_id, "welfare-concern")
 
 
+@_follows
 def task_opened(referral: Referral, event: models.TaskOpened, at: datetime) -> Referral:
     """Volunteers are being asked. A delivery is the parcel's story, told by foodhub."""
     if event.need_id is None or event.parcel_id is not None:
@@ -171,6 +203,7 @@ def task_opened(referral: Referral, event: models.TaskOpened, at: datetime) -> R
     return _being_helped(helped)
 
 
+@_follows
 def task_completed(referral: Referral, event: models.TaskCompleted, at: datetime) -> Referral:
     """Done: the need is met, unless the task was a parcel's way to the door."""
     if event.need_id is None or event.parcel_id is not None:
@@ -178,6 +211,7 @@ def task_completed(referral: Referral, event: models.TaskCompleted, at: datetime
     return _ended(referral, event.need_id, _code_of(event.kind), NeedState.MET, at)
 
 
+@_follows
 def task_cancelled(referral: Referral, event: models.TaskCancelled, at: datetime) -> Referral:
     """Nobody does it any more: if the need still stands, the hub has it back."""
     if event.need_id is None or event.parcel_id is not None:
@@ -185,22 +219,26 @@ def task_cancelled(referral: Referral, event: models.TaskCancelled, at: datetime
     return _given_back(referral, event.need_id, _code_of(event.kind), at)
 
 
+@_follows
 def parcel_requested(referral: Referral, event: models.ParcelRequested, at: datetime) -> Referral:
     """Foodhub prepares a parcel."""
     helped = _helped(referral, event.need_id, event.code, FOODHUB, event.due_at, at, _HELPED)
     return _being_helped(helped)
 
 
+@_follows
 def parcel_short(referral: Referral, event: models.ParcelShort, at: datetime) -> Referral:
     """Foodhub looks for stock again at the given time."""
     return _helped(referral, event.need_id, None, FOODHUB, event.retry_at, at, _HELPED)
 
 
+@_follows
 def parcel_packed(referral: Referral, event: models.ParcelPacked, at: datetime) -> Referral:
     """The parcel waits for a volunteer."""
     return _helped(referral, event.need_id, None, VOLUNTEERS, event.due_at, at, _HELPED)
 
 
+@_follows
 def parcel_returned(referral: Referral, event: models.ParcelReturned, at: datetime) -> Referral:
     """The parcel came back and goes out again."""
     return _helped(
@@ -208,21 +246,25 @@ def parcel_returned(referral: Referral, event: models.ParcelReturned, at: dateti
     )
 
 
+@_follows
 def parcel_delivered(referral: Referral, event: models.ParcelDelivered, at: datetime) -> Referral:
     """The parcel is at the door: the need is met."""
     return _ended(referral, event.need_id, None, NeedState.MET, at)
 
 
+@_follows
 def parcel_cancelled(referral: Referral, event: models.ParcelCancelled, at: datetime) -> Referral:
     """No parcel any more: if the need still stands, the hub has it back."""
     return _given_back(referral, event.need_id, None, at)
 
 
+@_follows
 def escalation_opened(referral: Referral, event: models.EscalationOpened, at: datetime) -> Referral:
     """Handed to Community Solutions. A concern that a volunteer raised shows up here as a need of its own."""
     return _being_helped(_escalated(referral, event, event.acknowledge_by, at))
 
 
+@_follows
 def escalation_acknowledged(
     referral: Referral, event: models.EscalationAcknowledged, at: datetime
 ) -> Referral:
@@ -230,11 +272,13 @@ def escalation_acknowledged(
     return _escalated(referral, event, event.decide_by, at)
 
 
+@_follows
 def escalation_overdue(referral: Referral, event: models.EscalationOverdue, at: datetime) -> Referral:
     """A step is late; it is looked at again at the given time."""
     return _escalated(referral, event, event.next_check_at, at)
 
 
+@_follows
 def escalation_accepted(referral: Referral, event: models.EscalationAccepted, at: datetime) -> Referral:
     """Community Solutions has taken it on: from here it is theirs."""
     for need_id in event.need_ids:
@@ -242,6 +286,7 @@ def escalation_accepted(referral: Referral, event: models.EscalationAccepted, at
     return referral
 
 
+@_follows
 def escalation_closed(referral: Referral, event: models.EscalationClosed, at: datetime) -> Referral:
     """Done there; where it was withdrawn before anybody took it on, so is the need."""
     withdrawn = event.outcome is EscalationOutcome.WITHDRAWN
@@ -252,11 +297,27 @@ def escalation_closed(referral: Referral, event: models.EscalationClosed, at: da
     return referral
 
 
+@_follows
 def escalation_declined(referral: Referral, event: models.EscalationDeclined, at: datetime) -> Referral:
     """Not theirs: the hub has it back. Out of area there is no hub to give it to."""
     for need_id in event.need_ids:
         referral = _given_back(referral, need_id, event.code, at)
     return referral
+
+
+def _placed(
+    referral: Referral, event: models.ReferralAssigned | models.ReferralReassigned, at: datetime
+) -> Referral:
+    if event.version <= referral.placement_version:
+        return referral
+    return replace(
+        referral,
+        state=referral.at_least(ReferralState.ASSIGNED),
+        hub_id=event.hub_id,
+        placement_version=event.version,
+        out_of_area=False,
+        **_waiting(referral, f"hub:{event.hub_id}", event.contact_due_at, at, _PLACED),
+    )
 
 
 def _hub_of(referral: Referral, event: models.WelfareCallCompleted | models.WelfareCallUnanswered) -> str:
@@ -319,7 +380,9 @@ def _helped(
         referral,
         need_id,
         lambda need: _in_hand(need, owner, due_at, at, rank),
-        Need(need_id, code, NeedState.IN_HAND, owner, due_at, at, rank) if code else None,
+        Need(referral.referral_id, need_id, code, NeedState.IN_HAND, owner, due_at, at, rank)
+        if code
+        else None,
     )
 
 
@@ -330,7 +393,7 @@ def _ended(
         referral,
         need_id,
         lambda need: need if need.ended else _end(need, state, at, None),
-        Need(need_id, code, state, None, None, at, _HELPED) if code else None,
+        Need(referral.referral_id, need_id, code, state, None, None, at, _HELPED) if code else None,
     )
 
 
@@ -357,7 +420,11 @@ def _given_back(referral: Referral, need_id: UUID, code: NeedCode | None, at: da
         referral,
         need_id,
         give_back,
-        give_back(Need(need_id, code, NeedState.OPEN, referral.placed_with, due_at, at, _HELPED))
+        give_back(
+            Need(
+                referral.referral_id, need_id, code, NeedState.OPEN, referral.placed_with, due_at, at, _HELPED
+            )
+        )
         if code
         else None,
     )

@@ -1,20 +1,37 @@
 """A referral with its needs: who owns each, in which state, due when; and how it opens and closes.
 
-A need that is not at its end always has an owner and a time: the constructor refuses anything else.
+The constructor refuses an open need without an owner or a time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import BaseModel
 
+from bdcan_chassis.step import Step
 from bdcan_contracts import models
-from bdcan_contracts.models import LANE_OF, Lane, NeedCode, NeedState, Priority, ReferralOutcome
+from bdcan_contracts.models import (
+    LANE_OF,
+    Channel,
+    Diet,
+    Flag,
+    Household,
+    Lane,
+    NeedCode,
+    NeedState,
+    Priority,
+    ReferralOutcome,
+)
 from bdcan_intake.domain.submission import Submission, priority_of
+
+ASSIGNMENT_DUE = "assignment-due"
+"""Deadline: routing must have said who has the referral."""
 
 ROUTING = "routing"
 VOLUNTEERS = "volunteers"
@@ -51,9 +68,10 @@ class ReferralState(StrEnum):
 _ORDER = {state: place for place, state in enumerate(ReferralState)}
 
 
-class Need(Struct, frozen=True):
-    """One need. `fact_at` and `rank` say which event it last followed: an older one is old news."""
+class Need(Struct, frozen=True, rename={"need_id": "id", "rank": "fact_rank"}):
+    """One need. `fact_at` and `rank` say which event it last followed. An older event is ignored."""
 
+    referral_id: UUID
     need_id: UUID
     code: NeedCode
     state: NeedState
@@ -65,7 +83,7 @@ class Need(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if self.state not in TERMINAL and (self.owner is None or self.due_at is None):
-            raise ValueError("a need that is not at its end has an owner and a time")
+            raise ValueError("an open need has an owner and a time")
 
     @property
     def lane(self) -> Lane:
@@ -83,34 +101,57 @@ class Need(Struct, frozen=True):
         return self.lane is Lane.SAFEGUARDING and self.owner == COMMUNITY_SOLUTIONS
 
 
-class Referral(Struct, frozen=True):
-    """One request for help. Holds nothing that says whose it is."""
+class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
+    """One request for help. Nothing in it is personal. `diets` and `flags` are codes."""
 
     referral_id: UUID
-    version: int
-    state: ReferralState
+    source: str
+    reference: str | None
+    channel: Channel
     priority: Priority
     outreach: bool
+    state: ReferralState
+    version: int
+    received_at: datetime
     contact_due_at: datetime
     owner: str | None
     due_at: datetime | None
-    needs: tuple[Need, ...]
+    import_id: UUID | None = None
+    adults: int | None = None
+    children: int | None = None
+    infants: int | None = None
+    diets: tuple[Diet, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    needs: tuple[Need, ...] = ()
     hub_id: str | None = None
     placement_version: int = 0
     called: bool = False
     out_of_area: bool = False
     withdrawn_reason: str | None = None
     outcome: ReferralOutcome | None = None
+    closed_at: datetime | None = None
 
     @property
     def lane(self) -> str | None:
-        """The lane of its events: the same for all of them, or their order would be lost."""
+        """The lane of its events. All of them have the same, so that they keep their order."""
         return "bulk" if self.outreach else None
 
     @property
     def placed_with(self) -> str:
-        """Who looks after it as a whole: its hub, or routing as long as it has none."""
+        """Who looks after it as a whole: its hub, or routing while it has none."""
         return f"hub:{self.hub_id}" if self.hub_id else ROUTING
+
+    @property
+    def household(self) -> Household | None:
+        """Who lives there; None: nobody has said."""
+        if self.adults is None:
+            return None
+        return Household(adults=self.adults, children=self.children or 0, infants=self.infants or 0)
+
+    @property
+    def open_needs(self) -> tuple[models.Need, ...]:
+        """The needs that have not ended, as events carry them."""
+        return tuple(models.Need(need_id=n.need_id, code=n.code) for n in self.needs if not n.ended)
 
     def at_least(self, state: ReferralState) -> ReferralState:
         """`state`, or the referral's own if that is further."""
@@ -119,65 +160,68 @@ class Referral(Struct, frozen=True):
 
 def open_referral(
     submission: Submission, referral_id: UUID, need_ids: tuple[UUID, ...], now: datetime
-) -> Referral:
+) -> Step[Referral]:
     """A new referral, owned by routing. Each safeguarding need belongs to Community Solutions from the first moment."""
     priority = priority_of(submission)
-    needs = tuple(
-        new_need(code, need_id, ROUTING, now + ASSIGNED_WITHIN, now)
-        for code, need_id in zip(submission.needs, need_ids, strict=True)
-    )
-    return with_next_step(
+    household = submission.household
+    referral = with_next_step(
         Referral(
             referral_id=referral_id,
-            version=1,
-            state=ReferralState.RECEIVED,
+            source=submission.source,
+            reference=submission.reference,
+            channel=submission.channel,
             priority=priority,
             # an urgent referral never waits in the bulk lane, whatever list it came from
             outreach=submission.outreach and priority is not Priority.URGENT,
+            state=ReferralState.RECEIVED,
+            version=1,
+            received_at=now,
             contact_due_at=now + CONTACT_WITHIN[priority],
             owner=ROUTING,
             due_at=now + ASSIGNED_WITHIN,
-            needs=needs,
+            import_id=submission.import_id,
+            adults=household and household.adults,
+            children=household and household.children,
+            infants=household and household.infants,
+            diets=submission.diets,
+            flags=submission.flags,
+            needs=tuple(
+                new_need(referral_id, code, need_id, ROUTING, now + ASSIGNED_WITHIN, now)
+                for code, need_id in zip(submission.needs, need_ids, strict=True)
+            ),
         )
     )
-
-
-def new_need(code: NeedCode, need_id: UUID, owner: str, due_at: datetime, now: datetime) -> Need:
-    """An open need."""
-    if LANE_OF[code] is Lane.SAFEGUARDING:
-        owner, due_at = COMMUNITY_SOLUTIONS, now + SAFEGUARDING_WITHIN
-    return Need(need_id, code, NeedState.OPEN, owner, due_at, now)
-
-
-def received_event(referral: Referral, submission: Submission, now: datetime) -> models.ReferralReceived:
-    """What the others are told of a new referral."""
-    return models.ReferralReceived(
-        referral_id=referral.referral_id,
-        channel=submission.channel,
-        priority=referral.priority,
+    received = models.ReferralReceived(
+        referral_id=referral_id,
+        channel=referral.channel,
+        priority=priority,
         outreach=referral.outreach,
         postcode=submission.person.sent_postcode,
-        household=submission.household,
-        needs=contract_needs(referral),
-        diets=submission.diets,
-        flags=submission.flags,
+        household=household,
+        needs=referral.open_needs,
+        diets=referral.diets,
+        flags=referral.flags,
         received_at=now,
         contact_due_at=referral.contact_due_at,
     )
+    events = (received, *concerns(referral.needs, now))
+    return Step(referral, events, {ASSIGNMENT_DUE: now + ASSIGNED_WITHIN})
 
 
-def contract_needs(referral: Referral) -> tuple[models.Need, ...]:
-    """The needs that are not at their end, as events carry them."""
-    return tuple(models.Need(need_id=n.need_id, code=n.code) for n in referral.needs if not n.ended)
+def new_need(
+    referral_id: UUID, code: NeedCode, need_id: UUID, owner: str, due_at: datetime, now: datetime
+) -> Need:
+    """An open need."""
+    if LANE_OF[code] is Lane.SAFEGUARDING:
+        owner, due_at = COMMUNITY_SOLUTIONS, now + SAFEGUARDING_WITHIN
+    return Need(referral_id, need_id, code, NeedState.OPEN, owner, due_at, now)
 
 
-def concerns(
-    referral_id: UUID, needs: tuple[Need, ...], now: datetime
-) -> list[models.SafeguardingConcernRaised]:
+def concerns(needs: Iterable[Need], now: datetime) -> list[models.SafeguardingConcernRaised]:
     """One concern for each of these needs that is about somebody's safety."""
     return [
         models.SafeguardingConcernRaised(
-            referral_id=referral_id,
+            referral_id=need.referral_id,
             need_id=need.need_id,
             code=need.code,
             raised_at=now,
@@ -188,38 +232,54 @@ def concerns(
     ]
 
 
-def settle(
-    referral: Referral, now: datetime
-) -> tuple[Referral, models.ReferralClosed | models.ReferralReopened | None]:
-    """Close a referral whose last need has come to its end; open it again if a need has turned up since.
-
-    Somebody calls each resident of a hub, whatever else is settled before, and the call may find more. So until it has
-    been made or given up, the referral stays the hub's.
-    """
-    ended = all(need.ended for need in referral.needs)
-    if referral.state is ReferralState.CLOSED:
-        if ended:
-            return referral, None
-        again = with_next_step(replace(referral, state=ReferralState.BEING_HELPED, outcome=None))
-        return again, models.ReferralReopened(
-            referral_id=referral.referral_id,
-            priority=referral.priority,
-            needs=contract_needs(again),
-            reopened_at=now,
-        )
-    if not ended or not _nothing_to_come(referral):
-        return with_next_step(referral), None
-    outcome = outcome_of(referral)
-    closed = models.ReferralClosed(
-        referral_id=referral.referral_id,
-        outcome=outcome,
-        needs=tuple(
-            models.ClosedNeed(need_id=n.need_id, code=n.code, state=n.state, reason=n.reason)
-            for n in referral.needs
-        ),
-        closed_at=now,
+def assignment_overdue(referral: Referral, now: datetime) -> Step[Referral] | None:
+    """Routing has not answered: intake owns the referral until routing does, and looks again every hour."""
+    if referral.state is not ReferralState.RECEIVED or referral.placement_version:
+        return None
+    next_look = now + ASSIGNED_WITHIN
+    needs = tuple(
+        need
+        if need.ended or need.owner == COMMUNITY_SOLUTIONS
+        # fact_at stays: routing's late answer must still count
+        else replace(need, owner=INTAKE, due_at=next_look)
+        for need in referral.needs
     )
-    return replace(referral, state=ReferralState.CLOSED, outcome=outcome, owner=None, due_at=None), closed
+    owned = with_next_step(replace(referral, needs=needs, owner=INTAKE, due_at=next_look))
+    return Step(owned, (), {ASSIGNMENT_DUE: next_look})
+
+
+def settled(before: Referral, after: Referral, now: datetime, *events: BaseModel) -> Step[Referral]:
+    """The step to `after`: the referral closes with its last need, and opens again with a new one.
+
+    Somebody calls each resident of a hub, whatever was settled before, because the call may find more needs. Until the
+    call was made or given up, the referral stays with the hub. `events` tell of the change itself.
+    """
+    ended = all(need.ended for need in after.needs)
+    if after.state is ReferralState.CLOSED and not ended:
+        after = with_next_step(replace(after, state=ReferralState.BEING_HELPED, outcome=None, closed_at=None))
+        turn = models.ReferralReopened(
+            referral_id=after.referral_id, priority=after.priority, needs=after.open_needs, reopened_at=now
+        )
+        events = (*events, turn)
+    elif after.state is not ReferralState.CLOSED and ended and _nothing_to_come(after):
+        outcome = outcome_of(after)
+        after = replace(
+            after, state=ReferralState.CLOSED, outcome=outcome, closed_at=now, owner=None, due_at=None
+        )
+        turn = models.ReferralClosed(
+            referral_id=after.referral_id,
+            outcome=outcome,
+            needs=tuple(
+                models.ClosedNeed(need_id=n.need_id, code=n.code, state=n.state, reason=n.reason)
+                for n in after.needs
+            ),
+            closed_at=now,
+        )
+        events = (*events, turn)
+    elif after.state is not ReferralState.CLOSED:
+        after = with_next_step(after)
+    answered = after.placement_version or after.state is ReferralState.CLOSED
+    return Step(after, events, {ASSIGNMENT_DUE: None} if answered and not before.placement_version else {})
 
 
 def _nothing_to_come(referral: Referral) -> bool:
@@ -227,7 +287,7 @@ def _nothing_to_come(referral: Referral) -> bool:
 
 
 def outcome_of(referral: Referral) -> ReferralOutcome:
-    """What became of a referral whose needs are all at their end. Needs that nobody wanted any more don't count."""
+    """What became of a referral whose needs have all ended. Withdrawn needs don't count."""
     states = {need.state for need in referral.needs} - {NeedState.WITHDRAWN}
     if not states:
         if referral.withdrawn_reason:
@@ -243,7 +303,7 @@ def outcome_of(referral: Referral) -> ReferralOutcome:
 
 
 def with_next_step(referral: Referral) -> Referral:
-    """Owner and time of a referral are those of the need that is due first; without one, of whoever calls."""
+    """The referral takes owner and time from the need that is due first; without one, from whoever calls."""
     first: Need | None = None
     for need in referral.needs:
         if (
@@ -252,11 +312,8 @@ def with_next_step(referral: Referral) -> Referral:
             and (first is None or first.due_at is None or need.due_at < first.due_at)
         ):
             first = need
-    if (
-        first is None and referral.owner == COMMUNITY_SOLUTIONS
-    ):  # all needs are theirs already, the call is still due
-        caller = f"hub:{referral.hub_id}" if referral.hub_id else ROUTING
-        return replace(referral, owner=caller, due_at=referral.contact_due_at)
-    if first is None or (referral.owner == first.owner and referral.due_at == first.due_at):
-        return referral
-    return replace(referral, owner=first.owner, due_at=first.due_at)
+    if first is not None:
+        return replace(referral, owner=first.owner, due_at=first.due_at)
+    if referral.owner == COMMUNITY_SOLUTIONS:  # they have taken on all needs, and the call is still due
+        return replace(referral, owner=referral.placed_with, due_at=referral.contact_due_at)
+    return referral

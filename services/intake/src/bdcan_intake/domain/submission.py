@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
+from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     LANE_OF,
     Channel,
@@ -70,6 +71,18 @@ class Person(Struct, frozen=True):
         return self.postcode
 
 
+P = TypeVar("P", bound=Person)
+
+
+class Resident(Person, frozen=True, kw_only=True):
+    """Who a referral is about, as intake keeps it: the only place for personal data."""
+
+    referral_id: UUID
+    notes: str | None
+    consent: bool | None
+    content_hash: bytes
+
+
 class Submission(Struct, frozen=True):
     """One request for help. `source` and `reference` together are its identity for the sender."""
 
@@ -106,15 +119,15 @@ def tidy(submission: Submission) -> Submission:
     )
 
 
-def tidy_person(person: Person) -> Person:
+def tidy_person(person: P) -> P:
     """The person with all text normalised, the postcode in its usual form, and the number to dial."""
     phone, postcode = read_phone(person.phone), read_postcode(person.postcode)
-    return Person(
+    return replace(
+        person,
         name=one_line(person.name),
         phone=phone and phone.typed,
         phone_e164=phone and phone.e164,
         email=one_line(person.email),
-        birth_date=person.birth_date,
         nhs_number=one_line(person.nhs_number),
         address=free_text(person.address),
         postcode=str(postcode) if postcode else None,
@@ -165,10 +178,27 @@ class Examined(NamedTuple):
     content_hash: bytes
 
 
+def resident_of(examined: Examined, referral_id: UUID) -> Step[Resident]:
+    """Who a new referral is about."""
+    said = examined.submission
+    resident = Resident(
+        **asdict(said.person),
+        referral_id=referral_id,
+        notes=said.notes,
+        consent=said.consent,
+        content_hash=examined.content_hash,
+    )
+    return Step(resident)
+
+
 def examine(submission: Submission, today: date) -> Examined:
     """Tidy a submission and look for what is impossible."""
     tidied = tidy(submission)
-    return Examined(tidied, problems(tidied, today), content_hash(tidied))
+    digest = content_hash(tidied)
+    if tidied.import_id is not None and tidied.reference is None:
+        # a list without references can still be handed in twice: the content of a row is then its reference
+        tidied = replace(tidied, reference=f"row-{digest.hex()[:40]}")
+    return Examined(tidied, problems(tidied, today), digest)
 
 
 def priority_of(submission: Submission) -> Priority:

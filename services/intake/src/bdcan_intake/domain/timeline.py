@@ -1,30 +1,30 @@
-"""The story of a referral, an entry per event: its short name, the need it is about, and a few telling fields.
+"""The timeline of a referral. Each entry has an event's short name, its need, and a few of its fields.
 
-No field that is named here is personal data; a test looks.
+None of these fields is personal data; a test checks it.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 from functools import lru_cache
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid5
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from bdcan_contracts import models
 
 
-class Entry(NamedTuple):
-    """One line of a referral's story. `event_key` is the event's identity: the same event is one line."""
+class Entry(Struct, frozen=True):
+    """One entry. `event_key` is the identity of the event: it has one entry, however often it comes."""
 
     referral_id: UUID
     event_key: UUID
     at: datetime
     kind: str
-    need_id: UUID | None
-    detail: dict[str, Any]
+    need_id: UUID | None = None
+    detail: dict[str, Any] = {}
 
 
 TOLD: dict[type[BaseModel], tuple[str, ...]] = {
@@ -63,7 +63,7 @@ TOLD: dict[type[BaseModel], tuple[str, ...]] = {
     models.EscalationClosed: ("escalation_id", "outcome"),
     models.EscalationOverdue: ("escalation_id", "stage", "next_check_at"),
 }
-"""What is told of each event beside its time. A list is told by its length."""
+"""The fields that an entry shows. Of a list it shows the length."""
 
 _ABOUT_A_NEED = {model for model in TOLD if "need_id" in model.model_fields}
 
@@ -75,14 +75,14 @@ def kind_of(event_type: str) -> str:
 
 
 def entry(event_key: UUID, event_type: str, at: datetime, event: Any) -> Entry:
-    """The line for an event."""
+    """The entry for an event."""
     detail: dict[str, Any] = {}
     for name in TOLD[type(event)]:
         value = getattr(event, name)
         if isinstance(value, tuple):
             detail[name] = len(value)
         elif value is not None:
-            detail[name] = value.value if isinstance(value, Enum) else value
+            detail[name] = value
     return Entry(
         event.referral_id,
         event_key,
@@ -91,3 +91,9 @@ def entry(event_key: UUID, event_type: str, at: datetime, event: Any) -> Entry:
         event.need_id if type(event) in _ABOUT_A_NEED else None,
         detail,
     )
+
+
+def overdue(referral_id: UUID, due_at: datetime, now: datetime) -> Entry:
+    """The entry for an answer of routing's that was due at some time and did not come."""
+    key = uuid5(referral_id, f"assignment-due {due_at.isoformat()}")
+    return Entry(referral_id, key, now, "assignment.overdue")

@@ -1,1 +1,5 @@
-"""Intake's SQL. A module for each aggregate; what is personal is in `residents` and `enquiries` alone."""
+"""SQL, and nothing but SQL. Lock order: referrals in the order of their ids, then residents. A referral's lock covers its needs."""
+
+from bdcan_intake.store import disclosures, enquiries, imports, referrals, residents, summary, timeline
+
+__all__ = ["disclosures", "enquiries", "imports", "referrals", "residents", "summary", "timeline"]

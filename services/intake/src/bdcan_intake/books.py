@@ -1,0 +1,85 @@
+"""What a unit of work locks of referrals, residents and enquiries, and what a change of them brings with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from bdcan_chassis.book import Book, Change, Decide
+from bdcan_chassis.subscription import Batch
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Event
+from bdcan_contracts.models import SafeguardingConcernRaised
+from bdcan_intake import store
+from bdcan_intake.domain import timeline
+from bdcan_intake.domain.enquiry import Enquiry
+from bdcan_intake.domain.referral import Referral
+from bdcan_intake.domain.submission import Resident
+from bdcan_intake.domain.timeline import Entry
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class Referrals(Book[Referral]):
+    """Referrals with their needs. Every event that is emitted or handled gets its entry in the timeline."""
+
+    table = store.referrals.REFERRAL
+
+    def __init__(self, tx: Tx) -> None:
+        super().__init__(tx)
+        self._entries: list[Entry] = []
+        self._written = 0
+
+    def lane(self, state: Referral, body: BaseModel) -> str | None:
+        """The referral's own; a concern never waits in the bulk lane."""
+        return None if isinstance(body, SafeguardingConcernRaised) else state.lane
+
+    async def handle(
+        self,
+        batch: Batch[T],
+        decide: Decide[Referral, T],
+        *,
+        key: Callable[[T], Any] = attrgetter("referral_id"),
+    ) -> None:
+        """As every book does. Each event gets its entry, also where the referral is unknown or stays as it is."""
+        self.note(batch)
+        await super().handle(batch, decide, key=key)
+
+    def note(self, batch: Iterable[Event[Any]]) -> None:
+        """Enter events of other services in the timeline."""
+        self.enter(timeline.entry(event.key, event.type, event.time, event.data) for event in batch)
+
+    def heard(self, event_id: UUID, body: BaseModel, _state: Referral) -> None:
+        """Enter an event of intake's own in the timeline."""
+        event_type = self.tx.catalogue.of(type(body)).type
+        self.enter([timeline.entry(event_id, event_type, self.tx.now, body)])
+
+    def enter(self, entries: Iterable[Entry]) -> None:
+        """Add entries to the timeline."""
+        self._entries.extend(entries)
+
+    def entered(self, referral_id: UUID) -> list[Entry]:
+        """What this unit has entered about a referral, in order."""
+        return [entry for entry in self._entries if entry.referral_id == referral_id]
+
+    async def follow(self, _changes: Sequence[Change[Referral]]) -> None:
+        """Write the entries. One that is in the timeline already is left as it is."""
+        new = self._entries[self._written :]
+        await store.timeline.TIMELINE.insert_missing(self.tx.connection, new, self.tx.now)
+        self._written = len(self._entries)
+
+
+class Residents(Book[Resident]):
+    """Who referrals are about. Whoever changes a resident has locked the referral."""
+
+    table = store.residents.RESIDENT
+
+
+class Enquiries(Book[Enquiry]):
+    """Enquiries of volunteers."""
+
+    table = store.enquiries.ENQUIRY

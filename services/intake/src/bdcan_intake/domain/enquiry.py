@@ -1,0 +1,63 @@
+"""People who want to volunteer. Volunteer-match takes an enquiry over as soon as it hears of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from bdcan_chassis.step import Step
+from bdcan_contracts.models import FieldProblem, TaskKind, VolunteerEnquiryReceived
+from bdcan_contracts.typed import Postcode, free_text, one_line, read_phone, read_postcode
+from bdcan_intake.domain.errors import RefusedError
+
+
+class Enquiry(Struct, frozen=True, rename={"enquiry_id": "id"}):
+    """What somebody said who wants to volunteer. All of it is personal data."""
+
+    enquiry_id: UUID
+    received_at: datetime
+    name: str | None = None
+    phone: str | None = None
+    phone_e164: str | None = None
+    """The number that `phone` names, in the form that is dialled; `enquire` reads it."""
+    email: str | None = None
+    postcode: str | None = None
+    notes: str | None = None
+    task_kinds: tuple[TaskKind, ...] = ()
+    has_car: bool | None = None
+
+
+def enquire(typed: Enquiry) -> Step[Enquiry]:
+    """Take on an enquiry as it was typed. Raises RefusedError if nobody could answer it."""
+    phone, email, postcode = read_phone(typed.phone), one_line(typed.email), read_postcode(typed.postcode)
+    if not (phone or email):
+        raise RefusedError(
+            [
+                FieldProblem(
+                    field=field, code="no-way-to-answer", message="give a phone number or an e-mail address"
+                )
+                for field in ("phone", "email")
+            ]
+        )
+    enquiry = Enquiry(
+        enquiry_id=typed.enquiry_id,
+        received_at=typed.received_at,
+        name=one_line(typed.name),
+        phone=phone and phone.typed,
+        phone_e164=phone and phone.e164,
+        email=email,
+        postcode=str(postcode) if postcode else None,
+        notes=free_text(typed.notes),
+        task_kinds=tuple(dict.fromkeys(typed.task_kinds)),
+        has_car=typed.has_car,
+    )
+    received = VolunteerEnquiryReceived(
+        enquiry_id=enquiry.enquiry_id,
+        task_kinds=enquiry.task_kinds,
+        postcode_sector=postcode.sector if isinstance(postcode, Postcode) else None,
+        has_car=enquiry.has_car,
+        received_at=enquiry.received_at,
+    )
+    return Step(enquiry, (received,))
