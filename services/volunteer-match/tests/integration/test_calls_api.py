@@ -30,7 +30,7 @@ async def test_the_list_shows_what_a_caller_needs_and_nothing_personal(given: Ha
     assert not {"name", "phone", "address", "postcode"} & set(call)
 
 
-async def test_a_call_that_found_nobody_is_listed_again_when_its_slot_begins(given: Harness) -> None:
+async def test_a_missed_call_is_listed_again_when_its_slot_begins(given: Harness) -> None:
     call_id = await due_call(given)
     answer = await report(given, call_id, outcome="no-answer")
     assert (answer["state"], answer["next_attempt_at"]) == ("unanswered", "2020-03-23T12:00:00Z")
@@ -52,7 +52,7 @@ async def test_the_ladder_ends_in_a_welfare_concern(given: Harness) -> None:
     assert [tuple(r) for r in made] == [(i, "voicemail", "test") for i in range(1, 5)]
 
 
-async def test_a_resident_who_refuses_help_declines_every_need_and_opens_no_task(given: Harness) -> None:
+async def test_a_resident_who_refuses_help_declines_every_need(given: Harness) -> None:
     call_id = await due_call(given, needs=(need(), need(NeedCode.DEBT)))
     answer = await report(given, call_id, outcome="refused")
     assert (answer["state"], answer["task_ids"]) == ("answered", [])

@@ -16,7 +16,7 @@ from bdcan_contracts.models import (
 )
 
 
-async def test_an_assignment_becomes_a_call_a_task_an_offer_and_a_job_done(given: Harness) -> None:
+async def test_an_assignment_becomes_a_call_a_task_and_help(given: Harness) -> None:
     errand, food = need(NeedCode.ERRAND), need(NeedCode.FOOD_PARCEL)
     helper = await volunteer(given, "thames")
     await given.deliver(assigned(needs=(errand, food)))

@@ -26,7 +26,7 @@ async def offered_to(given: Harness, task_id: str) -> UUID:
     return UUID((await task(given, task_id))["volunteer_id"])
 
 
-async def test_an_offer_that_runs_out_goes_to_the_next_and_the_third_raises_the_alarm(given: Harness) -> None:
+async def test_an_offer_that_runs_out_goes_to_the_next_volunteer(given: Harness) -> None:
     helpers = {await volunteer(given) for _ in range(4)}
     task_id = await open_task(given)
     await given.emitted()
@@ -86,7 +86,7 @@ async def test_nobody_holds_more_than_three_tasks(given: Harness) -> None:
     assert await given.run("match") == 1
 
 
-async def test_what_was_accepted_and_never_done_is_given_to_somebody_else(given: Harness) -> None:
+async def test_an_accepted_task_that_is_not_done_goes_to_somebody_else(given: Harness) -> None:
     first, second = await volunteer(given), await volunteer(given)
     task_id = await open_task(given)
     asked = await offered_to(given, task_id)
@@ -115,7 +115,7 @@ async def test_three_failures_raise_the_alarm_and_offers_go_on(given: Harness) -
     assert await given.run("match") == 1
 
 
-async def test_somebody_who_pauses_keeps_what_they_accepted_and_comes_back_on_the_day(given: Harness) -> None:
+async def test_a_volunteer_who_pauses_keeps_what_they_accepted(given: Harness) -> None:
     helper = await volunteer(given)
     kept, other = await open_task(given), await open_task(given)
     await given.run("match")

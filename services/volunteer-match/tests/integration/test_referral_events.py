@@ -155,7 +155,7 @@ async def test_a_declined_escalation_leads_to_a_follow_up_call_once(given: Harne
     assert len(again["task_ids"]) == 1
 
 
-async def test_a_declined_escalation_of_an_unknown_or_ended_referral_leads_to_no_call(given: Harness) -> None:
+async def test_a_refusal_for_an_unknown_or_ended_referral_leads_to_no_call(given: Harness) -> None:
     event = assigned()
     await given.deliver(declined(event.referral_id))
     await given.deliver(withdrawn(event.referral_id))
@@ -164,7 +164,7 @@ async def test_a_declined_escalation_of_an_unknown_or_ended_referral_leads_to_no
     assert (await given.http.get("/v1/welfare-calls?state=due")).json()["items"] == []
 
 
-async def test_a_need_that_an_amendment_withdraws_is_neither_asked_about_nor_done_nor_brought(
+async def test_a_withdrawn_need_is_not_asked_about_done_or_brought(
     given: Harness,
 ) -> None:
     errand, food, transport = need(), need(NeedCode.FOOD_PARCEL), need(NeedCode.TRANSPORT)
@@ -188,9 +188,7 @@ async def test_a_need_that_an_amendment_withdraws_is_neither_asked_about_nor_don
 
 
 @pytest.mark.parametrize("order", ["closed first", "given back first", "both at once"])
-async def test_a_concern_that_comes_back_as_the_referral_is_closed_leads_to_a_call_until_it_is_closed_too(
-    given: Harness, order: str
-) -> None:
+async def test_a_concern_given_back_around_the_closing_leads_to_a_call(given: Harness, order: str) -> None:
     errand, concern = need(), uuid4()
     event = assigned(needs=(errand,))
     await given.deliver(event)

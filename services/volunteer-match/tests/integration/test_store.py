@@ -42,7 +42,7 @@ async def the_call(given: Harness, referral_id: UUID) -> WelfareCall:
 
 
 @pytest.mark.parametrize("others", [0, 32])
-async def test_two_first_events_of_a_referral_at_once_do_not_overwrite_each_other(
+async def test_two_first_events_of_a_referral_do_not_overwrite_each_other(
     given: Harness, others: int
 ) -> None:
     event, beside = assigned(), [assigned() for _ in range(others)]
@@ -140,7 +140,7 @@ async def test_both_releases_know_who_was_asked_for_a_task(given: Harness) -> No
         assert known.asked == (helper, other)
 
 
-async def test_a_row_of_this_release_is_not_overwritten_by_a_first_event_of_the_previous_one(
+async def test_previous_release_does_not_overwrite_a_row_of_this_one(
     given: Harness,
 ) -> None:
     event = assigned()
@@ -159,7 +159,7 @@ WHERE welfare_call.revision = excluded.revision - 1
 """
 
 
-async def test_somebody_who_leaves_while_a_pass_is_planning_is_not_asked(
+async def test_a_volunteer_who_leaves_during_a_pass_is_not_asked(
     given: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     helper = await volunteer(given)

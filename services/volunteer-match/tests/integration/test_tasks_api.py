@@ -59,7 +59,7 @@ async def test_a_concern_goes_to_community_solutions_in_any_state(given: Harness
     assert [tuple(r) for r in kept] == [(told.concern_id, helper)]
 
 
-async def test_what_one_process_tells_behind_another_whose_clock_is_ahead_does_not_look_older(
+async def test_times_stay_in_order_between_processes_with_different_clocks(
     given: Harness,
 ) -> None:
     helper, right = await volunteer(given), given.clock.instant

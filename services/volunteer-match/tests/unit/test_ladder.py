@@ -16,7 +16,7 @@ def at(hour: int, minute: int = 0, day: int = 23) -> datetime:
     return datetime(2020, 3, day, hour, minute, tzinfo=UTC)
 
 
-def test_after_a_morning_call_comes_the_afternoon_then_the_evening_then_the_next_morning() -> None:
+def test_calls_go_from_morning_to_afternoon_to_evening() -> None:
     assert next_slot(at(10)) == (at(12), at(17))
     assert next_slot(at(12)) == (at(17), at(20))
     assert next_slot(at(19, 59)) == (at(9, day=24), at(12, day=24))
@@ -34,7 +34,7 @@ def test_the_next_slot_always_lies_ahead_and_within_the_day(now: datetime) -> No
 
 
 @given(ANY_TIME)
-def test_three_more_calls_begin_within_24_hours_and_at_three_times_of_day(now: datetime) -> None:
+def test_three_more_calls_begin_within_a_day_at_three_times(now: datetime) -> None:
     begins = []
     for _ in range(3):
         now, start = next_slot(now).begins, now

@@ -61,13 +61,13 @@ def test_a_regulated_task_waits_for_somebody_with_a_dbs_check() -> None:
     assert [m.volunteer_id for m in match([task], [cleared], START)] == [cleared.volunteer_id]
 
 
-def test_who_let_a_task_go_by_is_passed_over_for_that_task_alone() -> None:
+def test_whoever_let_a_task_go_is_passed_over_for_that_task() -> None:
     only = person()
     shunned, other = open_task(asked=(only.volunteer_id,)), open_task(due=START + timedelta(hours=1))
     assert [m.task for m in match([shunned, other], [only], START)] == [other]
 
 
-def test_the_volunteer_who_was_asked_the_longest_ago_is_next_and_who_never_was_comes_first() -> None:
+def test_whoever_was_asked_the_longest_ago_is_next() -> None:
     recent, long_ago, never = (
         person(last=START),
         person(last=START - timedelta(days=1)),
@@ -78,7 +78,7 @@ def test_the_volunteer_who_was_asked_the_longest_ago_is_next_and_who_never_was_c
     assert asked == [never.volunteer_id, long_ago.volunteer_id, recent.volunteer_id]
 
 
-def test_nobody_is_asked_beyond_their_room_and_the_soonest_due_tasks_go_first() -> None:
+def test_soonest_due_tasks_go_first_and_nobody_gets_too_many() -> None:
     late, soon, sooner = (open_task(due=START + timedelta(hours=h)) for h in (3, 2, 1))
     assert [m.task for m in match([late, soon, sooner], [person(free=2)], START)] == [sooner, soon]
 

@@ -104,6 +104,18 @@ class WelfareCall(Struct, frozen=True):
     withdrawn: bool = False
     ended: bool = False
 
+    @property
+    def circumstances(self) -> dict[str, Any]:
+        """The column that the previous release reads; drop both when no older release runs."""
+        home = self.household
+        return {
+            "needs": [(need.need_id, need.code, need.open) for need in self.needs],
+            "said": {str(need.need_id): need.said_at for need in self.needs if need.said_at},
+            "household": home and (home.adults, home.children, home.infants),
+            "diets": self.diets,
+            "flags": self.flags,
+        }
+
     def wants(self, need_id: UUID) -> bool:
         """Whether help with this need may still be wanted, as far as is known here."""
         return not self.withdrawn and need_id not in self.closed_needs

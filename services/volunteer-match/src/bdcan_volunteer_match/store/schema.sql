@@ -36,28 +36,6 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION public.welfare_call_to_circumstances() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    NEW.circumstances := (
-        SELECT jsonb_build_object(
-            'needs', coalesce(jsonb_agg(
-                jsonb_build_array(need -> 'need_id', need -> 'code', need -> 'open') ORDER BY place
-            ), '[]'),
-            'said', coalesce(
-                jsonb_object_agg(need ->> 'need_id', need -> 'said_at') FILTER (WHERE need ->> 'said_at' IS NOT NULL), '{}'
-            ),
-            'household', CASE WHEN NEW.household IS NOT NULL THEN jsonb_build_array(
-                NEW.household -> 'adults', NEW.household -> 'children', NEW.household -> 'infants'
-            ) END,
-            'diets', to_jsonb(NEW.diets), 'flags', to_jsonb(NEW.flags)
-        )
-        FROM jsonb_array_elements(NEW.needs) WITH ORDINALITY AS n (need, place)
-    );
-    RETURN NEW;
-END $$;
-
 CREATE TABLE public.call_attempt (
     call_id uuid NOT NULL,
     attempt integer NOT NULL,
@@ -241,17 +219,13 @@ CREATE UNIQUE INDEX welfare_call_call_id ON public.welfare_call USING btree (cal
 
 CREATE INDEX welfare_call_to_make ON public.welfare_call USING btree (hub_id, due_at, referral_id) WHERE (state = ANY (ARRAY['due'::text, 'unanswered'::text, 'claimed'::text]));
 
-CREATE TRIGGER previous_release_inserts BEFORE INSERT ON public.welfare_call FOR EACH ROW WHEN ((new.circumstances <> '{}'::jsonb)) EXECUTE FUNCTION public.welfare_call_from_circumstances();
+CREATE TRIGGER previous_release_inserts BEFORE INSERT ON public.welfare_call FOR EACH ROW WHEN ((new.needs = '[]'::jsonb)) EXECUTE FUNCTION public.welfare_call_from_circumstances();
 
 CREATE TRIGGER previous_release_updates BEFORE UPDATE OF asked ON public.task FOR EACH ROW EXECUTE FUNCTION public.task_from_asked();
 
-CREATE TRIGGER previous_release_updates BEFORE UPDATE OF circumstances ON public.welfare_call FOR EACH ROW EXECUTE FUNCTION public.welfare_call_from_circumstances();
-
-CREATE TRIGGER this_release_inserts BEFORE INSERT ON public.welfare_call FOR EACH ROW WHEN ((new.circumstances = '{}'::jsonb)) EXECUTE FUNCTION public.welfare_call_to_circumstances();
+CREATE TRIGGER previous_release_updates BEFORE UPDATE OF revision ON public.welfare_call FOR EACH ROW EXECUTE FUNCTION public.welfare_call_from_circumstances();
 
 CREATE TRIGGER this_release_updates BEFORE UPDATE OF asked_ids ON public.task FOR EACH ROW EXECUTE FUNCTION public.task_to_asked();
-
-CREATE TRIGGER this_release_updates BEFORE UPDATE OF needs, household, diets, flags ON public.welfare_call FOR EACH ROW EXECUTE FUNCTION public.welfare_call_to_circumstances();
 
 ALTER TABLE ONLY public.concern
     ADD CONSTRAINT concern_task_id_fkey FOREIGN KEY (task_id) REFERENCES public.task(task_id);
