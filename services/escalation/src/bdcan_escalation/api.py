@@ -156,10 +156,7 @@ def router(settings: Settings) -> APIRouter:
         """One escalation."""
         async with reading(request) as connection:
             found = await store.escalations.ESCALATION.get.first(connection, keys=[escalation_id])
-        if found is None:
-            raise NotFoundError
-        caller.must_see_hub(found.hub_id)
-        return EscalationView.of(found)
+        return EscalationView.of(caller.must_see(found))
 
     @routes.get("/summary", tags=["overview"])
     async def summary(request: Request, _caller: Reader) -> Summary:

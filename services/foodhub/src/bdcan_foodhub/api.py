@@ -15,7 +15,7 @@ from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
-from bdcan_chassis.http.problems import InvalidError, NotFoundError
+from bdcan_chassis.http.problems import InvalidError
 from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
@@ -301,7 +301,7 @@ def _parcel_routes(routes: APIRouter) -> None:
         """One parcel with its lines."""
         async with reading(request) as connection:
             found = await store.parcels.PARCEL.get.first(connection, keys=[parcel_id])
-        return ParcelView.of(_seen(caller, found))
+        return ParcelView.of(caller.must_see(found))
 
     @routes.post("/parcels/{parcel_id}/picking", response_model=ParcelView, tags=["parcels"])
     async def pick(parcel_id: UUID, caller: ParcelWriter, once: OnceOnly) -> Response:
@@ -345,16 +345,9 @@ async def _step(
 ) -> BaseModel:
     parcels = Parcels(tx)
     await parcels.lock_keys([parcel_id])
-    parcel = parcels.put(decide(_seen(caller, parcels.get(parcel_id))))
+    parcel = parcels.put(decide(caller.must_see(parcels.get(parcel_id))))
     await parcels.save()
     return ParcelView.of(parcel)
-
-
-def _seen(caller: Caller, parcel: Parcel | None) -> Parcel:
-    if parcel is None:
-        raise NotFoundError
-    caller.must_see_hub(parcel.hub_id)
-    return parcel
 
 
 def _must_be_known(

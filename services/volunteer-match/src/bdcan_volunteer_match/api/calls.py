@@ -13,7 +13,6 @@ from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Slug
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
-from bdcan_chassis.http.problems import NotFoundError
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
@@ -215,10 +214,7 @@ async def _locked(calls: Calls, call_id: UUID, caller: Caller) -> WelfareCall:
 
 
 def _visible(call: WelfareCall | None, caller: Caller) -> WelfareCall:
-    if call is None or call.hub_id is None or call.due_at is None:
-        raise NotFoundError
-    caller.must_see_hub(call.hub_id)
-    return call
+    return caller.must_see(call if call and call.hub_id and call.due_at else None)
 
 
 def _answer(body: OutcomeBody) -> Answer:

@@ -14,7 +14,6 @@ from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
-from bdcan_chassis.http.problems import NotFoundError
 from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
@@ -112,7 +111,7 @@ def router() -> APIRouter:
         """One task."""
         async with reading(request) as connection:
             found = await store.tasks.TASK.get.first(connection, keys=[task_id])
-        return TaskView.model_validate(_visible(found, caller))
+        return TaskView.model_validate(caller.must_see(found))
 
     @router.post("/{task_id}/acceptance", response_model=TaskView)
     async def accept(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
@@ -171,11 +170,4 @@ async def _decide(tx: Tx, task_id: UUID, caller: Caller, decide: Callable[[Task]
 
 async def _locked(tasks: Tasks, task_id: UUID, caller: Caller) -> Task:
     await tasks.lock_keys([task_id])
-    return _visible(tasks.get(task_id), caller)
-
-
-def _visible(task: Task | None, caller: Caller) -> Task:
-    if task is None:
-        raise NotFoundError
-    caller.must_see_hub(task.hub_id)
-    return task
+    return caller.must_see(tasks.get(task_id))
