@@ -1,8 +1,8 @@
 """Who is calling, and what they may do. There is no switch that turns this off.
 
-People come with an OIDC access token (Authorization: Bearer), checked against the provider's key set: signature,
-issuer, audience, expiry. Machines come with a key (X-API-Key) of which we keep the sha256 alone. Both lead to a
-Caller with scopes and hubs; a route names the scope it needs, and a hub's people see their own hub's residents.
+People send an OIDC access token (Authorization: Bearer). The authenticator checks its signature, issuer, audience and
+expiry against the provider's key set. Machines send a key (X-API-Key), of which we keep only the sha256. Both become a
+Caller with scopes and hubs. A route names the scope that it needs. A hub's people see their own hub's residents.
 """
 
 from __future__ import annotations
@@ -37,15 +37,13 @@ ALL_HUBS = "hubs:all"
 _ALGORITHMS = ["ES256", "RS256", "EdDSA"]
 _LEEWAY_SECONDS = 30
 _REFRESH_SECONDS = 30.0
-_KEYS_SECONDS = (
-    300.0  # a key that was withdrawn is no longer known after this, even if nobody comes with a new one
-)
-_CHECKED_SECONDS = 60.0  # a token is checked again after this: a key that was withdrawn stops working
+_KEYS_SECONDS = 300.0  # the longest time for which a withdrawn key is still known
+_CHECKED_SECONDS = 60.0  # then a token is checked again, so that a withdrawn key stops working
 _MOST_CHECKED = 1000
 
 
 class OfHub(Protocol):
-    """Something that belongs to a hub; None: to none so far."""
+    """Something that belongs to a hub. `hub_id` is None before it has one."""
 
     @property
     def hub_id(self) -> str | None:
@@ -65,16 +63,16 @@ class Caller:
     hubs: frozenset[str]
 
     def sees_hub(self, hub_id: str | None) -> bool:
-        """Whether residents of this hub are the caller's business. None is nobody's hub yet: the whole borough's."""
+        """Whether the caller may see residents of this hub. Those without a hub (None) are seen by the whole borough only."""
         return ALL_HUBS in self.scopes or (hub_id is not None and hub_id in self.hubs)
 
     def must_see_hub(self, hub_id: str | None) -> None:
-        """Raise NotFoundError otherwise: that a thing exists is already an answer."""
+        """Raise NotFoundError if not: a 403 would tell that the thing exists."""
         if not self.sees_hub(hub_id):
             raise NotFoundError
 
     def must_see(self, thing: H | None) -> H:
-        """The thing, if there is one and its hub's residents are the caller's business. Raises NotFoundError otherwise."""
+        """The thing, if there is one and the caller may see its hub. Raises NotFoundError otherwise."""
         if thing is None:
             raise NotFoundError
         self.must_see_hub(thing.hub_id)
@@ -119,7 +117,7 @@ class Authenticator:
         self.api_keys = _load_api_keys(settings.api_keys_file)
 
     async def caller(self, bearer: str | None, api_key: str | None) -> Caller:
-        """Raises UnauthorizedError; its text never says which check failed."""
+        """Who sent this. Raises UnauthorizedError, whose text never says which check failed."""
         if api_key:
             return self._by_api_key(api_key)
         if bearer:
@@ -164,8 +162,8 @@ class Authenticator:
                 decoded = jwt.decode(token, keys, algorithms=_ALGORITHMS)
                 self._claims.validate(decoded.claims)
             except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
-                # the last three: joserfc trips over a header that is JSON of a strange kind, such as "crit": null
-                # a key that we don't know yet may have been published since: look again, but not for every forgery
+                # joserfc raises the last three for a header that is odd JSON, such as "crit": null
+                # an unknown key may be a new one: load the key set again, but not for every forgery
                 if fresh or time.monotonic() - self._fetched < _REFRESH_SECONDS:
                     raise UnauthorizedError("The access token is not valid.") from error
             else:
@@ -179,7 +177,7 @@ class Authenticator:
                 try:
                     self._keys = KeySet.import_key_set((await self._published()).model_dump())  # pyright: ignore[reportArgumentType]
                 except (httpx.HTTPError, OSError, ValueError, JoseError) as error:
-                    if self._keys is None:  # the token may well be right: not 401 but "come again"
+                    if self._keys is None:  # the token may be right, so the answer is 503 and not 401
                         raise ConnectionError("the key set cannot be read") from error
                     log.warning("auth.key_set_unreadable", exc_info=error)
                 self._fetched = time.monotonic()

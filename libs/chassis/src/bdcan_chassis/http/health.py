@@ -1,7 +1,7 @@
-"""Health, readiness and metrics: the same three doors in an API and in a worker, open without a key.
+"""Health, readiness and metrics: the same three routes in an API and in a worker, without authentication.
 
-`/livez` says that the process runs its event loop; `/readyz` that it can do its work just now, with the reasons
-if it cannot; `/metrics` is for Prometheus. None of them shows anything about a person.
+`/livez` says that the process runs its event loop. `/readyz` says whether it can work now, and if not, why. `/metrics` is
+for Prometheus. None of them shows anything about a person.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Check = Callable[[], Awaitable[str | None]]
 
 
 def health_router(checks: dict[str, Check]) -> APIRouter:
-    """The three doors."""
+    """The three routes."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/livez")

@@ -1,9 +1,9 @@
-"""Idempotency-Key: a request that is sent again is answered again, and done once.
+"""Idempotency-Key: a request that is sent twice with one key is done once, and gets the same reply both times.
 
-The reply is kept in the same transaction as the effects, as its last act: whoever finds it there already rolls its own
-effects back and answers with it. A key belongs to its caller; the same key with another request is an error (422). A
-request that failed leaves no trace, so it may be tried again with its key. Two at the same moment: the second waits for
-the first and gets its reply. What a repeated request runs into because the first was done is never told: its reply is.
+The last statement of a transaction stores the reply beside the effects. A request that finds a reply there rolls back and
+answers with it. This holds for two requests at once too: the second waits for the first. If a repeated request fails
+because the first one succeeded, the stored reply wins over the error. A key belongs to its caller. The same key with
+another request is an error (422). A failed request stores nothing, so its key can be used again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TRIES = 3
 
 
 class _DoneBeforeError(Exception):
-    """The key has its reply already."""
+    """A reply is stored under this key already."""
 
 
 class Once:
@@ -102,9 +102,7 @@ async def _keep(tx: Tx, caller: str, key: str, digest: bytes, status: int, body:
 
 
 async def _of_request(request: Request) -> Once:
-    return Once(
-        request
-    )  # a class as a dependency would be built in another thread, for a tenth of the request's time
+    return Once(request)  # FastAPI would call a class in another thread, for a tenth of the request's time
 
 
 OnceOnly: TypeAlias = Annotated[Once, Depends(_of_request)]

@@ -1,7 +1,6 @@
 """A query parameter that a route does not know is an error that names it.
 
-A parameter with a slip in its name would otherwise be ignored: `?overdue=true` would list everything, and `?dry_run=true`
-would import for real.
+FastAPI ignores such a parameter: `?overdue=true` would list everything, and `?dry_run=true` would import for real.
 """
 
 from __future__ import annotations

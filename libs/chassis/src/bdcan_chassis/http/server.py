@@ -1,4 +1,4 @@
-"""Serve an app until told to stop. Signals are the process's business, not uvicorn's, which would raise them again."""
+"""Serve an app until told to stop. The process handles signals itself, because uvicorn would raise them again."""
 
 from __future__ import annotations
 
