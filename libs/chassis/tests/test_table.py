@@ -203,6 +203,29 @@ async def test_text_with_nul_is_refused_and_not_cut(connection) -> None:
         await THING.insert(connection, [a_thing("nul\0nul")], START)
 
 
+class Team(Struct, frozen=True):
+    name: str
+    members: tuple[str, ...] = ()
+    size: int = 0
+
+
+async def test_joined_field_is_read_from_its_own_table_and_never_written(connection) -> None:
+    members = "(SELECT array_agg(m.name ORDER BY m.name) FROM member AS m WHERE m.team = team.name)"
+    table = Table("team", Team, key="name", joined={"members": members})
+    await connection.execute(
+        """
+        CREATE TABLE team (name text PRIMARY KEY, size int, changed_at timestamptz);
+        CREATE TABLE member (team text, name text);
+        INSERT INTO member VALUES ('red', 'ann'), ('blue', 'bob'), ('red', 'abe')
+        """
+    )
+    red = Team("red", ("abe", "ann"))
+    await table.insert(connection, [red], START)
+    await table.update(connection, [(red, replace(red, members=(), size=2))], START)
+    found = await table.query("SELECT {columns} FROM team WHERE size = :size").all(connection, size=2)
+    assert found == await table.lock.all(connection, keys=["red"]) == [replace(red, size=2)]
+
+
 class Entry(Struct, frozen=True):
     owner: str
     count: int

@@ -20,6 +20,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from functools import cached_property, lru_cache
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 from uuid import UUID
 
@@ -96,16 +97,27 @@ class Statement:
 
 
 class Query(Statement, Generic[R]):
-    """A SELECT whose rows become structs. `{columns}` stands for the struct's columns, `{p.columns}` for those of alias p."""
+    """A SELECT whose rows become structs. `{columns}` stands for the struct's columns, `{p.columns}` for those of alias p.
+
+    `joined`: SQL for the columns that are in another table.
+    """
 
     def __init__(
-        self, sql: str, row: type[R], more: Sequence[str] = (), without: frozenset[str] = frozenset()
+        self,
+        sql: str,
+        row: type[R],
+        more: Sequence[str] = (),
+        without: frozenset[str] = frozenset(),
+        joined: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         shape = _shape(row, without)
         names = (*shape.columns, *more)
-        super().__init__(
-            _COLUMNS.sub(lambda found: ", ".join(f"{found[1]}.{n}" if found[1] else n for n in names), sql)
-        )
+
+        def columns(found: re.Match[str]) -> str:
+            of = f"{found[1]}." if found[1] else ""
+            return ", ".join(f"{joined[name]} AS {name}" if name in joined else of + name for name in names)
+
+        super().__init__(_COLUMNS.sub(columns, sql))
         self._shape = shape
 
     async def all(self, connection: Connection, **arguments: Any) -> list[R]:
@@ -129,7 +141,8 @@ class Table(Generic[S]):
     of the last change; None where there is none. The table keeps it, unless the struct has it as a field of its own.
     `derived`: properties of the struct that are columns as well, because a query or an index needs them. `parts`: fields
     of the struct that hold the rows of another table, whose key begins with the key of this one. They are written with
-    the row, never deleted, and read by `fill`.
+    the row, never deleted, and read by `fill`. `joined`: fields that are in another table, with the SQL that reads them.
+    The book of the service writes them (`Book.follow`).
     """
 
     def __init__(
@@ -141,6 +154,7 @@ class Table(Generic[S]):
         stamp: str | None = "changed_at",
         derived: tuple[str, ...] = (),
         parts: Mapping[str, Table[Any]] | None = None,
+        joined: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.name = name
         self.row = row
@@ -149,19 +163,21 @@ class Table(Generic[S]):
         fields = (key,) if isinstance(key, str) else key
         self.key_of: Callable[[S], Any] = attrgetter(*fields) if fields else lambda _row: ()
         self.parts = dict(parts or {})
-        self._without = frozenset(self.parts)
+        self._without, self._joined = frozenset(self.parts), joined
         self._shape = _shape(row, self._without)
-        self._fields = {**self._shape.names, **{name: name for name in derived}}  # column → attribute
+        own = {column: field for column, field in self._shape.names.items() if field not in joined}
+        self._fields = {**own, **{name: name for name in derived}}  # column → attribute
         column_of = {attribute: column for column, attribute in self._fields.items()}
         self._key = tuple(column_of[field] for field in fields)
         self._binary = self._shape.binary
-        self._plain = not (derived or self.parts or self._binary)
+        self._plain = not (derived or joined or self.parts or self._binary)
         self._encode = msgspec.json.Encoder(enc_hook=_plain).encode
         self._statement = lru_cache(maxsize=256)(self._update_sql)
 
     def query(self, sql: str) -> Query[S]:
         """A SELECT of rows of this table."""
-        return Query(sql, self.row, (self.stamp,) if self.stamp and self._stamps else (), self._without)
+        more = (self.stamp,) if self.stamp and self._stamps else ()
+        return Query(sql, self.row, more, self._without, self._joined)
 
     @cached_property
     def get(self) -> Query[S]:

@@ -6,10 +6,9 @@ from bdcan_chassis.service import Service
 from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_routing.api import router
 from bdcan_routing.commands import commands
-from bdcan_routing.deadlines import triage_due
-from bdcan_routing.domain.assignment import NotAllowedError
+from bdcan_routing.deadlines import deadlines
+from bdcan_routing.domain.errors import NotAllowedError, UnknownPlacesError
 from bdcan_routing.metrics import SAMPLES
-from bdcan_routing.placing import TRIAGE_DUE
 from bdcan_routing.planners import planners
 from bdcan_routing.settings import Settings
 from bdcan_routing.worker import loops
@@ -30,10 +29,10 @@ def service(settings: Settings) -> Service:
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
         loops=loops(settings),
-        deadlines={TRIAGE_DUE: triage_due(settings)},
+        deadlines=deadlines(settings),
         planners=planners(settings),
         samples=SAMPLES,
-        routers=(router(settings),),
-        domain_errors={NotAllowedError: 409},
+        routers=(router(),),
+        domain_errors={NotAllowedError: 409, UnknownPlacesError: 422},
         commands=commands(settings),
     )

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from bdcan_chassis.service import Command
 from bdcan_chassis.transaction import Transactions
+from bdcan_routing import store
+from bdcan_routing.books import use_release
 from bdcan_routing.gazetteer import codepoint
 from bdcan_routing.seed import seed
 from bdcan_routing.settings import Settings
-from bdcan_routing.store import gazetteer, hubs
+from bdcan_routing.store.gazetteer import CODE_POINT_OPEN, Release, UnitRow
 
 
 def commands(settings: Settings) -> dict[str, Command]:
@@ -20,7 +22,7 @@ def commands(settings: Settings) -> dict[str, Command]:
 
     async def seed_once(transactions: Transactions, _arguments: list[str]) -> int:
         async with transactions.begin() as tx:
-            changes = await seed(tx, settings)
+            changes = await seed(settings, tx)
         _say(f"routing: {changes} hub(s) and postcode table(s) seeded")
         return 0
 
@@ -38,22 +40,21 @@ async def import_gazetteer(transactions: Transactions, arguments: list[str]) -> 
     try:
         found = codepoint.survey(directory)
         async with transactions.begin() as tx:
-            await hubs.lock_setup(tx.connection)
-            active = await gazetteer.active(tx.connection)
+            await store.hubs.LOCK_SETUP.execute(tx.connection)
+            active = await store.gazetteer.ACTIVE.first(tx.connection)
             if active is not None and active.digest == found.digest:
                 _say(f"{active.name} is in use already")
                 return 0
-            release = gazetteer.Release(
+            release = Release(
                 found.name,
-                gazetteer.CODE_POINT_OPEN,
+                CODE_POINT_OPEN,
                 found.digest,
                 found.vintage,
                 found.unit_count,
                 found.borough_count,
                 tx.now,
             )
-            await gazetteer.activate(tx.connection, release, _units(directory), found.shares)
-            tx.wake("place-held")
+            await use_release(tx, release, _units(directory), found.shares)
     except codepoint.GazetteerError as error:
         _say(f"refused: {error}", *(f"  {fault}" for fault in error.faults), error=True)
         return 1
@@ -64,7 +65,7 @@ async def import_gazetteer(transactions: Transactions, arguments: list[str]) -> 
     return 0
 
 
-def _units(directory: Path) -> Iterator[gazetteer.UnitRow]:
+def _units(directory: Path) -> Iterator[UnitRow]:
     for row in codepoint.rows(directory):
         if row.unit is not None:
             yield str(row.postcode), row.easting, row.northing, row.unit.district, row.unit.ward

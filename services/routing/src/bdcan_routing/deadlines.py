@@ -1,33 +1,28 @@
-"""The one promise of routing: a held referral is placed by a person in time, or asked for again."""
+"""Promises of routing that have come due."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bdcan_chassis.deadlines import DeadlineHandler, Due
 from bdcan_chassis.transaction import Tx
-from bdcan_routing.domain import assignment
+from bdcan_routing.books import Assignments
+from bdcan_routing.domain.assignment import TRIAGE_DUE, ask_again
 from bdcan_routing.metrics import TRIAGE_LATE
-from bdcan_routing.placing import publish
 from bdcan_routing.settings import Settings
-from bdcan_routing.store import assignments
 
 
-def triage_due(settings: Settings) -> DeadlineHandler:
-    """Nobody has placed them in time: they stay where they are, say so again, and get a new deadline."""
+def deadlines(settings: Settings) -> Mapping[str, DeadlineHandler]:
+    """Handlers by kind."""
 
-    async def handle(due: Sequence[Due], tx: Tx) -> None:
-        known = await assignments.lock(tx, (d.subject for d in due))
-        changed = []
-        for deadline in due:
-            before = known.get(deadline.subject)
-            step = assignment.still_waiting(before, settings.triage_times, tx.now)
-            if step is None:
-                continue
-            after, events = step
-            publish(tx, before, after, events)
-            changed.append(after)
-        await assignments.save(tx.connection, changed, tx.now)
-        TRIAGE_LATE.inc(len(changed))
+    async def on_triage_due(due: Sequence[Due], tx: Tx) -> None:
+        """Nobody placed them in time. They stay held, and routing asks again."""
+        assignments, late = Assignments(tx), 0
+        for assignment in await assignments.lock_keys(d.subject for d in due):
+            step = ask_again(assignment, settings.triage_times, tx.now)
+            assignments.put(step)
+            late += len(step.events)
+        await assignments.save()
+        TRIAGE_LATE.inc(late)
 
-    return handle
+    return {TRIAGE_DUE: on_triage_due}

@@ -1,10 +1,13 @@
-"""Consumed events → assignments and what is published about them. Set-based: a batch costs a handful of statements."""
+"""What routing does when something happened to a referral. A batch costs a handful of statements."""
 
 from __future__ import annotations
 
-from uuid import UUID
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
 
 from bdcan_chassis.fairness import in_turns
+from bdcan_chassis.step import Step
 from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
@@ -14,89 +17,51 @@ from bdcan_contracts.models import (
     ReferralReopened,
     ReferralWithdrawn,
 )
-from bdcan_contracts.typed import GivenPostcode, read_postcode
-from bdcan_routing.domain import assignment
-from bdcan_routing.domain.assignment import Assignment, State
-from bdcan_routing.placing import placer_for, publish
+from bdcan_contracts.typed import read_postcode
+from bdcan_routing.books import Assignments
+from bdcan_routing.domain.assignment import Assignment, State, TriageTimes, amend, end, receive, reopen
+from bdcan_routing.domain.placement import Placer
+from bdcan_routing.placing import placer_for
 from bdcan_routing.settings import Settings
-from bdcan_routing.store import assignments
+
+T = TypeVar("T", ReferralReceived, ReferralAmended)
+
+Place = Callable[[Assignment | None, T, Placer, TriageTimes, datetime], Step[Assignment]]
 
 
-class Handlers:
-    """The handlers of both lanes; what they publish goes out in the lane of the referral."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    async def on_received(self, batch: Batch[ReferralReceived], tx: Tx) -> None:
-        """Place each referral, or hold it for a person."""
-        known = await assignments.lock(tx, (e.data.referral_id for e in batch))
-        placer = await placer_for(tx, [*_postcodes(batch), *_waiting(known)], self._settings)
-        changed: dict[UUID, Assignment] = {}
-        async for event in in_turns(batch):
-            referral_id = event.data.referral_id
-            before = changed.get(referral_id) or known.get(referral_id)
-            after, events = assignment.received(
-                before, event.data, placer, self._settings.triage_times, tx.now
-            )
-            changed[referral_id] = after
-            publish(tx, before, after, events, cause=event)
-        await _save(tx, known, changed)
-
-    async def on_amended(self, batch: Batch[ReferralAmended], tx: Tx) -> None:
-        """Take over what changed; place again what moved home."""
-        known = await assignments.lock(tx, (e.data.referral_id for e in batch))
-        placer = await placer_for(tx, _postcodes(batch), self._settings)
-        changed: dict[UUID, Assignment] = {}
-        for event in batch:
-            referral_id = event.data.referral_id
-            before = changed.get(referral_id) or known.get(referral_id)
-            after, events = assignment.amended(
-                before, event.data, placer, self._settings.triage_times, tx.now
-            )
-            changed[referral_id] = after
-            publish(tx, before, after, events, cause=event)
-        await _save(tx, known, changed)
-
-    async def on_withdrawn(self, batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
-        """Nothing is left to place."""
-        await _end(tx, [event.data.referral_id for event in batch])
-
-    async def on_closed(self, batch: Batch[ReferralClosed], tx: Tx) -> None:
-        """Nothing is left to place."""
-        await _end(tx, [event.data.referral_id for event in batch])
-
-    async def on_reopened(self, batch: Batch[ReferralReopened], tx: Tx) -> None:
-        """A need turned up after the end: whoever had it has it again."""
-        known = await assignments.lock(tx, (e.data.referral_id for e in batch))
-        changed: dict[UUID, Assignment] = {}
-        for event in batch:
-            referral_id = event.data.referral_id
-            before = changed.get(referral_id) or known.get(referral_id)
-            if before is None:
-                continue
-            after, events = assignment.reopened(before, event.data, self._settings.triage_times, tx.now)
-            changed[referral_id] = after
-            publish(tx, before, after, events, cause=event)
-        await _save(tx, known, changed)
+async def on_received(settings: Settings, batch: Batch[ReferralReceived], tx: Tx) -> None:
+    """Place each referral, or hold it for a person."""
+    await _place(settings, batch, tx, receive)
 
 
-async def _end(tx: Tx, ids: list[UUID]) -> None:
-    known = await assignments.lock(tx, ids)
-    ended = {i: assignment.ended(known.get(i), i) for i in ids}
-    for referral_id, after in ended.items():
-        publish(tx, known.get(referral_id), after, [])
-    await _save(tx, known, ended)
+async def on_amended(settings: Settings, batch: Batch[ReferralAmended], tx: Tx) -> None:
+    """Take over what changed, and place residents who moved home."""
+    await _place(settings, batch, tx, amend)
 
 
-async def _save(tx: Tx, known: dict[UUID, Assignment], changed: dict[UUID, Assignment]) -> None:
-    new = [a for i, a in changed.items() if i not in known]
-    await assignments.save(tx.connection, [a for i, a in changed.items() if i in known], tx.now, new)
+async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
+    """Nothing is left to place."""
+    await Assignments(tx).handle(batch, lambda state, event, _now: end(state, event.data.referral_id))
 
 
-def _postcodes(batch: Batch[ReferralReceived] | Batch[ReferralAmended]) -> list[GivenPostcode]:
-    return [read_postcode(event.data.postcode) for event in batch]
+async def on_closed(batch: Batch[ReferralClosed], tx: Tx) -> None:
+    """Nothing is left to place."""
+    await Assignments(tx).handle(batch, lambda state, event, _now: end(state, event.data.referral_id))
 
 
-def _waiting(known: dict[UUID, Assignment]) -> list[GivenPostcode]:
-    return [a.facts.home for a in known.values() if a.state is State.AWAITED and a.facts]
+async def on_reopened(settings: Settings, batch: Batch[ReferralReopened], tx: Tx) -> None:
+    """Somebody found a need after the end: the referral returns to where it was."""
+    times = settings.triage_times
+    await Assignments(tx).handle(batch, lambda state, event, now: reopen(state, event.data, times, now))
+
+
+async def _place(settings: Settings, batch: Batch[T], tx: Tx, place: Place[T]) -> None:
+    assignments = Assignments(tx)
+    known = await assignments.lock_keys(event.data.referral_id for event in batch)
+    homes = [read_postcode(event.data.postcode) for event in batch]
+    amended_first = [one.facts.home for one in known if one.state is State.AWAITED and one.facts]
+    placer = await placer_for(settings, tx, [*homes, *amended_first])
+    async for event in in_turns(batch):
+        before = assignments.get(event.data.referral_id)
+        assignments.put(place(before, event.data, placer, settings.triage_times, tx.now), event)
+    await assignments.save()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge
 
 from bdcan_chassis.housekeeping import Sample
+from bdcan_routing.store.assignments import COUNT_BY_HUB, COUNT_BY_STATE, COUNT_HELD
+from bdcan_routing.store.hubs import COUNT_PAUSED
 
 TRIAGE_LATE = Counter(
     "bdcan_triage_late_total", "Referrals that nobody placed by their triage deadline, counted each time"
@@ -25,16 +27,9 @@ PULSE_SKIPPED = Counter("bdcan_pulse_skipped_total", "Records that the pulse cou
 PULSE_SURGES = Counter("bdcan_pulse_surges_total", "Surges that the pulse has published")
 
 SAMPLES = (
-    Sample(ASSIGNMENTS, ("state",), "SELECT state, count(*) AS value FROM assignment GROUP BY state"),
-    Sample(
-        OPEN_BY_HUB,
-        ("hub_id",),
-        "SELECT hub_id, count(*) AS value FROM assignment WHERE state = 'assigned' AND hub_id IS NOT NULL GROUP BY hub_id",
-    ),
-    Sample(
-        HELD,
-        ("triage_reason",),
-        "SELECT triage_reason, count(*) AS value FROM assignment WHERE state = 'held' GROUP BY triage_reason",
-    ),
-    Sample(HUBS_PAUSED, (), "SELECT count(*) AS value FROM hub WHERE paused"),
+    Sample(ASSIGNMENTS, ("state",), COUNT_BY_STATE.sql),
+    Sample(OPEN_BY_HUB, ("hub_id",), COUNT_BY_HUB.sql),
+    Sample(HELD, ("triage_reason",), COUNT_HELD.sql),
+    Sample(HUBS_PAUSED, (), COUNT_PAUSED.sql),
 )
+"""What housekeeping reads."""

@@ -1,9 +1,11 @@
-"""What the worker consumes: two loops, so that a bulk outreach list never holds up an urgent referral."""
+"""What routing consumes: topic → event → handler."""
 
 from __future__ import annotations
 
-from bdcan_chassis.subscription import Loop, On
-from bdcan_contracts.catalogue import OUTREACH_REFERRALS, REFERRALS
+from functools import partial
+
+from bdcan_chassis.subscription import Loop, On, with_bulk
+from bdcan_contracts.catalogue import CATALOGUE, REFERRALS
 from bdcan_contracts.models import (
     ReferralAmended,
     ReferralClosed,
@@ -11,23 +13,20 @@ from bdcan_contracts.models import (
     ReferralReopened,
     ReferralWithdrawn,
 )
-from bdcan_routing.handlers import Handlers
+from bdcan_routing import handlers
 from bdcan_routing.settings import Settings
 
 
 def loops(settings: Settings) -> tuple[Loop, ...]:
-    """Topic → event → handler."""
-    handlers = Handlers(settings)
-    return tuple(
-        Loop(
-            name,
-            (
-                On(topic, ReferralReceived, handlers.on_received),
-                On(topic, ReferralAmended, handlers.on_amended),
-                On(topic, ReferralWithdrawn, handlers.on_withdrawn),
-                On(topic, ReferralClosed, handlers.on_closed),
-                On(topic, ReferralReopened, handlers.on_reopened),
-            ),
-        )
-        for name, topic in (("referrals", REFERRALS), ("outreach-referrals", OUTREACH_REFERRALS))
+    """Outreach referrals have a loop of their own: a long list does not delay an urgent referral."""
+    main = Loop(
+        "referrals",
+        (
+            On(REFERRALS, ReferralReceived, partial(handlers.on_received, settings)),
+            On(REFERRALS, ReferralAmended, partial(handlers.on_amended, settings)),
+            On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
+            On(REFERRALS, ReferralClosed, handlers.on_closed),
+            On(REFERRALS, ReferralReopened, partial(handlers.on_reopened, settings)),
+        ),
     )
+    return with_bulk(CATALOGUE, main, "outreach-referrals")

@@ -36,7 +36,7 @@ async def assigned(routing, referral, postcode="IG11 7NB"):
     return given.referral_id, event.data.hub_id
 
 
-async def test_given_an_assigned_referral_when_shown_then_its_hub_and_why(routing, referral):
+async def test_assignment_shows_its_hub_and_why(routing, referral):
     referral_id, hub = await assigned(routing, referral)
 
     shown = (await routing.http.get(f"/v1/referrals/{referral_id}/assignment")).json()
@@ -47,13 +47,14 @@ async def test_given_an_assigned_referral_when_shown_then_its_hub_and_why(routin
     assert "postcode" not in shown
 
 
-async def test_given_held_referrals_when_listed_then_the_most_urgent_first_page_by_page(routing, referral):
+async def test_triage_lists_the_most_urgent_first_page_by_page(routing, referral):
     usual = [await held(routing, referral) for _ in range(2)]
     urgent = await held(routing, referral, priority=Priority.URGENT)
 
     first = (await routing.http.get("/v1/triage?limit=2")).json()
     rest = (await routing.http.get("/v1/triage", params={"limit": 2, "after": first["next"]})).json()
 
+    assert "next" not in rest
     assert first["items"][0]["referral_id"] == str(urgent)
     listed = [item["referral_id"] for item in first["items"] + rest["items"]]
     assert sorted(listed) == sorted(map(str, [urgent, *usual]))
@@ -62,13 +63,13 @@ async def test_given_held_referrals_when_listed_then_the_most_urgent_first_page_
     assert len(first["items"][0]["candidate_hubs"]) == 9
 
 
-async def test_given_a_hubs_own_people_when_they_list_triage_then_nothing_is_theirs_yet(routing, referral):
+async def test_people_of_one_hub_see_no_triage(routing, referral):
     await held(routing, referral)
     theirs = routing.client(["routing:read"], hubs=["hub-1"])
     assert (await theirs.get("/v1/triage")).json()["items"] == []
 
 
-async def test_given_a_held_referral_when_a_person_places_it_then_it_is_assigned_once(routing, referral):
+async def test_person_places_a_held_referral_once(routing, referral):
     referral_id = await held(routing, referral)
     body = {"hub_id": "hub-4", "reason": "resident-told-us"}
     headers = {"Idempotency-Key": str(uuid4())}
@@ -87,7 +88,7 @@ async def test_given_a_held_referral_when_a_person_places_it_then_it_is_assigned
     assert await routing.deadlines() == {}
 
 
-async def test_given_a_held_referral_when_found_out_of_area_then_it_is(routing, referral):
+async def test_person_finds_a_held_referral_out_of_area(routing, referral):
     referral_id = await held(routing, referral)
 
     answer = await routing.http.post(
@@ -98,7 +99,7 @@ async def test_given_a_held_referral_when_found_out_of_area_then_it_is(routing, 
     assert [type(e.data) for e in await routing.emitted()] == [ReferralOutOfArea]
 
 
-async def test_given_an_assigned_referral_when_moved_then_both_hubs_stand_in_the_event(routing, referral):
+async def test_reassignment_names_both_hubs(routing, referral):
     referral_id, hub = await assigned(routing, referral)
 
     answer = await routing.http.post(
@@ -115,9 +116,7 @@ async def test_given_an_assigned_referral_when_moved_then_both_hubs_stand_in_the
     assert event.data.ward is not None
 
 
-async def test_given_a_paused_hub_when_referrals_come_then_a_neighbour_takes_them_until_it_resumes(
-    routing, referral
-):
+async def test_neighbour_takes_the_referrals_of_a_paused_hub(routing, referral):
     _, hub = await assigned(routing, referral)
     hubs = {h["hub_id"]: h for h in (await routing.http.get("/v1/hubs")).json()["items"]}
 
@@ -139,7 +138,7 @@ async def test_given_a_paused_hub_when_referrals_come_then_a_neighbour_takes_the
     assert (await assigned(routing, referral))[1] == hub
 
 
-async def test_given_no_hub_takes_them_when_one_resumes_then_the_held_are_placed(routing, referral):
+async def test_held_referrals_are_placed_when_a_hub_resumes(routing, referral):
     for hub in range(1, 10):
         await routing.http.post(f"/v1/hubs/hub-{hub}/pause", json={"reason": "storm"})
     await routing.emitted()
@@ -158,7 +157,7 @@ async def test_given_no_hub_takes_them_when_one_resumes_then_the_held_are_placed
     assert event.data.referral_id == given.referral_id
 
 
-async def test_given_hubs_change_when_committed_then_the_pass_over_held_referrals_is_woken(routing):
+async def test_change_of_a_hub_wakes_the_planner_unless_it_pauses(routing):
     woken: list[str] = []
     connection = await asyncpg.connect(routing.service.settings.database_url.get_secret_value())
     await connection.add_listener("bdcan", lambda *said: woken.append(str(said[3])))
@@ -176,9 +175,7 @@ async def test_given_hubs_change_when_committed_then_the_pass_over_held_referral
     await connection.close()
 
 
-async def test_given_a_ward_is_given_back_when_a_new_hub_takes_it_then_its_referrals_go_there(
-    routing, referral
-):
+async def test_new_hub_gets_the_referrals_of_the_wards_it_takes(routing, referral):
     _, hub = await assigned(routing, referral)
     before = {h["hub_id"]: h for h in (await routing.http.get("/v1/hubs")).json()["items"]}[hub]
     assert before["illustrative"] is True
@@ -201,7 +198,7 @@ async def test_given_a_ward_is_given_back_when_a_new_hub_takes_it_then_its_refer
     assert await routing.emitted() == []
 
 
-async def test_given_operators_have_configured_hubs_when_seeded_again_then_theirs_stay(routing):
+async def test_seeding_keeps_hubs_that_an_operator_configured(routing):
     await routing.http.put("/v1/hubs/hub-1", json={"name": "Ours", "wards": [ABBEY]})
     await routing.emitted()
 
@@ -220,9 +217,7 @@ async def test_given_operators_have_configured_hubs_when_seeded_again_then_their
         ({"reason": "why", "hub_id": "hub-99"}, {"hub_id"}),
     ],
 )
-async def test_given_a_wrong_decision_when_posted_then_every_field_at_fault_is_named(
-    routing, referral, body, fields
-):
+async def test_wrong_decision_names_every_field_at_fault(routing, referral, body, fields):
     referral_id = await held(routing, referral)
 
     answer = await routing.http.post(f"/v1/triage/{referral_id}/decision", json=body)
@@ -232,7 +227,7 @@ async def test_given_a_wrong_decision_when_posted_then_every_field_at_fault_is_n
     assert "Free text" not in answer.text
 
 
-async def test_given_a_wrong_hub_when_put_then_every_field_at_fault_is_named(routing):
+async def test_wrong_hub_names_every_field_at_fault(routing):
     body = {"name": "", "wards": [{"gss": "Abbey", "vintage": 2022}]}
     answer = await routing.http.put("/v1/hubs/hub-1", json=body)
     assert {e["field"] for e in answer.json()["errors"]} == {"name", "wards.0.gss"}
@@ -247,7 +242,7 @@ async def test_given_a_wrong_hub_when_put_then_every_field_at_fault_is_named(rou
     assert (await routing.http.put("/v1/hubs/Hub%201", json={"name": "x", "wards": []})).status_code == 422
 
 
-async def test_given_states_that_forbid_it_when_decided_or_moved_then_409_says_why(routing, referral):
+async def test_refused_decision_says_why(routing, referral):
     assigned_id, hub = await assigned(routing, referral)
     held_id = await held(routing, referral)
     await routing.http.post("/v1/hubs/hub-9/pause", json={"reason": "storm"})
@@ -264,7 +259,7 @@ async def test_given_states_that_forbid_it_when_decided_or_moved_then_409_says_w
         assert (answer.status_code, said in answer.json()["detail"]) == (409, True), answer.text
 
 
-async def test_given_unknown_things_when_asked_for_then_404(routing):
+async def test_unknown_referral_or_hub_is_not_found(routing):
     for method, path, body in [
         ("GET", f"/v1/referrals/{uuid4()}/assignment", None),
         ("POST", f"/v1/referrals/{uuid4()}/reassignment", {"hub_id": "hub-1", "reason": "why"}),
@@ -276,14 +271,12 @@ async def test_given_unknown_things_when_asked_for_then_404(routing):
         assert answer.status_code == 404, (path, answer.text)
 
 
-async def test_given_nothing_is_seeded_when_the_table_is_asked_for_then_404_says_how(bare):
+async def test_missing_postcode_table_says_how_to_load_one(bare):
     answer = await bare.http.get("/v1/gazetteer")
     assert (answer.status_code, "migrate" in answer.json()["detail"]) == (404, True)
 
 
-async def test_given_a_caller_of_another_hub_or_without_the_scope_when_calling_then_refused(
-    routing, referral
-):
+async def test_caller_of_another_hub_or_without_the_scope_is_refused(routing, referral):
     referral_id, hub = await assigned(routing, referral)
     other = routing.client(["routing:read", "routing:write"], hubs=["hub-9"])
     own = routing.client(["routing:read", "routing:write"], hubs=[hub])
@@ -302,12 +295,12 @@ async def test_given_a_caller_of_another_hub_or_without_the_scope_when_calling_t
 
 
 @pytest.mark.parametrize("after", ["nonsense", "!!", "MjAyMA", "MjAyMCA3"])
-async def test_given_a_cursor_of_nobodys_when_listing_then_422(routing, after):
+async def test_cursor_of_another_list_is_refused(routing, after):
     answer = await routing.http.get("/v1/triage", params={"after": after})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "query.after")
 
 
-async def test_given_triage_is_late_when_the_metrics_are_sampled_then_they_show_it(routing, referral):
+async def test_metrics_show_late_triage(routing, referral):
     from bdcan_chassis.housekeeping import sample
     from bdcan_routing.metrics import ASSIGNMENTS, HELD, SAMPLES, TRIAGE_LATE
 

@@ -25,20 +25,20 @@ async def env(postgres_server, tmp_path):
     }
 
 
-async def test_given_an_empty_database_when_migrated_twice_then_it_is_seeded_once(env):
+async def test_second_migration_seeds_nothing(env):
     assert "10 hub(s) and postcode table(s) seeded" in (await processes.run(env, "migrate"))[1]
     code, said = await processes.run(env, "migrate")
     assert (code, "0 hub(s) and postcode table(s) seeded" in said) == (0, True)
 
 
-async def test_given_a_real_release_when_imported_by_command_then_it_says_what_it_holds(env, code_point):
+async def test_import_says_what_the_release_holds(env, code_point):
     await processes.run(env, "migrate")
     code, said = await processes.run(env, "import-gazetteer", str(code_point))
     assert code == 0
     assert "16081 postcodes, 3060 of them in the borough, wards of 2022" in said
 
 
-async def test_given_a_folder_that_is_none_when_imported_by_command_then_1_and_why(env, tmp_path):
+async def test_import_of_a_missing_folder_says_why_it_failed(env, tmp_path):
     await processes.run(env, "migrate")
     code, said = await processes.run(env, "import-gazetteer", str(tmp_path / "nowhere"))
     assert code == 1
@@ -46,13 +46,13 @@ async def test_given_a_folder_that_is_none_when_imported_by_command_then_1_and_w
     assert "Traceback" not in said
 
 
-async def test_given_a_borough_that_has_its_own_hubs_when_migrated_then_they_are_configured(env, tmp_path):
+async def test_migration_seeds_the_borough_s_own_hubs(env, tmp_path):
     (tmp_path / "hubs.toml").write_text('[[hub]]\nid = "only"\nname = "Only"\nwards = ["E05014053"]\n')
     _, said = await processes.run(env | {"BDCAN_HUBS_FILE": str(tmp_path / "hubs.toml")}, "migrate")
     assert "2 hub(s) and postcode table(s) seeded" in said
 
 
-async def test_given_a_wrong_file_of_hubs_when_migrated_then_2_and_what_is_wrong(env, tmp_path):
+async def test_migration_with_a_wrong_file_of_hubs_says_what_is_wrong(env, tmp_path):
     (tmp_path / "hubs.toml").write_text('[[hub]]\nid = "only"\nname = "Only"\nwards = ["E05000001"]\n')
     code, said = await processes.run(env | {"BDCAN_HUBS_FILE": str(tmp_path / "hubs.toml")}, "migrate")
     assert code == 2
@@ -60,7 +60,7 @@ async def test_given_a_wrong_file_of_hubs_when_migrated_then_2_and_what_is_wrong
 
 
 @pytest.mark.parametrize("verb", ["pulse", "worker"])
-async def test_given_settings_are_missing_when_started_then_2_and_each_is_named(env, verb):
+async def test_start_names_each_missing_setting(env, verb):
     wrong = {k: v for k, v in env.items() if k != "BDCAN_KAFKA_USERNAME"} | {"BDCAN_PULSE_FACTOR": "1"}
     code, said = await processes.run(wrong, verb)
     assert code == 2
@@ -69,7 +69,7 @@ async def test_given_settings_are_missing_when_started_then_2_and_each_is_named(
     assert "Traceback" not in said
 
 
-async def test_given_the_api_when_described_then_every_path_that_others_use_is_there(env):
+async def test_openapi_has_every_path_that_others_use(env):
     _, said = await processes.run(env, "openapi")
     paths = json.loads(said[said.index("{\n") :])["paths"]
     assert {

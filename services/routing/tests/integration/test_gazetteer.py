@@ -31,7 +31,7 @@ def release(folder: Path, text: str, name: str = "ig.csv") -> Path:
     return folder
 
 
-async def test_given_a_release_when_imported_then_it_answers_at_once(routing, referral, tmp_path):
+async def test_imported_release_answers_at_once(routing, referral, tmp_path):
     folder = release(
         tmp_path / "codepo_gb" / "Data" / "CSV", row() + row("IG1 1AR", "E05011246", "E09000026")
     )
@@ -54,7 +54,7 @@ async def test_given_a_release_when_imported_then_it_answers_at_once(routing, re
     }
 
 
-async def test_given_a_release_is_in_use_when_imported_again_then_nothing_changes(routing, tmp_path, capsys):
+async def test_import_of_the_release_in_use_changes_nothing(routing, tmp_path, capsys):
     folder = release(tmp_path / "one", row())
     await import_gazetteer(routing.transactions, [str(folder)])
 
@@ -63,9 +63,7 @@ async def test_given_a_release_is_in_use_when_imported_again_then_nothing_change
     assert len(await routing.fetch("SELECT FROM gazetteer_release")) == 2
 
 
-async def test_given_several_releases_when_imported_then_the_active_and_the_last_one_keep_their_rows(
-    routing, tmp_path
-):
+async def test_active_release_and_the_one_before_keep_their_rows(routing, tmp_path):
     for name, postcode in (("one", "IG11 7NA"), ("two", "IG11 7NB"), ("three", "IG11 7ND")):
         await import_gazetteer(routing.transactions, [str(release(tmp_path / name, row(postcode)))])
 
@@ -73,9 +71,7 @@ async def test_given_several_releases_when_imported_then_the_active_and_the_last
     assert [(r["name"], r["active"]) for r in kept] == [("two", False), ("three", True)]
 
 
-async def test_given_a_wrong_table_when_imported_then_each_fault_is_told_and_the_old_one_stays(
-    routing, tmp_path, capsys
-):
+async def test_wrong_table_is_refused_with_each_fault(routing, tmp_path, capsys):
     folder = release(
         tmp_path / "wrong",
         "Postcode,Positional_quality_indicator,Eastings\n"
@@ -110,27 +106,25 @@ async def test_given_a_wrong_table_when_imported_then_each_fault_is_told_and_the
         (row("nowhere") * 100, "not a Code-Point Open table"),
     ],
 )
-def test_given_no_table_of_this_borough_when_surveyed_then_it_says_why(tmp_path, text, why):
+def test_survey_says_why_it_refuses_a_table(tmp_path, text, why):
     folder = tmp_path if text is None else release(tmp_path / "x", text)
     with pytest.raises(GazetteerError, match=why) as caught:
         survey(folder)
     assert len(caught.value.faults) <= 20
 
 
-def test_given_a_table_of_the_old_wards_when_surveyed_then_its_vintage_is_theirs(tmp_path):
+def test_table_of_the_old_wards_has_their_vintage(tmp_path):
     assert survey(release(tmp_path / "old", row(ward="E05000026"))).vintage == 2002
 
 
-def test_given_a_postcode_without_a_position_when_surveyed_then_it_is_let_pass(tmp_path):
+def test_postcode_without_a_position_is_accepted(tmp_path):
     unplaced = '"IG11 7NZ",90,0,0,"","","","","",""\n'
     found = survey(release(tmp_path / "x", row() + unplaced))
     assert (found.unit_count, found.borough_count) == (2, 1)
     assert sum(r.unit is None for r in rows(tmp_path / "x")) == 1
 
 
-async def test_given_a_referral_was_held_as_unknown_when_a_release_knows_it_then_it_is_assigned(
-    routing, referral, tmp_path
-):
+async def test_held_referral_is_assigned_when_a_new_release_knows_its_postcode(routing, referral, tmp_path):
     await routing.deliver(referral("RM99 9AA"))
     await routing.emitted()
 
@@ -142,13 +136,13 @@ async def test_given_a_referral_was_held_as_unknown_when_a_release_knows_it_then
     assert await routing.deadlines() == {}
 
 
-def test_given_the_real_table_when_the_coarse_one_is_built_then_it_is_the_one_that_is_shipped(code_point):
+def test_shipped_coarse_table_is_built_from_the_real_one(code_point):
     script = Path(__file__).parents[2] / "tools" / "build_coarse_gazetteer.py"
     built = subprocess.run([sys.executable, script, code_point], capture_output=True, check=True).stdout
     assert built == (PACKAGE / "coarse.csv").read_bytes(), "run tools/build_coarse_gazetteer.py again"
 
 
-def test_given_the_coarse_table_when_read_then_it_holds_no_postcode_and_says_whose_data_it_is():
+def test_coarse_table_holds_no_postcode_and_names_its_sources():
     assert all(
         len(prefix.replace(" ", "")) <= 6 and prefix.count(" ") <= 1 for prefix in coarse.load().shares
     )
@@ -158,7 +152,7 @@ def test_given_the_coarse_table_when_read_then_it_holds_no_postcode_and_says_who
         assert owner in attribution
 
 
-def test_given_the_real_table_when_the_coarse_one_answers_then_it_is_as_right_as_measured(code_point, capsys):
+def test_coarse_table_is_as_right_as_measured(code_point, capsys):
     """Sector and letter put 86 % of the borough's postcodes in the right ward (domain.md); outcodes alone put 33 %."""
     lookup = Lookup("coarse", True, {}, coarse.load().shares)
     outcome: Counter[str] = Counter()
@@ -183,7 +177,7 @@ def test_given_the_real_table_when_the_coarse_one_answers_then_it_is_as_right_as
     assert outcome["outside, out of area"] / (16081 - inside) > 0.9
 
 
-def test_given_the_real_table_when_it_answers_itself_then_always_rightly(code_point):
+def test_real_table_places_each_of_its_postcodes(code_point):
     found = survey(code_point)
     units = {str(r.postcode): r.unit for r in rows(code_point) if r.unit}
     lookup = Lookup(found.name, False, units, found.shares)

@@ -30,9 +30,7 @@ def withdrawn(referral_id):
     return ReferralWithdrawn(referral_id=referral_id, reason="resident-asked", withdrawn_at=START)
 
 
-async def test_given_nothing_is_configured_when_a_referral_comes_then_hubs_are_seeded_and_it_is_assigned(
-    bare, referral
-):
+async def test_first_referral_seeds_the_hubs_and_is_assigned(bare, referral):
     given = referral(INSIDE)
 
     await bare.deliver(given)
@@ -56,7 +54,7 @@ async def test_given_nothing_is_configured_when_a_referral_comes_then_hubs_are_s
     assert "coarse gazetteer" in assigned.explanation
 
 
-async def test_given_a_delivered_referral_when_it_comes_again_then_nothing_more_happens(routing, referral):
+async def test_referral_that_comes_again_changes_nothing(routing, referral):
     given = referral()
     record = routing.record(given)
     await routing.deliver(record)
@@ -68,7 +66,7 @@ async def test_given_a_delivered_referral_when_it_comes_again_then_nothing_more_
     assert await routing.emitted() == []
 
 
-async def test_given_a_bulk_list_when_it_comes_then_answers_go_out_in_the_bulk_lane(routing, referral):
+async def test_answers_to_a_bulk_list_are_bulk_as_well(routing, referral):
     bulk, single = referral(outreach=True), referral()
 
     await routing.deliver(routing.record(bulk, lane="bulk"), single)
@@ -80,9 +78,7 @@ async def test_given_a_bulk_list_when_it_comes_then_answers_go_out_in_the_bulk_l
     ]
 
 
-async def test_given_no_postcode_or_none_that_is_one_when_referred_then_held_with_candidates_and_a_deadline(
-    routing, referral
-):
+async def test_referral_without_a_postcode_is_held_with_candidates_and_a_deadline(routing, referral):
     nothing, nonsense, part = referral(None), referral("by the park"), referral("rm8")
     urgent = referral("  ", priority=Priority.URGENT)
 
@@ -104,9 +100,7 @@ async def test_given_no_postcode_or_none_that_is_one_when_referred_then_held_wit
     assert held[urgent.referral_id].triage_due_at == START + timedelta(minutes=30)
 
 
-async def test_given_a_held_referral_when_nobody_decides_in_time_then_it_is_asked_for_again_and_stays_held(
-    routing, referral
-):
+async def test_held_referral_is_asked_for_again_when_nobody_decides_in_time(routing, referral):
     given = referral(None)
     await routing.deliver(given)
     await routing.emitted()
@@ -120,7 +114,7 @@ async def test_given_a_held_referral_when_nobody_decides_in_time_then_it_is_aske
     assert (await routing.deadlines())["triage-due", given.referral_id] == START + timedelta(hours=8)
 
 
-async def test_given_a_sector_outside_the_borough_when_referred_then_out_of_area(routing, referral):
+async def test_sector_outside_the_borough_is_out_of_area(routing, referral):
     given = referral(OUTSIDE)
 
     await routing.deliver(given)
@@ -129,9 +123,7 @@ async def test_given_a_sector_outside_the_borough_when_referred_then_out_of_area
     assert (out.referral_id, out.district_gss, out.needs) == (given.referral_id, "E09000026", given.needs)
 
 
-async def test_given_an_amendment_that_overtook_when_the_referral_comes_then_the_amendment_is_placed(
-    routing, referral, amendment
-):
+async def test_amendment_that_comes_first_is_what_routing_places(routing, referral, amendment):
     given = referral(None)
     newer = amendment(given, postcode=INSIDE, priority=Priority.URGENT)
     await routing.deliver(newer)
@@ -144,9 +136,7 @@ async def test_given_an_amendment_that_overtook_when_the_referral_comes_then_the
     assert await routing.deadlines() == {}
 
 
-async def test_given_it_was_withdrawn_first_when_the_referral_comes_then_nothing_is_published(
-    routing, referral, amendment
-):
+async def test_referral_that_was_withdrawn_first_is_not_published(routing, referral, amendment):
     given = referral(None)
     await routing.deliver(withdrawn(given.referral_id))
 
@@ -156,9 +146,7 @@ async def test_given_it_was_withdrawn_first_when_the_referral_comes_then_nothing
     assert await routing.deadlines() == {}
 
 
-async def test_given_a_held_referral_when_it_is_closed_then_its_deadline_and_its_postcode_are_gone(
-    routing, referral
-):
+async def test_closing_deletes_the_deadline_and_the_postcode(routing, referral):
     given = referral("nowhere")
     await routing.deliver(given)
     closed = ReferralClosed(
@@ -175,9 +163,7 @@ async def test_given_a_held_referral_when_it_is_closed_then_its_deadline_and_its
 @pytest.mark.parametrize(
     ("postcode", "state", "deadlines"), [(INSIDE, "assigned", 0), ("nowhere", "held", 1)]
 )
-async def test_given_a_closed_referral_when_a_need_turns_up_then_it_stands_where_it_stood(
-    routing, referral, postcode, state, deadlines
-):
+async def test_reopened_referral_returns_to_where_it_was(routing, referral, postcode, state, deadlines):
     given = referral(postcode)
     ending = {"referral_id": given.referral_id, "outcome": ReferralOutcome.HELPED, "needs": ()}
     again = ReferralReopened(
@@ -195,9 +181,7 @@ async def test_given_a_closed_referral_when_a_need_turns_up_then_it_stands_where
     assert told == ([ReferralAssigned] if state == "assigned" else [ReferralHeldForTriage] * 3)
 
 
-async def test_given_an_assigned_referral_when_its_home_certainly_moved_then_it_is_reassigned(
-    routing, referral, amendment
-):
+async def test_referral_whose_home_certainly_moved_is_reassigned(routing, referral, amendment):
     given = referral(INSIDE)
     await routing.deliver(given)
     [first] = [e.data for e in await routing.emitted(ReferralAssigned)]
@@ -210,9 +194,7 @@ async def test_given_an_assigned_referral_when_its_home_certainly_moved_then_it_
     assert moved.version == 2
 
 
-async def test_given_a_clock_that_was_ahead_when_another_process_moves_it_then_the_move_does_not_look_older(
-    routing, referral, amendment
-):
+async def test_move_does_not_look_older_than_what_a_fast_clock_wrote(routing, referral, amendment):
     given, right = referral(INSIDE), routing.clock.instant
     routing.clock.instant = ahead = right + timedelta(minutes=10)
     await routing.deliver(given)
@@ -222,9 +204,7 @@ async def test_given_a_clock_that_was_ahead_when_another_process_moves_it_then_t
     assert assigned.time == moved.time == ahead
 
 
-async def test_given_a_held_referral_when_a_postcode_becomes_known_then_it_is_assigned(
-    routing, referral, amendment
-):
+async def test_held_referral_is_assigned_when_its_postcode_is_known(routing, referral, amendment):
     given = referral(None)
     await routing.deliver(given)
     await routing.emitted()
@@ -237,7 +217,7 @@ async def test_given_a_held_referral_when_a_postcode_becomes_known_then_it_is_as
     assert await routing.deadlines() == {}
 
 
-async def test_given_many_referrals_when_they_come_in_one_batch_then_each_is_answered_once(routing, referral):
+async def test_each_referral_of_a_large_batch_is_answered_once(routing, referral):
     postcodes = [INSIDE, ELSEWHERE_INSIDE, OUTSIDE, None, "RM8 1AA", "ZZ99 9ZZ"]
     sent = [referral(postcodes[n % len(postcodes)]) for n in range(600)]
 
@@ -245,3 +225,19 @@ async def test_given_many_referrals_when_they_come_in_one_batch_then_each_is_ans
 
     answered = [e.data.referral_id for e in await routing.emitted()]
     assert sorted(answered) == sorted(r.referral_id for r in sent)
+
+
+async def test_verdicts_of_the_previous_release_are_read(routing, referral, amendment):
+    """The previous release writes verdicts that do not say their kind, while it is being replaced."""
+    sent = [referral(postcode) for postcode in (INSIDE, OUTSIDE, None)]
+    await routing.deliver(*sent)
+    await routing.fetch("UPDATE assignment SET verdict = verdict - 'kind'")
+
+    await routing.deliver(*(amendment(of, priority=Priority.URGENT) for of in sent))
+
+    kinds = await routing.fetch("SELECT state, verdict->>'kind' AS kind FROM assignment ORDER BY state")
+    assert [tuple(row) for row in kinds] == [
+        ("assigned", "to-hub"),
+        ("held", "hold"),
+        ("out-of-area", "out-of-area"),
+    ]

@@ -73,9 +73,7 @@ def assigned(minutes: float, code: NeedCode = NeedCode.FOOD_PARCEL) -> ReferralA
     )
 
 
-async def test_given_a_worker_when_referrals_come_on_both_lanes_then_they_are_answered_on_both(
-    env, kafka_broker, referral, tmp_path
-):
+async def test_worker_answers_normal_and_bulk_referrals(env, kafka_broker, referral, tmp_path):
     single, bulk = referral(), referral(None, outreach=True)
 
     async with processes.running(env, "worker", tmp_path / "worker.log"):
@@ -89,9 +87,7 @@ async def test_given_a_worker_when_referrals_come_on_both_lanes_then_they_are_an
             await processes.until(both, 30)
 
 
-async def test_given_the_pulse_when_demand_surges_it_is_killed_and_demand_ends_then_it_says_both(
-    env, kafka_broker, tmp_path
-):
+async def test_pulse_reports_surge_and_end_though_it_was_killed_between(env, kafka_broker, tmp_path):
     env = env | {"BDCAN_CLOCK": f"scaled:{START.isoformat()}:{time.time()}:1"}
     log = tmp_path / "pulse.log"
     async with processes.reading(kafka_broker, DEMAND_SIGNALS.name) as found:

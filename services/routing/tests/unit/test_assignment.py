@@ -1,4 +1,4 @@
-"""The life of one assignment: whatever the order of events, it stays whole, and who ended stays ended."""
+"""The life of one assignment: it stays whole in any order of events, and what has ended stays ended."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
+from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     AssignmentMethod,
     Channel,
@@ -26,9 +27,10 @@ from bdcan_contracts.models import (
     ReferralReopened,
 )
 from bdcan_routing.domain import assignment
-from bdcan_routing.domain.assignment import Assignment, NotAllowedError, State, TriageTimes
+from bdcan_routing.domain.assignment import TRIAGE_DUE, Assignment, State, TriageTimes
+from bdcan_routing.domain.errors import HubPausedError, NotAllowedError
 from bdcan_routing.domain.gazetteer import Lookup, OutOfArea, Thresholds, Unit
-from bdcan_routing.domain.hubs import Hubs
+from bdcan_routing.domain.hubs import Coverage, establish, pause
 from bdcan_routing.domain.placement import Placer, ToHub
 from bdcan_routing.domain.wards import BOROUGH
 from bdcan_routing.hubs.configured import configured_hubs
@@ -38,6 +40,8 @@ ID = UUID(int=7)
 NEED = Need(need_id=UUID(int=8), code=NeedCode.SHOPPING)
 TIMES = TriageTimes()
 ABBEY, BEAM, OUTSIDE, UNSURE = "IG11 7NB", "RM10 9AA", "IG1 1AR", "RM8 1AA"
+COVERAGE = Coverage.of(establish(plan, NOW).state for plan in configured_hubs(None))
+HUBS = COVERAGE.by_id
 PLACER = Placer(
     Lookup(
         "release 1",
@@ -49,7 +53,7 @@ PLACER = Placer(
         },
         {"RM8 1A": {"E05014071": 5, "E05014057": 4}},
     ),
-    Hubs.of(configured_hubs(None)[0]),
+    COVERAGE,
     Thresholds(),
 )
 
@@ -84,117 +88,144 @@ def open_again() -> ReferralReopened:
 
 
 def placed(postcode: str | None) -> Assignment:
-    return assignment.received(None, came(postcode), PLACER, TIMES, NOW)[0]
+    return assignment.receive(None, came(postcode), PLACER, TIMES, NOW).state
 
 
-def test_given_an_assigned_referral_when_the_new_postcode_is_unsure_then_it_stays_where_it_is():
-    state, events = assignment.amended(placed(ABBEY), changed(UNSURE), PLACER, TIMES, NOW)
-    assert (state.hub_id, events) == ("hub-1", [])
-    assert state.facts
-    assert state.facts.priority is Priority.URGENT
+def amended(state: Assignment, postcode: str | None, version: int = 2) -> Step[Assignment]:
+    return assignment.amend(state, changed(postcode, version), PLACER, TIMES, NOW)
+
+
+def placed_by_a_person() -> Assignment:
+    return assignment.decide(placed(None), HUBS["hub-7"], "lives-there", "desk", NOW).state
+
+
+def reopened(state: Assignment) -> Step[Assignment]:
+    step = assignment.reopen(state, open_again(), TIMES, NOW)
+    assert step
+    return step
+
+
+def test_unsure_new_postcode_moves_nobody():
+    step = amended(placed(ABBEY), UNSURE)
+    assert (step.state.hub_id, step.events) == ("hub-1", ())
+    assert step.state.facts
+    assert step.state.facts.priority is Priority.URGENT
 
 
 @pytest.mark.parametrize("postcode", [None, "nowhere"])
-def test_given_an_assigned_referral_when_the_new_postcode_is_none_then_it_stays_where_it_is(postcode):
-    state, events = assignment.amended(placed(ABBEY), changed(postcode), PLACER, TIMES, NOW)
-    assert (state.state, state.hub_id, events) == (State.ASSIGNED, "hub-1", [])
+def test_missing_new_postcode_moves_nobody(postcode):
+    step = amended(placed(ABBEY), postcode)
+    assert (step.state.state, step.state.hub_id, step.events) == (State.ASSIGNED, "hub-1", ())
 
 
-def test_given_a_person_placed_it_when_only_its_needs_change_then_the_decision_stands():
-    state, _ = assignment.decided(placed(None), "hub-7", "lives-there", "desk", NOW)
-    state, events = assignment.amended(state, changed(None), PLACER, TIMES, NOW)
-    assert (state.hub_id, events) == ("hub-7", [])
+def test_change_of_needs_keeps_the_decision_of_a_person():
+    step = amended(placed_by_a_person(), None)
+    assert (step.state.hub_id, step.events) == ("hub-7", ())
 
 
-def test_given_a_person_placed_it_when_a_certain_postcode_comes_then_it_moves():
-    state, _ = assignment.decided(placed(None), "hub-7", "lives-there", "desk", NOW)
-    state, [event] = assignment.amended(state, changed(ABBEY), PLACER, TIMES, NOW)
+def test_certain_postcode_moves_a_referral_that_a_person_placed():
+    step = amended(placed_by_a_person(), ABBEY)
+    [event] = step.events
     assert isinstance(event, ReferralReassigned)
-    assert (state.hub_id, event.previous_hub_id, event.version) == ("hub-1", "hub-7", 2 + 1)
+    assert (step.state.hub_id, event.previous_hub_id, event.version) == ("hub-1", "hub-7", 2 + 1)
 
 
-def test_given_an_assigned_referral_when_it_moves_out_of_the_borough_then_out_of_area():
-    state, [event] = assignment.amended(placed(ABBEY), changed(OUTSIDE), PLACER, TIMES, NOW)
+def test_move_out_of_the_borough_is_out_of_area():
+    step = amended(placed(ABBEY), OUTSIDE)
+    [event] = step.events
     assert isinstance(event, ReferralOutOfArea)
-    assert state.state is State.OUT_OF_AREA
+    assert step.state.state is State.OUT_OF_AREA
 
 
-def test_given_it_is_out_of_area_when_it_moves_into_the_borough_then_it_is_assigned():
-    state, [event] = assignment.amended(placed(OUTSIDE), changed(BEAM), PLACER, TIMES, NOW)
+def test_move_into_the_borough_is_assigned():
+    step = amended(placed(OUTSIDE), BEAM)
+    [event] = step.events
     assert isinstance(event, ReferralAssigned)
-    assert state.hub_id == "hub-7"
+    assert step.state.hub_id == "hub-7"
 
 
-def test_given_an_old_amendment_when_it_comes_late_then_it_changes_nothing():
-    state = assignment.amended(placed(ABBEY), changed(BEAM, 3), PLACER, TIMES, NOW)[0]
-    assert assignment.amended(state, changed(OUTSIDE, 2), PLACER, TIMES, NOW) == (state, [])
+def test_old_amendment_that_comes_late_changes_nothing():
+    state = amended(placed(ABBEY), BEAM, 3).state
+    assert amended(state, OUTSIDE, 2) == Step(state)
 
 
-def test_given_a_held_referral_when_a_person_places_it_then_the_caller_asks_for_the_address():
-    state, [event] = assignment.decided(placed(None), "hub-2", "known-to-the-hub", "desk", NOW)
+def test_caller_asks_for_the_address_of_a_referral_that_a_person_placed():
+    step = assignment.decide(placed(None), HUBS["hub-2"], "known-to-the-hub", "desk", NOW)
+    state, [event] = step.state, step.events
     assert isinstance(event, ReferralAssigned)
     assert (event.method, event.hub_id, event.confirm_at_call) == (AssignmentMethod.MANUAL, "hub-2", True)
     assert event.contact_due_at == NOW + timedelta(hours=48)
     assert (state.state, state.triage_due_at, state.decided_by) == (State.ASSIGNED, None, "desk")
+    assert step.deadlines == {TRIAGE_DUE: None}
 
 
-def test_given_a_held_referral_when_a_person_finds_it_out_of_area_then_it_is():
-    _, [event] = assignment.decided(placed(None), None, "lives-in-havering", "desk", NOW)
+def test_person_finds_a_held_referral_out_of_area():
+    [event] = assignment.decide(placed(None), None, "lives-in-havering", "desk", NOW).events
     assert isinstance(event, ReferralOutOfArea)
     assert event.district_gss is None
 
 
 @pytest.mark.parametrize("postcode", [ABBEY, OUTSIDE])
-def test_given_it_is_not_held_when_a_person_decides_then_refused(postcode):
+def test_decision_about_a_referral_that_is_not_held_is_refused(postcode):
     with pytest.raises(NotAllowedError, match="not in triage"):
-        assignment.decided(placed(postcode), "hub-2", "why", "desk", NOW)
+        assignment.decide(placed(postcode), HUBS["hub-2"], "why", "desk", NOW)
+
+
+def test_nobody_places_or_moves_a_referral_to_a_paused_hub():
+    paused = pause(HUBS["hub-2"], "storm", NOW).state
+    with pytest.raises(HubPausedError):
+        assignment.decide(placed(None), paused, "why", "desk", NOW)
+    with pytest.raises(HubPausedError):
+        assignment.reassign(placed(ABBEY), paused, "why", "desk", NOW)
 
 
 @pytest.mark.parametrize(
     ("postcode", "state"), [(ABBEY, State.ASSIGNED), (OUTSIDE, State.OUT_OF_AREA), (None, State.HELD)]
 )
-def test_given_it_has_ended_when_a_need_turns_up_then_it_stands_where_it_stood(postcode, state):
-    ended = assignment.ended(placed(postcode), ID)
-    again, events = assignment.reopened(ended, open_again(), TIMES, NOW)
+def test_reopened_referral_returns_to_where_it_was(postcode, state):
+    ended = assignment.end(placed(postcode), ID).state
+    step = reopened(ended)
+    again = step.state
     assert (again.state, again.verdict) == (state, ended.verdict)
     assert again.facts
     assert (again.facts.priority, again.facts.needs) == (Priority.URGENT, open_again().needs)
-    assert [type(event) for event in events] == [ReferralHeldForTriage] * (state is State.HELD)
+    assert [type(event) for event in step.events] == [ReferralHeldForTriage] * (state is State.HELD)
 
 
-def test_given_it_is_open_again_when_a_person_moves_it_then_it_moves():
-    again, _ = assignment.reopened(assignment.ended(placed(ABBEY), ID), open_again(), TIMES, NOW)
-    moved, [event] = assignment.reassigned(again, "hub-7", "why", "desk", NOW)
+def test_person_moves_a_reopened_referral():
+    again = reopened(assignment.end(placed(ABBEY), ID).state).state
+    step = assignment.reassign(again, HUBS["hub-7"], "why", "desk", NOW)
+    [event] = step.events
     assert isinstance(event, ReferralReassigned)
-    assert (moved.hub_id, event.previous_hub_id, event.needs) == ("hub-7", "hub-1", open_again().needs)
+    assert (step.state.hub_id, event.previous_hub_id) == ("hub-7", "hub-1")
+    assert event.needs == open_again().needs
 
 
-def test_given_it_is_open_again_out_of_area_when_its_postcode_is_said_again_then_that_is_no_news():
-    again, _ = assignment.reopened(assignment.ended(placed(OUTSIDE), ID), open_again(), TIMES, NOW)
-    state, events = assignment.amended(again, changed(OUTSIDE), PLACER, TIMES, NOW)
-    assert (state.state, events) == (State.OUT_OF_AREA, [])
-    assert state.facts
-    assert state.facts.postcode == OUTSIDE
+def test_reopened_referral_out_of_area_ignores_its_old_postcode():
+    again = reopened(assignment.end(placed(OUTSIDE), ID).state).state
+    step = amended(again, OUTSIDE)
+    assert (step.state.state, step.events) == (State.OUT_OF_AREA, ())
+    assert step.state.facts
+    assert step.state.facts.postcode == OUTSIDE
 
 
-@pytest.mark.parametrize("state", [placed(ABBEY), assignment.ended(None, ID)])
-def test_given_nothing_that_has_ended_when_told_of_a_need_then_nothing_changes(state):
-    assert assignment.reopened(state, open_again(), TIMES, NOW) == (state, [])
+@pytest.mark.parametrize("state", [None, placed(ABBEY), assignment.end(None, ID).state])
+def test_only_a_known_referral_that_has_ended_is_reopened(state):
+    assert assignment.reopen(state, open_again(), TIMES, NOW) is None
 
 
-def test_given_its_own_hub_when_moved_there_then_refused():
+def test_move_to_its_own_hub_is_refused():
     with pytest.raises(NotAllowedError, match="already"):
-        assignment.reassigned(placed(ABBEY), "hub-1", "why", "desk", NOW)
+        assignment.reassign(placed(ABBEY), HUBS["hub-1"], "why", "desk", NOW)
 
 
-def test_given_it_is_held_when_moved_then_refused():
+def test_move_of_a_held_referral_is_refused():
     with pytest.raises(NotAllowedError, match="Only an assigned"):
-        assignment.reassigned(placed(None), "hub-1", "why", "desk", NOW)
+        assignment.reassign(placed(None), HUBS["hub-1"], "why", "desk", NOW)
 
 
-def test_given_it_is_decided_when_its_old_deadline_comes_then_nothing():
-    assert assignment.still_waiting(placed(ABBEY), TIMES, NOW) is None
-    assert assignment.still_waiting(None, TIMES, NOW) is None
+def test_deadline_of_a_decided_referral_changes_nothing():
+    assert assignment.ask_again(placed(ABBEY), TIMES, NOW) == Step(placed(ABBEY))
 
 
 postcodes = st.sampled_from([ABBEY, BEAM, OUTSIDE, UNSURE, None, "nowhere"])
@@ -210,51 +241,51 @@ class AnyOrder(RuleBasedStateMachine):
         self.now = NOW
         self.published = 0
         self.has_ended = False
+        self.due_at: datetime | None = None
 
-    def take(self, step: tuple[Assignment, list[assignment.Published]]) -> None:
+    def take(self, step: Step[Assignment]) -> None:
         before = self.state
-        self.state, events = step
+        self.state = step.state
         self.now += timedelta(minutes=10)
-        for event in events:
+        self.due_at = step.deadlines.get(TRIAGE_DUE, self.due_at)
+        for event in step.events:
             self.published += 1
-            assert event.version == self.published
+            assert getattr(event, "version") == self.published  # noqa: B009 # of a body of any type
             assert not self.has_ended, "something was published about a referral that has ended"
-        if before is not None and events:
-            assert (before.state, before.verdict) != (self.state.state, self.state.verdict) or isinstance(
-                events[0], ReferralHeldForTriage
-            )
+        if before is not None and step.events:
+            changed = (before.state, before.verdict) != (self.state.state, self.state.verdict)
+            assert changed or isinstance(step.events[0], ReferralHeldForTriage)
 
     @rule(postcode=postcodes, outreach=st.booleans())
     def referral_comes(self, postcode, outreach):
-        self.take(assignment.received(self.state, came(postcode, outreach), PLACER, TIMES, self.now))
+        self.take(assignment.receive(self.state, came(postcode, outreach), PLACER, TIMES, self.now))
 
     @rule(postcode=postcodes, version=st.integers(2, 5))
     def amendment_comes(self, postcode, version):
-        self.take(assignment.amended(self.state, changed(postcode, version), PLACER, TIMES, self.now))
+        self.take(assignment.amend(self.state, changed(postcode, version), PLACER, TIMES, self.now))
 
     @rule()
     def it_ends(self):
-        self.state = assignment.ended(self.state, ID)
         self.has_ended = True
+        self.take(assignment.end(self.state, ID))
 
     @rule()
-    def a_need_turns_up(self):
-        if self.state is not None:
-            self.has_ended = self.has_ended and self.state.verdict is None
-            self.take(assignment.reopened(self.state, open_again(), TIMES, self.now))
+    def somebody_reopens_it(self):
+        if step := assignment.reopen(self.state, open_again(), TIMES, self.now):
+            self.has_ended = False
+            self.take(step)
 
     @rule()
     def the_deadline_comes(self):
-        step = assignment.still_waiting(self.state, TIMES, self.now)
-        if step:
-            self.take(step)
+        if self.state is not None:
+            self.take(assignment.ask_again(self.state, TIMES, self.now))
 
     @rule(hub=st.sampled_from(["hub-3", "hub-8", None]))
     def a_person_decides(self, hub):
         if self.state is None:
             return
         try:
-            self.take(assignment.decided(self.state, hub, "why", "desk", self.now))
+            self.take(assignment.decide(self.state, HUBS.get(hub), "why", "desk", self.now))
         except NotAllowedError:
             assert self.state.state is not State.HELD
 
@@ -263,14 +294,14 @@ class AnyOrder(RuleBasedStateMachine):
         if self.state is None:
             return
         try:
-            self.take(assignment.reassigned(self.state, hub, "why", "desk", self.now))
+            self.take(assignment.reassign(self.state, HUBS[hub], "why", "desk", self.now))
         except NotAllowedError:
             assert self.state.state is not State.ASSIGNED or self.state.hub_id == hub
 
     @rule()
     def hubs_change(self):
-        if self.state is not None and self.state.facts is not None:
-            self.take(assignment.tried_again(self.state, PLACER, TIMES, self.now))
+        if self.state is not None:
+            self.take(assignment.place_again(self.state, PLACER, TIMES, self.now))
 
     @invariant()
     def it_is_whole(self):
@@ -279,6 +310,7 @@ class AnyOrder(RuleBasedStateMachine):
             return
         assert (state.state is State.ENDED) == self.has_ended
         assert (state.state is State.HELD) == (state.triage_due_at is not None)
+        assert state.triage_due_at == self.due_at, "the deadline follows the state"
         if state.state is State.ASSIGNED:
             assert isinstance(state.verdict, ToHub)
         if state.state is State.OUT_OF_AREA:
@@ -290,8 +322,8 @@ class AnyOrder(RuleBasedStateMachine):
 TestAnyOrder = AnyOrder.TestCase
 
 
-def test_given_a_step_when_taken_then_the_state_given_is_unchanged():
+def test_step_leaves_the_given_state_unchanged():
     state = placed(None)
     copy = replace(state)
-    assignment.decided(state, "hub-2", "why", "desk", NOW)
+    assignment.decide(state, HUBS["hub-2"], "why", "desk", NOW)
     assert state == copy

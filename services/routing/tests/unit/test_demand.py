@@ -21,15 +21,15 @@ USUAL = [4, 6, 5, 5]
         (3, False, True, None),
     ],
 )
-def test_given_a_count_when_judged_then_what_becomes_of_the_surge(count, surging, over, change):
+def test_count_begins_or_ends_a_surge(count, surging, over, change):
     assert judge(count, USUAL, surging=surging, over=over, sensitivity=Sensitivity(3, 20)) is change
 
 
-def test_given_a_busy_place_when_judged_then_a_surge_is_so_many_times_the_usual():
+def test_surge_of_a_busy_place_is_a_multiple_of_its_usual_demand():
     busy = [100, 110, 90]
     assert judge(299, busy, surging=False, over=False, sensitivity=Sensitivity(3, 20)) is None
     assert judge(300, busy, surging=False, over=False, sensitivity=Sensitivity(3, 20)) is Change.SURGED
 
 
-def test_given_no_history_when_asked_what_is_usual_then_one():
+def test_usual_demand_without_a_history_is_one():
     assert expected([]) == expected([0, 0]) == 1.0

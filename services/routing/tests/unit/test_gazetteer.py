@@ -27,7 +27,7 @@ def lookup(coarse: bool = False, units=None, **shares) -> Lookup:
     return Lookup("release 1", coarse, units or {}, {k.replace("_", " "): v for k, v in shares.items()})
 
 
-def test_given_the_exact_row_when_located_then_its_ward_is_certain():
+def test_exact_row_makes_its_ward_certain():
     found = locate(read_postcode("ig117nb"), lookup(units={"IG11 7NB": Unit(BOROUGH, ABBEY)}), Thresholds())
     assert isinstance(found, InWard)
     assert (found.ward, found.method, found.confidence) == (WARDS[ABBEY], AssignmentMethod.EXACT, 1.0)
@@ -35,7 +35,7 @@ def test_given_the_exact_row_when_located_then_its_ward_is_certain():
     assert "Abbey (2022)" in found.because
 
 
-def test_given_a_row_of_another_district_when_located_then_out_of_area():
+def test_row_of_another_district_is_out_of_area():
     found = locate(
         read_postcode("IG11 7NB"),
         lookup(units={"IG11 7NB": Unit(REDBRIDGE, None)}, IG11_7N={ABBEY: 9}),
@@ -45,7 +45,7 @@ def test_given_a_row_of_another_district_when_located_then_out_of_area():
     assert found.district == REDBRIDGE
 
 
-def test_given_neighbours_alone_when_located_then_the_likeliest_ward_with_its_confidence():
+def test_neighbours_alone_give_the_likeliest_ward_and_its_confidence():
     found = locate(
         read_postcode("IG11 7NB"),
         lookup(IG11_7N={ABBEY: 9, NORTHBURY: 2}, IG11_7={NORTHBURY: 90}),
@@ -57,7 +57,7 @@ def test_given_neighbours_alone_when_located_then_the_likeliest_ward_with_its_co
     assert found.confirm_at_call
 
 
-def test_given_no_letter_when_located_then_the_sector_answers():
+def test_sector_answers_where_its_letter_is_unknown():
     found = locate(
         read_postcode("IG11 7NB"), lookup(coarse=True, IG11_7={NORTHBURY: 90, ABBEY: 1}), Thresholds(0.95)
     )
@@ -66,25 +66,25 @@ def test_given_no_letter_when_located_then_the_sector_answers():
     assert not found.confirm_at_call
 
 
-def test_given_one_neighbour_when_located_then_one_is_not_enough_to_be_certain():
+def test_one_neighbour_is_not_enough_to_be_certain():
     found = locate(read_postcode("IG11 7NB"), lookup(IG11_7N={ABBEY: 1}), Thresholds())
     assert isinstance(found, InWard)
     assert found.confirm_at_call
 
 
-def test_given_a_sector_wholly_outside_when_located_then_out_of_area():
+def test_sector_wholly_outside_is_out_of_area():
     found = locate(read_postcode("IG1 1AZ"), lookup(IG1_1={REDBRIDGE: 219}), Thresholds())
     assert isinstance(found, OutOfArea)
     assert found.district == REDBRIDGE
 
 
-def test_given_a_sector_wholly_in_two_other_districts_when_located_then_none_of_them_is_named():
+def test_sector_in_two_other_districts_names_neither():
     found = locate(read_postcode("RM6 9AZ"), lookup(RM6_9={REDBRIDGE: 5, "E09000016": 4}), Thresholds())
     assert isinstance(found, OutOfArea)
     assert found.district is None
 
 
-def test_given_a_letter_nearly_all_outside_when_located_then_a_person_decides_with_the_sectors_wards():
+def test_person_decides_about_a_letter_that_lies_nearly_all_outside():
     found = locate(
         read_postcode("RM6 5ZZ"),
         lookup(RM6_5={REDBRIDGE: 50, ABBEY: 50}, RM6_5Z={REDBRIDGE: 9}),
@@ -93,7 +93,7 @@ def test_given_a_letter_nearly_all_outside_when_located_then_a_person_decides_wi
     assert found == Unplaceable(TriageReason.UNKNOWN_POSTCODE, (ABBEY,))
 
 
-def test_given_a_letter_half_outside_when_located_then_the_likeliest_ward_with_a_call():
+def test_letter_half_outside_gives_the_likeliest_ward_with_a_call():
     found = locate(
         read_postcode("RM6 5ZZ"),
         lookup(RM6_5={ABBEY: 9, REDBRIDGE: 9}, RM6_5Z={REDBRIDGE: 5, ABBEY: 4}),
@@ -104,36 +104,36 @@ def test_given_a_letter_half_outside_when_located_then_the_likeliest_ward_with_a
     assert found.confirm_at_call
 
 
-def test_given_a_postcode_that_exists_nowhere_when_located_then_a_person_decides():
+def test_person_decides_about_a_postcode_that_exists_nowhere():
     assert locate(read_postcode("ZZ99 9ZZ"), lookup(), Thresholds()) == Unplaceable(
         TriageReason.UNKNOWN_POSTCODE
     )
 
 
 @pytest.mark.parametrize("text", [None, "", "  "])
-def test_given_no_postcode_when_located_then_a_person_decides(text):
+def test_person_decides_without_a_postcode(text):
     assert locate(read_postcode(text), lookup(), Thresholds()) == Unplaceable(TriageReason.NO_POSTCODE)
 
 
-def test_given_a_beginning_when_located_then_a_person_decides_among_its_wards():
+def test_person_decides_among_the_wards_of_a_partial_postcode():
     found = locate(read_postcode("ig11"), lookup(IG11={GASCOIGNE: 2, ABBEY: 5, REDBRIDGE: 9}), Thresholds())
     assert found == Unplaceable(TriageReason.INVALID_POSTCODE, (ABBEY, GASCOIGNE))
 
 
-def test_given_any_answer_when_explained_then_the_postcode_is_not_repeated():
+def test_explanation_does_not_repeat_the_postcode():
     known = lookup(IG11_7N={ABBEY: 9, NORTHBURY: 2})
     found = locate(read_postcode("IG11 7NB"), known, Thresholds())
     assert isinstance(found, InWard)
     assert "IG11" not in found.because
 
 
-def test_given_texts_when_keys_are_made_then_exact_ones_and_prefixes():
+def test_lookup_keys_are_exact_postcodes_and_prefixes():
     units, prefixes = lookup_keys(map(read_postcode, ["ig117nb", "rm8", None, "park"]))
     assert units == {"IG11 7NB"}
     assert prefixes == {"IG11 7N", "IG11 7", "IG11", "RM8"}
 
 
-def test_given_rows_when_tallied_then_letters_only_where_they_help():
+def test_tally_keeps_letters_only_where_they_help():
     def unit(text: str, ward: str | None) -> tuple[Postcode, Unit]:
         outcode, inward = text.split()
         return Postcode(outcode, inward), Unit(BOROUGH if ward else REDBRIDGE, ward)
@@ -151,7 +151,7 @@ def test_given_rows_when_tallied_then_letters_only_where_they_help():
     assert shares["IG1 1"] == {REDBRIDGE: 1}
 
 
-def test_given_the_wards_when_counted_then_17_of_2002_and_19_of_2022_in_the_order_of_their_codes():
+def test_borough_has_17_wards_of_2002_and_19_of_2022():
     assert sum(w.vintage == 2002 for w in WARDS.values()) == 17
     assert sum(w.vintage == 2022 for w in WARDS.values()) == 19
     assert (WARD_NAMES["E05000026"], WARD_NAMES["E05000042"]) == ("Abbey", "Whalebone")

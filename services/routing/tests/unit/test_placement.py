@@ -2,63 +2,73 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from msgspec.structs import replace
 
 from bdcan_chassis.errors import ConfigurationError
-from bdcan_contracts.models import AssignmentMethod, TriageReason
+from bdcan_chassis.step import Step
+from bdcan_contracts.models import AssignmentMethod, HubConfigured, TriageReason
 from bdcan_contracts.typed import read_postcode
+from bdcan_routing.domain.errors import NotAllowedError
 from bdcan_routing.domain.gazetteer import Lookup, Thresholds, Unit
-from bdcan_routing.domain.hubs import Hubs
+from bdcan_routing.domain.hubs import Coverage, Hub, HubPlan, configure, establish, pause, resume
 from bdcan_routing.domain.placement import Hold, Placer, ToHub
 from bdcan_routing.domain.wards import BOROUGH, WARDS
 from bdcan_routing.hubs.configured import configured_hubs
 
 ABBEY = "E05014053"
-SHIPPED, _ = configured_hubs(None)
+NOW = datetime(2020, 3, 23, 9, tzinfo=UTC)
+SHIPPED = [establish(plan, NOW).state for plan in configured_hubs(None)]
 
 
 def placer(*paused: str, without: str | None = None) -> Placer:
-    hubs = [replace(h, paused=h.hub_id in paused) for h in SHIPPED if h.hub_id != without]
+    hubs = [_paused(h) if h.hub_id in paused else h for h in SHIPPED if h.hub_id != without]
     units = {"IG11 7NB": Unit(BOROUGH, ABBEY)}
-    return Placer(Lookup("release 1", False, units), Hubs.of(hubs), Thresholds())
+    return Placer(Lookup("release 1", False, units), Coverage.of(hubs), Thresholds())
 
 
-def test_given_its_hub_is_open_when_placed_then_that_hub_and_the_reason():
+def _paused(hub: Hub) -> Hub:
+    return pause(hub, "storm", NOW).state
+
+
+def test_open_hub_gets_its_wards_with_the_reason():
     verdict = placer().place(read_postcode("IG11 7NB"))
     assert isinstance(verdict, ToHub)
     assert (verdict.hub_id, verdict.method) == ("hub-1", AssignmentMethod.EXACT)
     assert verdict.explanation.endswith("Hub 1 – Abbey and Northbury covers it.")
 
 
-def test_given_its_hub_is_paused_when_placed_then_the_first_open_cover_and_the_reason():
+def test_first_open_cover_steps_in_for_a_paused_hub():
     verdict = placer("hub-1", "hub-2").place(read_postcode("IG11 7NB"))
     assert isinstance(verdict, ToHub)
     assert (verdict.hub_id, verdict.method) == ("hub-4", AssignmentMethod.HUB_PAUSED)
     assert "paused; Hub 4 – Eastbury and Longbridge steps in" in verdict.explanation
 
 
-def test_given_all_cover_is_paused_when_placed_then_a_person_decides_among_the_open_ones():
+def test_person_decides_among_open_hubs_when_all_cover_is_paused():
     verdict = placer("hub-1", "hub-2", "hub-3", "hub-4").place(read_postcode("IG11 7NB"))
     assert verdict == Hold(TriageReason.NO_HUB_FOR_WARD, ("hub-5", "hub-6", "hub-7", "hub-8", "hub-9"))
 
 
-def test_given_nobody_covers_the_ward_when_placed_then_a_person_decides():
+def test_person_decides_when_no_hub_covers_the_ward():
     verdict = placer(without="hub-1").place(read_postcode("IG11 7NB"))
     assert isinstance(verdict, Hold)
     assert verdict.reason is TriageReason.NO_HUB_FOR_WARD
 
 
-def test_given_the_longest_names_when_explained_then_it_fits_the_event():
-    hubs = [replace(h, name="H" * 100, paused=h.hub_id == "hub-1") for h in SHIPPED]
-    verdict = replace(placer(), hubs=Hubs.of(hubs)).place(read_postcode("IG11 7NB"))
+def test_explanation_with_the_longest_names_fits_the_event():
+    longest = [replace(h, name="H" * 100) for h in SHIPPED]
+    hubs = [_paused(h) if h.hub_id == "hub-1" else h for h in longest]
+    verdict = replace(placer(), coverage=Coverage.of(hubs)).place(read_postcode("IG11 7NB"))
     assert isinstance(verdict, ToHub)
     assert len(verdict.explanation) <= 300
 
 
-def test_given_the_shipped_hubs_when_read_then_nine_cover_every_ward_of_both_vintages_once():
-    hubs, illustrative = configured_hubs(None)
-    assert illustrative
+def test_nine_shipped_hubs_cover_every_ward_once():
+    hubs = SHIPPED
+    assert all(hub.illustrative for hub in hubs)
     assert len(hubs) == 9
     covered = [ward.gss for hub in hubs for ward in hub.wards]
     assert sorted(covered) == sorted(WARDS)
@@ -79,8 +89,32 @@ def test_given_the_shipped_hubs_when_read_then_nine_cover_every_ward_of_both_vin
         ),
     ],
 )
-def test_given_a_wrong_file_of_hubs_when_read_then_it_says_what_is_wrong(tmp_path, text, fault):
+def test_wrong_file_of_hubs_is_refused_with_the_fault(tmp_path, text, fault):
     path = tmp_path / "hubs.toml"
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=fault):
         configured_hubs(path)
+
+
+def test_plan_that_a_hub_follows_already_changes_nothing():
+    coverage, plan = Coverage.of(SHIPPED), configured_hubs(None)[0]
+    assert configure(coverage, plan, NOW) == Step(coverage.by_id["hub-1"])
+
+
+def test_change_of_a_paused_hub_keeps_the_pause_and_its_cover():
+    coverage = Coverage.of(map(_paused, SHIPPED))
+    before = coverage.by_id["hub-1"]
+    later = NOW + timedelta(hours=1)
+    step = configure(coverage, HubPlan("hub-1", "Ours", before.wards), later)
+    assert step.state == replace(before, name="Ours", version=3, configured_at=later, illustrative=False)
+    [event] = step.events
+    assert isinstance(event, HubConfigured)
+    assert (event.version, event.paused) == (3, True)
+
+
+def test_pause_and_resume_are_each_refused_the_second_time():
+    paused = _paused(SHIPPED[0])
+    with pytest.raises(NotAllowedError, match="paused already"):
+        pause(paused, "storm", NOW)
+    with pytest.raises(NotAllowedError, match="not paused"):
+        resume(resume(paused, NOW).state, NOW)

@@ -1,20 +1,22 @@
 """The assignment of one referral: placed with a hub, held for a person, out of area, or ended.
 
-Each function takes the state (None: never heard of) and what happened, and returns the new state with the events to
-publish. Events of a referral may come in any order: what was amended before it was received waits in the state
-`AWAITED`, and what has ended stays ended until a need turns up. `version` counts what was published, `amendment` is the
-referral's version last seen.
+Events of a referral may come in any order. What an amendment says before the referral comes waits in the state
+`AWAITED`. What has ended stays ended until the referral is reopened. `version` counts what was published,
+`amendment_version` is the referral's version that was last seen.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import BaseModel
 
+from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     AssignmentMethod,
     Diet,
@@ -32,16 +34,16 @@ from bdcan_contracts.models import (
     TriageReason,
 )
 from bdcan_contracts.typed import GivenPostcode, read_postcode
+from bdcan_routing.domain.errors import NotAllowedError
 from bdcan_routing.domain.gazetteer import OutOfArea
+from bdcan_routing.domain.hubs import Hub
 from bdcan_routing.domain.placement import Hold, Placer, ToHub, Verdict
 
-Published = ReferralAssigned | ReferralReassigned | ReferralHeldForTriage | ReferralOutOfArea
+TRIAGE_DUE = "triage-due"
+"""Deadline: a person must have placed the referral."""
 
-
-class NotAllowedError(Exception):
-    """The assignment's state does not allow it; the message says why."""
-
-    code = "not-allowed"
+CURABLE = frozenset({TriageReason.NO_HUB_FOR_WARD, TriageReason.UNKNOWN_POSTCODE})
+"""Why a referral may be held that a change of hubs or of the postcode table can cure."""
 
 
 class State(StrEnum):
@@ -81,13 +83,13 @@ class Facts(Struct, frozen=True):
         return read_postcode(self.postcode)
 
 
-class Assignment(Struct, frozen=True):
+class Assignment(Struct, frozen=True, rename={"amendment_version": "amendment"}):
     """One referral, as routing knows it."""
 
     referral_id: UUID
     state: State
     version: int = 0
-    amendment: int = 0
+    amendment_version: int = 0
     outreach: bool = False
     contact_due_at: datetime | None = None
     facts: Facts | None = None
@@ -101,21 +103,23 @@ class Assignment(Struct, frozen=True):
         """The hub that looks after it, if one does."""
         return self.verdict.hub_id if isinstance(self.verdict, ToHub) else None
 
+    @property
+    def triage_reason(self) -> TriageReason | None:
+        """Why it waits for a person, or last waited."""
+        return self.verdict.reason if isinstance(self.verdict, Hold) else None
 
-Step = tuple[Assignment, list[Published]]
 
-
-def received(
+def receive(
     state: Assignment | None, event: ReferralReceived, placer: Placer, times: TriageTimes, now: datetime
-) -> Step:
-    """A referral came in. An amendment that overtook it knows better."""
+) -> Step[Assignment]:
+    """A referral came in. An amendment that came before it is newer."""
     if state is not None and state.state is not State.AWAITED:
-        return replace(state, outreach=event.outreach), []
+        return Step(replace(state, outreach=event.outreach))
     facts = _facts(event) if state is None or state.facts is None else state.facts
     known = Assignment(
         event.referral_id,
         State.AWAITED,
-        amendment=0 if state is None else state.amendment,
+        amendment_version=0 if state is None else state.amendment_version,
         outreach=event.outreach,
         contact_due_at=event.contact_due_at,
         facts=facts,
@@ -123,89 +127,94 @@ def received(
     return _settle(known, placer.place(facts.home), times, now)
 
 
-def amended(
+def amend(
     state: Assignment | None, event: ReferralAmended, placer: Placer, times: TriageTimes, now: datetime
-) -> Step:
-    """What is known of it changed. It moves only when its new postcode certainly leads elsewhere."""
+) -> Step[Assignment]:
+    """The referral says something else now. It moves only when its new postcode certainly leads elsewhere."""
     if state is None:
-        awaited = Assignment(event.referral_id, State.AWAITED, amendment=event.version, facts=_facts(event))
-        return awaited, []
-    if state.state is State.ENDED or event.version <= state.amendment:
-        return state, []
+        return Step(
+            Assignment(event.referral_id, State.AWAITED, amendment_version=event.version, facts=_facts(event))
+        )
+    if state.state is State.ENDED or event.version <= state.amendment_version:
+        return Step(state)
     moved_home = state.facts is None or event.postcode != state.facts.postcode
-    known = replace(state, amendment=event.version, facts=_facts(event))
+    known = replace(state, amendment_version=event.version, facts=_facts(event))
     if state.state is State.AWAITED or not moved_home:
-        return known, []
+        return Step(known)
     verdict = placer.place(read_postcode(event.postcode))
     match state.state, verdict:
         case State.ASSIGNED, ToHub(hub_id=hub_id) if hub_id == state.hub_id:
-            return replace(known, verdict=verdict), []
+            return Step(replace(known, verdict=verdict))
         case State.ASSIGNED, ToHub(confirm_at_call=False):
             return _move(known, verdict, "address-changed", now)
         case State.ASSIGNED, OutOfArea():
             return _settle(known, verdict, times, now)
         case State.ASSIGNED, _:
-            return known, []
+            return Step(known)
         case State.OUT_OF_AREA, OutOfArea() if verdict == state.verdict:
-            return known, []  # open again, its postcode was forgotten: this is the one it had
+            return Step(known)  # its end deleted the postcode: this is the one it had
         case _:
             return _settle(known, verdict, times, now)
 
 
-def ended(state: Assignment | None, referral_id: UUID) -> Assignment:
-    """Withdrawn or closed: nothing is left to place, and nothing about the home is kept."""
+def end(state: Assignment | None, referral_id: UUID) -> Step[Assignment]:
+    """The referral was withdrawn or closed. Nothing is left to place, and the postcode is deleted."""
     known = state or Assignment(referral_id, State.ENDED)
     facts = replace(known.facts, postcode=None) if known.facts else None
-    return replace(known, state=State.ENDED, facts=facts, triage_due_at=None)
+    return _step(known, replace(known, state=State.ENDED, facts=facts, triage_due_at=None))
 
 
-def reopened(state: Assignment, event: ReferralReopened, times: TriageTimes, now: datetime) -> Step:
-    """A need turned up after the end: it stands again where it stood, with its hub, out of area, or with a person.
+def reopen(
+    state: Assignment | None, event: ReferralReopened, times: TriageTimes, now: datetime
+) -> Step[Assignment] | None:
+    """Somebody found a need after the end. The referral returns to its hub, out of area, or to triage.
 
-    The postcode is gone, and is known again when somebody amends the referral.
+    Its postcode is deleted. Routing has it again when somebody amends the referral.
     """
-    if state.state is not State.ENDED or state.facts is None:
-        return state, []
+    if state is None or state.state is not State.ENDED or state.facts is None:
+        return None
     known = replace(state, facts=replace(state.facts, priority=event.priority, needs=event.needs))
     match state.verdict:
         case ToHub():
-            return replace(known, state=State.ASSIGNED), []
+            return Step(replace(known, state=State.ASSIGNED))
         case OutOfArea():
-            return replace(known, state=State.OUT_OF_AREA), []
+            return Step(replace(known, state=State.OUT_OF_AREA))
         case Hold() as verdict:
             return _hold(known, verdict, times, now)
         case None:
-            return state, []
+            return None
 
 
-def still_waiting(state: Assignment | None, times: TriageTimes, now: datetime) -> Step | None:
-    """The triage deadline has come. None if a person has decided meanwhile; otherwise it is asked for again."""
-    if state is None or state.state is not State.HELD or not isinstance(state.verdict, Hold):
-        return None
+def ask_again(state: Assignment, times: TriageTimes, now: datetime) -> Step[Assignment]:
+    """The triage deadline has come. A referral that is still held is published again, with a new deadline."""
+    if state.state is not State.HELD or not isinstance(state.verdict, Hold):
+        return Step(state)
     return _hold(state, state.verdict, times, now)
 
 
-def tried_again(state: Assignment, placer: Placer, times: TriageTimes, now: datetime) -> Step:
-    """Hubs or postcodes changed: whoever waits for a person may be placed by rule now."""
-    facts = _known(state)
+def place_again(state: Assignment, placer: Placer, times: TriageTimes, now: datetime) -> Step[Assignment]:
+    """Hubs or postcodes changed. A held referral is placed if a rule can place it now."""
     if state.state is not State.HELD:
-        return state, []
-    verdict = placer.place(facts.home)
-    if isinstance(verdict, Hold):
-        return state, []
-    return _settle(state, verdict, times, now)
+        return Step(state)
+    verdict = placer.place(_known(state).home)
+    return Step(state) if isinstance(verdict, Hold) else _settle(state, verdict, times, now)
 
 
-def decided(state: Assignment, hub_id: str | None, reason: str, by: str, now: datetime) -> Step:
-    """A person places it with a hub, or (None) finds it out of area. Raises NotAllowedError unless it is held."""
+def decide(state: Assignment, hub: Hub | None, reason: str, by: str, now: datetime) -> Step[Assignment]:
+    """A person places it with a hub, or (None) finds it out of area.
+
+    Raises NotAllowedError unless it is held and the hub takes referrals.
+    """
+    if hub is not None:
+        hub.must_take_referrals()
     if state.state is not State.HELD:
         raise NotAllowedError(f"The referral is not in triage: it is {state.state}.")
     known = replace(state, decided_by=by)
-    if hub_id is None:
+    if hub is None:
         return _out(known, OutOfArea(None, f"Found out of area by a person: {reason}."), now)
-    # nobody has seen the address yet: the person decided by what the form did say
+    # nobody has seen the address: the person decided by what the form says
     verdict = ToHub(
-        hub_id,
+        hub.hub_id,
         None,
         AssignmentMethod.MANUAL,
         1.0,
@@ -215,22 +224,23 @@ def decided(state: Assignment, hub_id: str | None, reason: str, by: str, now: da
     return _assign(known, verdict, now)
 
 
-def reassigned(state: Assignment, hub_id: str, reason: str, by: str, now: datetime) -> Step:
-    """A person moves it to another hub. Raises NotAllowedError unless another hub has it now."""
+def reassign(state: Assignment, hub: Hub, reason: str, by: str, now: datetime) -> Step[Assignment]:
+    """A person moves it to another hub. Raises NotAllowedError unless it has a hub, and the other takes referrals."""
+    hub.must_take_referrals()
     if state.state is not State.ASSIGNED or not isinstance(state.verdict, ToHub):
         raise NotAllowedError(f"Only an assigned referral can move to another hub: it is {state.state}.")
-    if state.hub_id == hub_id:
+    if state.hub_id == hub.hub_id:
         raise NotAllowedError("The hub has the referral already.")
     verdict = replace(
         state.verdict,
-        hub_id=hub_id,
+        hub_id=hub.hub_id,
         method=AssignmentMethod.MANUAL,
         explanation=f"Moved by a person: {reason}.",
     )
     return _move(replace(state, decided_by=by), verdict, reason, now)
 
 
-def _settle(state: Assignment, verdict: Verdict, times: TriageTimes, now: datetime) -> Step:
+def _settle(state: Assignment, verdict: Verdict, times: TriageTimes, now: datetime) -> Step[Assignment]:
     match verdict:
         case ToHub():
             return _assign(state, verdict, now)
@@ -240,8 +250,7 @@ def _settle(state: Assignment, verdict: Verdict, times: TriageTimes, now: dateti
             return _hold(state, verdict, times, now)
 
 
-def _assign(state: Assignment, verdict: ToHub, now: datetime) -> Step:
-    facts = _known(state)
+def _assign(state: Assignment, verdict: ToHub, now: datetime) -> Step[Assignment]:
     new = replace(
         state,
         state=State.ASSIGNED,
@@ -250,97 +259,83 @@ def _assign(state: Assignment, verdict: ToHub, now: datetime) -> Step:
         triage_due_at=None,
         contact_due_at=state.contact_due_at or now,
     )
-    return new, [
-        ReferralAssigned(
-            referral_id=new.referral_id,
-            version=new.version,
-            hub_id=verdict.hub_id,
-            ward=verdict.ward,
-            method=verdict.method,
-            confidence=verdict.confidence,
-            confirm_at_call=verdict.confirm_at_call,
-            explanation=verdict.explanation,
-            outreach=new.outreach,
-            priority=facts.priority,
-            needs=facts.needs,
-            household=facts.household,
-            diets=facts.diets,
-            flags=facts.flags,
-            contact_due_at=new.contact_due_at or now,
-            assigned_at=now,
-        )
-    ]
+    return _step(state, new, ReferralAssigned(**_about(new, verdict, now)))
 
 
-def _move(state: Assignment, verdict: ToHub, reason: str, now: datetime) -> Step:
-    facts = _known(state)
+def _move(state: Assignment, verdict: ToHub, reason: str, now: datetime) -> Step[Assignment]:
     previous = state.hub_id
     assert previous is not None  # noqa: S101 # only what has a hub can move to another one
     new = replace(state, version=state.version + 1, verdict=verdict)
-    return new, [
-        ReferralReassigned(
-            referral_id=new.referral_id,
-            version=new.version,
-            hub_id=verdict.hub_id,
-            ward=verdict.ward,
-            method=verdict.method,
-            confidence=verdict.confidence,
-            confirm_at_call=verdict.confirm_at_call,
-            explanation=verdict.explanation,
-            outreach=new.outreach,
-            priority=facts.priority,
-            needs=facts.needs,
-            household=facts.household,
-            diets=facts.diets,
-            flags=facts.flags,
-            contact_due_at=new.contact_due_at or now,
-            previous_hub_id=previous,
-            reason=reason,
-            assigned_at=now,
-        )
-    ]
+    moved = ReferralReassigned(**_about(new, verdict, now), previous_hub_id=previous, reason=reason)
+    return _step(state, new, moved)
 
 
-def _out(state: Assignment, verdict: OutOfArea, now: datetime) -> Step:
-    facts = _known(state)
+def _out(state: Assignment, verdict: OutOfArea, now: datetime) -> Step[Assignment]:
     new = replace(
         state, state=State.OUT_OF_AREA, version=state.version + 1, verdict=verdict, triage_due_at=None
     )
-    return new, [
-        ReferralOutOfArea(
-            referral_id=new.referral_id,
-            version=new.version,
-            district_gss=verdict.district,
-            explanation=verdict.explanation,
-            needs=facts.needs,
-            decided_at=now,
-        )
-    ]
+    out = ReferralOutOfArea(
+        referral_id=new.referral_id,
+        version=new.version,
+        district_gss=verdict.district,
+        explanation=verdict.explanation,
+        needs=_known(new).needs,
+        decided_at=now,
+    )
+    return _step(state, new, out)
 
 
-def _hold(state: Assignment, verdict: Hold, times: TriageTimes, now: datetime) -> Step:
+def _hold(state: Assignment, verdict: Hold, times: TriageTimes, now: datetime) -> Step[Assignment]:
     facts = _known(state)
-    due = times.due(facts.priority, now)
+    due, held_at = times.due(facts.priority, now), state.held_at or now
     new = replace(
         state,
         state=State.HELD,
         version=state.version + 1,
         verdict=verdict,
         triage_due_at=due,
-        held_at=state.held_at or now,
+        held_at=held_at,
     )
-    return new, [
-        ReferralHeldForTriage(
-            referral_id=new.referral_id,
-            version=new.version,
-            reason=verdict.reason,
-            candidate_hubs=verdict.candidates,
-            needs=facts.needs,
-            priority=facts.priority,
-            triage_due_at=due,
-            held_at=new.held_at or now,
-        )
-    ]
+    held = ReferralHeldForTriage(
+        referral_id=new.referral_id,
+        version=new.version,
+        reason=verdict.reason,
+        candidate_hubs=verdict.candidates,
+        needs=facts.needs,
+        priority=facts.priority,
+        triage_due_at=due,
+        held_at=held_at,
+    )
+    return _step(state, new, held)
+
+
+def _step(before: Assignment, after: Assignment, *events: BaseModel) -> Step[Assignment]:
+    """A step whose deadline follows the state."""
+    kept = before.triage_due_at == after.triage_due_at
+    return Step(after, events, {} if kept else {TRIAGE_DUE: after.triage_due_at})
+
+
+def _about(state: Assignment, verdict: ToHub, now: datetime) -> dict[str, Any]:
+    """What both events say of a referral that has a hub."""
+    facts = _known(state)
+    return {
+        "referral_id": state.referral_id,
+        "version": state.version,
+        "hub_id": verdict.hub_id,
+        "ward": verdict.ward,
+        "method": verdict.method,
+        "confidence": verdict.confidence,
+        "confirm_at_call": verdict.confirm_at_call,
+        "explanation": verdict.explanation,
+        "outreach": state.outreach,
+        "priority": facts.priority,
+        "needs": facts.needs,
+        "household": facts.household,
+        "diets": facts.diets,
+        "flags": facts.flags,
+        "contact_due_at": state.contact_due_at or now,
+        "assigned_at": now,
+    }
 
 
 def _known(state: Assignment) -> Facts:
@@ -350,7 +345,3 @@ def _known(state: Assignment) -> Facts:
 
 def _facts(event: ReferralReceived | ReferralAmended) -> Facts:
     return Facts(event.priority, event.postcode, event.household, event.needs, event.diets, event.flags)
-
-
-RETRIED = frozenset({TriageReason.NO_HUB_FOR_WARD, TriageReason.UNKNOWN_POSTCODE})
-"""Why a referral may be held that a change of hubs or of the postcode table can cure."""

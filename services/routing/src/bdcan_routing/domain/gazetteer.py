@@ -87,7 +87,7 @@ class InWard(Struct, frozen=True):
     because: str
 
 
-class OutOfArea(Struct, frozen=True):
+class OutOfArea(Struct, frozen=True, tag_field="kind", tag="out-of-area"):
     """The home lies outside the borough."""
 
     district: str | None

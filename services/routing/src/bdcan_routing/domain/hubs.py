@@ -1,33 +1,68 @@
-"""Hubs: who covers which wards, and who steps in while a hub is paused."""
+"""Hubs: which wards each one covers, and which hubs take its new referrals while it is paused.
+
+A change of a hub concerns new referrals only. No referral moves by it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from bdcan_contracts.models import Ward
+from bdcan_chassis.step import Step
+from bdcan_contracts.envelope import Problem
+from bdcan_contracts.models import HubConfigured, HubPaused, HubResumed, Ward
+from bdcan_routing.domain.errors import HubPausedError, NotAllowedError, UnknownPlacesError, WardsTakenError
+from bdcan_routing.domain.wards import WARDS
 
 
 class Hub(Struct, frozen=True):
-    """A locality hub. `cover` are the hubs that take its new referrals while it is paused, in that order."""
+    """A locality hub. `wards` are in the order of their codes. `cover` are the hubs that take its new referrals while it is paused, in that order.
+
+    `illustrative`: the hub came with the software and is no real hub.
+    """
 
     hub_id: str
     name: str
     wards: tuple[Ward, ...]
     cover: tuple[str, ...]
-    paused: bool
     version: int
+    configured_at: datetime
+    pause_reason: str | None = None
+    illustrative: bool = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether it takes no new referrals."""
+        return self.pause_reason is not None
+
+    def must_take_referrals(self) -> None:
+        """Raise HubPausedError if it is paused."""
+        if self.paused:
+            raise HubPausedError(f"{self.name} is paused and takes no referrals.")
 
 
-class Hubs(Struct, frozen=True, dict=True):
-    """All hubs as they now stand."""
+class HubPlan(Struct, frozen=True):
+    """A hub as somebody wants it to be. Without `cover`, a hub keeps the cover it has."""
+
+    hub_id: str
+    name: str
+    wards: tuple[Ward, ...]
+    cover: tuple[str, ...] | None = None
+    illustrative: bool = False
+
+
+class Coverage(Struct, frozen=True, dict=True):
+    """All hubs at one moment, by id and by ward."""
 
     by_id: Mapping[str, Hub]
 
     @classmethod
-    def of(cls, hubs: Iterable[Hub]) -> Hubs:
+    def of(cls, hubs: Iterable[Hub]) -> Coverage:
         """From a list of hubs."""
         return cls({hub.hub_id: hub for hub in hubs})
 
@@ -42,7 +77,10 @@ class Hubs(Struct, frozen=True, dict=True):
         return tuple(sorted(hub.hub_id for hub in self.by_id.values() if not hub.paused))
 
     def for_ward(self, gss: str) -> tuple[Hub, Hub | None] | None:
-        """The ward's own hub, and the one that takes its referrals now (None: all cover is paused). None: nobody's ward."""
+        """The ward's own hub, and the hub that takes its referrals now (None: all cover is paused).
+
+        None: no hub covers the ward.
+        """
         own = self.by_ward.get(gss)
         if own is None:
             return None
@@ -58,3 +96,92 @@ class Hubs(Struct, frozen=True, dict=True):
         """Hubs that take referrals now, those of these wards first and in their order, each once."""
         likely = [pair[1].hub_id for gss in wards if (pair := self.for_ward(gss)) and pair[1]]
         return tuple(dict.fromkeys(likely)) or self.open_ids
+
+
+def establish(plan: HubPlan, now: datetime) -> Step[Hub]:
+    """Set up a new hub."""
+    hub = Hub(
+        plan.hub_id,
+        plan.name,
+        _each_once(plan.wards),
+        plan.cover or (),
+        version=1,
+        configured_at=now,
+        illustrative=plan.illustrative,
+    )
+    return Step(hub, (HubConfigured(**_about(hub), configured_at=now),))
+
+
+def configure(coverage: Coverage, plan: HubPlan, now: datetime) -> Step[Hub]:
+    """Add a hub or change it. A plan that the hub already follows changes nothing.
+
+    Raises UnknownPlacesError for wards or cover that do not exist, WardsTakenError for wards that another hub covers.
+    """
+    _must_exist(coverage, plan)
+    _must_be_free(coverage, plan)
+    before = coverage.by_id.get(plan.hub_id)
+    if before is None:
+        return establish(plan, now)
+    cover = before.cover if plan.cover is None else plan.cover
+    wanted = replace(before, name=plan.name, wards=_each_once(plan.wards), cover=cover)
+    if wanted == before:
+        return Step(before)
+    hub = replace(wanted, version=before.version + 1, configured_at=now, illustrative=False)
+    return Step(hub, (HubConfigured(**_about(hub), configured_at=now),))
+
+
+def pause(hub: Hub, reason: str, now: datetime) -> Step[Hub]:
+    """New referrals go to the hub's cover from now on. Raises NotAllowedError if it is paused already."""
+    if hub.paused:
+        raise NotAllowedError(f"{hub.name} is paused already.")
+    paused = replace(hub, version=hub.version + 1, configured_at=now, pause_reason=reason)
+    return Step(paused, (HubPaused(**_about(paused), reason=reason, paused_at=now),))
+
+
+def resume(hub: Hub, now: datetime) -> Step[Hub]:
+    """It takes new referrals again. Raises NotAllowedError if it is not paused."""
+    if not hub.paused:
+        raise NotAllowedError(f"{hub.name} is not paused.")
+    resumed = replace(hub, version=hub.version + 1, configured_at=now, pause_reason=None)
+    return Step(resumed, (HubResumed(**_about(resumed), resumed_at=now),))
+
+
+def _each_once(wards: Iterable[Ward]) -> tuple[Ward, ...]:
+    """The wards in the order of their codes."""
+    return tuple(WARDS[gss] for gss in sorted({ward.gss for ward in wards}))
+
+
+def _about(hub: Hub) -> dict[str, Any]:
+    """What every event of a hub says."""
+    return {
+        "hub_id": hub.hub_id,
+        "version": hub.version,
+        "name": hub.name,
+        "wards": hub.wards,
+        "paused": hub.paused,
+    }
+
+
+def _must_exist(coverage: Coverage, plan: HubPlan) -> None:
+    problems = [
+        Problem(f"wards.{place}", "unknown-ward", "the borough has no such ward with boundaries of that year")
+        for place, ward in enumerate(plan.wards)
+        if WARDS.get(ward.gss) != ward
+    ]
+    problems += [
+        Problem(f"cover.{place}", "unknown-hub", "there is no such other hub")
+        for place, other in enumerate(plan.cover or ())
+        if other == plan.hub_id or other not in coverage.by_id
+    ]
+    if problems:
+        raise UnknownPlacesError("Some wards or hubs do not exist.", tuple(problems))
+
+
+def _must_be_free(coverage: Coverage, plan: HubPlan) -> None:
+    problems = [
+        Problem(f"wards.{place}", "ward-taken", f"{owner.hub_id} covers it: take it from that hub first")
+        for place, ward in enumerate(plan.wards)
+        if (owner := coverage.by_ward.get(ward.gss)) and owner.hub_id != plan.hub_id
+    ]
+    if problems:
+        raise WardsTakenError(f"Other hubs cover {len(problems)} of these wards.", tuple(problems))

@@ -7,11 +7,11 @@ from msgspec import Struct
 from bdcan_contracts.models import AssignmentMethod, TriageReason, Ward
 from bdcan_contracts.typed import GivenPostcode
 from bdcan_routing.domain.gazetteer import InWard, Lookup, OutOfArea, Thresholds, Unplaceable, locate
-from bdcan_routing.domain.hubs import Hub, Hubs
+from bdcan_routing.domain.hubs import Coverage, Hub
 from bdcan_routing.domain.wards import ward_name
 
 
-class ToHub(Struct, frozen=True):
+class ToHub(Struct, frozen=True, tag_field="kind", tag="to-hub"):
     """This hub looks after it. `confidence` is the ward's, 0 to 1."""
 
     hub_id: str
@@ -22,7 +22,7 @@ class ToHub(Struct, frozen=True):
     explanation: str
 
 
-class Hold(Struct, frozen=True):
+class Hold(Struct, frozen=True, tag_field="kind", tag="hold"):
     """A person must decide; `candidates` are hubs, the likeliest first."""
 
     reason: TriageReason
@@ -36,7 +36,7 @@ class Placer(Struct, frozen=True):
     """Places referrals by what is known at one moment."""
 
     lookup: Lookup
-    hubs: Hubs
+    coverage: Coverage
     thresholds: Thresholds
 
     def place(self, postcode: GivenPostcode) -> Verdict:
@@ -45,15 +45,15 @@ class Placer(Struct, frozen=True):
             case InWard() as found:
                 return self._to_hub(found)
             case Unplaceable(reason, wards):
-                return Hold(reason, self.hubs.candidates(wards))
+                return Hold(reason, self.coverage.candidates(wards))
             case OutOfArea() as outside:
                 return outside
 
     def _to_hub(self, found: InWard) -> Verdict:
-        pair = self.hubs.for_ward(found.ward.gss)
+        pair = self.coverage.for_ward(found.ward.gss)
         own, taker = pair or (None, None)
         if own is None or taker is None:
-            return Hold(TriageReason.NO_HUB_FOR_WARD, self.hubs.candidates((found.ward.gss,)))
+            return Hold(TriageReason.NO_HUB_FOR_WARD, self.coverage.candidates((found.ward.gss,)))
         explanation = f"{found.because} {_who(found.ward, own, taker)}"
         method = found.method if taker is own else AssignmentMethod.HUB_PAUSED
         return ToHub(

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bdcan_chassis.errors import ConfigurationError
-from bdcan_routing.domain.hubs import Hub
+from bdcan_routing.domain.hubs import HubPlan
 from bdcan_routing.domain.wards import WARDS
 
 Slug = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -30,11 +30,11 @@ class _File(BaseModel):
     hub: Annotated[list[_Hub], Field(min_length=1)]
 
 
-def configured_hubs(path: Path | None) -> tuple[list[Hub], bool]:
-    """The hubs of a file (None: the shipped one), in their first version, and whether they are illustrative.
+def configured_hubs(path: Path | None) -> list[HubPlan]:
+    """The hubs of a file (None: the shipped one).
 
     Raises ConfigurationError: the file cannot be read, names a ward that the borough does not have, gives a
-    ward away twice, or has a hub covered by one that it does not define.
+    ward to two hubs, or names a cover that it does not define.
     """
     try:
         text = (
@@ -55,8 +55,7 @@ def configured_hubs(path: Path | None) -> tuple[list[Hub], bool]:
         owner |= dict.fromkeys(hub.wards, hub.id)
     if faults:
         raise ConfigurationError("the file of hubs is wrong: " + "; ".join(faults))
-    hubs = [
-        Hub(h.id, h.name, tuple(WARDS[gss] for gss in h.wards), tuple(h.cover), paused=False, version=1)
+    return [
+        HubPlan(h.id, h.name, tuple(WARDS[gss] for gss in h.wards), tuple(h.cover), read.illustrative)
         for h in read.hub
     ]
-    return hubs, read.illustrative

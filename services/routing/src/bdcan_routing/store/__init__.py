@@ -1,1 +1,5 @@
-"""The database of routing: all its SQL, and nothing else."""
+"""SQL, and nothing but SQL. Lock order: assignments by id, then the setup lock, then hubs by id."""
+
+from bdcan_routing.store import assignments, gazetteer, hubs
+
+__all__ = ["assignments", "gazetteer", "hubs"]

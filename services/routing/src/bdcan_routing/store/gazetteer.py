@@ -1,14 +1,14 @@
-"""Postcode tables: one release is active; loading another and making it active is one transaction."""
+"""Postcode tables. One release is active; another one is loaded and becomes active in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-import asyncpg
 from msgspec import Struct
 
 from bdcan_chassis.database import Connection
+from bdcan_chassis.table import Query, Statement, Table
 from bdcan_routing.domain.gazetteer import Lookup, Unit
 
 COARSE = "coarse"
@@ -19,7 +19,7 @@ UnitRow = tuple[str, int | None, int | None, str, str | None]
 
 
 class Release(Struct, frozen=True):
-    """A table that was loaded. `digest` is the sha256 of what it was loaded from."""
+    """A postcode table. `digest` is the sha256 of the files that it was loaded from."""
 
     name: str
     kind: str
@@ -30,47 +30,81 @@ class Release(Struct, frozen=True):
     imported_at: datetime
 
 
-async def active(connection: Connection) -> Release | None:
-    """The release that answers now."""
-    row = await connection.fetchrow(_ACTIVE)
-    return _read(row) if row else None
+class Loaded(Release, frozen=True):
+    """A release in the database."""
+
+    release_id: int
 
 
-async def ask(connection: Connection, units: Iterable[str], prefixes: Iterable[str]) -> Lookup | None:
-    """What the active release says about these postcodes and prefixes. None: no release is active."""
-    head = await connection.fetchrow("SELECT release_id, name, kind FROM gazetteer_release WHERE active")
-    if head is None:
-        return None
-    found = await connection.fetch(_UNITS, head["release_id"], sorted(units))
-    shares: dict[str, dict[str, int]] = {}
-    for row in await connection.fetch(_SHARES, head["release_id"], sorted(prefixes)):
-        shares.setdefault(row["prefix"], {})[row["place_gss"]] = row["postcodes"]
-    return Lookup(
-        head["name"],
-        head["kind"] == COARSE,
-        {row["postcode"]: Unit(row["district_gss"], row["ward_gss"]) for row in found},
-        shares,
+RELEASE = Table("gazetteer_release", Release, key=(), stamp="imported_at")
+
+# The release in which postcodes are looked up.
+ACTIVE = Query("SELECT {columns} FROM gazetteer_release WHERE active", Loaded)
+
+# The release that was loaded last.
+NEWEST = Statement("SELECT max(release_id) FROM gazetteer_release")
+
+# District and ward of some postcodes.
+UNITS = Statement(
+    """
+    SELECT postcode, district_gss, ward_gss FROM gazetteer_unit
+    WHERE release_id = :release_id AND postcode = ANY (:postcodes)
+    """
+)
+
+# How many postcodes of some prefixes lie in which place.
+SHARES = Statement(
+    """
+    SELECT prefix, place_gss, postcodes FROM gazetteer_share
+    WHERE release_id = :release_id AND prefix = ANY (:prefixes)
+    """
+)
+
+# No release is active for the moment.
+RETIRE = Statement("UPDATE gazetteer_release SET active = false WHERE active")
+
+# This release is active.
+ACTIVATE = Statement("UPDATE gazetteer_release SET active = true WHERE release_id = :release_id")
+
+# The newest two stay: the active one and the one to go back to.
+FORGET = Statement(
+    """
+    DELETE FROM gazetteer_release WHERE release_id NOT IN (
+        SELECT release_id FROM gazetteer_release ORDER BY active DESC, release_id DESC LIMIT 2
     )
+    """
+)
 
 
-async def activate(
+async def ask(connection: Connection, postcodes: Iterable[str], prefixes: Iterable[str]) -> Lookup | None:
+    """What the active release says about these postcodes and prefixes. None: no release is active."""
+    release = await ACTIVE.first(connection)
+    if release is None:
+        return None
+    found = await UNITS.records(connection, release_id=release.release_id, postcodes=sorted(postcodes))
+    shares: dict[str, dict[str, int]] = {}
+    for prefix, place, count in await SHARES.records(
+        connection, release_id=release.release_id, prefixes=sorted(prefixes)
+    ):
+        shares.setdefault(prefix, {})[place] = count
+    units = {postcode: Unit(district, ward) for postcode, district, ward in found}
+    return Lookup(release.name, release.kind == COARSE, units, shares)
+
+
+async def load(
     connection: Connection,
     release: Release,
     units: Iterable[UnitRow],
     shares: Mapping[str, Mapping[str, int]],
+    now: datetime,
 ) -> None:
-    """Load a release and make it the active one. Of the earlier ones, the last keeps its rows."""
+    """Load a release and make it the active one. Of the earlier ones, the last keeps its rows.
+
+    A whole country has 1.7 million postcodes: COPY streams them, so that they need little memory.
+    """
     await connection.execute("SET LOCAL statement_timeout = 0")
-    release_id = await connection.fetchval(
-        _INSERT,
-        release.name,
-        release.kind,
-        release.digest,
-        release.vintage,
-        release.unit_count,
-        release.borough_count,
-        release.imported_at,
-    )
+    await RELEASE.insert(connection, [release], now)
+    release_id = await NEWEST.value(connection)
     await connection.copy_records_to_table(
         "gazetteer_unit",
         columns=["release_id", "postcode", "easting", "northing", "district_gss", "ward_gss"],
@@ -87,44 +121,6 @@ async def activate(
         ),
         timeout=600,
     )
-    await connection.execute("UPDATE gazetteer_release SET active = false WHERE active")
-    await connection.execute("UPDATE gazetteer_release SET active = true WHERE release_id = $1", release_id)
-    await connection.execute(_FORGET, timeout=600)
-
-
-def _read(row: asyncpg.Record) -> Release:
-    return Release(
-        row["name"],
-        row["kind"],
-        row["digest"],
-        row["vintage"],
-        row["unit_count"],
-        row["borough_count"],
-        row["imported_at"],
-    )
-
-
-_ACTIVE = """
-SELECT name, kind, digest, vintage, unit_count, borough_count, imported_at FROM gazetteer_release WHERE active
-"""
-
-_UNITS = """
-SELECT postcode, district_gss, ward_gss FROM gazetteer_unit
-WHERE release_id = $1 AND postcode = ANY ($2::text[])
-"""
-
-_SHARES = """
-SELECT prefix, place_gss, postcodes FROM gazetteer_share WHERE release_id = $1 AND prefix = ANY ($2::text[])
-"""
-
-_INSERT = """
-INSERT INTO gazetteer_release (name, kind, digest, vintage, unit_count, borough_count, imported_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING release_id
-"""
-
-# The newest two stay: the active one and the one to go back to.
-_FORGET = """
-DELETE FROM gazetteer_release WHERE release_id NOT IN (
-    SELECT release_id FROM gazetteer_release ORDER BY active DESC, release_id DESC LIMIT 2
-)
-"""
+    await RETIRE.execute(connection)
+    await ACTIVATE.execute(connection, release_id=release_id)
+    await connection.execute(FORGET.sql, timeout=600)

@@ -1,0 +1,193 @@
+"""Where a referral is and why, the referrals in triage, and what people decide about them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, model_validator
+
+from bdcan_chassis.http.auth import ALL_HUBS, Caller, needs
+from bdcan_chassis.http.bodies import Body, Reason, Slug
+from bdcan_chassis.http.idempotency import OnceOnly
+from bdcan_chassis.http.paging import Page, PageAsked
+from bdcan_chassis.http.problems import InvalidError, NotFoundError
+from bdcan_chassis.http.reading import reading
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Problem
+from bdcan_contracts.models import AssignmentMethod, NeedCode, Priority, TriageReason
+from bdcan_routing import store
+from bdcan_routing.api.hubs import WardOut
+from bdcan_routing.books import Assignments, Hubs
+from bdcan_routing.domain.assignment import Assignment, decide, reassign
+from bdcan_routing.domain.gazetteer import OutOfArea
+from bdcan_routing.domain.hubs import Hub
+from bdcan_routing.domain.placement import Hold, ToHub
+from bdcan_routing.store.assignments import Held
+
+Reader = Annotated[Caller, Depends(needs("routing:read"))]
+Writer = Annotated[Caller, Depends(needs("routing:write"))]
+
+
+class Decision(Body):
+    """A person's decision on a held referral: a hub, or out of area."""
+
+    hub_id: Slug | None = None
+    out_of_area: Literal[True] | None = None
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.hub_id is None) == (self.out_of_area is None):
+            raise ValueError("either hub_id, or out_of_area: true")
+        return self
+
+
+class Reassignment(Body):
+    """Another hub for an assigned referral."""
+
+    hub_id: Slug
+    reason: Reason
+
+
+class AssignmentOut(BaseModel):
+    """Where a referral is, and why."""
+
+    referral_id: UUID
+    state: str
+    version: int
+    hub_id: str | None = None
+    ward: WardOut | None = None
+    method: AssignmentMethod | None = None
+    confidence: float | None = None
+    confirm_at_call: bool | None = None
+    explanation: str | None = None
+    district_gss: str | None = None
+    triage_reason: TriageReason | None = None
+    candidate_hubs: list[str] | None = None
+    triage_due_at: datetime | None = None
+    contact_due_at: datetime | None = None
+    decided_by: str | None = None
+
+    @classmethod
+    def of(cls, a: Assignment) -> Self:
+        """From the assignment."""
+        out = cls(
+            referral_id=a.referral_id,
+            state=a.state.value,
+            version=a.version,
+            triage_due_at=a.triage_due_at,
+            contact_due_at=a.contact_due_at,
+            decided_by=a.decided_by,
+        )
+        match a.verdict:
+            case ToHub() as verdict:
+                out.hub_id = verdict.hub_id
+                out.ward = WardOut.of(verdict.ward) if verdict.ward else None
+                out.method = verdict.method
+                out.confidence = verdict.confidence
+                out.confirm_at_call = verdict.confirm_at_call
+                out.explanation = verdict.explanation
+            case OutOfArea(district, explanation):
+                out.district_gss, out.explanation = district, explanation
+            case Hold(reason, candidates):
+                out.triage_reason, out.candidate_hubs = reason, list(candidates)
+            case None:
+                pass
+        return out
+
+
+class TriageItem(BaseModel):
+    """A referral that waits for a person. Intake's disclosure API says who the resident is."""
+
+    referral_id: UUID
+    reason: TriageReason
+    candidate_hubs: list[str]
+    needs: list[NeedCode]
+    priority: Priority
+    held_at: datetime
+    triage_due_at: datetime
+
+    @classmethod
+    def of(cls, held: Held) -> Self:
+        """From a row of the list."""
+        return cls(
+            referral_id=held.referral_id,
+            reason=held.verdict.reason,
+            candidate_hubs=list(held.verdict.candidates),
+            needs=[need.code for need in held.facts.needs],
+            priority=held.facts.priority,
+            held_at=held.held_at,
+            triage_due_at=held.triage_due_at,
+        )
+
+
+def add_routes(routes: APIRouter) -> None:
+    """Routes about referrals."""
+
+    @routes.get("/referrals/{referral_id}/assignment")
+    async def show_assignment(referral_id: UUID, request: Request, caller: Reader) -> AssignmentOut:
+        """Where a referral is, and why."""
+        async with reading(request) as connection:
+            found = await store.assignments.ASSIGNMENT.get.first(connection, keys=[referral_id])
+        if found is None:
+            raise NotFoundError
+        caller.must_see_hub(found.hub_id)
+        return AssignmentOut.of(found)
+
+    @routes.post("/referrals/{referral_id}/reassignment")
+    async def move(referral_id: UUID, body: Reassignment, caller: Writer, once: OnceOnly) -> Response:
+        """Move an assigned referral to another hub."""
+
+        async def work(tx: Tx) -> AssignmentOut:
+            assignments, before = await _lock(tx, referral_id, caller)
+            hub = await _lock_hub(tx, body.hub_id)
+            after = assignments.put(reassign(before, hub, body.reason, caller.name, tx.now))
+            await assignments.save()
+            return AssignmentOut.of(after)
+
+        return await once(work)
+
+    @routes.get("/triage")
+    async def list_held(request: Request, caller: Reader, paging: PageAsked) -> Page[TriageItem]:
+        """Referrals that wait for a person, those due first. They have no hub, so no hub's people see them."""
+        if ALL_HUBS not in caller.scopes:
+            return Page(items=[])
+        due_at, referral_id = paging.after(datetime, UUID)
+        async with reading(request) as connection:
+            found = await store.assignments.FIND_HELD.all(
+                connection, due_at=due_at, referral_id=referral_id, limit=paging.rows
+            )
+        return paging.page(found, TriageItem.of, lambda held: (held.triage_due_at, held.referral_id))
+
+    @routes.post("/triage/{referral_id}/decision")
+    async def place(referral_id: UUID, body: Decision, caller: Writer, once: OnceOnly) -> Response:
+        """Place a held referral with a hub, or find it out of area."""
+
+        async def work(tx: Tx) -> AssignmentOut:
+            assignments, before = await _lock(tx, referral_id, caller)
+            hub = await _lock_hub(tx, body.hub_id) if body.hub_id else None
+            after = assignments.put(decide(before, hub, body.reason, caller.name, tx.now))
+            await assignments.save()
+            return AssignmentOut.of(after)
+
+        return await once(work)
+
+
+async def _lock(tx: Tx, referral_id: UUID, caller: Caller) -> tuple[Assignments, Assignment]:
+    assignments = Assignments(tx)
+    await assignments.lock_keys([referral_id])
+    found = assignments.get(referral_id)
+    if found is None:
+        raise NotFoundError
+    caller.must_see_hub(found.hub_id)
+    return assignments, found
+
+
+async def _lock_hub(tx: Tx, hub_id: str) -> Hub:
+    found = await Hubs(tx).lock_keys([hub_id])
+    if not found:
+        raise InvalidError.of(Problem("hub_id", "unknown-hub", "there is no such hub"))
+    return found[0]

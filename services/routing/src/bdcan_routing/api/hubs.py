@@ -1,0 +1,191 @@
+"""Hubs as they are, how people change them, and the postcode table in use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field
+
+from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
+from bdcan_chassis.http.idempotency import OnceOnly
+from bdcan_chassis.http.problems import NotFoundError
+from bdcan_chassis.http.reading import reading
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.models import Ward
+from bdcan_routing import store
+from bdcan_routing.books import Hubs
+from bdcan_routing.domain.hubs import Coverage, Hub, HubPlan, configure, pause, resume
+from bdcan_routing.domain.wards import ward_name
+from bdcan_routing.store.gazetteer import COARSE, Release
+
+Reader = Annotated[Caller, Depends(needs("routing:read"))]
+Writer = Annotated[Caller, Depends(needs("routing:write"))]
+
+
+class Pause(Body):
+    """Why a hub pauses."""
+
+    reason: Reason
+
+
+class WardIn(Body):
+    """A ward: its code, and the year of its boundaries (2002 or 2022)."""
+
+    gss: Annotated[str, Field(pattern=r"^E05\d{6}$")]
+    vintage: Annotated[int, Field(ge=2000, le=2100)]
+
+
+class HubIn(Body):
+    """A hub as it should be. Without `cover`, a hub keeps the cover it has."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=100)]
+    wards: Annotated[list[WardIn], Field(max_length=50)]
+    cover: Annotated[list[Slug], Field(max_length=20)] | None = None
+
+    def plan(self, hub_id: str) -> HubPlan:
+        """The plan for the hub with this id."""
+        wards = tuple(Ward(gss=ward.gss, vintage=ward.vintage) for ward in self.wards)
+        return HubPlan(hub_id, self.name, wards, None if self.cover is None else tuple(self.cover))
+
+
+class WardOut(BaseModel):
+    """A ward, with its name for people."""
+
+    gss: str
+    vintage: int
+    name: str
+
+    @classmethod
+    def of(cls, ward: Ward) -> Self:
+        """From the ward."""
+        return cls(gss=ward.gss, vintage=ward.vintage, name=ward_name(ward.gss))
+
+
+class HubOut(BaseModel):
+    """A hub as it is. `illustrative`: it came with the software and is no real hub."""
+
+    hub_id: str
+    version: int
+    name: str
+    wards: list[WardOut]
+    cover: list[str]
+    paused: bool
+    pause_reason: str | None
+    illustrative: bool
+    configured_at: datetime
+
+    @classmethod
+    def of(cls, hub: Hub) -> Self:
+        """From the hub."""
+        return cls(
+            hub_id=hub.hub_id,
+            version=hub.version,
+            name=hub.name,
+            wards=[WardOut.of(ward) for ward in hub.wards],
+            cover=list(hub.cover),
+            paused=hub.paused,
+            pause_reason=hub.pause_reason,
+            illustrative=hub.illustrative,
+            configured_at=hub.configured_at,
+        )
+
+
+class HubList(BaseModel):
+    """Every hub, by id."""
+
+    items: list[HubOut]
+
+
+class GazetteerOut(BaseModel):
+    """The postcode table in use. `coarse`: only the shipped counts; import a release for exact answers."""
+
+    release: str
+    kind: str
+    coarse: bool
+    vintage: int
+    rows: int
+    rows_in_borough: int
+    imported_at: datetime
+
+    @classmethod
+    def of(cls, release: Release) -> Self:
+        """From the release."""
+        return cls(
+            release=release.name,
+            kind=release.kind,
+            coarse=release.kind == COARSE,
+            vintage=release.vintage,
+            rows=release.unit_count,
+            rows_in_borough=release.borough_count,
+            imported_at=release.imported_at,
+        )
+
+
+def add_routes(routes: APIRouter) -> None:
+    """Routes about hubs and the postcode table."""
+
+    @routes.get("/hubs")
+    async def list_hubs(request: Request, _caller: Reader) -> HubList:
+        """Every hub, by id."""
+        async with reading(request) as connection:
+            return HubList(items=[HubOut.of(hub) for hub in await store.hubs.FIND.all(connection)])
+
+    @routes.put("/hubs/{hub_id}")
+    async def configure_hub(hub_id: Slug, body: HubIn, caller: Writer, once: OnceOnly) -> Response:
+        """Add a hub or change it. Referrals that have a hub keep it."""
+
+        async def work(tx: Tx) -> HubOut:
+            caller.must_see_hub(None)
+            hubs = Hubs(tx)
+            await hubs.lock_all()
+            hub = hubs.put(configure(Coverage.of(hubs), body.plan(hub_id), tx.now))
+            await hubs.save()
+            return HubOut.of(hub)
+
+        return await once(work)
+
+    @routes.post("/hubs/{hub_id}/pause")
+    async def pause_hub(hub_id: Slug, body: Pause, caller: Writer, once: OnceOnly) -> Response:
+        """New referrals go to the hub's cover from now on."""
+
+        async def work(tx: Tx) -> HubOut:
+            hubs, before = await _lock(tx, hub_id, caller)
+            hub = hubs.put(pause(before, body.reason, tx.now))
+            await hubs.save()
+            return HubOut.of(hub)
+
+        return await once(work)
+
+    @routes.post("/hubs/{hub_id}/resume")
+    async def resume_hub(hub_id: Slug, caller: Writer, once: OnceOnly) -> Response:
+        """The hub takes new referrals again."""
+
+        async def work(tx: Tx) -> HubOut:
+            hubs, before = await _lock(tx, hub_id, caller)
+            hub = hubs.put(resume(before, tx.now))
+            await hubs.save()
+            return HubOut.of(hub)
+
+        return await once(work)
+
+    @routes.get("/gazetteer", tags=["gazetteer"])
+    async def show_gazetteer(request: Request, _caller: Reader) -> GazetteerOut:
+        """The postcode table in use."""
+        async with reading(request) as connection:
+            release = await store.gazetteer.ACTIVE.first(connection)
+        if release is None:
+            raise NotFoundError("No postcode table is loaded yet: `migrate` loads the shipped one.")
+        return GazetteerOut.of(release)
+
+
+async def _lock(tx: Tx, hub_id: str, caller: Caller) -> tuple[Hubs, Hub]:
+    caller.must_see_hub(hub_id)
+    hubs = Hubs(tx)
+    await hubs.lock_all()
+    found = hubs.get(hub_id)
+    if found is None:
+        raise NotFoundError
+    return hubs, found

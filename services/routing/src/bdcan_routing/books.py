@@ -1,0 +1,62 @@
+"""What a transaction locks of assignments and hubs, and what a change of them brings with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import BaseModel
+
+from bdcan_chassis.book import Book, Change
+from bdcan_chassis.transaction import Tx
+from bdcan_routing import store
+from bdcan_routing.domain.assignment import Assignment
+from bdcan_routing.domain.hubs import Hub
+from bdcan_routing.store.gazetteer import Release, UnitRow
+from bdcan_routing.store.hubs import Covered
+
+PLACE_HELD = "place-held"
+"""The planner that tries held referrals again."""
+
+
+class Assignments(Book[Assignment]):
+    """Assignments. What routing publishes of an outreach referral does not delay the others."""
+
+    table = store.assignments.ASSIGNMENT
+
+    def lane(self, state: Assignment, _body: BaseModel) -> str | None:
+        """The traffic class in which the referral came."""
+        return "bulk" if state.outreach else None
+
+
+class Hubs(Book[Hub]):
+    """Hubs and their wards. A hub that may take more referrals than before wakes the planner."""
+
+    table = store.hubs.HUB
+
+    async def lock_all(self) -> None:
+        """Add every hub. One transaction at a time changes hubs, so that no ward goes to two of them."""
+        await store.hubs.LOCK_SETUP.execute(self.tx.connection)
+        await self.lock(store.hubs.FIND)
+
+    async def follow(self, changes: Sequence[Change[Hub]]) -> None:
+        """Give each hub exactly the wards that it covers now."""
+        hubs = [after for before, after in changes if before is None or before.wards != after.wards]
+        if not hubs:
+            return
+        connection = self.tx.connection
+        await store.hubs.FORGET_WARDS.execute(connection, hub_ids=[hub.hub_id for hub in hubs])
+        covered = [Covered(ward.gss, ward.vintage, hub.hub_id) for hub in hubs for ward in hub.wards]
+        await store.hubs.COVERED.insert(connection, covered, self.tx.now)
+
+    def wakes(self, change: Change[Hub]) -> Iterable[str]:
+        """The planner, unless the hub has just paused."""
+        has_paused = change.after.paused and not (change.before and change.before.paused)
+        return () if has_paused else (PLACE_HELD,)
+
+
+async def use_release(
+    tx: Tx, release: Release, units: Iterable[UnitRow], shares: Mapping[str, Mapping[str, int]]
+) -> None:
+    """Load a postcode table and look postcodes up in it from now on."""
+    await store.gazetteer.load(tx.connection, release, units, shares, tx.now)
+    tx.wake(PLACE_HELD)
