@@ -147,7 +147,7 @@ def _row(line: int, header: list[str], cells: list[str], source: str, import_id:
     if len(cells) > len(header):
         wrong = Problem("", "too-many-cells", "the row has more cells than the header: is a comma unquoted?")
         return Row(line, reference, None, (wrong,))
-    form = read_referral(_form(row), today)
+    form = read_referral(_form(row), today, strict=False)
     if isinstance(form, ReferralForm):
         examined = examine(form.submission(source, import_id), today)
         if not examined.problems:

@@ -15,28 +15,21 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
 )
 from pydantic_core import PydanticCustomError
 
+from bdcan_chassis.http.bodies import Body, Text
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Channel, Diet, Flag, Household, NeedCode, Priority
 from bdcan_contracts.typed import DATE_NOTATIONS, free_text, read_date
 from bdcan_intake.domain.changes import Amendment
 from bdcan_intake.domain.submission import NOBODY_AND_NOTHING, Person, Submission, impossible_birth_date
 
-Slug = Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 F = TypeVar("F", bound=BaseModel)
 
-Reason = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-"""A code such as `no-longer-needed`: it goes into events, where free text could be about a person."""
-
-
-# PostgreSQL cannot keep U+0000
-Text = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
 Short = Annotated[Text, Field(max_length=60)]
 Notes = Annotated[Text, Field(max_length=2000)]
 
@@ -61,11 +54,7 @@ def _possible(born: date, info: ValidationInfo) -> date:
 BirthDate = Annotated[date, BeforeValidator(_day), AfterValidator(_possible)]
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class PersonForm(_Form):
+class PersonForm(Body):
     """Who needs help. Nothing is required."""
 
     name: Annotated[Text, Field(max_length=200)] | None = None
@@ -89,7 +78,7 @@ class PersonForm(_Form):
         )
 
 
-class HouseholdForm(_Form):
+class HouseholdForm(Body):
     """Who lives there: people of 16 and over, children of 1 to 15, babies under 1."""
 
     adults: Annotated[int, Field(ge=0, le=20)] = 1
@@ -101,7 +90,7 @@ class HouseholdForm(_Form):
         return Household(adults=self.adults, children=self.children, infants=self.infants)
 
 
-class ReferralForm(_Form):
+class ReferralForm(Body):
     """A request for help. `reference` is the sender's own, and not about the person: it is shown in lists."""
 
     channel: Channel
@@ -135,7 +124,7 @@ class ReferralForm(_Form):
         )
 
 
-class AmendmentForm(_Form):
+class AmendmentForm(Body):
     """What changes. A field that is left out stays; null takes a personal detail or the household away."""
 
     version: int | None = None
@@ -167,18 +156,22 @@ class AmendmentForm(_Form):
         )
 
 
-def read_referral(raw: Any, today: date) -> ReferralForm | list[Problem]:
-    """A request for help, or everything that is wrong with it."""
-    form = read(ReferralForm, raw, today)
+def read_referral(raw: Any, today: date, *, strict: bool = True) -> ReferralForm | list[Problem]:
+    """A request for help, or everything that is wrong with it. A file has nothing but text: it is not `strict`."""
+    form = _read(ReferralForm, raw, today, strict=strict)
     if isinstance(form, list) and _says_nothing(raw):
         return [*form, *(Problem(p.field, p.code, p.message) for p in NOBODY_AND_NOTHING)]
     return form
 
 
-def read(form: type[F], raw: Any, today: date) -> F | list[Problem]:
-    """A form that is filled in, or everything that is wrong with it."""
+def read_amendment(raw: Any, today: date) -> AmendmentForm | list[Problem]:
+    """What changes, or everything that is wrong with it."""
+    return _read(AmendmentForm, raw, today)
+
+
+def _read(form: type[F], raw: Any, today: date, *, strict: bool = True) -> F | list[Problem]:
     try:
-        return form.model_validate(raw, context={"today": today})
+        return form.model_validate(raw, strict=None if strict else False, context={"today": today})
     except ValidationError as error:
         return [
             Problem(

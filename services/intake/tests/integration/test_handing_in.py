@@ -104,12 +104,39 @@ async def test_given_nobody_and_a_wrong_channel_then_both_are_named_at_once(give
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [(b"{", 400), (b"", 400), (b"\xff\xfe", 400), (b"[]", 422), (b"null", 422)]
+    ("body", "status"), [(b"{", 400), (b"", 422), (b"\xff\xfe", 400), (b"[]", 422), (b"null", 422)]
 )
 async def test_given_no_form_at_all_then_it_is_a_clear_4xx(given: Harness, body: bytes, status: int):
-    answer = await given.http.post("/v1/referrals", content=body)
+    json = {"content-type": "application/json"}
+    answer = await given.http.post("/v1/referrals", content=body, headers=json)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_body_of_another_media_type_is_415(given: Harness):
+    answer = await given.http.post("/v1/referrals", data=AMINA)
+    assert (answer.status_code, answer.json()["type"]) == (415, "urn:bdcan:problem:not-json")
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"outreach": 1}, "outreach"),
+        ({"consent": "yes"}, "consent"),
+        ({"household": {"adults": "2"}}, "household.adults"),
+        ({"person": {"birth_date": 0}}, "person.birth_date"),
+    ],
+)
+async def test_value_of_another_kind_is_refused(given: Harness, said: dict[str, object], field: str):
+    answer = await given.http.post("/v1/referrals", json=AMINA | said)
+    assert [e["field"] for e in answer.json()["errors"]] == [field]
+
+
+async def test_form_is_documented(given: Harness):
+    document = (await given.http.get("/openapi.json")).json()
+    form = document["paths"]["/v1/referrals"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert {"channel", "person", "needs", "notes"} <= set(form["properties"])
+    assert form["properties"]["person"]["$ref"].rpartition("/")[2] in document["components"]["schemas"]
 
 
 async def test_given_no_key_or_too_few_scopes_then_nothing_happens(given: Harness):
@@ -245,7 +272,7 @@ async def test_given_many_referrals_then_lists_come_in_pages_and_can_be_filtered
     while True:
         page = (await given.http.get(f"/v1/referrals?limit=2{after}")).json()
         seen += [r["reference"] for r in page["items"]]
-        if not page["next"]:
+        if "next" not in page:
             break
         after = f"&after={page['next']}"
     assert seen == [f"D-{i}" for i in range(5)]

@@ -9,7 +9,7 @@ from bdcan_intake.store import residents, timeline
 from bdcan_intake.store.referrals import FIND, FIND_KNOWN, NEED, REFERRAL
 
 _REFERENCES = [f"R-{i}" for i in range(20)]
-_ANYTHING = dict.fromkeys(("state", "hub", "source", "reference", "hubs", "after"))
+_ANYTHING = dict.fromkeys(("state", "hub", "source", "reference", "hubs", "referral_id"))
 
 
 async def filled(given: Harness) -> list[object]:

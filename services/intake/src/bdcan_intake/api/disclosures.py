@@ -11,22 +11,23 @@ from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bdcan_chassis.http.auth import Caller, caller_of
+from bdcan_chassis.http.bodies import Body, Text
 from bdcan_chassis.http.problems import ForbiddenError, NotFoundError
+from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import Household
 from bdcan_intake import store
-from bdcan_intake.api.common import Reader, must_see, transactions_of
+from bdcan_intake.api.common import Reader, must_see
 from bdcan_intake.books import Referrals
 from bdcan_intake.domain.disclosure import OPENS, Disclosure, Purpose, must_be_live
 
 
-class DisclosureAsked(BaseModel):
+class DisclosureAsked(Body):
     """Whom it is about, and why. `reason` is for the audit, which the resident can be shown."""
 
-    model_config = ConfigDict(extra="forbid")
     purpose: Purpose
-    reason: Annotated[str, Field(min_length=3, max_length=300, pattern=r"^[^\u0000]*$")]
+    reason: Annotated[Text, Field(min_length=3, max_length=300)]
     referral_id: UUID | None = None
     enquiry_id: UUID | None = None
 
@@ -121,7 +122,7 @@ def router() -> APIRouter:
 
     @routes.get("/referrals/{referral_id}/disclosures")
     async def audit(request: Request, referral_id: UUID, caller: Reader) -> Audit:
-        async with transactions_of(request).pool.acquire() as connection:
+        async with reading(request) as connection:
             must_see(caller, await store.referrals.REFERRAL.get.first(connection, keys=[referral_id]))
             found = await store.disclosures.OF_SUBJECT.all(connection, subject_id=referral_id)
         return Audit(items=[AuditRow.model_validate(row) for row in found])
@@ -134,7 +135,7 @@ async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: C
     await referrals.lock_keys([referral_id])
     referral = referrals.get(referral_id)
     if referral is None:
-        raise NotFoundError("There is no such thing.")
+        raise NotFoundError
     if OPENS[purpose].hub_only:
         caller.must_see_hub(referral.hub_id)
     must_be_live(referral, purpose)
@@ -146,5 +147,5 @@ async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: C
 async def _about_volunteer(tx: Tx, enquiry_id: UUID | None) -> dict[str, object]:
     enquiry = await store.enquiries.ENQUIRY.get.first(tx.connection, keys=[enquiry_id])
     if enquiry is None:
-        raise NotFoundError("There is no such thing.")
+        raise NotFoundError
     return asdict(enquiry)

@@ -7,9 +7,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.bodies import Body, Text
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
@@ -17,18 +18,15 @@ from bdcan_contracts.models import TaskKind
 from bdcan_intake.books import Enquiries
 from bdcan_intake.domain.enquiry import Enquiry, enquire
 
-_NO_NUL = r"^[^\u0000]*$"
 
-
-class EnquiryForm(BaseModel):
+class EnquiryForm(Body):
     """Who it is, how to reach them, and what they would like to do."""
 
-    model_config = ConfigDict(extra="forbid")
-    name: Annotated[str, Field(max_length=200, pattern=_NO_NUL)] | None = None
-    phone: Annotated[str, Field(max_length=60, pattern=_NO_NUL)] | None = None
-    email: Annotated[str, Field(max_length=254, pattern=_NO_NUL)] | None = None
-    postcode: Annotated[str, Field(max_length=60, pattern=_NO_NUL)] | None = None
-    notes: Annotated[str, Field(max_length=2000, pattern=_NO_NUL)] | None = None
+    name: Annotated[Text, Field(max_length=200)] | None = None
+    phone: Annotated[Text, Field(max_length=60)] | None = None
+    email: Annotated[Text, Field(max_length=254)] | None = None
+    postcode: Annotated[Text, Field(max_length=60)] | None = None
+    notes: Annotated[Text, Field(max_length=2000)] | None = None
     task_kinds: Annotated[tuple[TaskKind, ...], Field(max_length=8)] = ()
     has_car: bool | None = None
 

@@ -14,10 +14,12 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from bdcan_chassis.http.auth import Caller
+from bdcan_chassis.http.bodies import SLUG
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
+from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
 from bdcan_intake import csv_file
-from bdcan_intake.api.common import Reader, Writer, transactions_of
+from bdcan_intake.api.common import Reader, Writer
 from bdcan_intake.importing import import_rows
 from bdcan_intake.settings import Settings
 from bdcan_intake.store.imports import IMPORT, PROBLEMS_OF, Import, RowProblem
@@ -54,7 +56,7 @@ def router(settings: Settings) -> APIRouter:
     async def hand_in(
         request: Request,
         caller: Writer,
-        source: Annotated[str, Query(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")],
+        source: Annotated[str, Query(min_length=3, max_length=40, pattern=SLUG)],
     ) -> ImportShown:
         # no Idempotency-Key is needed: each row is known by its reference, or by what it says
         content = await request.body()
@@ -78,7 +80,7 @@ def router(settings: Settings) -> APIRouter:
 
     @routes.get("/{import_id}", response_model_exclude_none=True)
     async def show(request: Request, import_id: UUID, caller: Reader) -> ImportShown:
-        async with transactions_of(request).pool.acquire() as connection:
+        async with reading(request) as connection:
             return _shown(_must_see(caller, await IMPORT.get.first(connection, keys=[import_id])))
 
     @routes.get(
@@ -87,7 +89,7 @@ def router(settings: Settings) -> APIRouter:
         responses={200: {"content": {"text/csv": {}}}},
     )
     async def errors(request: Request, import_id: UUID, caller: Reader) -> Response:
-        async with transactions_of(request).pool.acquire() as connection:
+        async with reading(request) as connection:
             _must_see(caller, await IMPORT.get.first(connection, keys=[import_id]))
             found = await PROBLEMS_OF.all(connection, import_id=import_id)
         return Response(
@@ -101,7 +103,7 @@ def router(settings: Settings) -> APIRouter:
 
 def _must_see(caller: Caller, found: Import | None) -> Import:
     if found is None:
-        raise NotFoundError("There is no such thing.")
+        raise NotFoundError
     if found.caller != caller.name:
         caller.must_see_hub(None)
     return found

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from bdcan_chassis.database import Connection
+from bdcan_chassis.http import bodies
 from bdcan_chassis.http.auth import Caller
 from bdcan_chassis.http.idempotency import OnceOnly
+from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import ConflictError
+from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.typed import one_line
 from bdcan_intake import forms, store
 from bdcan_intake.admission import Accepted, Duplicate, Refused, take_on
-from bdcan_intake.api.common import Reader, Writer, described, form_of, must_see, transactions_of
+from bdcan_intake.api.common import Reader, Unread, Writer, filled_in, must_see
 from bdcan_intake.books import Referrals, Residents
 from bdcan_intake.domain import changes
 from bdcan_intake.domain.errors import RefusedError
-from bdcan_intake.domain.referral import Referral
+from bdcan_intake.domain.referral import Referral, ReferralState
 from bdcan_intake.domain.submission import examine
 from bdcan_intake.domain.timeline import Entry
 
@@ -81,18 +84,10 @@ class ReferralShown(ReferralListed):
     timeline: list[EntryShown]
 
 
-class ReferralPage(BaseModel):
-    """A page of referrals; `next` is the `after` of the next page."""
-
-    items: list[ReferralListed]
-    next: UUID | None
-
-
-class Withdrawal(BaseModel):
+class Withdrawal(bodies.Body):
     """Why, as a code: `no-longer-needed`, `moved-away`, `made-in-error`."""
 
-    model_config = ConfigDict(extra="forbid")
-    reason: forms.Reason
+    reason: bodies.Reason
 
 
 def router() -> APIRouter:
@@ -104,10 +99,14 @@ def router() -> APIRouter:
         status_code=201,
         response_model=ReferralShown,
         responses={200: {"model": ReferralShown, "description": "The same was handed in before"}},
-        openapi_extra=described(forms.ReferralForm),
     )
-    async def hand_in(request: Request, caller: Writer, once: OnceOnly) -> Response:
-        form = await form_of(request, forms.read_referral)
+    async def hand_in(
+        request: Request,
+        caller: Writer,
+        once: OnceOnly,
+        body: Annotated[Any, Unread(forms.ReferralForm), Body()],
+    ) -> Response:
+        form = filled_in(request, forms.read_referral, body)
         known = False
 
         async def work(tx: Tx) -> BaseModel:
@@ -134,17 +133,17 @@ def router() -> APIRouter:
         return response
 
     @routes.get("")
-    async def list_referrals(
+    async def find(
         request: Request,
         caller: Reader,
-        state: Literal["received", "assigned", "in-contact", "being-helped", "closed"] | None = None,
-        hub: Annotated[str | None, Query(max_length=60)] = None,
+        paging: PageAsked,
+        state: ReferralState | None = None,
+        hub: bodies.Slug | None = None,
         source: Annotated[str | None, Query(max_length=200)] = None,
         reference: Annotated[str | None, Query(max_length=100)] = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        after: UUID | None = None,
-    ) -> ReferralPage:
-        async with transactions_of(request).pool.acquire() as connection:
+    ) -> Page[ReferralListed]:
+        [referral_id] = paging.after(UUID)
+        async with reading(request) as connection:
             found = await store.referrals.FIND.all(
                 connection,
                 state=state,
@@ -153,17 +152,14 @@ def router() -> APIRouter:
                 reference=one_line(reference),
                 hubs=caller.visible_hubs,
                 caller=caller.name,
-                after=after,
-                limit=limit,
+                referral_id=referral_id,
+                limit=paging.rows,
             )
-        return ReferralPage(
-            items=[ReferralListed.model_validate(row) for row in found],
-            next=found[-1].referral_id if len(found) == limit else None,
-        )
+        return paging.page(found, ReferralListed.model_validate, lambda referral: (referral.referral_id,))
 
     @routes.get("/{referral_id}")
     async def show(request: Request, referral_id: UUID, caller: Reader) -> ReferralShown:
-        async with transactions_of(request).pool.acquire() as connection:
+        async with reading(request) as connection:
             return await _found(connection, referral_id, caller)
 
     @routes.post("/{referral_id}/withdrawal", response_model=ReferralShown)
@@ -175,16 +171,18 @@ def router() -> APIRouter:
 
         return await once(work)
 
-    @routes.post(
-        "/{referral_id}/amendments",
-        response_model=ReferralShown,
-        openapi_extra=described(forms.AmendmentForm),
-    )
-    async def amend(request: Request, referral_id: UUID, caller: Writer, once: OnceOnly) -> Response:
-        form = await form_of(request, lambda raw, today: forms.read(forms.AmendmentForm, raw, today))
+    @routes.post("/{referral_id}/amendments", response_model=ReferralShown)
+    async def amend(
+        request: Request,
+        referral_id: UUID,
+        caller: Writer,
+        once: OnceOnly,
+        body: Annotated[Any, Unread(forms.AmendmentForm), Body()],
+    ) -> Response:
+        amendment = filled_in(request, forms.read_amendment, body).amendment()
 
         async def work(tx: Tx) -> BaseModel:
-            referrals, residents, amendment = Referrals(tx), Residents(tx), form.amendment()
+            referrals, residents = Referrals(tx), Residents(tx)
             referral = await _locked(referrals, referral_id, caller)
             [known] = await residents.lock_keys([referral_id])
             resident = residents.put(changes.amend_resident(known, amendment))

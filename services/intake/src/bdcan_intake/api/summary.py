@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from bdcan_intake.api.common import Reader, transactions_of
+from bdcan_chassis.http.reading import reading, transactions_of
+from bdcan_intake.api.common import Reader
 from bdcan_intake.store.summary import COUNT_NEEDS, COUNT_REFERRALS, NeedCount, ReferralCount
 
 
@@ -31,10 +32,10 @@ def router() -> APIRouter:
 
     @routes.get("/summary")
     async def summary(request: Request, _caller: Reader) -> Summary:
-        transactions = transactions_of(request)
-        async with transactions.pool.acquire() as connection:
+        now = transactions_of(request).clock.now()
+        async with reading(request) as connection:
             referrals = await COUNT_REFERRALS.all(connection)
-            needs = await COUNT_NEEDS.all(connection, now=transactions.clock.now())
+            needs = await COUNT_NEEDS.all(connection, now=now)
         return _summary(referrals, needs)
 
     return routes

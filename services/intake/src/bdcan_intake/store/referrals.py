@@ -50,7 +50,7 @@ FIND = REFERRAL.query(
     WHERE (:state::text IS NULL OR state = :state) AND (:hub::text IS NULL OR hub_id = :hub)
         AND (:source::text IS NULL OR source = :source) AND (:reference::text IS NULL OR reference = :reference)
         AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs) OR source = :caller)
-        AND (:after::uuid IS NULL OR id > :after)
+        AND (:referral_id::uuid IS NULL OR id > :referral_id)
     ORDER BY id LIMIT :limit
     """
 )
