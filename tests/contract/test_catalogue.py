@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bdcan_contract_tools.sources import Sources
-from bdcan_contracts import catalogue, models
+from bdcan_contracts import catalogue, models, vocabulary
 from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_contracts.envelope import consumed_types
 
@@ -70,8 +70,8 @@ def test_subject_is_the_filled_in_key_template(sources: Sources, event_type):
 
 
 def test_exactly_one_lane_serves_each_need():
-    assert set(models.LANE_OF) == set(models.NeedCode)
-    assert set(models.LANE_OF.values()) == set(models.Lane)
+    assert set(vocabulary.NEEDS) == set(vocabulary.NeedCode)
+    assert set(vocabulary.LANES) == set(models.Lane)
 
 
 def test_only_upstream_writes_and_only_intake_reads_the_inbound_topic():

@@ -139,7 +139,7 @@ BAD: list[tuple[str, type[EnvelopeError], Callable[[Record], Record]]] = [
     ("null", BodyError, lambda r: r.body(b"null")),
     ("nested beyond reason", BodyError, lambda r: r.body(b'{"x":' + b"[" * 100_000)),
     ("a missing field", BodyError, lambda r: r.body(b'{"source": "riverside-surgery"}')),
-    ("an unknown need", BodyError, lambda r: r.with_fields(needs=["helicopter"])),
+    ("a need that is no code", BodyError, lambda r: r.with_fields(needs=["a helicopter"])),
     ("a number as text", BodyError, lambda r: r.with_fields(household={"adults": "2"})),
     ("not a number", BodyError, lambda r: r.with_fields(household={"adults": float("nan")})),
     ("a flag as text", BodyError, lambda r: r.with_fields(consent="yes")),
@@ -167,7 +167,7 @@ def test_each_error_has_its_own_reason():
 
 
 def test_each_fault_in_a_body_is_named_by_its_path():
-    bad = Record().with_fields(needs=["food-parcel", "helicopter"], household={"adults": -1}, channel=None)
+    bad = Record().with_fields(needs=["food-parcel", "a helicopter"], household={"adults": -1}, channel=None)
 
     with pytest.raises(BodyError) as caught:
         bad.read()

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from bdcan_contract_tools import compat, releases
+from bdcan_contract_tools import compat, generated, releases
 from bdcan_contract_tools.cli import main
 from bdcan_contract_tools.sources import SourceError, load
+from bdcan_contracts.models import Lane, ReferralReceived
+from bdcan_contracts.vocabulary import LANES, NEEDS, help_for
 
 RECEIVED = "bdcan.intake.referral.received.v1"
 Change = Callable[[dict[str, Any]], Any]
@@ -118,6 +120,29 @@ def test_any_other_change_names_the_field_and_the_readers(
     assert [fault.field for fault in mine] == [field]
     assert [reader.split(" ")[0] for reader in mine[0].breaks] == ["routing"]
     assert "routing" in str(mine[0])
+
+
+def test_a_new_word_changes_no_contract_and_old_readers_take_it(copied: Path):
+    path = copied / "vocabulary" / "needs.yaml"
+    path.write_text(
+        path.read_text()
+        + """
+    easter-eggs: {lane: food, title: Easter eggs, words: [eggs], parcel: food-parcel, audience: everyone, description: "Eggs."}
+"""
+    )
+    sources = load(copied)
+    assert "easter-eggs" in sources.vocabulary.needs
+    assert found(copied) == []
+    assert list(releases.unreleased(sources)) == []
+    assert {path.name for path in generated.write(sources)} == {"vocabulary.py", "vocabulary.md"}
+
+    # this process has the vocabulary of the release before the word
+    said = json.loads((copied / "examples" / RECEIVED / "full.json").read_text())
+    said["needs"][0] |= {"code": "easter-eggs", "lane": "food"}
+    said |= {"diets": ["low-salt"], "flags": ["deaf"], "channel": "radio"}
+    need = ReferralReceived.model_validate_json(json.dumps(said)).needs[0]
+    assert "easter-eggs" not in NEEDS
+    assert help_for(need.code, need.lane) is LANES[Lane.FOOD]
 
 
 def test_readers_of_the_field_are_told_apart_from_other_readers(copied: Path):

@@ -55,6 +55,17 @@ def example(edit: Callable[[dict], object], name: str = "full") -> Callable[[Pat
     return apply
 
 
+CODE = {"$ref": "urn:bdcan:schema:common#/$defs/Code", "description": "A code.", "x-personal-data": "none"}
+
+
+def word(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def apply(root: Path) -> None:
+        path = root / "vocabulary" / f"{name}.yaml"
+        path.write_text(path.read_text().replace(old, new, 1))
+
+    return apply
+
+
 def field(name: str, **keywords: object) -> Callable[[Path], None]:
     return schema(lambda s: s["properties"][name].update(keywords))
 
@@ -115,10 +126,24 @@ BREACHES: list[tuple[str, Callable[[Path], object]]] = [
     ),
     ("lacks minimal", lambda root: (root / "examples" / RECEIVED / "minimal.json").unlink()),
     ("is not full: it lacks ['postcode']", example(lambda e: e.pop("postcode"))),
+    (
+        "note names a list of vocabulary/ as x-vocabulary if it is a Code",
+        schema(lambda s: s["properties"].update(note=CODE | {"x-vocabulary": None})),
+    ),
+    (
+        "note is the code of a need, so the event carries its lane",
+        schema(lambda s: s["properties"].update(note=CODE | {"x-vocabulary": "NeedCode"})),
+    ),
+    ("names its parcel, and no other helper", word("needs", "parcel: food-parcel", "task: errand")),
+    ("knitting is no kind of task", word("needs", "task: errand", "task: knitting")),
+    ("is `always`, or a list of flags", word("needs", "[shielding]", "[tall]")),
+    ("a code is lower-case words with hyphens", word("diets", "halal:", "Halal:")),
+    ("lacks ['title']", word("diets", "title: Halal, ", "")),
+    ("lanes.yaml: names", word("lanes", "community:", "communal:")),
     ("is not minimal", example(lambda e: e.update(diets=[]), "minimal")),
     ("that the schema does not name: ['x']", example(lambda e: e.update(x=1))),
     ('is not a "uuid"', example(lambda e: e.update(referral_id="12"))),
-    ("is refused by the model ReferralReceived", example(lambda e: e.update(channel="fax"))),
+    ("is refused by the model ReferralReceived", example(lambda e: e.update(channel="a fax"))),
     ("models.py: is stale", field("channel", description="Other words.")),
     ("catalogue.py: is stale", topic(lambda t: t.update(partitions=7))),
     ("asyncapi.yaml: is stale", topic(lambda t: t.update(partitions=7))),

@@ -15,7 +15,6 @@ from bdcan_contracts.models import (
     CalledNeed,
     CallNeedResult,
     Need,
-    NeedCode,
     Priority,
     ReferralAmended,
     ReferralAssigned,
@@ -24,6 +23,7 @@ from bdcan_contracts.models import (
     WelfareCallCompleted,
     WelfareCallExhausted,
 )
+from bdcan_contracts.vocabulary import NEEDS, NeedCode
 from bdcan_simulator.council import sign
 
 SECRET = "call-back-secret"
@@ -83,7 +83,12 @@ def concern(
     respond_by: datetime = START,
 ) -> SafeguardingConcernRaised:
     return SafeguardingConcernRaised(
-        referral_id=referral_id, need_id=need_id, code=code, raised_at=START, respond_by=respond_by
+        referral_id=referral_id,
+        need_id=need_id,
+        code=code,
+        lane=NEEDS[code].lane,
+        raised_at=START,
+        respond_by=respond_by,
     )
 
 
@@ -103,11 +108,11 @@ def amended(referral_id: UUID, *withdrawn_need_ids: UUID) -> ReferralAmended:
 
 
 def a_need(code: NeedCode = NeedCode.HOUSING) -> Need:
-    return Need(need_id=new_id(), code=code)
+    return Need(need_id=new_id(), code=code, lane=NEEDS[code].lane)
 
 
 def said(need: Need, result: CallNeedResult = CallNeedResult.CONFIRMED) -> CalledNeed:
-    return CalledNeed(need_id=need.need_id, code=need.code, result=result)
+    return CalledNeed(need_id=need.need_id, code=need.code, lane=need.lane, result=result)
 
 
 async def given_concern(world: Any, respond_by: datetime = START) -> UUID:

@@ -16,9 +16,7 @@ from bdcan_contracts.models import (
     AssignmentMethod,
     CalledNeed,
     CallNeedResult,
-    Diet,
     Household,
-    NeedCode,
     Priority,
     ReferralAmended,
     ReferralReassigned,
@@ -27,9 +25,9 @@ from bdcan_contracts.models import (
     TaskCancelled,
     TaskCompleted,
     TaskFailed,
-    TaskKind,
     WelfareCallCompleted,
 )
+from bdcan_contracts.vocabulary import NEEDS, Diet, NeedCode, TaskKind
 from bdcan_foodhub.app import service
 from bdcan_foodhub.domain.contents import contents
 from bdcan_foodhub.settings import Settings
@@ -67,7 +65,7 @@ def call_completed(
     diets: tuple[Diet, ...] = (),
     priority: Priority = Priority.STANDARD,
 ) -> tuple[WelfareCallCompleted, UUID]:
-    need = CalledNeed(need_id=need_id or new_id(), code=code, result=result)
+    need = CalledNeed(need_id=need_id or new_id(), code=code, lane=NEEDS[code].lane, result=result)
     return WelfareCallCompleted(
         referral_id=referral_id or new_id(),
         call_id=new_id(),

@@ -11,17 +11,8 @@ import pytest
 
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.testing.harness import START, Databases, Harness, harness
-from bdcan_contracts.models import (
-    Channel,
-    Diet,
-    Flag,
-    Household,
-    Need,
-    NeedCode,
-    Priority,
-    ReferralAmended,
-    ReferralReceived,
-)
+from bdcan_contracts.models import Household, Lane, Need, Priority, ReferralAmended, ReferralReceived
+from bdcan_contracts.vocabulary import Channel, Diet, Flag, NeedCode
 from bdcan_routing.app import service
 from bdcan_routing.settings import Settings
 
@@ -64,8 +55,8 @@ def referral() -> Callable[..., ReferralReceived]:
             "postcode": postcode,
             "household": Household(adults=2, children=1),
             "needs": (
-                Need(need_id=new_id(), code=NeedCode.FOOD_PARCEL),
-                Need(need_id=new_id(), code=NeedCode.SHOPPING),
+                Need(need_id=new_id(), code=NeedCode.FOOD_PARCEL, lane=Lane.FOOD),
+                Need(need_id=new_id(), code=NeedCode.SHOPPING, lane=Lane.COMMUNITY),
             ),
             "diets": (Diet.HALAL,),
             "flags": (Flag.LIVES_ALONE,),

@@ -12,10 +12,9 @@ from bdcan_contracts.models import (
     ClosedNeed,
     EscalationDeclined,
     EscalationKind,
-    Flag,
     Household,
+    Lane,
     Need,
-    NeedCode,
     NeedState,
     ParcelCancelled,
     ParcelPacked,
@@ -23,16 +22,15 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
-    ReferralOutcome,
     ReferralReassigned,
     ReferralWithdrawn,
-    TaskKind,
     VolunteerEnquiryReceived,
 )
+from bdcan_contracts.vocabulary import NEEDS, Flag, NeedCode, ReferralOutcome, TaskKind
 
 
 def need(code: NeedCode = NeedCode.ERRAND) -> Need:
-    return Need(need_id=uuid4(), code=code)
+    return Need(need_id=uuid4(), code=code, lane=NEEDS[code].lane)
 
 
 def assigned(
@@ -93,7 +91,15 @@ def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
 
 
 def closed(referral_id: UUID, *need_ids: UUID) -> ReferralClosed:
-    needs = tuple(ClosedNeed(need_id=n, code=NeedCode.SHOPPING, state=NeedState.MET) for n in need_ids)
+    needs = tuple(
+        ClosedNeed(
+            need_id=n,
+            code=NeedCode.SHOPPING,
+            lane=Lane.COMMUNITY,
+            state=NeedState.MET,
+        )
+        for n in need_ids
+    )
     return ReferralClosed(
         referral_id=referral_id, outcome=ReferralOutcome.HELPED, needs=needs, closed_at=START
     )
@@ -110,6 +116,7 @@ def declined(
         referral_id=referral_id,
         need_ids=need_ids or (uuid4(),),
         code=code,
+        lane=NEEDS[code].lane,
         kind=EscalationKind.COMPLEX,
         reason="below-threshold",
         declined_at=at,

@@ -12,7 +12,8 @@ from datetime import date
 from enum import StrEnum
 from random import Random
 
-from bdcan_contracts.models import Channel, Diet, Flag, Household, NeedCode, Priority
+from bdcan_contracts.models import Household, Priority
+from bdcan_contracts.vocabulary import Channel, Diet, Flag, NeedCode
 from bdcan_simulator import names
 from bdcan_simulator.postcodes import UNUSABLE, PostcodeSource, as_written
 
@@ -246,7 +247,7 @@ def _flags(
 ) -> tuple[Flag, ...]:
     alone = household.adults + household.children + household.infants == 1
     chosen = {
-        Flag.SHIELDING: channel is Channel.NHS_LIST or random.random() < 0.08,
+        Flag.SHIELDING: channel == Channel.NHS_LIST or random.random() < 0.08,
         Flag.NO_PHONE: not has_phone,
         Flag.NO_POSTCODE: not has_postcode and random.random() < 0.5,
         Flag.LIVES_ALONE: alone and random.random() < 0.8,

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bdcan_chassis.clock import Clock
-from bdcan_contracts.models import LANE_OF, Lane, NeedCode
+from bdcan_contracts.models import Lane
+from bdcan_contracts.vocabulary import NeedCode
 from bdcan_simulator.borough import Reach, Resident
 from bdcan_simulator.client import Client
 from bdcan_simulator.directory import Directory
@@ -153,7 +154,7 @@ def _given_back(referral_id: str, asked: list[dict[str, Any]]) -> list[dict[str,
     needs: list[dict[str, Any]] = []
     for need in asked:
         code, result = need["code"], "declined"
-        if LANE_OF[NeedCode(code)] is Lane.SAFEGUARDING:
+        if need["lane"] == Lane.SAFEGUARDING:
             result = "confirmed"
         elif not alone:
             code, result = NeedCode.BEFRIENDING_CALL.value, "changed"

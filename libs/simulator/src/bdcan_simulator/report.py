@@ -15,7 +15,6 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from bdcan_contracts.models import LANE_OF, NeedCode
 from bdcan_simulator.audit import Details, Facts
 from bdcan_simulator.ledger import Ledger, Submission
 from bdcan_simulator.play import Ending
@@ -129,7 +128,7 @@ def make_report(
     needs = [(need, referral) for referral in referrals for need in referral["needs"]]
     by_lane: dict[str, Counter[str]] = defaultdict(Counter)
     for need, _ in needs:
-        by_lane[LANE_OF[NeedCode(need["code"])].value][need["state"]] += 1
+        by_lane[need["lane"]][need["state"]] += 1
     sent = list(ledger.submissions.values())
     lost = [*_lost_referrals(sent, facts), *_lost_needs(ledger, facts)]
     twice = list(_twice(facts))

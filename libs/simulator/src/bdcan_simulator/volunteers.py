@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from random import Random
 
-from bdcan_contracts.models import TaskKind
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_simulator import names
 
 ACCEPTS = 0.85

@@ -82,7 +82,7 @@ async def test_request_to_a_hanging_server_times_out_and_is_retried(serving, cli
 async def test_refusal_counts_as_an_answer(serving, client_of, status: int):
     async def handler(_: web.Request) -> web.StreamResponse:
         return web.json_response(
-            {"detail": "No.", "errors": [{"field": "needs.0", "code": "enum"}]}, status=status
+            {"detail": "No.", "errors": [{"field": "needs.0", "code": "unknown-code"}]}, status=status
         )
 
     async with serving(handler) as url, client_of(url) as client:

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from bdcan_chassis.clock import ScaledClock, SystemClock
-from bdcan_contracts.models import TaskKind
+from bdcan_contracts.vocabulary import NEEDS, TaskKind
 from bdcan_simulator import bulk_lists, front_door
 from bdcan_simulator.borough import PHONE_DESK, Borough, Door, Reach
 from bdcan_simulator.callers import Callers
@@ -95,7 +95,10 @@ class Intake(Unreliable):
             return 200, {"items": items}
         told = json.loads(body)
         if "pony" in told["needs"] or "colour" in told or told.get("household", {}).get("adults") == -1:
-            return 422, {"detail": "1 field(s) at fault.", "errors": [{"field": "needs.0", "code": "enum"}]}
+            return 422, {
+                "detail": "1 field(s) at fault.",
+                "errors": [{"field": "needs.0", "code": "unknown-code"}],
+            }
         new = told["reference"] not in self.referrals
         referral_id = self.referrals.setdefault(told["reference"], str(uuid4()))
         return 201 if new else 200, {"referral_id": referral_id}
@@ -152,7 +155,10 @@ class Calls(Unreliable):
         for submission in ledger.submissions.values():
             referral_id = str(uuid4())
             ledger.learn(submission.source, submission.reference, referral_id)
-            needs = [{"need_id": str(uuid4()), "code": c.value} for c in submission.resident.needs]
+            needs = [
+                {"need_id": str(uuid4()), "code": c.value, "lane": NEEDS[c].lane}
+                for c in submission.resident.needs
+            ]
             call = {"call_id": str(uuid4()), "referral_id": referral_id, "attempts": 0, "needs": needs}
             self.calls[call["call_id"]] = call | {"state": "due"}
 

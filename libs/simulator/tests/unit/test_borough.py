@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bdcan_contracts.models import LANE_OF, Flag, Lane
+from bdcan_contracts.models import Lane
+from bdcan_contracts.vocabulary import NEEDS, Flag
 from bdcan_simulator.borough import SYSTEMS, Borough, Door, Reach
 from bdcan_simulator.postcodes import GazetteerError, MadeUpPostcodes, read_code_point
 
@@ -67,7 +68,7 @@ def test_about_three_in_ten_need_something_more(residents):
 
 
 def test_food_and_community_needs_lead_and_safeguarding_is_rare(residents):
-    lanes = Counter(LANE_OF[code] for r in residents for code in r.needs)
+    lanes = Counter(NEEDS[code].lane for r in residents for code in r.needs)
     total = sum(lanes.values())
     assert 0.38 < lanes[Lane.FOOD] / total < 0.55
     assert 0.30 < lanes[Lane.COMMUNITY] / total < 0.50

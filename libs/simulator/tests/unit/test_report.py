@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bdcan_contracts.vocabulary import NEEDS
 from bdcan_simulator.audit import Facts
 from bdcan_simulator.borough import Borough, Door
 from bdcan_simulator.ledger import BadInput, Ledger
@@ -30,7 +31,7 @@ def given():
         submission.acknowledged = True
         ledger.learn(*key, f"referral-{number}")
         needs = [
-            {"need_id": f"need-{number}-{n}", "code": code.value, "state": "met"}
+            {"need_id": f"need-{number}-{n}", "code": code.value, "lane": NEEDS[code].lane, "state": "met"}
             for n, code in enumerate(submission.resident.needs)
         ]
         timeline = [line("referral.received", 0), line("referral.closed", 30, outcome="helped", needs=2)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bdcan_contracts.models import TaskKind
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_simulator.volunteers import chance, how_many, volunteers
 
 HUBS = tuple(f"hub-{n}" for n in range(9))

@@ -2,14 +2,13 @@
 """The bodies of all events, and what they share.
 
 Models are frozen and hashable, know no field that the schema does not name (an unknown one is ignored), and are
-strict: Python callers pass UUIDs, aware datetimes and enum members, JSON has them as strings. A field that may be
-absent is None; JSON `null` is read as absent.
+strict: Python callers pass UUIDs, aware datetimes and enum members, JSON has them as strings. A code is any string of
+its pattern; `vocabulary` lists the codes that this release knows. A field that may be absent is None; JSON `null` is
+read as absent.
 """
 
-from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Annotated
 from uuid import UUID
 
@@ -27,89 +26,12 @@ class Lane(StrEnum):
     SAFEGUARDING = "safeguarding"
 
 
-class NeedCode(StrEnum):
-    """What a resident needs."""
-
-    FOOD_PARCEL = "food-parcel"
-    BABY_SUPPLIES = "baby-supplies"
-    HYGIENE_SUPPLIES = "hygiene-supplies"
-    SHOPPING = "shopping"
-    PRESCRIPTION = "prescription"
-    BEFRIENDING_CALL = "befriending-call"
-    TRANSPORT = "transport"
-    ERRAND = "errand"
-    LEAFLETTING = "leafletting"
-    HOUSING = "housing"
-    HOMELESSNESS = "homelessness"
-    DEBT = "debt"
-    BENEFITS = "benefits"
-    HARDSHIP_PAYMENT = "hardship-payment"
-    WORK_SKILLS = "work-skills"
-    SOCIAL_CARE = "social-care"
-    MENTAL_WELLBEING = "mental-wellbeing"
-    SHIELDING_SUPPORT = "shielding-support"
-    SAFEGUARDING_ADULT = "safeguarding-adult"
-    SAFEGUARDING_CHILD = "safeguarding-child"
-    DOMESTIC_ABUSE = "domestic-abuse"
-
-
 class Priority(StrEnum):
     """How soon help must come: today, within the usual promise, or when there is room."""
 
     URGENT = "urgent"
     STANDARD = "standard"
     ROUTINE = "routine"
-
-
-class Diet(StrEnum):
-    """What a food parcel must respect."""
-
-    GLUTEN_FREE = "gluten-free"
-    DAIRY_FREE = "dairy-free"
-    VEGETARIAN = "vegetarian"
-    VEGAN = "vegan"
-    PESCATARIAN = "pescatarian"
-    HALAL = "halal"
-    KOSHER = "kosher"
-    DIABETIC = "diabetic"
-    NUT_ALLERGY = "nut-allergy"
-    SEAFOOD_ALLERGY = "seafood-allergy"
-    NO_COOKING_FACILITIES = "no-cooking-facilities"
-
-
-class Flag(StrEnum):
-    """A circumstance that changes how help is given."""
-
-    SHIELDING = "shielding"
-    NO_PHONE = "no-phone"
-    NO_POSTCODE = "no-postcode"
-    LIVES_ALONE = "lives-alone"
-    INTERPRETER_NEEDED = "interpreter-needed"
-
-
-class Channel(StrEnum):
-    """How a request for help came in."""
-
-    PHONE = "phone"
-    EMAIL = "email"
-    WEB = "web"
-    PARTNER = "partner"
-    OUTREACH = "outreach"
-    NHS_LIST = "nhs-list"
-    GP = "gp"
-    PHARMACY = "pharmacy"
-
-
-class ReferralOutcome(StrEnum):
-    """What became of a request for help, once closed."""
-
-    HELPED = "helped"
-    PARTLY_HELPED = "partly-helped"
-    DECLINED = "declined"
-    REFERRED_ON = "referred-on"
-    OUT_OF_AREA = "out-of-area"
-    WITHDRAWN = "withdrawn"
-    MERGED = "merged"
 
 
 class NeedState(StrEnum):
@@ -123,19 +45,6 @@ class NeedState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class TaskKind(StrEnum):
-    """What one volunteer does."""
-
-    SHOPPING = "shopping"
-    PRESCRIPTION = "prescription"
-    BEFRIENDING_CALL = "befriending-call"
-    TRANSPORT = "transport"
-    ERRAND = "errand"
-    LEAFLETTING = "leafletting"
-    PARCEL_DELIVERY = "parcel-delivery"
-    DOORSTEP_VISIT = "doorstep-visit"
-
-
 class AssignmentMethod(StrEnum):
     """How a referral's hub was found: the postcode's own ward, the nearest known postcode, the likeliest
     ward of the sector, by a person, or past a paused hub.
@@ -146,15 +55,6 @@ class AssignmentMethod(StrEnum):
     COARSE = "coarse"
     MANUAL = "manual"
     HUB_PAUSED = "hub-paused"
-
-
-class TriageReason(StrEnum):
-    """Why a referral could not be placed without a person."""
-
-    NO_POSTCODE = "no-postcode"
-    INVALID_POSTCODE = "invalid-postcode"
-    UNKNOWN_POSTCODE = "unknown-postcode"
-    NO_HUB_FOR_WARD = "no-hub-for-ward"
 
 
 class DemandScope(StrEnum):
@@ -173,15 +73,6 @@ class CallNeedResult(StrEnum):
     CHANGED = "changed"
     FOUND = "found"
     DECLINED = "declined"
-
-
-class UnansweredOutcome(StrEnum):
-    """How a welfare call failed to reach the resident."""
-
-    NO_ANSWER = "no-answer"
-    VOICEMAIL = "voicemail"
-    WRONG_NUMBER = "wrong-number"
-    RESCHEDULED = "rescheduled"
 
 
 class StockUnit(StrEnum):
@@ -208,42 +99,8 @@ class EscalationStage(StrEnum):
     DECIDE = "decide"
 
 
-class EscalationOutcome(StrEnum):
-    """What became of an escalation that Community Solutions accepted."""
-
-    HELPED = "helped"
-    PARTLY_HELPED = "partly-helped"
-    NOT_HELPED = "not-helped"
-    NOT_REACHED = "not-reached"
-    WITHDRAWN = "withdrawn"
-
-
-LANE_OF: Mapping[NeedCode, Lane] = MappingProxyType(
-    {
-        NeedCode.FOOD_PARCEL: Lane.FOOD,
-        NeedCode.BABY_SUPPLIES: Lane.FOOD,
-        NeedCode.HYGIENE_SUPPLIES: Lane.FOOD,
-        NeedCode.SHOPPING: Lane.COMMUNITY,
-        NeedCode.PRESCRIPTION: Lane.COMMUNITY,
-        NeedCode.BEFRIENDING_CALL: Lane.COMMUNITY,
-        NeedCode.TRANSPORT: Lane.COMMUNITY,
-        NeedCode.ERRAND: Lane.COMMUNITY,
-        NeedCode.LEAFLETTING: Lane.COMMUNITY,
-        NeedCode.HOUSING: Lane.COMPLEX,
-        NeedCode.HOMELESSNESS: Lane.COMPLEX,
-        NeedCode.DEBT: Lane.COMPLEX,
-        NeedCode.BENEFITS: Lane.COMPLEX,
-        NeedCode.HARDSHIP_PAYMENT: Lane.COMPLEX,
-        NeedCode.WORK_SKILLS: Lane.COMPLEX,
-        NeedCode.SOCIAL_CARE: Lane.COMPLEX,
-        NeedCode.MENTAL_WELLBEING: Lane.COMPLEX,
-        NeedCode.SHIELDING_SUPPORT: Lane.COMPLEX,
-        NeedCode.SAFEGUARDING_ADULT: Lane.SAFEGUARDING,
-        NeedCode.SAFEGUARDING_CHILD: Lane.SAFEGUARDING,
-        NeedCode.DOMESTIC_ABUSE: Lane.SAFEGUARDING,
-    }
-)
-"""Who helps with each need."""
+Code = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+"""A code: lower-case words with hyphens. Any code of this form is allowed; the known ones are in schemas/vocabulary."""
 
 
 class _Body(BaseModel):
@@ -266,8 +123,10 @@ class Need(_Body):
 
     need_id: UUID
     """The need; never reused."""
-    code: NeedCode
+    code: Code
     """What is needed."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
 
 
 class ClosedNeed(_Body):
@@ -275,13 +134,13 @@ class ClosedNeed(_Body):
 
     need_id: UUID
     """The need."""
-    code: NeedCode
+    code: Code
     """What was needed."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     state: NeedState
     """Its final state."""
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] | None = (
-        None
-    )
+    reason: Code | None = None
     """Why it ended so, where the state alone does not say."""
 
 
@@ -290,8 +149,10 @@ class CalledNeed(_Body):
 
     need_id: UUID
     """The need; a new id for one that the call found."""
-    code: NeedCode
+    code: Code
     """What is needed, as the call left it."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     result: CallNeedResult
     """What the call said."""
 
@@ -355,8 +216,10 @@ class EscalationAccepted(_Body):
     """The referral: one request for help."""
     need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
     """The needs that are handed over."""
-    code: NeedCode
+    code: Code
     """The first of these needs."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     kind: EscalationKind
     """Why it is handed over."""
     council_reference: Annotated[str, Field(min_length=1, max_length=100)]
@@ -374,8 +237,10 @@ class EscalationAcknowledged(_Body):
     """The referral: one request for help."""
     need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
     """The needs that are handed over."""
-    code: NeedCode
+    code: Code
     """The first of these needs."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     kind: EscalationKind
     """Why it is handed over."""
     council_reference: Annotated[str, Field(min_length=1, max_length=100)]
@@ -395,11 +260,13 @@ class EscalationClosed(_Body):
     """The referral: one request for help."""
     need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
     """The needs that are handed over."""
-    code: NeedCode
+    code: Code
     """The first of these needs."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     kind: EscalationKind
     """Why it is handed over."""
-    outcome: EscalationOutcome
+    outcome: Code
     """What became of it."""
     closed_at: AwareDatetime
     """When it was closed."""
@@ -414,11 +281,13 @@ class EscalationDeclined(_Body):
     """The referral: one request for help."""
     need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
     """The needs that are handed over."""
-    code: NeedCode
+    code: Code
     """The first of these needs."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     kind: EscalationKind
     """Why it is handed over."""
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    reason: Code
     """Why it was declined. A code, never free text."""
     declined_at: AwareDatetime
     """When it was declined."""
@@ -433,8 +302,10 @@ class EscalationForwarded(_Body):
     """The referral: one request for help."""
     need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
     """The needs that are handed over."""
-    code: NeedCode
+    code: Code
     """The first of these needs."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     kind: EscalationKind
     """Why it is handed over."""
     acknowledge_by: AwareDatetime
@@ -452,8 +323,10 @@ class EscalationOpened(_Body):
     """The referral: one request for help."""
     need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
     """The needs that are handed over."""
-    code: NeedCode
+    code: Code
     """The first of these needs."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     kind: EscalationKind
     """Why it is handed over."""
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] | None = (
@@ -477,8 +350,10 @@ class EscalationOverdue(_Body):
     """The referral: one request for help."""
     need_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=50, strict=False)]
     """The needs that are handed over."""
-    code: NeedCode
+    code: Code
     """The first of these needs."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     kind: EscalationKind
     """Why it is handed over."""
     stage: EscalationStage
@@ -502,7 +377,7 @@ class ParcelCancelled(_Body):
     """The need that is served."""
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    reason: Code
     """Why it was cancelled. A code, never free text."""
     cancelled_at: AwareDatetime
     """When it was cancelled."""
@@ -578,13 +453,15 @@ class ParcelRequested(_Body):
     """The locality hub."""
     site_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The food site."""
-    code: NeedCode
+    code: Code
     """What is needed."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     priority: Priority
     """How soon help must come."""
     household: Household | None = None
     """Who it feeds."""
-    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
     """What food must respect."""
     items: Annotated[int, Field(ge=0, le=10000)]
     """How many items it will hold."""
@@ -622,7 +499,7 @@ class ParcelReturned(_Body):
     """The need that is served."""
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    reason: Code
     """Why it came back. A code, never free text."""
     returned_at: AwareDatetime
     """When it came back."""
@@ -712,7 +589,7 @@ class StockRecalled(_Body):
     """Of that, still to promise."""
     lot: Annotated[str, Field(min_length=1, max_length=60)]
     """The lot's mark."""
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    reason: Code
     """Why it was called back. A code, never free text."""
     recalled_at: AwareDatetime
     """When it was taken out."""
@@ -755,17 +632,17 @@ class InboundReferralSubmitted(_Body):
     """The sending system, as agreed with it."""
     reference: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\u0000]*$")]
     """The sender's own reference: the same source and reference is the same request."""
-    channel: Channel
+    channel: Code
     """How the person reached the sender."""
     person: Person | None = None
     """Who needs help."""
     household: Household | None = None
     """Who lives there."""
-    needs: Annotated[tuple[NeedCode, ...], Field(max_length=50, strict=False)] = ()
+    needs: Annotated[tuple[Code, ...], Field(max_length=50, strict=False)] = ()
     """What is asked for; may be empty where the sender does not know yet."""
-    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
     """What food must respect."""
-    flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
     """Circumstances that change how help is given."""
     priority: Priority | None = None
     """How soon help must come; intake decides where absent."""
@@ -794,9 +671,9 @@ class ReferralAmended(_Body):
     """All needs as they now stand."""
     withdrawn_need_ids: Annotated[tuple[UUID, ...], Field(max_length=50, strict=False)] = ()
     """Needs that this amendment withdrew: nobody helps with them any more."""
-    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
     """What food must respect."""
-    flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
     """Circumstances that change how help is given."""
     amended_at: AwareDatetime
     """When it changed."""
@@ -807,7 +684,7 @@ class ReferralClosed(_Body):
 
     referral_id: UUID
     """The referral: one request for help."""
-    outcome: ReferralOutcome
+    outcome: Code
     """What became of it."""
     needs: Annotated[tuple[ClosedNeed, ...], Field(max_length=50, strict=False)]
     """Where each need ended."""
@@ -820,7 +697,7 @@ class ReferralReceived(_Body):
 
     referral_id: UUID
     """The referral: one request for help."""
-    channel: Channel
+    channel: Code
     """How the request came in."""
     priority: Priority
     """How soon help must come."""
@@ -834,9 +711,9 @@ class ReferralReceived(_Body):
     """Who lives there; absent where nobody asked yet."""
     needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
     """What is asked for; empty until somebody asked."""
-    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
     """What food must respect."""
-    flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
     """Circumstances that change how help is given."""
     received_at: AwareDatetime
     """When the request came in."""
@@ -862,7 +739,7 @@ class ReferralWithdrawn(_Body):
 
     referral_id: UUID
     """The referral: one request for help."""
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    reason: Code
     """Why it was withdrawn. A code, never free text."""
     withdrawn_at: AwareDatetime
     """When it was withdrawn."""
@@ -875,8 +752,10 @@ class SafeguardingConcernRaised(_Body):
     """The referral: one request for help."""
     need_id: UUID
     """The need that records the concern."""
-    code: NeedCode
+    code: Code
     """Which of the safeguarding needs."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     raised_at: AwareDatetime
     """When it was raised."""
     respond_by: AwareDatetime
@@ -888,7 +767,7 @@ class VolunteerEnquiryReceived(_Body):
 
     enquiry_id: UUID
     """The enquiry."""
-    task_kinds: Annotated[tuple[TaskKind, ...], Field(max_length=8, strict=False)] = ()
+    task_kinds: Annotated[tuple[Code, ...], Field(max_length=8, strict=False)] = ()
     """What they would like to do."""
     postcode_sector: Annotated[str, Field(max_length=7)] | None = None
     """Postcode without its last two letters, e.g. RM10 8."""
@@ -905,8 +784,10 @@ class DemandSettled(_Body):
     """What the signal is about."""
     scope_id: Annotated[str, Field(min_length=1, max_length=60)]
     """Ward code or hub id."""
-    code: NeedCode
+    code: Code
     """What is asked for."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     settled_at: AwareDatetime
     """When it was over."""
     count: Annotated[int, Field(ge=0, le=100000000)]
@@ -920,8 +801,10 @@ class DemandSurged(_Body):
     """What the signal is about."""
     scope_id: Annotated[str, Field(min_length=1, max_length=60)]
     """Ward code or hub id."""
-    code: NeedCode
+    code: Code
     """What is asked for."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     window_start: AwareDatetime
     """Start of the window that was counted."""
     window_minutes: Annotated[int, Field(ge=1, le=10080)]
@@ -962,7 +845,7 @@ class HubPaused(_Body):
     """The wards it covers."""
     paused: bool
     """Whether it takes no new referrals at present."""
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    reason: Code
     """Why it pauses. A code, never free text."""
     paused_at: AwareDatetime
     """When it paused."""
@@ -1012,9 +895,9 @@ class ReferralAssigned(_Body):
     """What is asked for."""
     household: Household | None = None
     """Who lives there; absent where nobody asked yet."""
-    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
     """What food must respect."""
-    flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
     """Circumstances that change how help is given."""
     contact_due_at: AwareDatetime
     """When the resident must have been called."""
@@ -1029,7 +912,7 @@ class ReferralHeldForTriage(_Body):
     """The referral: one request for help."""
     version: Annotated[int, Field(ge=1, le=2147483647)]
     """Counts the changes of the assignment from 1: a lower one than last seen is old news."""
-    reason: TriageReason
+    reason: Code
     """Why it is held."""
     candidate_hubs: Annotated[
         tuple[Annotated[str, Field(max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
@@ -1090,15 +973,15 @@ class ReferralReassigned(_Body):
     """What is asked for."""
     household: Household | None = None
     """Who lives there; absent where nobody asked yet."""
-    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
     """What food must respect."""
-    flags: Annotated[tuple[Flag, ...], Field(max_length=5, strict=False)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
     """Circumstances that change how help is given."""
     contact_due_at: AwareDatetime
     """When the resident must have been called."""
     previous_hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The hub that had it until now."""
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    reason: Code
     """Why it moves. A code, never free text."""
     assigned_at: AwareDatetime
     """When it was moved."""
@@ -1115,7 +998,7 @@ class TaskAccepted(_Body):
     """The need that is served."""
     parcel_id: UUID | None = None
     """The parcel that is delivered."""
-    kind: TaskKind
+    kind: Code
     """What there is to do."""
     volunteer_id: UUID
     """The volunteer."""
@@ -1136,11 +1019,11 @@ class TaskCancelled(_Body):
     """The need that is served."""
     parcel_id: UUID | None = None
     """The parcel that is delivered."""
-    kind: TaskKind
+    kind: Code
     """What there is to do."""
     volunteer_id: UUID | None = None
     """The volunteer."""
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    reason: Code
     """Why it was cancelled. A code, never free text."""
     cancelled_at: AwareDatetime
     """When it was cancelled."""
@@ -1157,7 +1040,7 @@ class TaskCompleted(_Body):
     """The need that is served."""
     parcel_id: UUID | None = None
     """The parcel that is delivered."""
-    kind: TaskKind
+    kind: Code
     """What there is to do."""
     volunteer_id: UUID | None = None
     """The volunteer."""
@@ -1174,8 +1057,10 @@ class TaskConcernRaised(_Body):
     """The referral: one request for help."""
     concern_id: UUID
     """The concern."""
-    code: NeedCode
+    code: Code
     """Which of the safeguarding needs."""
+    lane: Lane
+    """The lane of the need: who helps where its code is not known."""
     raised_at: AwareDatetime
     """When it was raised."""
 
@@ -1191,11 +1076,11 @@ class TaskFailed(_Body):
     """The need that is served."""
     parcel_id: UUID | None = None
     """The parcel that is delivered."""
-    kind: TaskKind
+    kind: Code
     """What there is to do."""
     volunteer_id: UUID | None = None
     """The volunteer."""
-    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    reason: Code
     """Why it failed. A code, never free text."""
     failed_at: AwareDatetime
     """When it failed."""
@@ -1212,7 +1097,7 @@ class TaskOffered(_Body):
     """The need that is served."""
     parcel_id: UUID | None = None
     """The parcel that is delivered."""
-    kind: TaskKind
+    kind: Code
     """What there is to do."""
     volunteer_id: UUID
     """The volunteer."""
@@ -1233,7 +1118,7 @@ class TaskOpened(_Body):
     """The need that is served."""
     parcel_id: UUID | None = None
     """The parcel that is delivered."""
-    kind: TaskKind
+    kind: Code
     """What there is to do."""
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
@@ -1258,7 +1143,7 @@ class TaskUnfilled(_Body):
     """The need that is served."""
     parcel_id: UUID | None = None
     """The parcel that is delivered."""
-    kind: TaskKind
+    kind: Code
     """What there is to do."""
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
@@ -1282,7 +1167,7 @@ class VolunteerActivated(_Body):
         Field(max_length=50, strict=False),
     ] = ()
     """Hubs they help."""
-    task_kinds: Annotated[tuple[TaskKind, ...], Field(max_length=8, strict=False)] = ()
+    task_kinds: Annotated[tuple[Code, ...], Field(max_length=8, strict=False)] = ()
     """What they will do."""
     dbs_cleared: bool
     """Whether their enhanced DBS check is in force."""
@@ -1315,7 +1200,7 @@ class VolunteerPaused(_Body):
         Field(max_length=50, strict=False),
     ] = ()
     """Hubs they help."""
-    task_kinds: Annotated[tuple[TaskKind, ...], Field(max_length=8, strict=False)] = ()
+    task_kinds: Annotated[tuple[Code, ...], Field(max_length=8, strict=False)] = ()
     """What they will do."""
     dbs_cleared: bool
     """Whether their enhanced DBS check is in force."""
@@ -1342,7 +1227,7 @@ class WelfareCallCompleted(_Body):
     """What the call said about each need."""
     household: Household | None = None
     """Who lives there; absent where nobody asked yet."""
-    diets: Annotated[tuple[Diet, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
     """What food must respect."""
     priority: Priority
     """How soon help must come."""
@@ -1378,7 +1263,7 @@ class WelfareCallUnanswered(_Body):
     """The locality hub."""
     attempt: Annotated[int, Field(ge=1, le=100)]
     """Which call of the round this was."""
-    outcome: UnansweredOutcome
+    outcome: Code
     """How the call failed."""
     next_attempt_at: AwareDatetime
     """When the next call is due."""

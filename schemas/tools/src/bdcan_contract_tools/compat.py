@@ -16,7 +16,7 @@ from jsoncompat import check_compat
 
 from bdcan_contract_tools.sources import EventSource, Schema, Sources
 
-_SILENT = {"$id", "$schema", "title", "description", "x-personal-data", "x-lanes"}
+_SILENT = {"$id", "$schema", "title", "description", "x-personal-data", "x-vocabulary"}
 _UNSEEN = ("format", "pattern", "default")
 
 

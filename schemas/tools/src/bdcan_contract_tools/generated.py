@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from bdcan_contract_tools import asyncapi, catalogue, events_page, models
+from bdcan_contract_tools import asyncapi, catalogue, events_page, models, vocabulary_module, vocabulary_page
 from bdcan_contract_tools.sources import SourceError, Sources
 
 _PACKAGE = Path("python/src/bdcan_contracts")
@@ -20,9 +20,11 @@ def files(sources: Sources) -> dict[Path, str]:
     package = sources.root / _PACKAGE
     return {
         package / "models.py": _formatted(models.render(sources)),
+        package / "vocabulary.py": _formatted(vocabulary_module.render(sources.vocabulary)),
         package / "catalogue.py": _formatted(catalogue.render(sources)),
         sources.root / "asyncapi.yaml": asyncapi.render(sources),
         sources.root.parent / "docs" / "events.md": events_page.render(sources),
+        sources.root.parent / "docs" / "vocabulary.md": vocabulary_page.render(sources.vocabulary),
     }
 
 

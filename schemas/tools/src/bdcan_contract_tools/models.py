@@ -18,14 +18,13 @@ _HEAD = '''# Generated from schemas/events by `python -m bdcan_contract_tools ge
 """The bodies of all events, and what they share.
 
 Models are frozen and hashable, know no field that the schema does not name (an unknown one is ignored), and are
-strict: Python callers pass UUIDs, aware datetimes and enum members, JSON has them as strings. A field that may be
-absent is None; JSON `null` is read as absent.
+strict: Python callers pass UUIDs, aware datetimes and enum members, JSON has them as strings. A code is any string of
+its pattern; `vocabulary` lists the codes that this release knows. A field that may be absent is None; JSON `null` is
+read as absent.
 """
 
-from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Annotated
 from uuid import UUID
 
@@ -38,7 +37,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 """
 
-_NOTES = {"description", "x-personal-data", "default"}
+_NOTES = {"description", "x-personal-data", "x-vocabulary", "default"}
 _BOUNDS = {
     "minLength": "min_length",
     "maxLength": "max_length",
@@ -62,10 +61,10 @@ _FORMATS = {"uuid": "UUID", "date-time": "AwareDatetime", "date": "date"}
 def render(sources: Sources) -> str:
     """The text of the module."""
     enums = {name: schema for name, schema in sources.common.items() if "enum" in schema}
-    objects = {name: schema for name, schema in sources.common.items() if "enum" not in schema}
+    objects = {name: schema for name, schema in sources.common.items() if schema["type"] == "object"}
     parts = [_HEAD]
     parts += [_enum(name, schema) for name, schema in enums.items()]
-    parts += [_lanes(schema) for schema in enums.values() if "x-lanes" in schema]
+    parts += [_alias(name, s) for name, s in sources.common.items() if name not in {*enums, *objects}]
     parts.append(_BASE)
     parts += [_model(name, objects[name]) for name in _in_order(objects)]
     parts += [_model(event.title, event.schema) for event in sources.events]
@@ -90,19 +89,11 @@ def _enum(name: str, schema: Schema) -> str:
     members = "\n".join(
         f"    {value.replace('-', '_').upper()} = {_quoted(value)}" for value in schema["enum"]
     )
-    return f"\nclass {name}(StrEnum):\n{_docstring(schema['description'])}\n\n{members}\n"
+    return f"\nclass {name}(StrEnum):\n{docstring(schema['description'])}\n\n{members}\n"
 
 
-def _lanes(schema: Schema) -> str:
-    rows = "\n".join(
-        f"        NeedCode.{code.replace('-', '_').upper()}: Lane.{lane.upper()},"
-        for lane, codes in schema["x-lanes"].items()
-        for code in codes
-    )
-    return (
-        "\nLANE_OF: Mapping[NeedCode, Lane] = MappingProxyType(\n    {\n"
-        f'{rows}\n    }}\n)\n"""Who helps with each need."""\n'
-    )
+def _alias(name: str, schema: Schema) -> str:
+    return f'\n{name} = {_annotation(name, schema)}\n"""{schema["description"]}"""\n'
 
 
 def _model(name: str, schema: Schema) -> str:
@@ -113,7 +104,7 @@ def _model(name: str, schema: Schema) -> str:
         _field(f"{name}.{field}", field, piece, required=field in required)
         for field, piece in schema["properties"].items()
     )
-    return f"\nclass {name}(_Body):\n{_docstring(schema['description'])}\n\n{fields}\n"
+    return f"\nclass {name}(_Body):\n{docstring(schema['description'])}\n\n{fields}\n"
 
 
 def _field(where: str, name: str, piece: Schema, *, required: bool) -> str:
@@ -125,7 +116,7 @@ def _field(where: str, name: str, piece: Schema, *, required: bool) -> str:
         default = " = ()" if piece["default"] == [] else f" = {piece['default']!r}"
     elif not required:
         annotation, default = f"{annotation} | None", " = None"
-    return f"    {name}: {annotation}{default}\n{_docstring(piece['description'])}"
+    return f"    {name}: {annotation}{default}\n{docstring(piece['description'])}"
 
 
 def _annotation(where: str, piece: Schema) -> str:
@@ -167,7 +158,8 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _docstring(text: str) -> str:
+def docstring(text: str) -> str:
+    """The text as a docstring, indented by one level."""
     if '"""' in text or "\\" in text:
         raise SourceError(f"a description may not hold a backslash or three quotes: {text}")
     lines = textwrap.wrap(text, 102, break_long_words=False)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bdcan_contract_tools.sources import PERSONAL_DATA, Schema, Sources
+from bdcan_contract_tools import vocabulary
+from bdcan_contract_tools.sources import PERSONAL_DATA, REF_PREFIX, Schema, Sources
 
 _NAME = r"[a-z]+(?:-[a-z]+)*"
 _TOPIC = re.compile(rf"bdcan\.(?P<owner>{_NAME})\.{_NAME}\.v[1-9]\d*")
@@ -17,7 +18,7 @@ _PUBLIC_DOOR = "bdcan.intake.inbound-referrals.v1"
 
 def breaches(sources: Sources) -> Iterator[str]:
     """Every breach of every rule but staleness, examples and compatibility, which have modules of their own."""
-    found = [*_names(sources), *_orphans(sources), *_descriptions_and_limits(sources)]
+    found = [*_names(sources), *_orphans(sources), *_descriptions_and_limits(sources), *_codes(sources)]
     yield from found
     if not found:  # what follows takes names, types and marks for granted
         yield from _keys(sources)
@@ -73,8 +74,7 @@ def _orphans(sources: Sources) -> Iterator[str]:
     folders = {path.name for path in (sources.root / "examples").glob("*")}
     yield from (f"examples/{name}: no such event type" for name in sorted(folders - types))
     reached = {name for event in sources.events for name in event.bundled.get("$defs", {})}
-    built_on = {"Lane"}  # LANE_OF is made from it
-    for name in sorted(set(sources.common) - reached - built_on):
+    for name in sorted(set(sources.common) - reached):
         yield f"common: nothing refers to {name}"
     files = {path.stem for path in (sources.root / "topics").glob("*.yaml")}
     yield from (
@@ -95,6 +95,24 @@ def _descriptions_and_limits(sources: Sources) -> Iterator[str]:
             if piece.get("x-personal-data") not in PERSONAL_DATA:
                 yield f"{where}: {name} does not say x-personal-data ({', '.join(PERSONAL_DATA)})"
             yield from (f"{where}: {name} {lack}" for lack in _limits(piece))
+
+
+def _codes(sources: Sources) -> Iterator[str]:
+    """A code is open: no schema lists the words of a vocabulary, and each field says whose words it takes."""
+    yield from vocabulary.breaches(sources.vocabulary, sources.common["Lane"]["enum"])
+    shapes = [*sources.common.items(), *((event.type, event.schema) for event in sources.events)]
+    for where, shape in shapes:
+        for name, piece in shape.get("properties", {}).items():
+            inner = piece.get("items", piece)
+            is_code = inner.get("$ref") == f"{REF_PREFIX}Code"
+            if is_code != (piece.get("x-vocabulary") in sources.vocabulary.lists):
+                yield f"{where}: {name} names a list of vocabulary/ as x-vocabulary if it is a Code, and only then"
+            if (
+                "$ref" in piece
+                and piece.get("x-vocabulary") == vocabulary.NEEDS
+                and "Lane" not in str(shape["properties"].get("lane"))
+            ):
+                yield f"{where}: {name} is the code of a need, so the event carries its lane beside it"
 
 
 def _limits(piece: Schema) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Reads what people write under `schemas/`: event schemas, shared definitions, topics, examples.
+"""Reads what people write under `schemas/`: event schemas, shared definitions, topics, examples, the vocabulary.
 
 Everything else is made from what is read here. Raises SourceError for a file that does not have the expected form.
 """
@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from bdcan_contract_tools import vocabulary
+from bdcan_contract_tools.vocabulary import Vocabulary
 
 COMMON_ID = "urn:bdcan:schema:common"
 REF_PREFIX = f"{COMMON_ID}#/$defs/"
@@ -95,6 +98,7 @@ class Sources:
     common: Mapping[str, Schema]
     events: tuple[EventSource, ...]
     topics: tuple[TopicSource, ...]
+    vocabulary: Vocabulary
 
     def event(self, type_name: str) -> EventSource:
         """The event of that type. Raises KeyError."""
@@ -121,7 +125,7 @@ def load(root: Path = SCHEMAS) -> Sources:
         (_topic(path) for path in (root / "topics").glob("*.yaml")),
         key=lambda t: (LANES.index(t.lane), t.name),
     )
-    return Sources(root, common, events, tuple(topics))
+    return Sources(root, common, events, tuple(topics), vocabulary.load(root / "vocabulary"))
 
 
 def references(node: object) -> Iterator[str]:

@@ -15,7 +15,8 @@ from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError, UnauthorizedError
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_contracts.envelope import Problem
-from bdcan_contracts.models import EscalationKind, EscalationOutcome, EscalationStage, NeedCode, Priority
+from bdcan_contracts.models import EscalationKind, EscalationStage, Lane, Priority
+from bdcan_contracts.vocabulary import EscalationOutcome
 from bdcan_escalation import store
 from bdcan_escalation.books import Escalations
 from bdcan_escalation.domain import escalation as cases
@@ -62,7 +63,8 @@ class NeedView(BaseModel):
     """A need that is handed over."""
 
     need_id: UUID
-    code: NeedCode
+    code: str
+    lane: Lane
 
 
 class EscalationView(BaseModel):
@@ -89,7 +91,7 @@ class EscalationView(BaseModel):
     accepted_at: datetime | None
     ended_at: datetime | None
     reason: str | None
-    outcome: EscalationOutcome | None
+    outcome: str | None
 
     @classmethod
     def of(cls, e: Escalation) -> Self:
@@ -98,7 +100,7 @@ class EscalationView(BaseModel):
             escalation_id=e.escalation_id,
             referral_id=e.referral_id,
             kind=e.kind,
-            needs=[NeedView(need_id=n.need_id, code=n.code) for n in e.needs],
+            needs=[NeedView(need_id=n.need_id, code=n.code, lane=n.lane) for n in e.needs],
             hub_id=e.hub_id,
             priority=e.priority,
             state=e.state,

@@ -9,7 +9,6 @@ from uuid import UUID
 from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
-    LANE_OF,
     Lane,
     Need,
     NeedState,
@@ -34,7 +33,7 @@ async def on_concern_raised(batch: Batch[SafeguardingConcernRaised], tx: Tx) -> 
     referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         referral, earlier = referrals[event.data.referral_id], escalations.of(event.data.referral_id)
-        need = Need(need_id=event.data.need_id, code=event.data.code)
+        need = Need(need_id=event.data.need_id, code=event.data.code, lane=event.data.lane)
         step = handover.hand_over(
             referral, earlier, need, Priority.URGENT, event.time, tx.now, event.data.respond_by
         )
@@ -48,7 +47,7 @@ async def on_task_concern(batch: Batch[TaskConcernRaised], tx: Tx) -> None:
     referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         referral, earlier = referrals[event.data.referral_id], escalations.of(event.data.referral_id)
-        concern = Need(need_id=event.data.concern_id, code=event.data.code)
+        concern = Need(need_id=event.data.concern_id, code=event.data.code, lane=event.data.lane)
         if step := handover.raise_concern(referral, earlier, concern, tx.now):
             escalations.put(step, event)
     await escalations.save()
@@ -64,7 +63,7 @@ async def on_assigned(batch: Batch[ReferralAssigned], tx: Tx) -> None:
             escalations.put(cases.at_hub(escalation, referral.hub_id))
         for need in event.data.needs if event.data.priority is Priority.URGENT else ():
             earlier = escalations.of(referral.referral_id)
-            if LANE_OF[need.code] is Lane.COMPLEX and (
+            if need.lane is Lane.COMPLEX and (
                 step := handover.hand_over(referral, earlier, need, event.data.priority, event.time, tx.now)
             ):
                 escalations.put(step, event)
@@ -81,7 +80,7 @@ async def on_call_completed(batch: Batch[WelfareCallCompleted], tx: Tx) -> None:
         for said in body.needs:
             earlier = escalations.of(referral.referral_id)
             if handover.is_handed_over(said):
-                need = Need(need_id=said.need_id, code=said.code)
+                need = Need(need_id=said.need_id, code=said.code, lane=said.lane)
                 step = handover.hand_over(referral, earlier, need, body.priority, body.completed_at, tx.now)
                 if step:
                     escalations.put(step, event)

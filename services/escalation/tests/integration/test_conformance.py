@@ -10,7 +10,7 @@ from escalation_story import a_need, amended, assigned, called, concern, exhaust
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.testing.conformance import Conformance
 from bdcan_chassis.testing.harness import FakeRecord, Harness
-from bdcan_contracts.models import NeedCode
+from bdcan_contracts.vocabulary import NeedCode
 
 
 class TestConformance(Conformance):

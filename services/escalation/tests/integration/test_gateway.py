@@ -12,12 +12,8 @@ from escalation_story import a_need, called, given_concern, said
 
 from bdcan_chassis.ids import derived_id, new_id
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import (
-    EscalationForwarded,
-    EscalationOverdue,
-    EscalationStage,
-    NeedCode,
-)
+from bdcan_contracts.models import EscalationForwarded, EscalationOverdue, EscalationStage
+from bdcan_contracts.vocabulary import NeedCode
 
 
 async def given_needs(world: Any, count: int = 1, code: NeedCode = NeedCode.DEBT) -> list[UUID]:

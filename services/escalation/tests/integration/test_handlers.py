@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from escalation_story import (
     a_need,
     amended,
@@ -28,15 +29,15 @@ from bdcan_contracts.models import (
     EscalationDeclined,
     EscalationKind,
     EscalationOpened,
-    EscalationOutcome,
     EscalationOverdue,
-    NeedCode,
+    Lane,
+    Need,
     NeedState,
     Priority,
     ReferralClosed,
-    ReferralOutcome,
     TaskConcernRaised,
 )
+from bdcan_contracts.vocabulary import EscalationOutcome, NeedCode, ReferralOutcome
 
 
 async def opened(world: Any) -> list[EscalationOpened]:
@@ -80,6 +81,14 @@ async def test_urgent_complex_need_does_not_wait_for_the_call(world):
     assert (event.need_ids, event.kind, event.hub_id) == ((need.need_id,), EscalationKind.COMPLEX, "thames")
 
 
+@pytest.mark.parametrize("lane", [Lane.COMPLEX, Lane.SAFEGUARDING])
+async def test_unknown_need_of_a_newer_release_is_handed_over_by_its_lane(world, lane):
+    referral_id, need = new_id(), Need(need_id=new_id(), code="fuel-poverty", lane=lane)
+    await world.service.deliver(called(referral_id, said(need)))
+    (event,) = await opened(world)
+    assert (event.kind, event.code, event.lane) == (EscalationKind(lane), "fuel-poverty", lane)
+
+
 async def test_standard_complex_need_waits_for_the_call(world):
     referral_id, need = new_id(), a_need()
     await world.service.deliver(assigned(referral_id, need, priority=Priority.STANDARD), lane="bulk")
@@ -97,7 +106,7 @@ async def test_declined_need_is_withdrawn_unless_sent(world):
         called(referral_id, said(waiting, CallNeedResult.DECLINED), said(sent, CallNeedResult.DECLINED))
     )
     closed = [e.data for e in await world.service.emitted(EscalationClosed)]
-    taken_back = [e for e in closed if e.outcome is EscalationOutcome.WITHDRAWN]
+    taken_back = [e for e in closed if e.outcome == EscalationOutcome.WITHDRAWN]
     assert [e.need_ids for e in taken_back] == [(waiting.need_id,)]
 
 
@@ -107,7 +116,7 @@ async def test_unreachable_resident_is_one_concern_with_all_open_needs(world):
     await world.service.deliver(exhausted(referral_id, theirs, open_need))
     _complex, welfare = await opened(world)
     assert (welfare.kind, welfare.need_ids) == (EscalationKind.WELFARE_CONCERN, (open_need.need_id,))
-    assert welfare.code is NeedCode.SHOPPING
+    assert welfare.code == NeedCode.SHOPPING
 
 
 async def test_concern_is_raised_even_when_the_council_has_every_need(
@@ -134,6 +143,7 @@ async def test_volunteers_concern_is_a_need_of_its_own(world):
         referral_id=new_id(),
         concern_id=new_id(),
         code=NeedCode.SAFEGUARDING_CHILD,
+        lane=Lane.SAFEGUARDING,
         raised_at=START,
     )
     await world.service.deliver(event)
@@ -158,7 +168,7 @@ async def test_withdrawn_referral_ends_an_unsent_need_and_its_deadline(
     await world.service.deliver(assigned(referral_id, a_need()))
     await world.service.deliver(withdrawn(referral_id), lane="bulk")
     (event,) = await world.service.emitted(EscalationClosed)
-    assert event.data.outcome is EscalationOutcome.WITHDRAWN
+    assert event.data.outcome == EscalationOutcome.WITHDRAWN
     assert await world.service.deadlines() == {}
     assert await world.service.run("forward") == 0
     assert world.faults.keys == []
@@ -183,8 +193,8 @@ async def test_need_that_ended_otherwise_is_not_handed_over(world):
     referral_id, over, theirs = new_id(), a_need(), a_need(NeedCode.DEBT)
     await world.service.deliver(assigned(referral_id, over, theirs))
     ends = (
-        ClosedNeed(need_id=over.need_id, code=over.code, state=NeedState.UNMET),
-        ClosedNeed(need_id=theirs.need_id, code=theirs.code, state=NeedState.REFERRED_ON),
+        ClosedNeed(need_id=over.need_id, code=over.code, lane=over.lane, state=NeedState.UNMET),
+        ClosedNeed(need_id=theirs.need_id, code=theirs.code, lane=theirs.lane, state=NeedState.REFERRED_ON),
     )
     await world.service.deliver(
         ReferralClosed(

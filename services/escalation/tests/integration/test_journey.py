@@ -11,8 +11,8 @@ from bdcan_contracts.models import (
     EscalationClosed,
     EscalationForwarded,
     EscalationOpened,
-    NeedCode,
 )
+from bdcan_contracts.vocabulary import NeedCode
 
 
 async def test_concern_reaches_the_council_and_its_answers_become_events(world, eventually):

@@ -21,13 +21,13 @@ from bdcan_contracts.models import (
     EscalationForwarded,
     EscalationKind,
     EscalationOpened,
-    EscalationOutcome,
     EscalationOverdue,
     EscalationStage,
+    Lane,
     Need,
-    NeedCode,
     Priority,
 )
+from bdcan_contracts.vocabulary import EscalationOutcome, NeedCode
 from bdcan_escalation.domain import escalation as cases
 from bdcan_escalation.domain.errors import NotAllowedError
 from bdcan_escalation.domain.escalation import FINAL, LATE, UNSENT, CallBack, Escalation, Said, State
@@ -37,7 +37,7 @@ LEASE = START + timedelta(minutes=1)
 
 
 def opened(kind: EscalationKind = EscalationKind.COMPLEX) -> Step[Escalation]:
-    need = Need(need_id=new_id(), code=NeedCode.DEBT)
+    need = Need(need_id=new_id(), code=NeedCode.DEBT, lane=Lane.COMPLEX)
     return cases.open_escalation(new_id(), new_id(), kind, (need,), "thames", Priority.STANDARD, START)
 
 
@@ -240,7 +240,7 @@ class EscalationMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_settled_has_a_case(self) -> None:
-        withdrawn = self.escalation.outcome is EscalationOutcome.WITHDRAWN
+        withdrawn = self.escalation.outcome == EscalationOutcome.WITHDRAWN
         assert self.escalation.state in UNSENT or self.escalation.case_id or withdrawn
 
     @invariant()

@@ -21,7 +21,7 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
-from bdcan_contracts.models import Diet, NeedCode, Priority, StockUnit
+from bdcan_contracts.models import Priority, StockUnit
 from bdcan_foodhub import store
 from bdcan_foodhub.books import Parcels, Stock
 from bdcan_foodhub.domain import parcel as parcelling
@@ -143,9 +143,9 @@ class ParcelView(BaseModel):
     need_id: UUID
     hub_id: str
     site_id: str
-    code: NeedCode
+    code: str
     priority: Priority
-    diets: list[Diet]
+    diets: list[str]
     people: int | None
     state: State
     lines: list[LineView]

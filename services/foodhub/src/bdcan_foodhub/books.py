@@ -7,7 +7,7 @@ from uuid import UUID
 
 from bdcan_chassis.book import Book, Change
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.models import TaskKind
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_foodhub import store
 from bdcan_foodhub.domain import stock as stocks
 from bdcan_foodhub.domain.parcel import Parcel, State, stock_moves

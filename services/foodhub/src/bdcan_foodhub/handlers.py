@@ -14,9 +14,9 @@ from bdcan_contracts.models import (
     TaskCancelled,
     TaskCompleted,
     TaskFailed,
-    TaskKind,
     WelfareCallCompleted,
 )
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_foodhub import store
 from bdcan_foodhub.books import Parcels, of_referrals
 from bdcan_foodhub.domain import parcel as parcelling

@@ -12,9 +12,7 @@ from bdcan_chassis.ids import derived_id, new_id
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_contracts.models import (
     CallNeedResult,
-    Diet,
     Household,
-    NeedCode,
     ParcelCancelled,
     ParcelDelivered,
     ParcelDispatched,
@@ -25,8 +23,8 @@ from bdcan_contracts.models import (
     TaskCancelled,
     TaskCompleted,
     TaskFailed,
-    TaskKind,
 )
+from bdcan_contracts.vocabulary import Diet, NeedCode, TaskKind
 
 
 async def the_parcel(foodhub: Harness, parcel_id: UUID) -> dict[str, Any]:
@@ -66,6 +64,15 @@ async def test_call_about_other_needs_makes_no_parcel(foodhub, tell):
     housing, _ = tell.call_completed(NeedCode.HOUSING)
     await foodhub.deliver(declined, housing)
     assert await told(foodhub) == []
+
+
+async def test_unknown_food_need_of_a_newer_release_gets_the_parcel_of_its_lane(foodhub, tell):
+    call, need_id = tell.call_completed()
+    unknown = call.needs[0].model_copy(update={"code": "easter-eggs"})
+    await foodhub.deliver(call.model_copy(update={"needs": (unknown,)}))
+    parcel = await the_parcel(foodhub, derived_id(need_id, "parcel"))
+    assert parcel["code"] == "easter-eggs"
+    assert {line["item_id"] for line in parcel["lines"]} == set(tell.asked_for(call))
 
 
 async def test_food_need_found_at_the_call_becomes_a_parcel(foodhub, tell):

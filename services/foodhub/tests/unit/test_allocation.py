@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import MissingItem, NeedCode, Priority, StockUnit
+from bdcan_contracts.models import MissingItem, Priority, StockUnit
+from bdcan_contracts.vocabulary import NeedCode
 from bdcan_foodhub.domain.allocation import allocate
 from bdcan_foodhub.domain.contents import Line
 from bdcan_foodhub.domain.parcel import Parcel, request

@@ -6,8 +6,9 @@ from itertools import combinations
 
 import pytest
 
-from bdcan_contracts.models import Diet, Household, NeedCode, StockUnit
-from bdcan_foodhub.domain.contents import Line, bags_for, contents, pieces, suitable, weight_grams
+from bdcan_contracts.models import Household, StockUnit
+from bdcan_contracts.vocabulary import LANES, NEEDS, Diet, NeedCode
+from bdcan_foodhub.domain.contents import TEMPLATES, Line, bags_for, contents, pieces, suitable, weight_grams
 from bdcan_foodhub.domain.items import ALLERGENS, FORBIDDEN, ITEMS, Content, Item, Substitute
 
 EVERY_DIETS = [d for n in range(len(Diet) + 1) for d in combinations(Diet, n)]
@@ -101,9 +102,13 @@ def test_three_people_share_tubes_and_bottles():
     }
 
 
-def test_parcel_for_another_need_is_an_error():
-    with pytest.raises(ValueError, match="housing"):
-        contents(NeedCode.HOUSING, None, ())
+def test_every_parcel_of_the_vocabulary_has_a_template():
+    named = {known.parcel for known in (*NEEDS.values(), *LANES.values()) if known.parcel}
+    assert named <= set(TEMPLATES)
+
+
+def test_unknown_food_need_gets_the_parcel_of_its_lane():
+    assert contents("easter-eggs", None, ()) == contents(NeedCode.FOOD_PARCEL, None, ())
 
 
 def test_weight_pieces_and_bags_are_rounded_up():

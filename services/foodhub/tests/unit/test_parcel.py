@@ -11,10 +11,8 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
-    Diet,
     Household,
     MissingItem,
-    NeedCode,
     ParcelCancelled,
     ParcelDelivered,
     ParcelRequested,
@@ -22,6 +20,7 @@ from bdcan_contracts.models import (
     ParcelShort,
     Priority,
 )
+from bdcan_contracts.vocabulary import Diet, NeedCode
 from bdcan_foodhub.domain import parcel as parcels
 from bdcan_foodhub.domain.errors import NotAllowedError
 from bdcan_foodhub.domain.parcel import DUE, RETRY, Parcel, State

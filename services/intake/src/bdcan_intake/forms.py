@@ -23,8 +23,9 @@ from pydantic_core import PydanticCustomError
 
 from bdcan_chassis.http.bodies import Body, Text
 from bdcan_contracts.envelope import Problem
-from bdcan_contracts.models import Channel, Diet, Flag, Household, NeedCode, Priority
+from bdcan_contracts.models import Household, Priority
 from bdcan_contracts.typed import DATE_NOTATIONS, free_text, read_date
+from bdcan_contracts.vocabulary import Channel, Diet, Flag, NeedCode
 from bdcan_intake.domain.changes import Amendment
 from bdcan_intake.domain.submission import NOBODY_AND_NOTHING, Person, Submission, impossible_birth_date
 
@@ -90,16 +91,21 @@ class HouseholdForm(Body):
         return Household(adults=self.adults, children=self.children, infants=self.infants)
 
 
-class ReferralForm(Body):
-    """A request for help. `reference` is the sender's own, and not about the person: it is shown in lists."""
+class Codes(Body):
+    """The codes of a request for help, from whichever door. Only those that this release knows are taken."""
 
     channel: Channel
-    reference: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
-    person: PersonForm = PersonForm()
-    household: HouseholdForm | None = None
     needs: Annotated[tuple[NeedCode, ...], Field(max_length=50)] = ()
     diets: Annotated[tuple[Diet, ...], Field(max_length=20)] = ()
     flags: Annotated[tuple[Flag, ...], Field(max_length=20)] = ()
+
+
+class ReferralForm(Codes):
+    """A request for help. `reference` is the sender's own, and not about the person: it is shown in lists."""
+
+    reference: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
+    person: PersonForm = PersonForm()
+    household: HouseholdForm | None = None
     priority: Priority | None = None
     notes: Notes | None = None
     outreach: bool = False
@@ -169,18 +175,30 @@ def read_amendment(raw: Any, today: date) -> AmendmentForm | list[Problem]:
     return _read(AmendmentForm, raw, today)
 
 
+def read_codes(raw: Any, today: date) -> Codes | list[Problem]:
+    """The codes of a request for help, or everything that is wrong with them."""
+    return _read(Codes, raw, today, strict=False)
+
+
 def _read(form: type[F], raw: Any, today: date, *, strict: bool = True) -> F | list[Problem]:
     try:
         return form.model_validate(raw, strict=None if strict else False, context={"today": today})
     except ValidationError as error:
         return [
-            Problem(
-                ".".join(map(str, e["loc"])),
-                e["type"].replace("_", "-"),
-                "no such field" if e["type"] == "extra_forbidden" else e["msg"],
-            )
+            _problem(e["loc"], e["type"], e["msg"])
             for e in error.errors(include_url=False, include_input=False, include_context=False)
         ]
+
+
+def _problem(place: tuple[int | str, ...], kind: str, message: str) -> Problem:
+    field = ".".join(map(str, place))
+    match kind:
+        case "extra_forbidden":
+            return Problem(field, "extra-forbidden", "no such field")
+        case "enum":
+            return Problem(field, "unknown-code", message.replace("Input should be", "is not known: choose"))
+        case _:
+            return Problem(field, kind.replace("_", "-"), message)
 
 
 def _says_nothing(raw: Any) -> bool:

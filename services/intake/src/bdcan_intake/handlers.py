@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar, assert_never
 
 from pydantic import BaseModel, ValidationError
@@ -12,16 +12,17 @@ from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.subscription import Batch, Handler, Rejected
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
-    Channel,
     FieldProblem,
     InboundReferralAccepted,
     InboundReferralRefused,
     InboundReferralSubmitted,
 )
+from bdcan_contracts.vocabulary import Channel
 from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
 from bdcan_intake.books import Referrals
 from bdcan_intake.domain.referral import Referral
-from bdcan_intake.domain.submission import Person, Submission, examine
+from bdcan_intake.domain.submission import Examined, Person, Submission, examine
+from bdcan_intake.forms import read_codes
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -31,7 +32,7 @@ _LISTS = frozenset({Channel.OUTREACH, Channel.NHS_LIST})
 async def on_submitted(batch: Batch[InboundReferralSubmitted], tx: Tx) -> None:
     """An upstream system asks for help on behalf of a person. Each submission gets its receipt."""
     today = tx.now.date()
-    examined = [examine(_submission(e.data), today) async for e in in_turns(batch)]
+    examined = [_examined(e.data, today) async for e in in_turns(batch)]
     answers = await take_on(Referrals(tx), examined)
     for event, answer in zip(batch, answers, strict=True):
         tx.emit(_receipt(event.data, answer, tx.now), cause=event)
@@ -71,6 +72,17 @@ def follow(decide: Decide[Referral, T]) -> Handler[T]:
         await Referrals(tx).handle(batch, decide)
 
     return handler
+
+
+def _examined(event: InboundReferralSubmitted, today: date) -> Examined:
+    """The submission. A code that is not known here is a problem, as it is at the other doors."""
+    examined = examine(_submission(event), today)
+    said = {"channel": event.channel, "needs": event.needs, "diets": event.diets, "flags": event.flags}
+    codes = read_codes(said, today)
+    if not isinstance(codes, list):
+        return examined
+    unknown = tuple(FieldProblem(field=p.field, code=p.code, message=p.message[:300]) for p in codes)
+    return examined._replace(problems=(*examined.problems, *unknown))
 
 
 def _submission(event: InboundReferralSubmitted) -> Submission:

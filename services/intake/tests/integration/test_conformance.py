@@ -14,6 +14,7 @@ from bdcan_chassis.step import Step
 from bdcan_chassis.testing.conformance import Conformance
 from bdcan_chassis.testing.harness import FakeRecord, Harness
 from bdcan_contracts import models as m
+from bdcan_contracts import vocabulary
 from bdcan_intake.books import Referrals
 from bdcan_intake.domain.referral import Referral
 
@@ -25,9 +26,9 @@ class TestConformanceAtTheInboundTopic(Conformance):
         first = m.InboundReferralSubmitted(
             source="riverside-surgery",
             reference=str(uuid4()),
-            channel=m.Channel.GP,
+            channel=vocabulary.Channel.GP,
             person=m.Person(name="Amina Example", phone="07700 900417", postcode="rm108xx"),
-            needs=(m.NeedCode.FOOD_PARCEL, m.NeedCode.SAFEGUARDING_ADULT),
+            needs=(vocabulary.NeedCode.FOOD_PARCEL, vocabulary.NeedCode.SAFEGUARDING_ADULT),
         )
         again, changed = first.model_copy(), first.model_copy(update={"notes": "She has moved."})
         return [given.record(event) for event in (first, again, changed)]
@@ -47,17 +48,17 @@ class TestConformanceOfTheTimeline(Conformance):
             await referrals.save()
 
     def life(self, given: Harness) -> list[FakeRecord]:
-        r = s.referral(m.NeedCode.FOOD_PARCEL, m.NeedCode.SHOPPING)
+        r = s.referral(vocabulary.NeedCode.FOOD_PARCEL, vocabulary.NeedCode.SHOPPING)
         self.referrals.append(r)
         food, shopping = (n.need_id for n in r.needs)
         events = (
             s.assigned(r),
             s.unanswered(r),
             s.confirmed(r),
-            s.task(m.TaskOpened, r, shopping, m.TaskKind.SHOPPING),
+            s.task(m.TaskOpened, r, shopping, vocabulary.TaskKind.SHOPPING),
             s.parcel(m.ParcelRequested, r, food),
-            s.task(m.TaskAccepted, r, shopping, m.TaskKind.SHOPPING),
-            s.task(m.TaskCompleted, r, shopping, m.TaskKind.SHOPPING),
+            s.task(m.TaskAccepted, r, shopping, vocabulary.TaskKind.SHOPPING),
+            s.task(m.TaskCompleted, r, shopping, vocabulary.TaskKind.SHOPPING),
             s.parcel(m.ParcelPacked, r, food),
             s.parcel(m.ParcelDelivered, r, food),
         )

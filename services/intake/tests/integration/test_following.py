@@ -16,6 +16,7 @@ import intake_story as s  # pyright: ignore[reportMissingImports] # found by the
 
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts import models as m
+from bdcan_contracts import vocabulary
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
 from bdcan_intake.books import Referrals
@@ -77,15 +78,15 @@ async def test_given_a_referral_from_call_to_doorstep_then_its_story_is_told_in_
         s.assigned(r),
         s.unanswered(r),
         s.confirmed(r),
-        s.task(m.TaskOpened, r, shopping, m.TaskKind.SHOPPING),
+        s.task(m.TaskOpened, r, shopping, vocabulary.TaskKind.SHOPPING),
         s.parcel(m.ParcelRequested, r, food),
         s.parcel(m.ParcelReserved, r, food),
-        s.task(m.TaskAccepted, r, shopping, m.TaskKind.SHOPPING),
-        s.task(m.TaskFailed, r, shopping, m.TaskKind.SHOPPING),
-        s.task(m.TaskUnfilled, r, shopping, m.TaskKind.SHOPPING, offers_made=3, unfilled_at=s.T0),
+        s.task(m.TaskAccepted, r, shopping, vocabulary.TaskKind.SHOPPING),
+        s.task(m.TaskFailed, r, shopping, vocabulary.TaskKind.SHOPPING),
+        s.task(m.TaskUnfilled, r, shopping, vocabulary.TaskKind.SHOPPING, offers_made=3, unfilled_at=s.T0),
         s.parcel(m.ParcelPacked, r, food),
-        s.task(m.TaskOpened, r, food, m.TaskKind.PARCEL_DELIVERY, parcel_id=parcel_id),
-        s.task(m.TaskCompleted, r, shopping, m.TaskKind.SHOPPING),
+        s.task(m.TaskOpened, r, food, vocabulary.TaskKind.PARCEL_DELIVERY, parcel_id=parcel_id),
+        s.task(m.TaskCompleted, r, shopping, vocabulary.TaskKind.SHOPPING),
         s.parcel(m.ParcelDispatched, r, food),
     ):
         given.clock.advance(timedelta(minutes=1))
@@ -96,7 +97,7 @@ async def test_given_a_referral_from_call_to_doorstep_then_its_story_is_told_in_
     given.clock.advance(timedelta(minutes=1))
     await given.deliver(s.parcel(m.ParcelDelivered, r, food))
     [closed] = await given.emitted()
-    assert closed.data.outcome is m.ReferralOutcome.HELPED
+    assert closed.data.outcome == vocabulary.ReferralOutcome.HELPED
     assert {n.need_id: n.state for n in closed.data.needs} == dict.fromkeys((food, shopping), m.NeedState.MET)
     told = await shown(given, r)
     assert (told["state"], told["outcome"], told["closed_at"]) == ("closed", "helped", "2020-03-23T09:14:00Z")
@@ -126,15 +127,15 @@ async def test_given_events_of_other_topics_first_then_the_story_and_the_end_are
     found = uuid4()
     call = s.called(
         r,
-        (need, m.NeedCode.SHOPPING, m.CallNeedResult.CONFIRMED),
-        (found, m.NeedCode.FOOD_PARCEL, m.CallNeedResult.FOUND),
+        (need, vocabulary.NeedCode.SHOPPING, m.CallNeedResult.CONFIRMED),
+        (found, vocabulary.NeedCode.FOOD_PARCEL, m.CallNeedResult.FOUND),
     )
     events = [
         s.assigned(r),
         call,
-        s.task(m.TaskOpened, r, need, m.TaskKind.SHOPPING),
+        s.task(m.TaskOpened, r, need, vocabulary.TaskKind.SHOPPING),
         s.parcel(m.ParcelRequested, r, found),
-        s.task(m.TaskCompleted, r, need, m.TaskKind.SHOPPING),
+        s.task(m.TaskCompleted, r, need, vocabulary.TaskKind.SHOPPING),
         s.parcel(m.ParcelDelivered, r, found),
     ]
     records = []
@@ -148,7 +149,7 @@ async def test_given_events_of_other_topics_first_then_the_story_and_the_end_are
     await given.deliver(assigned)
     await given.deliver(called)
     [closed] = await given.emitted()
-    assert closed.data.outcome is m.ReferralOutcome.HELPED
+    assert closed.data.outcome == vocabulary.ReferralOutcome.HELPED
     assert [e["kind"] for e in (await shown(given, r))["timeline"]][1:] == [
         "referral.assigned",
         "welfare-call.completed",
@@ -166,9 +167,11 @@ async def test_given_a_concern_after_the_end_then_all_are_told_in_the_referrals_
 ):
     r = await handed_in(given, "shopping", outreach=outreach)
     await given.deliver(s.assigned(r), s.confirmed(r))
-    await given.deliver(s.task(m.TaskCompleted, r, r.needs[0].need_id, m.TaskKind.SHOPPING))
+    await given.deliver(s.task(m.TaskCompleted, r, r.needs[0].need_id, vocabulary.TaskKind.SHOPPING))
     given.clock.advance(timedelta(hours=1))
-    await given.deliver(s.escalation(m.EscalationOpened, r, uuid4(), code=m.NeedCode.SAFEGUARDING_ADULT))
+    await given.deliver(
+        s.escalation(m.EscalationOpened, r, uuid4(), code=vocabulary.NeedCode.SAFEGUARDING_ADULT)
+    )
 
     rows = await given.fetch("SELECT lane FROM chassis.outbox")
     assert [row["lane"] for row in rows] == ["bulk" if outreach else "normal"] * 2
@@ -221,7 +224,7 @@ async def test_given_nobody_reached_and_no_need_known_then_the_concern_is_the_ne
     assert (need["owner"], need["state"]) == ("community-solutions", "in-hand")
     await given.deliver(s.escalation(m.EscalationAccepted, r, UUID(need["need_id"])))
     [closed] = await given.emitted()
-    assert closed.data.outcome is m.ReferralOutcome.REFERRED_ON
+    assert closed.data.outcome == vocabulary.ReferralOutcome.REFERRED_ON
 
 
 async def test_given_an_escalation_declined_then_the_hub_has_the_need_until_a_new_call(given: Harness):
@@ -241,9 +244,9 @@ async def test_given_an_escalation_declined_then_the_hub_has_the_need_until_a_ne
     [shown_need] = (await shown(given, r))["needs"]
     assert (shown_need["state"], shown_need["owner"]) == ("open", f"hub:{s.HUB}")
     given.clock.advance(timedelta(minutes=1))
-    await given.deliver(s.called(r, (need, m.NeedCode.HOUSING, m.CallNeedResult.DECLINED)))
+    await given.deliver(s.called(r, (need, vocabulary.NeedCode.HOUSING, m.CallNeedResult.DECLINED)))
     [closed] = await given.emitted()
-    assert closed.data.outcome is m.ReferralOutcome.DECLINED
+    assert closed.data.outcome == vocabulary.ReferralOutcome.DECLINED
 
 
 @pytest.mark.parametrize(
@@ -269,7 +272,7 @@ async def test_given_all_needs_settled_before_the_call_then_the_hub_still_has_to
     assert found["due_at"] == found["contact_due_at"]
     await given.deliver(s.confirmed(r))
     [closed] = await given.emitted()
-    assert closed.data.outcome is m.ReferralOutcome.REFERRED_ON
+    assert closed.data.outcome == vocabulary.ReferralOutcome.REFERRED_ON
 
 
 async def test_given_out_of_area_or_triage_then_the_need_says_so(given: Harness):
@@ -278,13 +281,13 @@ async def test_given_out_of_area_or_triage_then_the_need_says_so(given: Harness)
     assert (await shown(given, r))["needs"][0]["due_at"] == "2020-03-23T13:00:00Z"
     await given.deliver(s.out_of_area(r, 2))
     [closed] = await given.emitted()
-    assert closed.data.outcome is m.ReferralOutcome.OUT_OF_AREA
+    assert closed.data.outcome == vocabulary.ReferralOutcome.OUT_OF_AREA
     [need] = (await shown(given, r))["needs"]
     assert (need["state"], need["reason"]) == ("unmet", "out-of-area")
 
 
 async def test_given_a_referral_that_nobody_knows_then_nothing_is_parked_and_the_line_is_kept(given: Harness):
-    stranger = s.referral(m.NeedCode.SHOPPING)
+    stranger = s.referral(vocabulary.NeedCode.SHOPPING)
     outcome = await given.deliver(s.assigned(stranger), s.confirmed(stranger))
     assert outcome["handled"] == 2
     assert len(await given.fetch("SELECT 1 FROM timeline")) == 2

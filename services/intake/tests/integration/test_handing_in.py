@@ -6,6 +6,7 @@ import pytest
 
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts import models as m
+from bdcan_contracts import vocabulary
 from bdcan_contracts.catalogue import OUTREACH_REFERRALS, REFERRALS, SAFEGUARDING
 
 AMINA = {
@@ -81,11 +82,11 @@ async def test_given_many_faults_then_all_are_named_at_once_and_none_of_them_quo
     assert answer.headers["content-type"] == "application/problem+json"
     assert [e["field"] for e in answer.json()["errors"]] == [
         "channel",
+        "needs.0",
         "reference",
         "person.birth_date",
         "person.surname",
         "household.adults",
-        "needs.0",
     ]
     assert "Secret" not in answer.text
     assert not await given.fetch("SELECT id FROM referral")
@@ -100,7 +101,7 @@ async def test_given_nobody_and_nothing_then_it_is_refused(given: Harness, said:
 
 async def test_given_nobody_and_a_wrong_channel_then_both_are_named_at_once(given: Harness):
     answer = await given.http.post("/v1/referrals", json={"channel": "pigeon"})
-    assert [e["code"] for e in answer.json()["errors"]] == ["enum", "nobody-named", "nothing-needed"]
+    assert [e["code"] for e in answer.json()["errors"]] == ["unknown-code", "nobody-named", "nothing-needed"]
 
 
 @pytest.mark.parametrize(
@@ -238,9 +239,9 @@ async def test_given_an_amendment_then_the_event_carries_all_as_it_now_stands(gi
     assert [n.code for n in amended.data.needs] == ["food-parcel", "shopping", "safeguarding-child"]
     assert [str(n) for n in amended.data.withdrawn_need_ids] == [prescription]
     assert amended.data.household == m.Household(adults=2, children=1)
-    assert amended.data.diets == (m.Diet.HALAL,)
-    assert amended.data.flags == (m.Flag.NO_PHONE,)
-    assert concern.data.code is m.NeedCode.SAFEGUARDING_CHILD
+    assert amended.data.diets == (vocabulary.Diet.HALAL,)
+    assert amended.data.flags == (vocabulary.Flag.NO_PHONE,)
+    assert concern.data.code == vocabulary.NeedCode.SAFEGUARDING_CHILD
     [row] = await given.fetch("SELECT name, phone, notes FROM resident")
     assert tuple(row) == ("Amina Example", None, "Daughter usually shops for her.")
     assert (await given.http.post(url, json={"version": 1, "notes": "x"})).status_code == 409
@@ -301,7 +302,7 @@ async def test_only_a_disclosure_says_who_wants_to_volunteer(given: Harness):
     assert answer.status_code == 201
     [event] = await given.emitted()
     assert event.data.postcode_sector == "RM10 8"
-    assert event.data.task_kinds == (m.TaskKind.SHOPPING,)
+    assert event.data.task_kinds == (vocabulary.TaskKind.SHOPPING,)
     asked = {
         "enquiry_id": answer.json()["enquiry_id"],
         "purpose": "volunteer_induction",

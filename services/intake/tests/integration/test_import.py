@@ -10,6 +10,7 @@ import pytest
 
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts import models as m
+from bdcan_contracts import vocabulary
 from bdcan_intake.admission import Accepted, take_on
 from bdcan_intake.books import Referrals
 from bdcan_intake.csv_file import COLUMNS
@@ -50,12 +51,12 @@ async def test_given_every_column_then_all_of_it_is_kept(given: Harness):
     assert answer.json()["accepted"] == 1
     [event] = await given.emitted()
     assert (event.data.channel, event.data.outreach, event.data.priority) == (
-        m.Channel.NHS_LIST,
+        vocabulary.Channel.NHS_LIST,
         False,
         "standard",
     )
     assert event.data.household == m.Household(adults=2, children=1)
-    assert event.data.diets == (m.Diet.HALAL, m.Diet.NUT_ALLERGY)
+    assert event.data.diets == (vocabulary.Diet.HALAL, vocabulary.Diet.NUT_ALLERGY)
     [row] = await given.fetch("SELECT name, birth_date::text, postcode, notes, consent FROM resident")
     assert tuple(row) == ("Amina Example", "1948-05-17", "RM10 8XX", "Rings twice, please", True)
 
@@ -84,9 +85,9 @@ async def test_given_good_and_bad_rows_then_good_ones_go_in_and_errors_name_line
         (r["line"], r["reference"], r["field"], r["code"]) for r in csv.DictReader(io.StringIO(errors.text))
     ]
     assert rows == [
+        ("3", "A-2", "needs", "unknown-code"),
         ("3", "A-2", "birth_date", "in-the-future"),
         ("3", "A-2", "adults", "int-parsing"),
-        ("3", "A-2", "needs", "enum"),
         ("5", "A-3", "person", "nobody-named"),
         ("5", "A-3", "needs", "nothing-needed"),
         ("8", "A-5", "", "too-many-cells"),
@@ -131,7 +132,7 @@ async def test_given_a_reference_that_another_door_takes_on_meanwhile_then_that_
 ):
     lines = [f"R-{i},Person {i},food-parcel" for i in range(50)]
     async with given.transactions.begin() as tx:  # not yet committed: the list cannot see it
-        somebody = Submission("shielding-list", "R-7", m.Channel.GP, Person(name="Somebody Else"))
+        somebody = Submission("shielding-list", "R-7", vocabulary.Channel.GP, Person(name="Somebody Else"))
         [answer] = await take_on(Referrals(tx), [examine(somebody, tx.now.date())])
         assert isinstance(answer, Accepted)
         sending = asyncio.create_task(
@@ -186,8 +187,8 @@ async def test_given_a_long_file_with_bad_rows_here_and_there_then_figures_and_l
     assert (done["accepted"], done["duplicates"], done["refused"]) == (2_497, 0, 3)
     errors = csv.DictReader(io.StringIO((await given.http.get(done["errors_url"])).text))
     assert [(row["line"], row["code"]) for row in errors] == [
-        ("22", "enum"),
-        ("1702", "enum"),
+        ("22", "unknown-code"),
+        ("1702", "unknown-code"),
         ("2402", "reference-reused"),
     ]
 

@@ -8,15 +8,16 @@ from datetime import date
 
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts import models as m
+from bdcan_contracts import vocabulary
 
 
 def submitted(**more: object) -> m.InboundReferralSubmitted:
     fields = {
         "source": "riverside-surgery",
         "reference": "RS-1",
-        "channel": m.Channel.GP,
+        "channel": vocabulary.Channel.GP,
         "person": m.Person(name="Amina Example", phone="07700 900417", postcode="rm108xx"),
-        "needs": (m.NeedCode.FOOD_PARCEL,),
+        "needs": (vocabulary.NeedCode.FOOD_PARCEL,),
     }
     return m.InboundReferralSubmitted.model_validate(fields | more)
 
@@ -94,8 +95,18 @@ async def test_given_what_cannot_be_true_then_all_of_it_is_in_the_receipt(given:
 
 
 async def test_given_a_list_then_its_referrals_go_by_the_bulk_lane(given: Harness):
-    await given.deliver(submitted(channel=m.Channel.NHS_LIST))
+    await given.deliver(submitted(channel=vocabulary.Channel.NHS_LIST))
     assert (await given.emitted(m.ReferralReceived))[0].data.outreach
+
+
+async def test_unknown_codes_are_refused_and_the_sender_hears_of_each(given: Harness):
+    await given.deliver(submitted(channel="pigeon", needs=("food-parcel", "easter-eggs"), diets=("air",)))
+    [refused] = await given.emitted()
+    told = {p.field: (p.code, p.message) for p in refused.data.problems}
+    assert set(told) == {"channel", "needs.1", "diets.0"}
+    assert told["channel"][0] == "unknown-code"
+    assert "choose 'phone'" in told["channel"][1]
+    assert not await given.fetch("SELECT id FROM referral")
 
 
 async def test_given_a_body_that_breaks_the_schema_then_it_is_parked_and_the_sender_told_every_field(
@@ -104,7 +115,7 @@ async def test_given_a_body_that_breaks_the_schema_then_it_is_parked_and_the_sen
     record = given.record(submitted(), source="riverside-surgery")
     broken = replace(
         record,
-        value=b'{"source":"riverside-surgery","reference":"RS-1","channel":"pigeon","needs":["foood"]}',
+        value=b'{"source":"riverside-surgery","reference":"RS-1","channel":"A pigeon","needs":["Foood!"]}',
     )
     assert (await given.deliver(broken))["parked"] == 1
     [refused] = await given.emitted()

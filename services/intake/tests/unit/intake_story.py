@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from bdcan_contracts import models as m
+from bdcan_contracts import vocabulary
 from bdcan_contracts.envelope import Event
+from bdcan_contracts.vocabulary import NEEDS
 from bdcan_intake.domain.referral import Referral, open_referral
 from bdcan_intake.domain.submission import Person, Submission
 
@@ -19,11 +21,11 @@ def minutes(count: float) -> datetime:
     return T0 + timedelta(minutes=count)
 
 
-def referral(*codes: m.NeedCode, outreach: bool = False, priority: m.Priority | None = None) -> Referral:
+def referral(*codes: str, outreach: bool = False, priority: m.Priority | None = None) -> Referral:
     given = Submission(
         "desk",
         None,
-        m.Channel.PHONE,
+        vocabulary.Channel.PHONE,
         Person(name="Amina Example"),
         needs=codes,
         outreach=outreach,
@@ -80,7 +82,7 @@ def triage(r: Referral, version: int = 1) -> m.ReferralHeldForTriage:
     return m.ReferralHeldForTriage(
         referral_id=r.referral_id,
         version=version,
-        reason=m.TriageReason.NO_POSTCODE,
+        reason=vocabulary.TriageReason.NO_POSTCODE,
         needs=(),
         priority=r.priority,
         triage_due_at=minutes(240),
@@ -94,13 +96,15 @@ def out_of_area(r: Referral, version: int = 1) -> m.ReferralOutOfArea:
     )
 
 
-def called(r: Referral, *said: tuple[UUID, m.NeedCode, m.CallNeedResult]) -> m.WelfareCallCompleted:
+def called(r: Referral, *said: tuple[UUID, str, m.CallNeedResult]) -> m.WelfareCallCompleted:
     return m.WelfareCallCompleted(
         referral_id=r.referral_id,
         call_id=uuid5(r.referral_id, "welfare-call"),
         hub_id=HUB,
         attempt=1,
-        needs=tuple(m.CalledNeed(need_id=i, code=c, result=result) for i, c, result in said),
+        needs=tuple(
+            m.CalledNeed(need_id=i, code=c, lane=NEEDS[c].lane, result=result) for i, c, result in said
+        ),
         priority=r.priority,
         completed_at=T0,
     )
@@ -116,7 +120,7 @@ def unanswered(r: Referral, next_minute: float = 200) -> m.WelfareCallUnanswered
         call_id=uuid5(r.referral_id, "welfare-call"),
         hub_id=HUB,
         attempt=1,
-        outcome=m.UnansweredOutcome.NO_ANSWER,
+        outcome=vocabulary.CallOutcome.NO_ANSWER,
         next_attempt_at=minutes(next_minute),
     )
 
@@ -127,13 +131,18 @@ def exhausted(r: Referral) -> m.WelfareCallExhausted:
         call_id=uuid5(r.referral_id, "welfare-call"),
         hub_id=HUB,
         attempts=4,
-        needs=tuple(m.Need(need_id=n.need_id, code=n.code) for n in r.needs),
+        needs=tuple(m.Need(need_id=n.need_id, code=n.code, lane=n.lane) for n in r.needs),
         exhausted_at=T0,
     )
 
 
 def task(
-    model: Any, r: Referral, need_id: UUID, kind: m.TaskKind, parcel_id: UUID | None = None, **more: Any
+    model: Any,
+    r: Referral,
+    need_id: UUID,
+    kind: str,
+    parcel_id: UUID | None = None,
+    **more: Any,
 ) -> Any:
     fields = {
         "task_id": uuid5(need_id, "task"),
@@ -160,7 +169,8 @@ def parcel(model: Any, r: Referral, need_id: UUID, **more: Any) -> Any:
         "need_id": need_id,
         "hub_id": HUB,
         "site_id": "central",
-        "code": m.NeedCode.FOOD_PARCEL,
+        "code": vocabulary.NeedCode.FOOD_PARCEL,
+        "lane": m.Lane.FOOD,
         "priority": r.priority,
         "items": 13,
         "bags": 2,
@@ -188,13 +198,18 @@ def parcel(model: Any, r: Referral, need_id: UUID, **more: Any) -> Any:
 
 
 def escalation(
-    model: Any, r: Referral, *need_ids: UUID, code: m.NeedCode = m.NeedCode.HOUSING, **more: Any
+    model: Any,
+    r: Referral,
+    *need_ids: UUID,
+    code: str = vocabulary.NeedCode.HOUSING,
+    **more: Any,
 ) -> Any:
     fields = {
         "escalation_id": uuid5(need_ids[0], "escalation"),
         "referral_id": r.referral_id,
         "need_ids": need_ids,
         "code": code,
+        "lane": NEEDS[code].lane,
         "kind": m.EscalationKind.COMPLEX,
         "priority": r.priority,
         "council_reference": "CS-1",
@@ -204,7 +219,7 @@ def escalation(
         "was_due_at": minutes(1500),
         "stage": m.EscalationStage.ACKNOWLEDGE,
         "reason": "not-eligible",
-        "outcome": m.EscalationOutcome.HELPED,
+        "outcome": vocabulary.EscalationOutcome.HELPED,
         **{
             f"{what}_at": T0
             for what in ("opened", "forwarded", "acknowledged", "accepted", "declined", "closed", "overdue")

@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # intake_story.py is shared by t
 import intake_story as s
 
 from bdcan_contracts import models as m
-from bdcan_contracts.models import NeedCode
+from bdcan_contracts import vocabulary
+from bdcan_contracts.vocabulary import NeedCode
 from bdcan_intake.domain import progress as p
 from bdcan_intake.domain.referral import Referral, ReferralState
 
@@ -35,15 +36,17 @@ def story_of(r: Referral, found: bool, triage: bool, rings: int, stock: bool, de
     lines.append(("assignments", p.assigned, s.assigned(r, 2)))
     lines += [("calls", p.call_unanswered, s.unanswered(r, 100 + i)) for i in range(rings)]
     lines.append(("calls", p.call_completed, s.called(r, *said)))
-    lines.append(("shopping", p.task_opened, s.task(m.TaskOpened, r, shopping, m.TaskKind.SHOPPING)))
+    lines.append(("shopping", p.task_opened, s.task(m.TaskOpened, r, shopping, vocabulary.TaskKind.SHOPPING)))
     lines.append(("food", p.parcel_requested, s.parcel(m.ParcelRequested, r, food)))
     lines.append(("housing", p.escalation_opened, s.escalation(m.EscalationOpened, r, housing)))
     if found:
-        lines.append(("errand", p.task_opened, s.task(m.TaskOpened, r, extra, m.TaskKind.ERRAND)))
+        lines.append(("errand", p.task_opened, s.task(m.TaskOpened, r, extra, vocabulary.TaskKind.ERRAND)))
     if stock:
         lines.append(("food", p.parcel_short, s.parcel(m.ParcelShort, r, food)))
     lines.append(("food", p.parcel_packed, s.parcel(m.ParcelPacked, r, food)))
-    lines.append(("shopping", p.task_completed, s.task(m.TaskCompleted, r, shopping, m.TaskKind.SHOPPING)))
+    lines.append(
+        ("shopping", p.task_completed, s.task(m.TaskCompleted, r, shopping, vocabulary.TaskKind.SHOPPING))
+    )
     if declined:
         lines.append(("housing", p.escalation_declined, s.escalation(m.EscalationDeclined, r, housing)))
         again = s.called(r, (housing, NeedCode.HOUSING, m.CallNeedResult.DECLINED))
@@ -54,7 +57,9 @@ def story_of(r: Referral, found: bool, triage: bool, rings: int, stock: bool, de
         )
         lines.append(("housing", p.escalation_accepted, s.escalation(m.EscalationAccepted, r, housing)))
     if found:
-        lines.append(("errand", p.task_completed, s.task(m.TaskCompleted, r, extra, m.TaskKind.ERRAND)))
+        lines.append(
+            ("errand", p.task_completed, s.task(m.TaskCompleted, r, extra, vocabulary.TaskKind.ERRAND))
+        )
     lines.append(("food", p.parcel_delivered, s.parcel(m.ParcelDelivered, r, food)))
     return lines
 

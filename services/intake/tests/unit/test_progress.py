@@ -13,7 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # intake_story.py is shared by t
 import intake_story as s
 
 from bdcan_contracts import models as m
-from bdcan_contracts.models import NeedCode, NeedState, ReferralOutcome
+from bdcan_contracts import vocabulary
+from bdcan_contracts.models import NeedState
+from bdcan_contracts.vocabulary import NeedCode, ReferralOutcome
 from bdcan_intake.domain import changes
 from bdcan_intake.domain import progress as p
 from bdcan_intake.domain.errors import NotAllowedError
@@ -44,9 +46,9 @@ def test_given_an_urgent_row_of_a_list_then_it_does_not_wait_in_the_bulk_lane():
 
 def test_given_a_need_without_owner_or_time_then_it_cannot_be_built():
     with pytest.raises(ValueError, match="owner"):
-        Need(uuid4(), uuid4(), NeedCode.DEBT, NeedState.OPEN, None, s.T0, s.T0)
+        Need(uuid4(), uuid4(), NeedCode.DEBT, m.Lane.COMPLEX, NeedState.OPEN, None, s.T0, s.T0)
     with pytest.raises(ValueError, match="owner"):
-        Need(uuid4(), uuid4(), NeedCode.DEBT, NeedState.IN_HAND, ROUTING, None, s.T0)
+        Need(uuid4(), uuid4(), NeedCode.DEBT, m.Lane.COMPLEX, NeedState.IN_HAND, ROUTING, None, s.T0)
 
 
 def test_given_an_assignment_then_the_hub_owns_what_nobody_has_in_hand():
@@ -127,6 +129,15 @@ def test_given_a_concern_that_was_given_back_when_the_resident_declines_help_the
     assert r.needs[0].state is NeedState.WITHDRAWN
 
 
+@pytest.mark.parametrize("lane", list(p.HELPER))
+def test_unknown_need_of_a_newer_release_goes_to_the_helper_of_its_lane(lane: m.Lane):
+    r = s.referral(NeedCode.SHOPPING)
+    unknown = m.CalledNeed(need_id=uuid4(), code="easter-eggs", lane=lane, result=m.CallNeedResult.FOUND)
+    event = s.called(r).model_copy(update={"needs": (unknown,)})
+    r, _ = s.told(r, (p.call_completed, event, 1))
+    assert (r.needs[-1].code, r.needs[-1].lane, r.needs[-1].owner) == ("easter-eggs", lane, p.HELPER[lane])
+
+
 def test_given_a_call_then_each_need_goes_to_who_helps_with_it():
     r = s.referral(NeedCode.FOOD_PARCEL, NeedCode.SHOPPING, NeedCode.HOUSING, NeedCode.ERRAND)
     food, shopping, housing, errand = r.needs
@@ -162,7 +173,7 @@ def test_given_everything_declined_then_it_closes_as_declined():
     r = s.referral(NeedCode.FOOD_PARCEL)
     event = s.called(r, (r.needs[0].need_id, r.needs[0].code, m.CallNeedResult.DECLINED))
     _, [closed] = s.told(r, (p.call_completed, event, 2))
-    assert closed.outcome is ReferralOutcome.DECLINED
+    assert closed.outcome == ReferralOutcome.DECLINED
 
 
 def test_given_a_concern_declined_at_the_call_then_it_stays_with_community_solutions():
@@ -185,7 +196,7 @@ def test_given_no_answer_ever_then_community_solutions_has_all_that_is_open():
     assert (r.needs[0].state, r.needs[0].owner) == (NeedState.IN_HAND, COMMUNITY_SOLUTIONS)
     accepted = s.escalation(m.EscalationAccepted, r, r.needs[0].need_id)
     _, [closed] = s.told(r, (p.escalation_accepted, accepted, 3))
-    assert closed.outcome is ReferralOutcome.REFERRED_ON
+    assert closed.outcome == ReferralOutcome.REFERRED_ON
 
 
 def test_given_no_answer_and_no_known_need_then_the_concern_becomes_the_need():
@@ -203,7 +214,7 @@ def test_given_no_answer_and_no_known_need_then_the_concern_becomes_the_need():
 def test_given_a_parcel_then_its_need_is_met_at_the_door_and_not_by_the_delivery_task():
     r = s.referral(NeedCode.FOOD_PARCEL)
     need = r.needs[0].need_id
-    delivery = s.task(m.TaskCompleted, r, need, m.TaskKind.PARCEL_DELIVERY, parcel_id=uuid4())
+    delivery = s.task(m.TaskCompleted, r, need, vocabulary.TaskKind.PARCEL_DELIVERY, parcel_id=uuid4())
     r, closed = s.told(
         r,
         (p.call_completed, s.confirmed(r), 1),
@@ -221,13 +232,13 @@ def test_given_a_parcel_then_its_need_is_met_at_the_door_and_not_by_the_delivery
     r, _ = s.told(r, (p.parcel_returned, s.parcel(m.ParcelReturned, r, need), 6))
     assert r.needs[0].owner == FOODHUB
     r, [closed] = s.told(r, (p.parcel_delivered, s.parcel(m.ParcelDelivered, r, need), 7))
-    assert closed.outcome is ReferralOutcome.HELPED
+    assert closed.outcome == ReferralOutcome.HELPED
 
 
 @pytest.mark.parametrize(
     ("step", "event"),
     [
-        (p.task_cancelled, lambda r, n: s.task(m.TaskCancelled, r, n, m.TaskKind.SHOPPING)),
+        (p.task_cancelled, lambda r, n: s.task(m.TaskCancelled, r, n, vocabulary.TaskKind.SHOPPING)),
         (p.parcel_cancelled, lambda r, n: s.parcel(m.ParcelCancelled, r, n)),
         (p.escalation_declined, lambda r, n: s.escalation(m.EscalationDeclined, r, n)),
     ],
@@ -260,7 +271,7 @@ def test_given_a_declined_escalation_before_the_assignment_is_here_then_the_hub_
 
 def test_given_a_volunteers_concern_after_the_end_then_the_referral_is_open_again():
     r = s.referral(NeedCode.SHOPPING)
-    done = s.task(m.TaskCompleted, r, r.needs[0].need_id, m.TaskKind.SHOPPING)
+    done = s.task(m.TaskCompleted, r, r.needs[0].need_id, vocabulary.TaskKind.SHOPPING)
     r, closed = s.told(r, (p.call_completed, s.confirmed(r), 1), (p.task_completed, done, 2))
     assert len(closed) == 1
     concern = uuid4()
@@ -270,19 +281,19 @@ def test_given_a_volunteers_concern_after_the_end_then_the_referral_is_open_agai
     assert reopened == m.ReferralReopened(
         referral_id=r.referral_id,
         priority=r.priority,
-        needs=(m.Need(need_id=concern, code=NeedCode.SAFEGUARDING_ADULT),),
+        needs=(m.Need(need_id=concern, code=NeedCode.SAFEGUARDING_ADULT, lane=m.Lane.SAFEGUARDING),),
         reopened_at=s.minutes(3),
     )
     accepted = s.escalation(m.EscalationAccepted, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
     r, [closed] = s.told(r, (p.escalation_accepted, accepted, 4))
-    assert closed.outcome is ReferralOutcome.PARTLY_HELPED
+    assert closed.outcome == ReferralOutcome.PARTLY_HELPED
 
 
 def test_given_a_task_done_before_its_call_is_here_then_the_end_waits_for_the_call():
     r = s.referral(NeedCode.SHOPPING)
     found = uuid4()
     need = r.needs[0]
-    done = s.task(m.TaskCompleted, r, need.need_id, m.TaskKind.SHOPPING)
+    done = s.task(m.TaskCompleted, r, need.need_id, vocabulary.TaskKind.SHOPPING)
     r, closed = s.told(r, (p.task_completed, done, 9))
     assert not closed
     call = s.called(
@@ -302,7 +313,7 @@ def test_given_any_event_twice_then_the_second_changes_nothing():
         (p.assigned, s.assigned(r)),
         (p.call_unanswered, s.unanswered(r)),
         (p.call_completed, s.confirmed(r)),
-        (p.task_opened, s.task(m.TaskOpened, r, shopping, m.TaskKind.SHOPPING)),
+        (p.task_opened, s.task(m.TaskOpened, r, shopping, vocabulary.TaskKind.SHOPPING)),
         (p.parcel_requested, s.parcel(m.ParcelRequested, r, food)),
         (p.parcel_short, s.parcel(m.ParcelShort, r, food)),
         (p.parcel_packed, s.parcel(m.ParcelPacked, r, food)),
@@ -313,8 +324,8 @@ def test_given_any_event_twice_then_the_second_changes_nothing():
         (p.escalation_declined, s.escalation(m.EscalationDeclined, r, housing)),
         (p.escalation_accepted, s.escalation(m.EscalationAccepted, r, housing)),
         (p.escalation_closed, s.escalation(m.EscalationClosed, r, housing)),
-        (p.task_completed, s.task(m.TaskCompleted, r, shopping, m.TaskKind.SHOPPING)),
-        (p.task_cancelled, s.task(m.TaskCancelled, r, shopping, m.TaskKind.SHOPPING)),
+        (p.task_completed, s.task(m.TaskCompleted, r, shopping, vocabulary.TaskKind.SHOPPING)),
+        (p.task_cancelled, s.task(m.TaskCancelled, r, shopping, vocabulary.TaskKind.SHOPPING)),
         (p.parcel_delivered, s.parcel(m.ParcelDelivered, r, food)),
         (p.parcel_cancelled, s.parcel(m.ParcelCancelled, r, food)),
     ]:
@@ -332,4 +343,4 @@ def test_given_no_needs_named_then_the_referral_itself_has_owner_and_time():
     r, _ = s.told(r, (p.assigned, s.assigned(r), 1))
     assert (r.owner, r.due_at) == (f"hub:{s.HUB}", r.contact_due_at)
     r, [closed] = s.told(r, (p.call_completed, s.called(r), 2))
-    assert closed.outcome is ReferralOutcome.DECLINED
+    assert closed.outcome == ReferralOutcome.DECLINED

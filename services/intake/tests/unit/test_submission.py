@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bdcan_contracts.models import Channel, Flag, Household, NeedCode, Priority
+from bdcan_contracts.models import Household, Priority
 from bdcan_contracts.typed import Fragment, read_postcode
+from bdcan_contracts.vocabulary import Channel, Flag, NeedCode
 from bdcan_intake.domain.submission import Person, Submission, content_hash, examine, priority_of, tidy
 
 TODAY = date(2020, 3, 23)

@@ -33,7 +33,7 @@ from bdcan_chassis.service import Service
 from bdcan_chassis.worker import serve_ops
 from bdcan_contracts.catalogue import ASSIGNMENTS, CATALOGUE, DEMAND_SIGNALS, OUTREACH_ASSIGNMENTS
 from bdcan_contracts.envelope import EnvelopeError, decode, encode_body, encode_headers, source_of
-from bdcan_contracts.models import DemandScope, DemandSettled, DemandSurged, NeedCode, ReferralAssigned
+from bdcan_contracts.models import DemandScope, DemandSettled, DemandSurged, Lane, ReferralAssigned
 from bdcan_routing.app import service
 from bdcan_routing.domain.demand import Change, expected, judge
 from bdcan_routing.metrics import PULSE_COUNTED, PULSE_SKIPPED, PULSE_SURGES
@@ -53,20 +53,21 @@ _TICK_SECONDS = 5.0
 
 
 class Key(NamedTuple):
-    """What is counted. As text: `ward:E05014066:food-parcel`."""
+    """What is counted. As text: `ward:E05014066:food:food-parcel`."""
 
     scope: DemandScope
     scope_id: str
-    code: NeedCode
+    lane: Lane
+    code: str
 
     def __str__(self) -> str:
-        return f"{self.scope}:{self.scope_id}:{self.code}"
+        return f"{self.scope}:{self.scope_id}:{self.lane}:{self.code}"
 
     @classmethod
     def read(cls, text: str) -> Key:
         """The inverse of `str()`."""
-        scope, scope_id, code = text.split(":")
-        return cls(DemandScope(scope), scope_id, NeedCode(code))
+        scope, scope_id, lane, code = text.split(":")
+        return cls(DemandScope(scope), scope_id, Lane(lane), code)
 
 
 class Demand(faust.Record, serializer="json"):
@@ -95,7 +96,7 @@ def keys_of(event: ReferralAssigned) -> list[Key]:
     places = [(DemandScope.HUB, event.hub_id)]
     if event.ward is not None:
         places.append((DemandScope.WARD, event.ward.gss))
-    return [Key(scope, place, need.code) for need in event.needs for scope, place in places]
+    return [Key(scope, place, need.lane, need.code) for need in event.needs for scope, place in places]
 
 
 def tally(events: Sequence[EventT[bytes]], window: timedelta) -> dict[tuple[Key, float], int]:
@@ -199,7 +200,12 @@ class _Pulse:
                 self._surging[text] = 0.0
                 await self._publish(
                     DemandSettled(
-                        scope=key.scope, scope_id=key.scope_id, code=key.code, settled_at=start, count=count
+                        scope=key.scope,
+                        scope_id=key.scope_id,
+                        code=key.code,
+                        lane=key.lane,
+                        settled_at=start,
+                        count=count,
                     )
                 )
         count, history = self._seen(text, start), self._history(text, start)
@@ -212,6 +218,7 @@ class _Pulse:
                     scope=key.scope,
                     scope_id=key.scope_id,
                     code=key.code,
+                    lane=key.lane,
                     window_start=start,
                     window_minutes=int(self._window / timedelta(minutes=1)),
                     count=count,

@@ -146,7 +146,7 @@ async def test_held_referrals_are_placed_when_a_hub_resumes(routing, referral):
     await routing.deliver(given)
     [event] = await routing.emitted()
     assert isinstance(event.data, ReferralHeldForTriage)
-    assert (event.data.reason.value, event.data.candidate_hubs) == ("no-hub-for-ward", ())
+    assert (event.data.reason, event.data.candidate_hubs) == ("no-hub-for-ward", ())
     assert await routing.run("place-held") == 0
 
     for hub in range(1, 10):

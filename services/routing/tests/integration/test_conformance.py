@@ -9,7 +9,8 @@ import pytest
 
 from bdcan_chassis.testing.conformance import Conformance
 from bdcan_chassis.testing.harness import START, FakeRecord, Harness
-from bdcan_contracts.models import ReferralClosed, ReferralOutcome, ReferralReopened, ReferralWithdrawn
+from bdcan_contracts.models import ReferralClosed, ReferralReopened, ReferralWithdrawn
+from bdcan_contracts.vocabulary import ReferralOutcome
 
 
 class TestConformance(Conformance):

@@ -15,13 +15,12 @@ from bdcan_contracts.models import (
     ReferralAssigned,
     ReferralClosed,
     ReferralHeldForTriage,
-    ReferralOutcome,
     ReferralOutOfArea,
     ReferralReassigned,
     ReferralReopened,
     ReferralWithdrawn,
-    TriageReason,
 )
+from bdcan_contracts.vocabulary import ReferralOutcome, TriageReason
 
 INSIDE, ELSEWHERE_INSIDE, OUTSIDE = "IG11 7NB", "RM10 7AB", "IG1 1AR"
 

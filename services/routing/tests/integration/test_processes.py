@@ -24,11 +24,11 @@ from bdcan_contracts.models import (
     DemandSettled,
     DemandSurged,
     Need,
-    NeedCode,
     Priority,
     ReferralAssigned,
     Ward,
 )
+from bdcan_contracts.vocabulary import NEEDS, NeedCode
 from bdcan_local.access import users
 from bdcan_local.provision import provision_kafka
 from services.routing.tests.integration import processes
@@ -67,7 +67,7 @@ def assigned(minutes: float, code: NeedCode = NeedCode.FOOD_PARCEL) -> ReferralA
         explanation="a test",
         outreach=False,
         priority=Priority.STANDARD,
-        needs=(Need(need_id=new_id(), code=code),),
+        needs=(Need(need_id=new_id(), code=code, lane=NEEDS[code].lane),),
         contact_due_at=START,
         assigned_at=START + timedelta(minutes=minutes),
     )

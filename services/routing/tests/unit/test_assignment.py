@@ -14,9 +14,8 @@ from msgspec.structs import replace
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     AssignmentMethod,
-    Channel,
+    Lane,
     Need,
-    NeedCode,
     Priority,
     ReferralAmended,
     ReferralAssigned,
@@ -26,6 +25,7 @@ from bdcan_contracts.models import (
     ReferralReceived,
     ReferralReopened,
 )
+from bdcan_contracts.vocabulary import Channel, NeedCode
 from bdcan_routing.domain import assignment
 from bdcan_routing.domain.assignment import TRIAGE_DUE, Assignment, State, TriageTimes
 from bdcan_routing.domain.errors import HubPausedError, NotAllowedError
@@ -37,7 +37,7 @@ from bdcan_routing.hubs.configured import configured_hubs
 
 NOW = datetime(2020, 3, 23, 9, tzinfo=UTC)
 ID = UUID(int=7)
-NEED = Need(need_id=UUID(int=8), code=NeedCode.SHOPPING)
+NEED = Need(need_id=UUID(int=8), code=NeedCode.SHOPPING, lane=Lane.COMMUNITY)
 TIMES = TriageTimes()
 ABBEY, BEAM, OUTSIDE, UNSURE = "IG11 7NB", "RM10 9AA", "IG1 1AR", "RM8 1AA"
 COVERAGE = Coverage.of(establish(plan, NOW).state for plan in configured_hubs(None))
@@ -83,7 +83,7 @@ def changed(postcode: str | None, version: int = 2) -> ReferralAmended:
 
 
 def open_again() -> ReferralReopened:
-    need = Need(need_id=ID, code=NeedCode.SAFEGUARDING_ADULT)
+    need = Need(need_id=ID, code=NeedCode.SAFEGUARDING_ADULT, lane=Lane.SAFEGUARDING)
     return ReferralReopened(referral_id=ID, priority=Priority.URGENT, needs=(need,), reopened_at=NOW)
 
 

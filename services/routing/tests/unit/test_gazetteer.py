@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bdcan_contracts.models import AssignmentMethod, TriageReason
+from bdcan_contracts.models import AssignmentMethod
 from bdcan_contracts.typed import Postcode, read_postcode
+from bdcan_contracts.vocabulary import TriageReason
 from bdcan_routing.domain.gazetteer import (
     InWard,
     Lookup,

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.step import Step
-from bdcan_contracts.models import AssignmentMethod, HubConfigured, TriageReason
+from bdcan_contracts.models import AssignmentMethod, HubConfigured
 from bdcan_contracts.typed import read_postcode
+from bdcan_contracts.vocabulary import TriageReason
 from bdcan_routing.domain.errors import NotAllowedError
 from bdcan_routing.domain.gazetteer import Lookup, Thresholds, Unit
 from bdcan_routing.domain.hubs import Coverage, Hub, HubPlan, configure, establish, pause, resume
@@ -55,7 +56,7 @@ def test_person_decides_among_open_hubs_when_all_cover_is_paused():
 def test_person_decides_when_no_hub_covers_the_ward():
     verdict = placer(without="hub-1").place(read_postcode("IG11 7NB"))
     assert isinstance(verdict, Hold)
-    assert verdict.reason is TriageReason.NO_HUB_FOR_WARD
+    assert verdict.reason == TriageReason.NO_HUB_FOR_WARD
 
 
 def test_explanation_with_the_longest_names_fits_the_event():

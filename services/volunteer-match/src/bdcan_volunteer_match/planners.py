@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from bdcan_chassis.passes import Planner
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.models import TaskKind
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.books import MATCH, Tasks, Volunteers
 from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate, Want, match
@@ -25,7 +24,7 @@ async def match_tasks(tx: Tx) -> int:
     nor on the volunteers of other hubs.
     """
     found = await store.tasks.OPEN_WANTS.records(tx.connection)
-    wants: set[Want] = {(hub_id, TaskKind(kind)) for hub_id, kind in found}
+    wants: set[Want] = {(hub_id, kind) for hub_id, kind in found}
     if not wants:
         return 0
     candidates = await store.volunteers.CANDIDATES.all(
@@ -61,9 +60,9 @@ PLANNERS = (Planner(MATCH, match_tasks),)
 """What the worker runs."""
 
 
-def _places(wants: set[Want], candidates: Sequence[Candidate]) -> Counter[tuple[str, TaskKind, bool]]:
+def _places(wants: set[Want], candidates: Sequence[Candidate]) -> Counter[tuple[str, str, bool]]:
     """Free places by hub, kind of task, and whether they are for tasks that require a DBS check."""
-    places: Counter[tuple[str, TaskKind, bool]] = Counter()
+    places: Counter[tuple[str, str, bool]] = Counter()
     for candidate in candidates:
         for want in candidate.wants(wants):
             places[*want, False] += candidate.free

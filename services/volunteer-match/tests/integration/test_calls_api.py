@@ -10,7 +10,15 @@ import pytest
 from volunteer_match_story import assigned, claim_call, need, only_call, report, withdrawn
 
 from bdcan_chassis.testing.harness import START, Harness
-from bdcan_contracts.models import NeedCode, WelfareCallCompleted, WelfareCallExhausted, WelfareCallUnanswered
+from bdcan_contracts.models import (
+    CallNeedResult,
+    Lane,
+    Need,
+    WelfareCallCompleted,
+    WelfareCallExhausted,
+    WelfareCallUnanswered,
+)
+from bdcan_contracts.vocabulary import NeedCode
 from bdcan_volunteer_match.domain.call import first_call_id
 
 PROBLEM = "application/problem+json"
@@ -105,7 +113,7 @@ async def test_every_field_at_fault_is_named_at_once(given: Harness) -> None:
         f"/v1/welfare-calls/{call_id}/outcome",
         json={
             "outcome": "maybe",
-            "needs": [{"code": "gold", "result": "confirmed"}],
+            "needs": [{"code": "No code", "result": "confirmed"}],
             "household": {"adults": -1},
             "diets": ["air"],
             "next_attempt_at": "2020-03-24T10:00:00",
@@ -136,6 +144,28 @@ async def test_findings_that_do_not_fit_the_referral_are_named(given: Harness) -
     assert answer.status_code == 422
     assert [e["field"] for e in answer.json()["errors"]] == ["needs.0.need_id"]
     assert await given.emitted() == []
+
+
+async def test_a_resident_can_decline_a_need_of_a_newer_release(given: Harness) -> None:
+    unknown = Need(need_id=uuid4(), code="dog-walking", lane=Lane.COMMUNITY)
+    await given.deliver(assigned(needs=(unknown,)))
+    call_id = (await only_call(given))["call_id"]
+    await claim_call(given, call_id)
+    said = {"need_id": str(unknown.need_id), "code": "dog-walking", "result": "declined"}
+    await report(given, call_id, outcome="answered", needs=[said])
+    [event] = await given.emitted(WelfareCallCompleted)
+    assert [(n.code, n.lane, n.result) for n in event.data.needs] == [
+        ("dog-walking", Lane.COMMUNITY, CallNeedResult.DECLINED)
+    ]
+
+
+async def test_a_found_need_that_nobody_knows_is_refused(given: Harness) -> None:
+    call_id = await due_call(given)
+    await claim_call(given, call_id)
+    body = {"outcome": "answered", "needs": [{"code": "dog-walking", "result": "found"}]}
+    answer = await given.http.post(f"/v1/welfare-calls/{call_id}/outcome", json=body)
+    assert answer.status_code == 422
+    assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [("needs.0.code", "unknown-code")]
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from volunteer_match_story import assigned, need, only_call, report, say, task, 
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts.models import (
     CallNeedResult,
-    NeedCode,
     TaskAccepted,
     TaskCompleted,
     TaskOffered,
     TaskOpened,
     WelfareCallCompleted,
 )
+from bdcan_contracts.vocabulary import NeedCode
 
 
 async def test_an_assignment_becomes_a_call_a_task_and_help(given: Harness) -> None:

@@ -10,7 +10,6 @@ from volunteer_match_story import open_task, packed, say, task, volunteer
 
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts.models import (
-    NeedCode,
     TaskFailed,
     TaskOffered,
     TaskUnfilled,
@@ -18,6 +17,7 @@ from bdcan_contracts.models import (
     VolunteerLeft,
     VolunteerPaused,
 )
+from bdcan_contracts.vocabulary import NeedCode
 from bdcan_volunteer_match.domain.task import GRACE, OFFER_FOR
 
 

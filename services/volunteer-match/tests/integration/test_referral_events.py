@@ -25,7 +25,8 @@ from volunteer_match_story import (
 )
 
 from bdcan_chassis.testing.harness import Harness
-from bdcan_contracts.models import NeedCode, TaskCancelled, TaskOffered
+from bdcan_contracts.models import TaskCancelled, TaskOffered
+from bdcan_contracts.vocabulary import NeedCode
 
 
 async def state_of(given: Harness, referral_id: UUID) -> str:

@@ -9,7 +9,8 @@ import pytest
 from volunteer_match_story import assigned, need, only_call, open_task, report, say, task, volunteer
 
 from bdcan_chassis.testing.harness import Harness
-from bdcan_contracts.models import NeedCode, TaskAccepted, TaskCompleted, TaskConcernRaised
+from bdcan_contracts.models import TaskAccepted, TaskCompleted, TaskConcernRaised
+from bdcan_contracts.vocabulary import NeedCode
 
 
 async def offered_task(given: Harness) -> tuple[str, UUID]:

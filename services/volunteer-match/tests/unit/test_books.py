@@ -11,7 +11,7 @@ from volunteer_match_story import packed
 
 from bdcan_chassis.book import Change
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import TaskKind
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match.books import MATCH, Tasks, Volunteers
 from bdcan_volunteer_match.domain.task import (
     Task,

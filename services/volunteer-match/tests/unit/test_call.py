@@ -11,13 +11,8 @@ from volunteer_match_story import amended, assigned, closed, declined, need, rea
 
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import (
-    CallNeedResult,
-    NeedCode,
-    UnansweredOutcome,
-    WelfareCallExhausted,
-    WelfareCallUnanswered,
-)
+from bdcan_contracts.models import CallNeedResult, WelfareCallExhausted, WelfareCallUnanswered
+from bdcan_contracts.vocabulary import CallOutcome, NeedCode
 from bdcan_volunteer_match.domain.call import (
     CLAIM,
     CLAIM_FOR,
@@ -55,7 +50,7 @@ def answer_of(call: WelfareCall) -> WelfareCall:
     return answered(claim(call, ANNA, START).state, ANNA, Answer(), START).state
 
 
-def missed(call: WelfareCall, outcome: UnansweredOutcome, now: datetime = LATER) -> WelfareCall:
+def missed(call: WelfareCall, outcome: CallOutcome, now: datetime = LATER) -> WelfareCall:
     return unanswered(call, ANNA, outcome, None, now).state
 
 
@@ -192,13 +187,13 @@ def test_four_missed_calls_exhaust_the_ladder_with_all_open_needs() -> None:
     call, now = due(), START
     for _ in range(3):
         held = claim(call, ANNA, now).state
-        call, event = told(unanswered(held, ANNA, UnansweredOutcome.NO_ANSWER, None, now))
+        call, event = told(unanswered(held, ANNA, CallOutcome.NO_ANSWER, None, now))
         assert call.state is CallState.UNANSWERED
         assert isinstance(event, WelfareCallUnanswered)
         assert call.not_before == event.next_attempt_at > now
         now = event.next_attempt_at
     held = claim(call, ANNA, now).state
-    call, event = told(unanswered(held, ANNA, UnansweredOutcome.VOICEMAIL, None, now))
+    call, event = told(unanswered(held, ANNA, CallOutcome.VOICEMAIL, None, now))
     assert call.state is CallState.EXHAUSTED
     assert isinstance(event, WelfareCallExhausted)
     assert (event.attempts, len(event.needs)) == (4, 1)
@@ -206,7 +201,7 @@ def test_four_missed_calls_exhaust_the_ladder_with_all_open_needs() -> None:
 
 
 def test_a_wrong_number_exhausts_at_once() -> None:
-    call, event = told(unanswered(claimed(), ANNA, UnansweredOutcome.WRONG_NUMBER, None, LATER))
+    call, event = told(unanswered(claimed(), ANNA, CallOutcome.WRONG_NUMBER, None, LATER))
     assert call.state is CallState.EXHAUSTED
     assert isinstance(event, WelfareCallExhausted)
     assert event.attempts == 1
@@ -214,7 +209,7 @@ def test_a_wrong_number_exhausts_at_once() -> None:
 
 def test_a_call_that_is_put_off_takes_no_rung_of_the_ladder() -> None:
     when = START + timedelta(days=2)
-    call, event = told(unanswered(claimed(), ANNA, UnansweredOutcome.RESCHEDULED, when, LATER))
+    call, event = told(unanswered(claimed(), ANNA, CallOutcome.RESCHEDULED, when, LATER))
     assert isinstance(event, WelfareCallUnanswered)
     assert (call.misses, call.attempts, event.next_attempt_at) == (0, 1, when)
 
@@ -225,17 +220,17 @@ def test_a_call_cannot_be_put_off_for_ever() -> None:
         assert call.state is not CallState.EXHAUSTED
         now += timedelta(hours=1)
         held, then = claim(call, ANNA, now).state, now + timedelta(hours=1)
-        call = unanswered(held, ANNA, UnansweredOutcome.RESCHEDULED, then, now).state
+        call = unanswered(held, ANNA, CallOutcome.RESCHEDULED, then, now).state
     assert call.state is CallState.EXHAUSTED
 
 
 @pytest.mark.parametrize(
     ("outcome", "when"),
     [
-        (UnansweredOutcome.RESCHEDULED, None),
-        (UnansweredOutcome.RESCHEDULED, LATER),
-        (UnansweredOutcome.RESCHEDULED, LATER + timedelta(days=15)),
-        (UnansweredOutcome.NO_ANSWER, LATER + timedelta(hours=1)),
+        (CallOutcome.RESCHEDULED, None),
+        (CallOutcome.RESCHEDULED, LATER),
+        (CallOutcome.RESCHEDULED, LATER + timedelta(days=15)),
+        (CallOutcome.NO_ANSWER, LATER + timedelta(hours=1)),
     ],
 )
 def test_a_time_to_ring_again_fits_the_outcome_and_lies_ahead(outcome, when) -> None:
@@ -260,7 +255,7 @@ def test_a_refusal_before_the_last_report_leads_to_no_call(ends: str, refused_at
     if ends == "answered":
         call = answer_of(due(needs=(housing,)))
     else:
-        call = missed(claimed(needs=(housing,)), UnansweredOutcome.WRONG_NUMBER, START)
+        call = missed(claimed(needs=(housing,)), CallOutcome.WRONG_NUMBER, START)
     overtaken = declined(call.referral_id, housing.need_id, at=refused_at)
     assert give_back(call, overtaken, LATER) == Step(call)
     later = declined(call.referral_id, housing.need_id, at=START + timedelta(microseconds=1))
@@ -269,7 +264,7 @@ def test_a_refusal_before_the_last_report_leads_to_no_call(ends: str, refused_at
 
 def test_a_refusal_before_a_missed_call_is_still_asked_about() -> None:
     housing = need(NeedCode.HOUSING)
-    call = missed(claimed(needs=(housing,)), UnansweredOutcome.NO_ANSWER)
+    call = missed(claimed(needs=(housing,)), CallOutcome.NO_ANSWER)
     again = give_back(call, declined(call.referral_id, housing.need_id, at=START), LATER).state
     assert [n.need_id for n in again.asks] == [housing.need_id]
     assert again.state is CallState.UNANSWERED
@@ -318,7 +313,7 @@ def test_a_need_added_to_a_reopened_referral_leads_to_a_call() -> None:
 
 
 def test_the_end_of_a_referral_ends_its_call_whatever_its_state() -> None:
-    for call in (due(), claimed(), missed(claimed(), UnansweredOutcome.NO_ANSWER)):
+    for call in (due(), claimed(), missed(claimed(), CallOutcome.NO_ANSWER)):
         closing = closed(call.referral_id, *(n.need_id for n in call.needs))
         assert withdraw(call, call.referral_id).state.state is CallState.CANCELLED
         assert close(call, closing).state.state is CallState.CANCELLED

@@ -11,7 +11,8 @@ from volunteer_match_story import amended, assigned, closed, declined, need, rea
 
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import NeedCode, UnansweredOutcome, WelfareCallCompleted
+from bdcan_contracts.models import WelfareCallCompleted
+from bdcan_contracts.vocabulary import CallOutcome, NeedCode
 from bdcan_volunteer_match.domain.call import (
     LIVE,
     CallState,
@@ -142,12 +143,12 @@ class Calls(RuleBasedStateMachine):
         self._settles()
         self.told |= dict.fromkeys(asked, self.now)
 
-    @rule(caller=CALLERS, outcome=st.sampled_from(UnansweredOutcome))
-    def nobody_answers(self, caller: str, outcome: UnansweredOutcome) -> None:
+    @rule(caller=CALLERS, outcome=st.sampled_from(CallOutcome))
+    def nobody_answers(self, caller: str, outcome: CallOutcome) -> None:
         if self.call is None or self.call.hub_id is None:
             return
         asked = {n.need_id for n in self.call.asks}
-        later = self.now + timedelta(hours=1) if outcome is UnansweredOutcome.RESCHEDULED else None
+        later = self.now + timedelta(hours=1) if outcome == CallOutcome.RESCHEDULED else None
         try:
             self.call = unanswered(self.call, caller, outcome, later, self.now).state
         except NotAllowedError:

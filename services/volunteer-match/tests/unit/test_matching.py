@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import Priority, TaskKind
+from bdcan_contracts.models import Priority
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate, match
 from bdcan_volunteer_match.domain.task import Task
 

@@ -10,15 +10,8 @@ from volunteer_match_story import assigned, packed
 
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import (
-    CalledNeed,
-    CallNeedResult,
-    Flag,
-    NeedCode,
-    Priority,
-    TaskKind,
-    TaskUnfilled,
-)
+from bdcan_contracts.models import CalledNeed, CallNeedResult, Lane, Priority, TaskUnfilled
+from bdcan_contracts.vocabulary import NEEDS, Flag, NeedCode, TaskKind
 from bdcan_volunteer_match.domain.call import assign
 from bdcan_volunteer_match.domain.task import (
     DEADLINE,
@@ -33,7 +26,6 @@ from bdcan_volunteer_match.domain.task import (
     offer,
     on_deadline,
     refuse,
-    requires_dbs,
     take_back,
 )
 
@@ -51,18 +43,35 @@ def offered_to_anna() -> Task:
 
 
 @pytest.mark.parametrize(
-    ("kind", "flags", "needed"),
+    ("code", "flags", "needed"),
     [
-        (TaskKind.PRESCRIPTION, (), True),
-        (TaskKind.TRANSPORT, (), True),
-        (TaskKind.SHOPPING, (), False),
-        (TaskKind.SHOPPING, (Flag.SHIELDING,), True),
-        (TaskKind.ERRAND, (Flag.SHIELDING,), False),
-        (TaskKind.PARCEL_DELIVERY, (Flag.SHIELDING,), False),
+        (NeedCode.PRESCRIPTION, (), True),
+        (NeedCode.TRANSPORT, (), True),
+        (NeedCode.SHOPPING, (), False),
+        (NeedCode.SHOPPING, (Flag.SHIELDING,), True),
+        (NeedCode.ERRAND, (Flag.SHIELDING,), False),
+        ("dog-walking", (), True),
     ],
 )
-def test_regulated_activity_needs_a_dbs_check(kind: TaskKind, flags: tuple[Flag, ...], needed: bool) -> None:
-    assert requires_dbs(kind, flags) is needed
+def test_regulated_activity_needs_a_dbs_check(code: str, flags: tuple[Flag, ...], needed: bool) -> None:
+    call = assign(None, assigned(flags=flags)).state
+    need = CalledNeed(need_id=uuid4(), code=code, lane=Lane.COMMUNITY, result=CallNeedResult.CONFIRMED)
+    opened = for_need(call, need, START)
+    assert opened is not None
+    assert opened.state.requires_dbs is needed
+
+
+def test_delivery_needs_no_dbs_check() -> None:
+    assert not delivery().requires_dbs
+
+
+def test_unknown_community_need_becomes_an_errand() -> None:
+    need = CalledNeed(
+        need_id=uuid4(), code="dog-walking", lane=Lane.COMMUNITY, result=CallNeedResult.CONFIRMED
+    )
+    opened = for_need(assign(None, assigned()).state, need, START)
+    assert opened is not None
+    assert opened.state.kind == TaskKind.ERRAND
 
 
 @pytest.mark.parametrize(
@@ -70,7 +79,12 @@ def test_regulated_activity_needs_a_dbs_check(kind: TaskKind, flags: tuple[Flag,
 )
 def test_help_follows_the_call_by_urgency(priority: Priority, hours: int) -> None:
     call = assign(None, assigned(priority=priority)).state
-    need = CalledNeed(need_id=uuid4(), code=NeedCode.ERRAND, result=CallNeedResult.FOUND)
+    need = CalledNeed(
+        need_id=uuid4(),
+        code=NeedCode.ERRAND,
+        lane=Lane.COMMUNITY,
+        result=CallNeedResult.FOUND,
+    )
     opened = for_need(call, need, START)
     assert opened is not None
     assert opened.state.due_at == START + timedelta(hours=hours)
@@ -83,7 +97,7 @@ def test_help_follows_the_call_by_urgency(priority: Priority, hours: int) -> Non
 def test_a_need_that_is_declined_or_not_for_volunteers_opens_no_task(
     code: NeedCode, result: CallNeedResult
 ) -> None:
-    need = CalledNeed(need_id=uuid4(), code=code, result=result)
+    need = CalledNeed(need_id=uuid4(), code=code, lane=NEEDS[code].lane, result=result)
     assert for_need(assign(None, assigned()).state, need, START) is None
 
 

@@ -25,12 +25,12 @@ from bdcan_contracts.models import (
     EscalationForwarded,
     EscalationKind,
     EscalationOpened,
-    EscalationOutcome,
     EscalationOverdue,
     EscalationStage,
     Need,
     Priority,
 )
+from bdcan_contracts.vocabulary import EscalationOutcome
 from bdcan_escalation.domain import promises
 from bdcan_escalation.domain.errors import NotAllowedError
 
@@ -78,7 +78,7 @@ class CallBack(Struct, frozen=True):
     case_id: str
     reference: str
     reason: str | None = None
-    outcome: EscalationOutcome | None = None
+    outcome: str | None = None
 
 
 class Escalation(Struct, frozen=True):
@@ -113,12 +113,12 @@ class Escalation(Struct, frozen=True):
     ended_at: datetime | None = None
     spoken_of_until: datetime | None = None
     reason: str | None = None
-    outcome: EscalationOutcome | None = None
+    outcome: str | None = None
 
     @property
     def given_back(self) -> bool:
         """Whether it ended without Community Solutions having done anything: the needs may be handed over again."""
-        return self.state is State.DECLINED or self.outcome is EscalationOutcome.WITHDRAWN
+        return self.state is State.DECLINED or self.outcome == EscalationOutcome.WITHDRAWN
 
     def answers(self, said_at: datetime) -> bool:
         """Whether nothing is left to do about a need of its that was spoken of then.
@@ -316,6 +316,7 @@ def _about(escalation: Escalation) -> dict[str, Any]:
         "referral_id": escalation.referral_id,
         "need_ids": escalation.need_ids,
         "code": escalation.needs[0].code,
+        "lane": escalation.needs[0].lane,
         "kind": escalation.kind,
     }
 
@@ -392,7 +393,7 @@ def _declined(escalation: Escalation, reason: str, now: datetime) -> Step[Escala
     )
 
 
-def _closed(escalation: Escalation, outcome: EscalationOutcome, now: datetime) -> Step[Escalation]:
+def _closed(escalation: Escalation, outcome: str, now: datetime) -> Step[Escalation]:
     after = replace(
         escalation, state=State.CLOSED, outcome=outcome, ended_at=now, due_at=None, late=None, problem=None
     )

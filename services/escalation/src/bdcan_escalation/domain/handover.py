@@ -9,16 +9,15 @@ from uuid import UUID, uuid5
 
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
-    LANE_OF,
     CalledNeed,
     CallNeedResult,
     EscalationKind,
     Lane,
     Need,
-    NeedCode,
     Priority,
     WelfareCallExhausted,
 )
+from bdcan_contracts.vocabulary import NeedCode
 from bdcan_escalation.domain.escalation import Escalation, open_escalation
 from bdcan_escalation.domain.referral import Referral
 
@@ -30,7 +29,7 @@ HANDED_OVER: Mapping[Lane, EscalationKind] = MappingProxyType(
 
 def is_handed_over(said: CalledNeed) -> bool:
     """Whether what a call says about a need makes it Community Solutions' business."""
-    return said.result is not CallNeedResult.DECLINED and LANE_OF[said.code] in HANDED_OVER
+    return said.result is not CallNeedResult.DECLINED and said.lane in HANDED_OVER
 
 
 def hand_over(
@@ -47,7 +46,7 @@ def hand_over(
     `earlier`: the referral's escalations. A need that was given back may be handed over again. Safeguarding is handed over
     even if the resident has withdrawn.
     """
-    kind = HANDED_OVER[LANE_OF[need.code]]
+    kind = HANDED_OVER[need.lane]
     of_need = _of_need(earlier, need.need_id)
     if any(e.answers(said_at) and (e.kind is kind or kind is EscalationKind.COMPLEX) for e in of_need):
         return None
@@ -118,7 +117,7 @@ def _unreached(
         needs = tuple(need for need in event.needs if need.need_id not in referral.withdrawn_needs)
     else:
         concern = uuid5(event.referral_id, "welfare-concern")
-        needs = (Need(need_id=concern, code=NeedCode.SAFEGUARDING_ADULT),)
+        needs = (Need(need_id=concern, code=NeedCode.SAFEGUARDING_ADULT, lane=Lane.SAFEGUARDING),)
     of_need = {need.need_id: _of_need(earlier, need.need_id) for need in needs}
     left = tuple(n for n in needs if not any(e.answers(event.exhausted_at) for e in of_need[n.need_id]))
     if left:

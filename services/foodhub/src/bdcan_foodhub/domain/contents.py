@@ -6,12 +6,13 @@ millilitres, pieces), so that half a kilogram is no fraction. Above ten, the tab
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
 
-from bdcan_contracts.models import Diet, Household, NeedCode, StockUnit
+from bdcan_contracts.models import Household, Lane, StockUnit
+from bdcan_contracts.vocabulary import help_for
 from bdcan_foodhub.domain.items import ALLERGENS, FORBIDDEN, ITEMS, Content, Item
 
 _FOOD_PARCEL: Mapping[str, tuple[int, ...]] = MappingProxyType(
@@ -43,15 +44,16 @@ class Line(Struct, frozen=True):
     instead_of: str | None = None
 
 
-def contents(code: NeedCode, household: Household | None, diets: Iterable[Diet]) -> tuple[Line, ...]:
+def contents(code: str, household: Household | None, diets: Iterable[str]) -> tuple[Line, ...]:
     """The lines of a parcel, one per item. A household that nobody asked about counts as one adult.
 
-    Raises ValueError for a need that is not met by a parcel.
+    A code that this release does not know gets the parcel of its lane.
     """
     home = household or Household(adults=1)
-    forbidden = frozenset[Content]().union(*(FORBIDDEN[d] for d in diets))
+    forbidden = frozenset[Content]().union(*(FORBIDDEN[d] for d in diets if d in FORBIDDEN))
     lines: dict[str, Line] = {}
-    for item_id, quantity in _usual(code, home).items():
+    usual = TEMPLATES[help_for(code, Lane.FOOD).parcel]
+    for item_id, quantity in usual(home).items():
         line = suitable(ITEMS[item_id], quantity, forbidden)
         if line is None:
             continue
@@ -92,24 +94,35 @@ def bags_for(grams: int) -> int:
     return max(1, -(-grams // _BAG_GRAMS))
 
 
-def _usual(code: NeedCode, home: Household) -> dict[str, int]:
-    people = max(1, home.adults + home.children + home.infants)
-    match code:
-        case NeedCode.FOOD_PARCEL:
-            return {item: _for_people(row, people) for item, row in _FOOD_PARCEL.items()}
-        case NeedCode.BABY_SUPPLIES:
-            babies = max(1, home.infants)
-            return {"nappies-pack": babies, "baby-wipes-pack": 2 * babies, "baby-food-pouch": 6 * babies}
-        case NeedCode.HYGIENE_SUPPLIES:
-            couples = -(-people // 2)
-            return {
-                "soap-bar": people,
-                "toothpaste-tube": couples,
-                "shampoo-bottle": couples,
-                "sanitary-towels-pack": max(1, home.adults),
-            }
-        case _:
-            raise ValueError(f"no parcel meets {code}")
+def _food(home: Household) -> Mapping[str, int]:
+    people = _people(home)
+    return {item: _for_people(row, people) for item, row in _FOOD_PARCEL.items()}
+
+
+def _baby_supplies(home: Household) -> Mapping[str, int]:
+    babies = max(1, home.infants)
+    return {"nappies-pack": babies, "baby-wipes-pack": 2 * babies, "baby-food-pouch": 6 * babies}
+
+
+def _hygiene_supplies(home: Household) -> Mapping[str, int]:
+    people = _people(home)
+    couples = -(-people // 2)
+    return {
+        "soap-bar": people,
+        "toothpaste-tube": couples,
+        "shampoo-bottle": couples,
+        "sanitary-towels-pack": max(1, home.adults),
+    }
+
+
+TEMPLATES: Mapping[str | None, Callable[[Household], Mapping[str, int]]] = MappingProxyType(
+    {"food-parcel": _food, "baby-supplies": _baby_supplies, "hygiene-supplies": _hygiene_supplies}
+)
+"""What a parcel usually holds, by the `parcel` that the vocabulary names for a need: item → quantity for a household."""
+
+
+def _people(home: Household) -> int:
+    return max(1, home.adults + home.children + home.infants)
 
 
 def _for_people(row: tuple[int, ...], people: int) -> int:

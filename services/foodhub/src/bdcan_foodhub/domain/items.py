@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from bdcan_contracts.models import Diet, StockUnit
+from bdcan_contracts.models import StockUnit
+from bdcan_contracts.vocabulary import Diet
 
 
 class Content(StrEnum):
@@ -34,7 +35,7 @@ class Content(StrEnum):
 ALLERGENS = frozenset({Content.GLUTEN, Content.DAIRY, Content.EGG, Content.FISH, Content.NUTS})
 """Contents that can harm."""
 
-FORBIDDEN: Mapping[Diet, frozenset[Content]] = MappingProxyType(
+FORBIDDEN: Mapping[str, frozenset[Content]] = MappingProxyType(
     {
         Diet.GLUTEN_FREE: frozenset({Content.GLUTEN}),
         Diet.DAIRY_FREE: frozenset({Content.DAIRY}),

@@ -18,14 +18,11 @@ from msgspec.structs import replace
 
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
-    LANE_OF,
     CalledNeed,
     CallNeedResult,
-    Diet,
     Household,
     Lane,
     MissingItem,
-    NeedCode,
     ParcelCancelled,
     ParcelDelivered,
     ParcelDispatched,
@@ -91,10 +88,10 @@ class Parcel(Struct, frozen=True):
     need_id: UUID
     hub_id: str
     site_id: str
-    code: NeedCode
+    code: str
     priority: Priority
     household: Household | None
-    diets: tuple[Diet, ...]
+    diets: tuple[str, ...]
     lines: tuple[Line, ...]
     state: State
     requested_at: datetime
@@ -128,7 +125,7 @@ def take_call(
     `mine`: the need's parcels so far, of which at most one is not cancelled. `wanted` is False for a need that was withdrawn.
     """
     alive = next((parcel for parcel in mine if parcel.state is not State.CANCELLED), None)
-    if not wanted or need.result is CallNeedResult.DECLINED or LANE_OF[need.code] is not Lane.FOOD:
+    if not wanted or need.result is CallNeedResult.DECLINED or need.lane is not Lane.FOOD:
         return alive and cancel(alive, "need-changed-at-call", now)
     if alive is None:
         return request(
@@ -150,15 +147,15 @@ def request(
     parcel_id: UUID,
     referral_id: UUID,
     need_id: UUID,
-    code: NeedCode,
+    code: str,
     hub_id: str,
     site_id: str,
     priority: Priority,
     household: Household | None,
-    diets: tuple[Diet, ...],
+    diets: tuple[str, ...],
     now: datetime,
 ) -> Step[Parcel]:
-    """A confirmed food need becomes a parcel. Raises ValueError for a need that no parcel meets."""
+    """A confirmed food need becomes a parcel."""
     parcel = Parcel(
         parcel_id=parcel_id,
         referral_id=referral_id,
@@ -179,7 +176,7 @@ def request(
 
 
 def refill(
-    parcel: Parcel, code: NeedCode, household: Household | None, diets: tuple[Diet, ...], now: datetime
+    parcel: Parcel, code: str, household: Household | None, diets: tuple[str, ...], now: datetime
 ) -> Step[Parcel]:
     """A later call changed what the parcel must hold. Once it is being picked, it goes out as it is."""
     lines = contents(code, household, diets)
@@ -380,6 +377,7 @@ def _requested(parcel: Parcel, now: datetime) -> ParcelRequested:
         **_about(parcel),
         site_id=parcel.site_id,
         code=parcel.code,
+        lane=Lane.FOOD,
         priority=parcel.priority,
         household=parcel.household,
         diets=parcel.diets,

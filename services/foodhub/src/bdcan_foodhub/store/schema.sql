@@ -48,7 +48,6 @@ CREATE TABLE public.parcel (
     CONSTRAINT parcel_bags_check CHECK ((bags > 0)),
     CONSTRAINT parcel_check CHECK (((state <> ALL (ARRAY['packed'::text, 'dispatched'::text, 'delivered'::text])) OR ((bags IS NOT NULL) AND (weight_grams IS NOT NULL)))),
     CONSTRAINT parcel_check1 CHECK (((state <> 'short'::text) OR (retry_at IS NOT NULL))),
-    CONSTRAINT parcel_code_check CHECK ((code = ANY (ARRAY['food-parcel'::text, 'baby-supplies'::text, 'hygiene-supplies'::text]))),
     CONSTRAINT parcel_priority_check CHECK ((priority = ANY (ARRAY['urgent'::text, 'standard'::text, 'routine'::text]))),
     CONSTRAINT parcel_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'short'::text, 'reserved'::text, 'picking'::text, 'packed'::text, 'dispatched'::text, 'delivered'::text, 'cancelled'::text]))),
     CONSTRAINT parcel_weight_grams_check CHECK ((weight_grams >= 0))

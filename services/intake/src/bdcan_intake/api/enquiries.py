@@ -14,7 +14,7 @@ from bdcan_chassis.http.bodies import Body, Text
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.models import TaskKind
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_intake.books import Enquiries
 from bdcan_intake.domain.enquiry import Enquiry, enquire
 

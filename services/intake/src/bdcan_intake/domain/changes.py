@@ -12,19 +12,9 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from bdcan_chassis.step import Step
-from bdcan_contracts.models import (
-    LANE_OF,
-    Diet,
-    Flag,
-    Household,
-    Lane,
-    NeedCode,
-    NeedState,
-    Priority,
-    ReferralAmended,
-    ReferralWithdrawn,
-)
+from bdcan_contracts.models import Household, Lane, NeedState, Priority, ReferralAmended, ReferralWithdrawn
 from bdcan_contracts.typed import free_text
+from bdcan_contracts.vocabulary import NEEDS
 from bdcan_intake.domain.errors import NotAllowedError, StaleError
 from bdcan_intake.domain.referral import (
     CONTACT_WITHIN,
@@ -61,13 +51,13 @@ class Amendment(Struct, frozen=True):
     """
 
     version: int | None = None
-    add_needs: tuple[NeedCode, ...] = ()
+    add_needs: tuple[str, ...] = ()
     withdraw_needs: tuple[UUID, ...] = ()
     priority: Priority | None = None
     person: Mapping[str, Any] = MappingProxyType({})
     household: Household | UnsetType | None = UNSET
-    diets: tuple[Diet, ...] | None = None
-    flags: tuple[Flag, ...] | None = None
+    diets: tuple[str, ...] | None = None
+    flags: tuple[str, ...] | None = None
     notes: str | UnsetType | None = UNSET
     consent: bool | UnsetType | None = UNSET
 
@@ -101,7 +91,7 @@ def amend(
     if any(n.protected for n in referral.needs if n.need_id in unwanted):
         raise NotAllowedError("Community Solutions looks into a need that is to be withdrawn.")
     priority = amendment.priority or referral.priority
-    if any(LANE_OF[code] is Lane.SAFEGUARDING for code in amendment.add_needs):
+    if any(NEEDS[code].lane is Lane.SAFEGUARDING for code in amendment.add_needs):
         priority = Priority.URGENT
     contact_due_at = referral.contact_due_at
     if CONTACT_WITHIN[priority] < CONTACT_WITHIN[referral.priority]:

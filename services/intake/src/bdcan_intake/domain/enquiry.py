@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from bdcan_chassis.step import Step
-from bdcan_contracts.models import FieldProblem, TaskKind, VolunteerEnquiryReceived
+from bdcan_contracts.models import FieldProblem, VolunteerEnquiryReceived
 from bdcan_contracts.typed import Postcode, free_text, one_line, read_phone, read_postcode
 from bdcan_intake.domain.errors import RefusedError
 
@@ -25,7 +25,7 @@ class Enquiry(Struct, frozen=True, rename={"enquiry_id": "id"}):
     email: str | None = None
     postcode: str | None = None
     notes: str | None = None
-    task_kinds: tuple[TaskKind, ...] = ()
+    task_kinds: tuple[str, ...] = ()
     has_car: bool | None = None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
 from msgspec.structs import replace
@@ -19,15 +19,8 @@ from pydantic import BaseModel
 from bdcan_chassis.step import Step
 from bdcan_contracts import models
 from bdcan_contracts.envelope import Event
-from bdcan_contracts.models import (
-    LANE_OF,
-    CallNeedResult,
-    EscalationOutcome,
-    Lane,
-    NeedCode,
-    NeedState,
-    TaskKind,
-)
+from bdcan_contracts.models import CallNeedResult, Lane, NeedState
+from bdcan_contracts.vocabulary import NEEDS, EscalationOutcome, NeedCode, TaskKind
 from bdcan_intake.domain.referral import (
     COMMUNITY_SOLUTIONS,
     CONTACT_WITHIN,
@@ -54,6 +47,18 @@ HELPER = {
     Lane.SAFEGUARDING: COMMUNITY_SOLUTIONS,
 }
 """Who owns a need of each lane once a call has confirmed it."""
+
+_Kind: TypeAlias = tuple[str, Lane]
+"""What is needed: a code and its lane."""
+
+_Escalated: TypeAlias = (
+    models.EscalationOpened
+    | models.EscalationAcknowledged
+    | models.EscalationOverdue
+    | models.EscalationAccepted
+    | models.EscalationDeclined
+    | models.EscalationClosed
+)
 
 _PLACED, _TRIED, _CALLED, _HELPED = 1, 2, 3, 4  # ranks: how far along an event is
 
@@ -124,17 +129,20 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
     for said in event.needs:
         need = needs.get(said.need_id)
         if said.result is CallNeedResult.DECLINED:
-            need = need or Need(referral.referral_id, said.need_id, said.code, NeedState.OPEN, INTAKE, at, at)
+            need = need or Need(
+                referral.referral_id, said.need_id, said.code, said.lane, NeedState.OPEN, INTAKE, at, at
+            )
             if not need.ended and not need.protected:
                 need = _end(need, NeedState.WITHDRAWN, at, "declined-at-call")
             needs[said.need_id] = need
             continue
-        helper = HELPER[LANE_OF[said.code]]
+        helper = HELPER[said.lane]
         if need is None:
             needs[said.need_id] = Need(
                 referral.referral_id,
                 said.need_id,
                 said.code,
+                said.lane,
                 NeedState.IN_HAND,
                 helper,
                 due_at,
@@ -142,8 +150,8 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
                 _CALLED,
             )
             continue
-        if not need.ended and need.code is not said.code:
-            need = replace(need, code=said.code)
+        if not need.ended and need.code != said.code:
+            need = replace(need, code=said.code, lane=said.lane)
         already = need.state is NeedState.IN_HAND and need.owner == helper
         needs[said.need_id] = _in_hand(need, helper, None if already else due_at, at, _CALLED)
     # what the call did not speak about stays with the hub, which must ring again
@@ -173,12 +181,13 @@ def call_exhausted(referral: Referral, event: models.WelfareCallExhausted, at: d
     due_at = at + ACKNOWLEDGED_WITHIN
     referral = replace(referral, called=True)
     for listed in event.needs:
-        referral = _helped(referral, listed.need_id, listed.code, COMMUNITY_SOLUTIONS, due_at, at, _CALLED)
+        referral = _helped(referral, listed.need_id, _kind(listed), COMMUNITY_SOLUTIONS, due_at, at, _CALLED)
     if not referral.needs:
         concern = Need(
             referral.referral_id,
             welfare_concern_id(referral.referral_id),
             NeedCode.SAFEGUARDING_ADULT,
+            Lane.SAFEGUARDING,
             NeedState.IN_HAND,
             COMMUNITY_SOLUTIONS,
             at + SAFEGUARDING_WITHIN,
@@ -199,7 +208,9 @@ def task_opened(referral: Referral, event: models.TaskOpened, at: datetime) -> R
     """Volunteers are being asked. A delivery is the parcel's story, told by foodhub."""
     if event.need_id is None or event.parcel_id is not None:
         return referral
-    helped = _helped(referral, event.need_id, _code_of(event.kind), VOLUNTEERS, event.due_at, at, _HELPED)
+    helped = _helped(
+        referral, event.need_id, _kind_of_task(event.kind), VOLUNTEERS, event.due_at, at, _HELPED
+    )
     return _being_helped(helped)
 
 
@@ -208,7 +219,7 @@ def task_completed(referral: Referral, event: models.TaskCompleted, at: datetime
     """Done: the need is met, unless the task was a parcel's way to the door."""
     if event.need_id is None or event.parcel_id is not None:
         return referral
-    return _ended(referral, event.need_id, _code_of(event.kind), NeedState.MET, at)
+    return _ended(referral, event.need_id, _kind_of_task(event.kind), NeedState.MET, at)
 
 
 @_follows
@@ -216,13 +227,13 @@ def task_cancelled(referral: Referral, event: models.TaskCancelled, at: datetime
     """Nobody does it any more: if the need still stands, the hub has it back."""
     if event.need_id is None or event.parcel_id is not None:
         return referral
-    return _given_back(referral, event.need_id, _code_of(event.kind), at)
+    return _given_back(referral, event.need_id, _kind_of_task(event.kind), at)
 
 
 @_follows
 def parcel_requested(referral: Referral, event: models.ParcelRequested, at: datetime) -> Referral:
     """Foodhub prepares a parcel."""
-    helped = _helped(referral, event.need_id, event.code, FOODHUB, event.due_at, at, _HELPED)
+    helped = _helped(referral, event.need_id, _kind(event), FOODHUB, event.due_at, at, _HELPED)
     return _being_helped(helped)
 
 
@@ -282,17 +293,17 @@ def escalation_overdue(referral: Referral, event: models.EscalationOverdue, at: 
 def escalation_accepted(referral: Referral, event: models.EscalationAccepted, at: datetime) -> Referral:
     """Community Solutions has taken it on: from here it is theirs."""
     for need_id in event.need_ids:
-        referral = _ended(referral, need_id, event.code, NeedState.REFERRED_ON, at)
+        referral = _ended(referral, need_id, _kind(event), NeedState.REFERRED_ON, at)
     return referral
 
 
 @_follows
 def escalation_closed(referral: Referral, event: models.EscalationClosed, at: datetime) -> Referral:
     """Done there; where it was withdrawn before anybody took it on, so is the need."""
-    withdrawn = event.outcome is EscalationOutcome.WITHDRAWN
+    withdrawn = event.outcome == EscalationOutcome.WITHDRAWN
     for need_id in event.need_ids:
         referral = _ended(
-            referral, need_id, event.code, NeedState.WITHDRAWN if withdrawn else NeedState.REFERRED_ON, at
+            referral, need_id, _kind(event), NeedState.WITHDRAWN if withdrawn else NeedState.REFERRED_ON, at
         )
     return referral
 
@@ -301,7 +312,7 @@ def escalation_closed(referral: Referral, event: models.EscalationClosed, at: da
 def escalation_declined(referral: Referral, event: models.EscalationDeclined, at: datetime) -> Referral:
     """Not theirs: the hub has it back. Out of area there is no hub to give it to."""
     for need_id in event.need_ids:
-        referral = _given_back(referral, need_id, event.code, at)
+        referral = _given_back(referral, need_id, _kind(event), at)
     return referral
 
 
@@ -337,7 +348,7 @@ def _escalated(
     at: datetime,
 ) -> Referral:
     for need_id in event.need_ids:
-        referral = _helped(referral, need_id, event.code, COMMUNITY_SOLUTIONS, due_at, at, _HELPED)
+        referral = _helped(referral, need_id, _kind(event), COMMUNITY_SOLUTIONS, due_at, at, _HELPED)
     return referral
 
 
@@ -370,7 +381,7 @@ def _waiting(
 def _helped(
     referral: Referral,
     need_id: UUID,
-    code: NeedCode | None,
+    kind: _Kind | None,
     owner: str,
     due_at: datetime,
     at: datetime,
@@ -380,24 +391,22 @@ def _helped(
         referral,
         need_id,
         lambda need: _in_hand(need, owner, due_at, at, rank),
-        Need(referral.referral_id, need_id, code, NeedState.IN_HAND, owner, due_at, at, rank)
-        if code
+        Need(referral.referral_id, need_id, *kind, NeedState.IN_HAND, owner, due_at, at, rank)
+        if kind
         else None,
     )
 
 
-def _ended(
-    referral: Referral, need_id: UUID, code: NeedCode | None, state: NeedState, at: datetime
-) -> Referral:
+def _ended(referral: Referral, need_id: UUID, kind: _Kind | None, state: NeedState, at: datetime) -> Referral:
     return _with_need(
         referral,
         need_id,
         lambda need: need if need.ended else _end(need, state, at, None),
-        Need(referral.referral_id, need_id, code, state, None, None, at, _HELPED) if code else None,
+        Need(referral.referral_id, need_id, *kind, state, None, None, at, _HELPED) if kind else None,
     )
 
 
-def _given_back(referral: Referral, need_id: UUID, code: NeedCode | None, at: datetime) -> Referral:
+def _given_back(referral: Referral, need_id: UUID, kind: _Kind | None, at: datetime) -> Referral:
     due_at = at + CONTACT_WITHIN[referral.priority]
 
     def give_back(need: Need) -> Need:
@@ -422,10 +431,17 @@ def _given_back(referral: Referral, need_id: UUID, code: NeedCode | None, at: da
         give_back,
         give_back(
             Need(
-                referral.referral_id, need_id, code, NeedState.OPEN, referral.placed_with, due_at, at, _HELPED
+                referral.referral_id,
+                need_id,
+                *kind,
+                NeedState.OPEN,
+                referral.placed_with,
+                due_at,
+                at,
+                _HELPED,
             )
         )
-        if code
+        if kind
         else None,
     )
 
@@ -466,9 +482,18 @@ def _is_news(need: Need, at: datetime, rank: int) -> bool:
     return (at, rank) >= (need.fact_at, need.rank)
 
 
-def _code_of(kind: TaskKind) -> NeedCode | None:
-    """The need that a kind of task serves; a delivery or a doorstep visit serves one that is known otherwise."""
-    return _CODES.get(kind)
+def _kind(event: models.Need | models.ParcelRequested | _Escalated) -> _Kind:
+    return event.code, event.lane
 
 
-_CODES = {kind: NeedCode(kind) for kind in TaskKind if kind.value in set(NeedCode)}
+def _kind_of_task(task: str) -> _Kind | None:
+    """The need that a kind of task serves. The call says it exactly, before or after.
+
+    None: a delivery or a doorstep visit serves a need that is known otherwise.
+    """
+    if task in set(TaskKind) - set(_NEED_OF_TASK):
+        return None
+    return _NEED_OF_TASK.get(task, task), Lane.COMMUNITY
+
+
+_NEED_OF_TASK = {known.task: code for code, known in NEEDS.items() if known.task}

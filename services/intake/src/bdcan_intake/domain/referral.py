@@ -16,18 +16,8 @@ from pydantic import BaseModel
 
 from bdcan_chassis.step import Step
 from bdcan_contracts import models
-from bdcan_contracts.models import (
-    LANE_OF,
-    Channel,
-    Diet,
-    Flag,
-    Household,
-    Lane,
-    NeedCode,
-    NeedState,
-    Priority,
-    ReferralOutcome,
-)
+from bdcan_contracts.models import Household, Lane, NeedState, Priority
+from bdcan_contracts.vocabulary import NEEDS, ReferralOutcome
 from bdcan_intake.domain.submission import Submission, priority_of
 
 ASSIGNMENT_DUE = "assignment-due"
@@ -73,7 +63,8 @@ class Need(Struct, frozen=True, rename={"need_id": "id", "rank": "fact_rank"}):
 
     referral_id: UUID
     need_id: UUID
-    code: NeedCode
+    code: str
+    lane: Lane
     state: NeedState
     owner: str | None
     due_at: datetime | None
@@ -84,11 +75,6 @@ class Need(Struct, frozen=True, rename={"need_id": "id", "rank": "fact_rank"}):
     def __post_init__(self) -> None:
         if self.state not in TERMINAL and (self.owner is None or self.due_at is None):
             raise ValueError("an open need has an owner and a time")
-
-    @property
-    def lane(self) -> Lane:
-        """Who helps with it."""
-        return LANE_OF[self.code]
 
     @property
     def ended(self) -> bool:
@@ -107,7 +93,7 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     referral_id: UUID
     source: str
     reference: str | None
-    channel: Channel
+    channel: str
     priority: Priority
     outreach: bool
     state: ReferralState
@@ -120,15 +106,15 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     adults: int | None = None
     children: int | None = None
     infants: int | None = None
-    diets: tuple[Diet, ...] = ()
-    flags: tuple[Flag, ...] = ()
+    diets: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
     hub_id: str | None = None
     placement_version: int = 0
     called: bool = False
     out_of_area: bool = False
     withdrawn_reason: str | None = None
-    outcome: ReferralOutcome | None = None
+    outcome: str | None = None
     closed_at: datetime | None = None
 
     @property
@@ -151,7 +137,9 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     @property
     def open_needs(self) -> tuple[models.Need, ...]:
         """The needs that have not ended, as events carry them."""
-        return tuple(models.Need(need_id=n.need_id, code=n.code) for n in self.needs if not n.ended)
+        return tuple(
+            models.Need(need_id=n.need_id, code=n.code, lane=n.lane) for n in self.needs if not n.ended
+        )
 
     def at_least(self, state: ReferralState) -> ReferralState:
         """`state`, or the referral's own if that is further."""
@@ -209,12 +197,13 @@ def open_referral(
 
 
 def new_need(
-    referral_id: UUID, code: NeedCode, need_id: UUID, owner: str, due_at: datetime, now: datetime
+    referral_id: UUID, code: str, need_id: UUID, owner: str, due_at: datetime, now: datetime
 ) -> Need:
-    """An open need."""
-    if LANE_OF[code] is Lane.SAFEGUARDING:
+    """An open need. `code` is known here: the doors refuse others."""
+    lane = NEEDS[code].lane
+    if lane is Lane.SAFEGUARDING:
         owner, due_at = COMMUNITY_SOLUTIONS, now + SAFEGUARDING_WITHIN
-    return Need(referral_id, need_id, code, NeedState.OPEN, owner, due_at, now)
+    return Need(referral_id, need_id, code, lane, NeedState.OPEN, owner, due_at, now)
 
 
 def concerns(needs: Iterable[Need], now: datetime) -> list[models.SafeguardingConcernRaised]:
@@ -224,6 +213,7 @@ def concerns(needs: Iterable[Need], now: datetime) -> list[models.SafeguardingCo
             referral_id=need.referral_id,
             need_id=need.need_id,
             code=need.code,
+            lane=need.lane,
             raised_at=now,
             respond_by=now + SAFEGUARDING_WITHIN,
         )
@@ -270,7 +260,7 @@ def settled(before: Referral, after: Referral, now: datetime, *events: BaseModel
             referral_id=after.referral_id,
             outcome=outcome,
             needs=tuple(
-                models.ClosedNeed(need_id=n.need_id, code=n.code, state=n.state, reason=n.reason)
+                models.ClosedNeed(need_id=n.need_id, code=n.code, lane=n.lane, state=n.state, reason=n.reason)
                 for n in after.needs
             ),
             closed_at=now,

@@ -15,18 +15,9 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from bdcan_chassis.step import Step
-from bdcan_contracts.models import (
-    LANE_OF,
-    Channel,
-    Diet,
-    FieldProblem,
-    Flag,
-    Household,
-    Lane,
-    NeedCode,
-    Priority,
-)
+from bdcan_contracts.models import FieldProblem, Household, Lane, Priority
 from bdcan_contracts.typed import Postcode, free_text, one_line, read_phone, read_postcode
+from bdcan_contracts.vocabulary import NEEDS, Flag
 
 OLDEST = timedelta(days=130 * 366)
 """Nobody has lived longer: an earlier date of birth is a slip of the pen."""
@@ -88,12 +79,12 @@ class Submission(Struct, frozen=True):
 
     source: str
     reference: str | None
-    channel: Channel
+    channel: str
     person: Person = Person()
     household: Household | None = None
-    needs: tuple[NeedCode, ...] = ()
-    diets: tuple[Diet, ...] = ()
-    flags: tuple[Flag, ...] = ()
+    needs: tuple[str, ...] = ()
+    diets: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     priority: Priority | None = None
     notes: str | None = None
     outreach: bool = False
@@ -134,7 +125,7 @@ def tidy_person(person: P) -> P:
     )
 
 
-def flags_for(person: Person, given: Iterable[Flag]) -> tuple[Flag, ...]:
+def flags_for(person: Person, given: Iterable[str]) -> tuple[str, ...]:
     """What the sender flagged, and whether a tidy person has a telephone to ring and a postcode to place."""
     flags = [flag for flag in dict.fromkeys(given) if flag not in _DERIVED]
     if person.phone_e164 is None:
@@ -203,7 +194,7 @@ def examine(submission: Submission, today: date) -> Examined:
 
 def priority_of(submission: Submission) -> Priority:
     """How soon: what the sender says; at once where somebody may be at risk; a list has room."""
-    if any(LANE_OF[code] is Lane.SAFEGUARDING for code in submission.needs):
+    if any(NEEDS[code].lane is Lane.SAFEGUARDING for code in submission.needs):
         return Priority.URGENT
     if submission.priority is not None:
         return submission.priority

@@ -10,7 +10,7 @@ from msgspec import Struct
 from bdcan_chassis.table import Query, Table
 from bdcan_intake.domain.referral import Need, Referral
 
-NEED = Table("need", Need, key=("referral_id", "need_id"), stamp="fact_at", derived=("lane",))
+NEED = Table("need", Need, key=("referral_id", "need_id"), stamp="fact_at")
 
 REFERRAL = Table("referral", Referral, key="referral_id", parts={"needs": NEED})
 

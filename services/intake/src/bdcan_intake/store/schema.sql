@@ -56,7 +56,6 @@ CREATE TABLE public.referral (
     changed_at timestamp with time zone,
     CONSTRAINT closed_has_outcome CHECK (((state = 'closed'::text) = (outcome IS NOT NULL))),
     CONSTRAINT nobody_falls_through CHECK (((state = 'closed'::text) OR ((owner IS NOT NULL) AND (due_at IS NOT NULL)))),
-    CONSTRAINT referral_outcome_check CHECK ((outcome = ANY (ARRAY['helped'::text, 'partly-helped'::text, 'declined'::text, 'referred-on'::text, 'out-of-area'::text, 'withdrawn'::text, 'merged'::text]))),
     CONSTRAINT referral_priority_check CHECK ((priority = ANY (ARRAY['urgent'::text, 'standard'::text, 'routine'::text]))),
     CONSTRAINT referral_state_check CHECK ((state = ANY (ARRAY['received'::text, 'assigned'::text, 'in-contact'::text, 'being-helped'::text, 'closed'::text])))
 )

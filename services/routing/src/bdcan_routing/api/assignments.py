@@ -17,7 +17,7 @@ from bdcan_chassis.http.problems import InvalidError, NotFoundError
 from bdcan_chassis.http.reading import reading
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
-from bdcan_contracts.models import AssignmentMethod, NeedCode, Priority, TriageReason
+from bdcan_contracts.models import AssignmentMethod, Priority
 from bdcan_routing import store
 from bdcan_routing.api.hubs import WardOut
 from bdcan_routing.books import Assignments, Hubs
@@ -65,7 +65,7 @@ class AssignmentOut(BaseModel):
     confirm_at_call: bool | None = None
     explanation: str | None = None
     district_gss: str | None = None
-    triage_reason: TriageReason | None = None
+    triage_reason: str | None = None
     candidate_hubs: list[str] | None = None
     triage_due_at: datetime | None = None
     contact_due_at: datetime | None = None
@@ -103,9 +103,9 @@ class TriageItem(BaseModel):
     """A referral that waits for a person. Intake's disclosure API says who the resident is."""
 
     referral_id: UUID
-    reason: TriageReason
+    reason: str
     candidate_hubs: list[str]
-    needs: list[NeedCode]
+    needs: list[str]
     priority: Priority
     held_at: datetime
     triage_due_at: datetime

@@ -19,8 +19,6 @@ from pydantic import BaseModel
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     AssignmentMethod,
-    Diet,
-    Flag,
     Household,
     Need,
     Priority,
@@ -31,9 +29,9 @@ from bdcan_contracts.models import (
     ReferralReassigned,
     ReferralReceived,
     ReferralReopened,
-    TriageReason,
 )
 from bdcan_contracts.typed import GivenPostcode, read_postcode
+from bdcan_contracts.vocabulary import TriageReason
 from bdcan_routing.domain.errors import NotAllowedError
 from bdcan_routing.domain.gazetteer import OutOfArea
 from bdcan_routing.domain.hubs import Hub
@@ -74,8 +72,8 @@ class Facts(Struct, frozen=True):
     postcode: str | None
     household: Household | None
     needs: tuple[Need, ...]
-    diets: tuple[Diet, ...]
-    flags: tuple[Flag, ...]
+    diets: tuple[str, ...]
+    flags: tuple[str, ...]
 
     @property
     def home(self) -> GivenPostcode:
@@ -104,7 +102,7 @@ class Assignment(Struct, frozen=True, rename={"amendment_version": "amendment"})
         return self.verdict.hub_id if isinstance(self.verdict, ToHub) else None
 
     @property
-    def triage_reason(self) -> TriageReason | None:
+    def triage_reason(self) -> str | None:
         """Why it waits for a person, or last waited."""
         return self.verdict.reason if isinstance(self.verdict, Hold) else None
 

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
-from bdcan_contracts.models import AssignmentMethod, TriageReason, Ward
+from bdcan_contracts.models import AssignmentMethod, Ward
 from bdcan_contracts.typed import Fragment, GivenPostcode, Postcode
+from bdcan_contracts.vocabulary import TriageReason
 from bdcan_routing.domain.wards import BOROUGH, WARDS, ward_name
 
 
@@ -97,7 +98,7 @@ class OutOfArea(Struct, frozen=True, tag_field="kind", tag="out-of-area"):
 class Unplaceable(Struct, frozen=True):
     """Only a person can say. `wards` are those that it may be, the likeliest first; empty: no idea."""
 
-    reason: TriageReason
+    reason: str
     wards: tuple[str, ...] = ()
 
 

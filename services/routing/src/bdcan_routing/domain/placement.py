@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from bdcan_contracts.models import AssignmentMethod, TriageReason, Ward
+from bdcan_contracts.models import AssignmentMethod, Ward
 from bdcan_contracts.typed import GivenPostcode
+from bdcan_contracts.vocabulary import TriageReason
 from bdcan_routing.domain.gazetteer import InWard, Lookup, OutOfArea, Thresholds, Unplaceable, locate
 from bdcan_routing.domain.hubs import Coverage, Hub
 from bdcan_routing.domain.wards import ward_name
@@ -25,7 +26,7 @@ class ToHub(Struct, frozen=True, tag_field="kind", tag="to-hub"):
 class Hold(Struct, frozen=True, tag_field="kind", tag="hold"):
     """A person must decide; `candidates` are hubs, the likeliest first."""
 
-    reason: TriageReason
+    reason: str
     candidates: tuple[str, ...]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -16,16 +16,8 @@ from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.models import (
-    CallNeedResult,
-    Diet,
-    Flag,
-    Household,
-    NeedCode,
-    Priority,
-    UnansweredOutcome,
-    WelfareCallCompleted,
-)
+from bdcan_contracts.models import CallNeedResult, Code, Household, Lane, Priority, WelfareCallCompleted
+from bdcan_contracts.vocabulary import CallOutcome, Diet, NeedCode
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import hubs_to_show
 from bdcan_volunteer_match.books import Calls, Tasks
@@ -44,7 +36,8 @@ class AskedNeed(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
     need_id: UUID
-    code: NeedCode
+    code: str
+    lane: Lane
 
 
 class HouseholdBody(Body):
@@ -69,8 +62,8 @@ class CallView(BaseModel):
     due_at: datetime = Field(description="the next call is due")
     needs: list[AskedNeed] = Field(validation_alias="asks", description="what to ask about")
     household: Household | None = None
-    diets: list[Diet]
-    flags: list[Flag]
+    diets: list[str]
+    flags: list[str]
     confirm_address: bool = Field(
         validation_alias="confirm_at_call", description="the hub was guessed: ask for the address"
     )
@@ -83,14 +76,14 @@ class FindingBody(Body):
     """What the resident said about one need. A need that was `found` has no id yet."""
 
     need_id: UUID | None = None
-    code: NeedCode
+    code: Annotated[Code, Field(examples=list(NeedCode))]
     result: CallNeedResult
 
 
 class OutcomeBody(Body):
     """What came of a call. A need that is not named is confirmed."""
 
-    outcome: Literal["answered", "refused", "no-answer", "voicemail", "wrong-number", "rescheduled"]
+    outcome: CallOutcome
     needs: list[FindingBody] = Field(default=[], max_length=30)
     household: HouseholdBody | None = None
     diets: list[Diet] | None = Field(default=None, max_length=11)
@@ -165,14 +158,12 @@ def router() -> APIRouter:
             calls = Calls(tx)
             call = await _locked(calls, call_id, caller)
             match body.outcome:
-                case "answered":
+                case CallOutcome.ANSWERED:
                     step = report.answered(call, caller.name, _answer(body), tx.now)
-                case "refused":
+                case CallOutcome.REFUSED:
                     step = report.refused(call, caller.name, tx.now)
                 case outcome:
-                    step = report.unanswered(
-                        call, caller.name, UnansweredOutcome(outcome), body.next_attempt_at, tx.now
-                    )
+                    step = report.unanswered(call, caller.name, outcome, body.next_attempt_at, tx.now)
             settled = calls.put(step)
             await calls.save()
             attempt = Attempt(call_id, settled.attempts, call.referral_id, body.outcome, caller.name)

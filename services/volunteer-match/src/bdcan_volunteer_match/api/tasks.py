@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug
@@ -18,7 +18,8 @@ from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.models import NeedCode, Priority, TaskKind
+from bdcan_contracts.models import Lane, Priority
+from bdcan_contracts.vocabulary import NEEDS, NeedCode
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import hubs_to_show
 from bdcan_volunteer_match.books import Tasks
@@ -38,7 +39,7 @@ class TaskView(BaseModel):
     referral_id: UUID
     need_id: UUID | None = None
     parcel_id: UUID | None = None
-    kind: TaskKind
+    kind: str
     hub_id: str
     priority: Priority
     state: TaskState
@@ -64,10 +65,17 @@ class FailureBody(ByVolunteer):
     reason: Reason
 
 
+def _about_safety(code: NeedCode) -> NeedCode:
+    if NEEDS[code].lane is not Lane.SAFEGUARDING:
+        choices = ", ".join(code for code, known in NEEDS.items() if known.lane is Lane.SAFEGUARDING)
+        raise ValueError(f"is not about somebody's safety: choose one of {choices}")
+    return code
+
+
 class ConcernBody(Body):
     """What worries the volunteer: which of the safeguarding needs."""
 
-    code: Literal["safeguarding-adult", "safeguarding-child", "domestic-abuse"]
+    code: Annotated[NeedCode, AfterValidator(_about_safety)]
     volunteer_id: UUID | None = None
 
 
@@ -150,7 +158,7 @@ def router() -> APIRouter:
         async def work(tx: Tx) -> BaseModel:
             tasks = Tasks(tx)
             task = await _locked(tasks, task_id, caller)
-            concern = Concern(new_id(), task_id, NeedCode(body.code), body.volunteer_id)
+            concern = Concern(new_id(), task_id, body.code, body.volunteer_id)
             await store.tasks.CONCERN.insert(tx.connection, [concern], tx.now)
             tasks.put(tasking.raise_concern(task, concern.concern_id, concern.code, tx.now))
             await tasks.save()

@@ -19,8 +19,8 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
-from bdcan_contracts.models import TaskKind
 from bdcan_contracts.typed import one_line, read_phone
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import hubs_to_show
 from bdcan_volunteer_match.books import Volunteers
@@ -40,7 +40,7 @@ class VolunteerView(BaseModel):
     state: VolunteerState
     version: int
     hub_ids: list[str]
-    task_kinds: list[TaskKind]
+    task_kinds: list[str]
     dbs_cleared: bool
     has_car: bool
     welcome_by: datetime | None = Field(default=None, description="an enquiry must be answered by then")

@@ -19,11 +19,9 @@ from pydantic import BaseModel
 
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
-    Diet,
     EscalationDeclined,
-    Flag,
     Household,
-    NeedCode,
+    Lane,
     Priority,
     ReferralAmended,
     ReferralAssigned,
@@ -69,7 +67,8 @@ class CallNeed(Struct, frozen=True):
     """A need of the referral. `open`: the next call asks about it. `said_at`: when a call last reported it."""
 
     need_id: UUID
-    code: NeedCode
+    code: str
+    lane: Lane
     open: bool = True
     said_at: datetime | None = None
 
@@ -92,8 +91,8 @@ class WelfareCall(Struct, frozen=True):
     confirm_at_call: bool = False
     needs: tuple[CallNeed, ...] = ()
     household: Household | None = None
-    diets: tuple[Diet, ...] = ()
-    flags: tuple[Flag, ...] = ()
+    diets: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     attempts: int = 0
     misses: int = 0
     not_before: datetime | None = None
@@ -103,18 +102,6 @@ class WelfareCall(Struct, frozen=True):
     closed_needs: frozenset[UUID] = frozenset()
     withdrawn: bool = False
     ended: bool = False
-
-    @property
-    def circumstances(self) -> dict[str, Any]:
-        """The column that the previous release reads; drop both when no older release runs."""
-        home = self.household
-        return {
-            "needs": [(need.need_id, need.code, need.open) for need in self.needs],
-            "said": {str(need.need_id): need.said_at for need in self.needs if need.said_at},
-            "household": home and (home.adults, home.children, home.infants),
-            "diets": self.diets,
-            "flags": self.flags,
-        }
 
     def wants(self, need_id: UUID) -> bool:
         """Whether help with this need may still be wanted, as far as is known here."""
@@ -168,7 +155,7 @@ def assign(call: WelfareCall | None, event: Assignment) -> Step[WelfareCall]:
         }
     if known.state is CallState.AWAITING:
         if not amended:
-            placed["needs"] = tuple(CallNeed(n.need_id, n.code) for n in event.needs)
+            placed["needs"] = tuple(CallNeed(n.need_id, n.code, n.lane) for n in event.needs)
         placed |= {
             "state": CallState.DUE,
             "not_before": event.assigned_at,
@@ -187,7 +174,7 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> Step[WelfareCall]
     before = {need.need_id: need for need in known.needs}
     told = {need.need_id for need in event.needs}
     needs = (
-        *(before.get(n.need_id) or CallNeed(n.need_id, n.code) for n in event.needs),
+        *(before.get(n.need_id) or CallNeed(n.need_id, n.code, n.lane) for n in event.needs),
         # a call may have found a need that intake had not heard of when it wrote this
         *(need for need in known.needs if need.need_id not in told and not need.open),
     )
@@ -230,7 +217,7 @@ def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime
         call,
         needs=(
             *(replace(n, open=True) if n.need_id in back else n for n in call.needs),
-            *(CallNeed(need_id, event.code) for need_id in back if need_id not in known),
+            *(CallNeed(need_id, event.code, event.lane) for need_id in back if need_id not in known),
         ),
     )
     if call.state not in LIVE:

@@ -16,7 +16,6 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from bdcan_contracts.models import TaskKind
 from bdcan_volunteer_match.domain.task import Task
 
 MOST_AT_ONCE = 3
@@ -24,7 +23,7 @@ MOST_AT_ONCE = 3
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
-Want: TypeAlias = tuple[str, TaskKind]
+Want: TypeAlias = tuple[str, str]
 """What a volunteer can be asked for: a hub and a kind of task."""
 
 
@@ -33,7 +32,7 @@ class Candidate(Struct):
 
     volunteer_id: UUID
     hub_ids: tuple[str, ...]
-    task_kinds: tuple[TaskKind, ...]
+    task_kinds: tuple[str, ...]
     dbs_cleared: bool
     free: int
     last_offered_at: datetime | None

@@ -14,15 +14,14 @@ from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import (
     CalledNeed,
     CallNeedResult,
-    Diet,
     Household,
+    Lane,
     Need,
-    NeedCode,
-    UnansweredOutcome,
     WelfareCallCompleted,
     WelfareCallExhausted,
     WelfareCallUnanswered,
 )
+from bdcan_contracts.vocabulary import NEEDS, CallOutcome
 from bdcan_volunteer_match.domain.call import CallNeed, CallState, WelfareCall, moved
 from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
 from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER, MOST_ATTEMPTS, next_slot
@@ -36,7 +35,7 @@ _WINDOW = timedelta(hours=1)
 class Finding(Struct, frozen=True):
     """What the resident said about one need. Without `need_id`, `code` names it, or the need is new."""
 
-    code: NeedCode
+    code: str
     result: CallNeedResult
     need_id: UUID | None = None
 
@@ -46,7 +45,7 @@ class Answer(Struct, frozen=True):
 
     findings: tuple[Finding, ...] = ()
     household: Household | None = None
-    diets: tuple[Diet, ...] | None = None
+    diets: tuple[str, ...] | None = None
 
 
 def answered(call: WelfareCall, caller: str, answer: Answer, now: datetime) -> Step[WelfareCall]:
@@ -56,7 +55,9 @@ def answered(call: WelfareCall, caller: str, answer: Answer, now: datetime) -> S
     """
     hub_id = _must_have_claimed(call, caller)
     called = _called_needs(call, answer.findings)
-    by_id = {need.need_id: CallNeed(need.need_id, need.code, open=False, said_at=now) for need in called}
+    by_id = {
+        need.need_id: CallNeed(need.need_id, need.code, need.lane, open=False, said_at=now) for need in called
+    }
     settled = replace(
         call,
         state=CallState.ANSWERED,
@@ -91,7 +92,7 @@ def refused(call: WelfareCall, caller: str, now: datetime) -> Step[WelfareCall]:
 
 
 def unanswered(
-    call: WelfareCall, caller: str, outcome: UnansweredOutcome, put_off_to: datetime | None, now: datetime
+    call: WelfareCall, caller: str, outcome: str, put_off_to: datetime | None, now: datetime
 ) -> Step[WelfareCall]:
     """The resident was not reached, or asked for another time.
 
@@ -99,11 +100,11 @@ def unanswered(
     reach nobody. Raises NotAllowedError, FindingsError.
     """
     hub_id = _must_have_claimed(call, caller)
-    rescheduled = outcome is UnansweredOutcome.RESCHEDULED
+    rescheduled = outcome == CallOutcome.RESCHEDULED
     _check_put_off(rescheduled, put_off_to, now)
     attempts, misses = call.attempts + 1, call.misses + (not rescheduled)
     tried = replace(call, attempts=attempts, misses=misses, claimed_by=None, claim_expires_at=None)
-    if outcome is UnansweredOutcome.WRONG_NUMBER or misses >= CALLS_IN_LADDER or attempts >= MOST_ATTEMPTS:
+    if outcome == CallOutcome.WRONG_NUMBER or misses >= CALLS_IN_LADDER or attempts >= MOST_ATTEMPTS:
         told = tuple(replace(n, said_at=now) if n.open else n for n in call.needs)
         return moved(
             call,
@@ -113,7 +114,7 @@ def unanswered(
                 call_id=call.call_id,
                 hub_id=hub_id,
                 attempts=attempts,
-                needs=tuple(Need(need_id=n.need_id, code=n.code) for n in call.asks),
+                needs=tuple(Need(need_id=n.need_id, code=n.code, lane=n.lane) for n in call.asks),
                 exhausted_at=now,
             ),
         )
@@ -188,14 +189,27 @@ def _called_needs(call: WelfareCall, findings: Sequence[Finding]) -> list[Called
                         "is another code than the need has: report it as `changed`",
                     )
                 )
+        lane = _lane_of(finding.code, asked.get(need_id))
+        if lane is None:
+            known = ", ".join(NEEDS)
+            problems.append(Problem(f"{field}.code", "unknown-code", f"is not known: choose one of {known}"))
+            continue
         if need_id in called:
             problems.append(Problem(f"{field}.need_id", "twice", "is reported twice"))
-        called[need_id] = CalledNeed(need_id=need_id, code=finding.code, result=finding.result)
+        called[need_id] = CalledNeed(need_id=need_id, code=finding.code, lane=lane, result=finding.result)
     if problems:
         raise FindingsError(problems)
     for need in asked.values():
         if need.need_id not in called:
             called[need.need_id] = CalledNeed(
-                need_id=need.need_id, code=need.code, result=CallNeedResult.CONFIRMED
+                need_id=need.need_id, code=need.code, lane=need.lane, result=CallNeedResult.CONFIRMED
             )
     return list(called.values())
+
+
+def _lane_of(code: str, asked: CallNeed | None) -> Lane | None:
+    """The lane of a need that the resident spoke of. A newer intake may ask about a code that is not known here."""
+    if asked is not None and asked.code == code:
+        return asked.lane
+    known = NEEDS.get(code)
+    return known and known.lane

@@ -19,8 +19,7 @@ from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     CalledNeed,
     CallNeedResult,
-    Flag,
-    NeedCode,
+    Lane,
     ParcelPacked,
     Priority,
     ReferralClosed,
@@ -29,11 +28,11 @@ from bdcan_contracts.models import (
     TaskCompleted,
     TaskConcernRaised,
     TaskFailed,
-    TaskKind,
     TaskOffered,
     TaskOpened,
     TaskUnfilled,
 )
+from bdcan_contracts.vocabulary import TaskKind, help_for
 from bdcan_volunteer_match.domain.call import WelfareCall
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
@@ -67,16 +66,6 @@ LEAST_TIME_TO_DO = timedelta(hours=4)
 GRACE = timedelta(hours=24)
 """How long after its time an accepted task is still waited for. Then somebody else is asked."""
 
-KIND_OF = {
-    NeedCode.SHOPPING: TaskKind.SHOPPING,
-    NeedCode.PRESCRIPTION: TaskKind.PRESCRIPTION,
-    NeedCode.BEFRIENDING_CALL: TaskKind.BEFRIENDING_CALL,
-    NeedCode.TRANSPORT: TaskKind.TRANSPORT,
-    NeedCode.ERRAND: TaskKind.ERRAND,
-    NeedCode.LEAFLETTING: TaskKind.LEAFLETTING,
-}
-"""The needs of the community lane, and what a volunteer does for each."""
-
 
 class TaskState(StrEnum):
     """The state of a task. The last two are final."""
@@ -97,7 +86,7 @@ class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
 
     task_id: UUID
     referral_id: UUID
-    kind: TaskKind
+    kind: str
     hub_id: str
     priority: Priority
     requires_dbs: bool
@@ -130,31 +119,20 @@ class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
                 return None
 
 
-def requires_dbs(kind: TaskKind, flags: tuple[Flag, ...]) -> bool:
-    """Whether English law requires an enhanced DBS check (regulated activity because of age or illness).
-
-    It always does for medicines and for driving to care; for shopping, which is with another's money, where the
-    resident is shielding.
-    """
-    if kind in (TaskKind.PRESCRIPTION, TaskKind.TRANSPORT):
-        return True
-    return kind is TaskKind.SHOPPING and Flag.SHIELDING in flags
-
-
 def for_need(call: WelfareCall, need: CalledNeed, now: datetime) -> Step[Task] | None:
     """Open the task for a need of an answered call; None where no volunteer does it, or the resident declined."""
-    kind = KIND_OF.get(need.code)
-    if kind is None or need.result is CallNeedResult.DECLINED or call.hub_id is None:
+    known = help_for(need.code, need.lane)
+    if known.task is None or need.result is CallNeedResult.DECLINED or call.hub_id is None:
         return None
     return _opened(
         Task(
             task_id=uuid5(need.need_id, "task"),
             referral_id=call.referral_id,
             need_id=need.need_id,
-            kind=kind,
+            kind=known.task,
             hub_id=call.hub_id,
             priority=call.priority,
-            requires_dbs=requires_dbs(kind, call.flags),
+            requires_dbs=known.requires_dbs(call.flags),
             due_at=now + DONE_WITHIN[call.priority],
             alarm_at=now + ALARM_AFTER[call.priority],
             opened_at=now,
@@ -312,10 +290,15 @@ def move(task: Task, hub_id: str | None) -> Step[Task]:
     return Step(task if task.state in ENDS else replace(task, hub_id=hub_id or task.hub_id))
 
 
-def raise_concern(task: Task, concern_id: UUID, code: NeedCode, now: datetime) -> Step[Task]:
+def raise_concern(task: Task, concern_id: UUID, code: str, now: datetime) -> Step[Task]:
     """A volunteer saw something that worries them. They may say so in every state, also long after."""
     told = TaskConcernRaised(
-        task_id=task.task_id, referral_id=task.referral_id, concern_id=concern_id, code=code, raised_at=now
+        task_id=task.task_id,
+        referral_id=task.referral_id,
+        concern_id=concern_id,
+        code=code,
+        lane=Lane.SAFEGUARDING,
+        raised_at=now,
     )
     return Step(task, (told,))
 

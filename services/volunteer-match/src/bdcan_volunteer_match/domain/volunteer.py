@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
-    TaskKind,
     VolunteerActivated,
     VolunteerEnquiryReceived,
     VolunteerLeft,
@@ -44,7 +43,7 @@ class Volunteer(Struct, frozen=True):
     state: VolunteerState = VolunteerState.ENQUIRED
     version: int = 0
     hub_ids: tuple[str, ...] = ()
-    task_kinds: tuple[TaskKind, ...] = ()
+    task_kinds: tuple[str, ...] = ()
     dbs_cleared: bool = False
     has_car: bool = False
     welcome_by: datetime | None = None
@@ -56,7 +55,7 @@ class Offering(Struct, frozen=True):
     """What a volunteer has agreed to do."""
 
     hub_ids: tuple[str, ...]
-    task_kinds: tuple[TaskKind, ...]
+    task_kinds: tuple[str, ...]
     dbs_cleared: bool = False
     has_car: bool = False
 

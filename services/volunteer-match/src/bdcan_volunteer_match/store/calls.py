@@ -9,7 +9,7 @@ from msgspec import Struct
 from bdcan_chassis.table import Statement, Table
 from bdcan_volunteer_match.domain.call import WelfareCall
 
-CALL = Table("welfare_call", WelfareCall, key="referral_id", derived=("circumstances",))
+CALL = Table("welfare_call", WelfareCall, key="referral_id")
 
 
 class Attempt(Struct, frozen=True):

@@ -7,7 +7,6 @@ from uuid import UUID
 from msgspec import Struct
 
 from bdcan_chassis.table import Statement, Table
-from bdcan_contracts.models import NeedCode
 from bdcan_volunteer_match.domain.task import Task
 
 TASK = Table("task", Task, key="task_id")
@@ -18,7 +17,7 @@ class Concern(Struct, frozen=True):
 
     concern_id: UUID
     task_id: UUID
-    code: NeedCode
+    code: str
     volunteer_id: UUID | None
 
 

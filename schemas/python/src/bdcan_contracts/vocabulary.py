@@ -1,0 +1,456 @@
+# Generated from schemas/vocabulary by `python -m bdcan_contract_tools generate`. Do not edit.
+"""The codes that this release knows. On the wire a code is a string, so a newer release may send others.
+
+Read a need with `help_for(code, lane)`: it also answers for a code that this release does not know.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bdcan_contracts.models import Lane
+from bdcan_contracts.words import Audience, Help, Word
+
+
+class Channel(Word):
+    """How a request for help came in."""
+
+    PHONE = "phone", "Telephone"
+    """Somebody rang."""
+    EMAIL = "email", "E-mail"
+    """Somebody wrote an e-mail."""
+    WEB = "web", "Web form"
+    """Somebody filled in the form."""
+    PARTNER = "partner", "Partner"
+    """A community organisation asked."""
+    OUTREACH = "outreach", "Outreach"
+    """A list of people whom the network contacts by itself."""
+    NHS_LIST = "nhs-list", "NHS list"
+    """The national list of people who shield."""
+    GP = "gp", "GP"
+    """A doctor's surgery asked."""
+    PHARMACY = "pharmacy", "Pharmacy"
+    """A pharmacy asked."""
+
+
+class Diet(Word):
+    """What a food parcel must respect."""
+
+    GLUTEN_FREE = "gluten-free", "Gluten-free"
+    """No wheat, rye or barley."""
+    DAIRY_FREE = "dairy-free", "Dairy-free"
+    """No milk in any form."""
+    VEGETARIAN = "vegetarian", "Vegetarian"
+    """No meat and no fish."""
+    VEGAN = "vegan", "Vegan"
+    """Nothing from an animal."""
+    PESCATARIAN = "pescatarian", "Pescatarian"
+    """No meat. Fish is welcome."""
+    HALAL = "halal", "Halal"
+    """Meat is halal."""
+    KOSHER = "kosher", "Kosher"
+    """Food is kosher."""
+    DIABETIC = "diabetic", "Diabetic"
+    """No added sugar."""
+    NUT_ALLERGY = "nut-allergy", "Nut allergy"
+    """No nuts."""
+    SEAFOOD_ALLERGY = "seafood-allergy", "Seafood allergy"
+    """No fish and no seafood."""
+    NO_COOKING_FACILITIES = "no-cooking-facilities", "No cooking facilities"
+    """Nothing that must be cooked."""
+
+
+class Flag(Word):
+    """A circumstance that changes how help is given."""
+
+    SHIELDING = "shielding", "Shielding"
+    """The resident is at high risk and stays at home."""
+    NO_PHONE = "no-phone", "No telephone"
+    """Nobody can ring. Intake sets this by itself."""
+    NO_POSTCODE = "no-postcode", "No postcode"
+    """The home has no usable postcode. Intake sets this by itself."""
+    LIVES_ALONE = "lives-alone", "Lives alone"
+    """Nobody else lives in the home."""
+    INTERPRETER_NEEDED = "interpreter-needed", "Interpreter needed"
+    """The resident speaks little English."""
+
+
+class NeedCode(Word):
+    """What a resident needs."""
+
+    FOOD_PARCEL = "food-parcel", "Food parcel"
+    """Food for about a week, by the size of the household and its diets."""
+    BABY_SUPPLIES = "baby-supplies", "Baby supplies"
+    """Nappies, wipes and baby food."""
+    HYGIENE_SUPPLIES = "hygiene-supplies", "Hygiene supplies"
+    """Soap, shampoo, toothpaste and sanitary towels."""
+    SHOPPING = "shopping", "Shopping"
+    """A volunteer shops with the resident's own money."""
+    PRESCRIPTION = "prescription", "Prescription"
+    """A volunteer fetches medicines from a pharmacy."""
+    BEFRIENDING_CALL = "befriending-call", "Befriending call"
+    """A volunteer rings for a chat."""
+    TRANSPORT = "transport", "Transport"
+    """A volunteer drives the resident to care."""
+    ERRAND = "errand", "Errand"
+    """A volunteer does something small outside the home."""
+    LEAFLETTING = "leafletting", "Leafletting"
+    """A volunteer brings leaflets to a street."""
+    HOUSING = "housing", "Housing"
+    """Trouble with a home or its landlord."""
+    HOMELESSNESS = "homelessness", "Homelessness"
+    """No home, or about to lose it."""
+    DEBT = "debt", "Debt"
+    """Debts that the household cannot pay."""
+    BENEFITS = "benefits", "Benefits"
+    """Help with claiming benefits."""
+    HARDSHIP_PAYMENT = "hardship-payment", "Hardship payment"
+    """Money for the days until help begins."""
+    WORK_SKILLS = "work-skills", "Work and skills"
+    """Help with finding work."""
+    SOCIAL_CARE = "social-care", "Social care"
+    """Care at home."""
+    MENTAL_WELLBEING = "mental-wellbeing", "Mental wellbeing"
+    """Support with mental health."""
+    SHIELDING_SUPPORT = "shielding-support", "Shielding support"
+    """Support for people who shield."""
+    SAFEGUARDING_ADULT = "safeguarding-adult", "Safeguarding (adult)"
+    """An adult may be at risk."""
+    SAFEGUARDING_CHILD = "safeguarding-child", "Safeguarding (child)"
+    """A child may be at risk."""
+    DOMESTIC_ABUSE = "domestic-abuse", "Domestic abuse"
+    """Somebody is hurt or controlled at home."""
+
+
+class ReferralOutcome(Word):
+    """What became of a request for help, once closed."""
+
+    HELPED = "helped", "Helped"
+    """Every need that was still wanted is met."""
+    PARTLY_HELPED = "partly-helped", "Partly helped"
+    """Some needs are met."""
+    DECLINED = "declined", "Declined"
+    """The resident wants no help."""
+    REFERRED_ON = "referred-on", "Referred on"
+    """Community Solutions has it."""
+    OUT_OF_AREA = "out-of-area", "Out of area"
+    """Another council must help."""
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    """Somebody withdrew the request."""
+    MERGED = "merged", "Merged"
+    """Another referral carries it on."""
+
+
+class CallOutcome(Word):
+    """What came of a welfare call."""
+
+    ANSWERED = "answered", "Answered"
+    """The resident said what is needed."""
+    REFUSED = "refused", "Refused"
+    """The resident wants no help."""
+    NO_ANSWER = "no-answer", "No answer"
+    """Nobody picked up."""
+    VOICEMAIL = "voicemail", "Voicemail"
+    """A machine answered."""
+    WRONG_NUMBER = "wrong-number", "Wrong number"
+    """The number is somebody else's, or dead."""
+    RESCHEDULED = "rescheduled", "Rescheduled"
+    """The resident asked for another time."""
+
+
+class EscalationOutcome(Word):
+    """What became of an escalation that Community Solutions accepted."""
+
+    HELPED = "helped", "Helped"
+    """Community Solutions helped."""
+    PARTLY_HELPED = "partly-helped", "Partly helped"
+    """Community Solutions helped with some of it."""
+    NOT_HELPED = "not-helped", "Not helped"
+    """Community Solutions could not help."""
+    NOT_REACHED = "not-reached", "Not reached"
+    """Community Solutions did not reach the resident."""
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    """It is no longer wanted."""
+
+
+class TriageReason(Word):
+    """Why a referral could not be placed without a person."""
+
+    NO_POSTCODE = "no-postcode", "No postcode"
+    """The referral has no postcode."""
+    INVALID_POSTCODE = "invalid-postcode", "Invalid postcode"
+    """What was typed is no postcode."""
+    UNKNOWN_POSTCODE = "unknown-postcode", "Unknown postcode"
+    """The table of postcodes does not have it."""
+    NO_HUB_FOR_WARD = "no-hub-for-ward", "No hub for the ward"
+    """No hub looks after the ward."""
+
+
+class Reason(Word):
+    """Why a service ended, moved or gave back something by itself."""
+
+    AMENDED = "amended", "Amended"
+    """An amendment took the need away."""
+    DECLINED_AT_CALL = "declined-at-call", "Declined at the call"
+    """The resident did not want it."""
+    NEED_CHANGED_AT_CALL = "need-changed-at-call", "Need changed at the call"
+    """A call made another need of it."""
+    NEED_WITHDRAWN = "need-withdrawn", "Need withdrawn"
+    """An amendment withdrew the need."""
+    NOT_DONE_IN_TIME = "not-done-in-time", "Not done in time"
+    """The volunteer did not report in time."""
+    NOT_STATED = "not-stated", "Not stated"
+    """The council gave no reason."""
+    OUT_OF_AREA = "out-of-area", "Out of area"
+    """Another council must help."""
+    PARCEL_CANCELLED = "parcel-cancelled", "Parcel cancelled"
+    """There is no parcel to deliver any more."""
+    REFERRAL_CLOSED = "referral-closed", "Referral closed"
+    """The referral is closed."""
+    REFERRAL_WITHDRAWN = "referral-withdrawn", "Referral withdrawn"
+    """Somebody withdrew the referral."""
+    VOLUNTEER_LEFT = "volunteer-left", "Volunteer left"
+    """The volunteer left the network."""
+
+
+class TaskKind(Word):
+    """What one volunteer does."""
+
+    SHOPPING = "shopping", "Shopping"
+    """Shop with the resident's own money."""
+    PRESCRIPTION = "prescription", "Prescription"
+    """Fetch medicines from a pharmacy."""
+    BEFRIENDING_CALL = "befriending-call", "Befriending call"
+    """Ring for a chat."""
+    TRANSPORT = "transport", "Transport"
+    """Drive the resident to care."""
+    ERRAND = "errand", "Errand"
+    """Do something small outside the home."""
+    LEAFLETTING = "leafletting", "Leafletting"
+    """Bring leaflets to a street."""
+    PARCEL_DELIVERY = "parcel-delivery", "Parcel delivery"
+    """Bring a packed parcel to the door."""
+    DOORSTEP_VISIT = "doorstep-visit", "Doorstep visit"
+    """Look in on somebody who cannot be reached by telephone."""
+
+
+NEEDS: Mapping[str, Help] = MappingProxyType(
+    {
+        NeedCode.FOOD_PARCEL: Help(
+            code="food-parcel",
+            lane=Lane.FOOD,
+            title="Food parcel",
+            words=("food", "groceries", "hungry", "nothing to eat", "foodbank"),
+            audience=Audience.EVERYONE,
+            parcel="food-parcel",
+        ),
+        NeedCode.BABY_SUPPLIES: Help(
+            code="baby-supplies",
+            lane=Lane.FOOD,
+            title="Baby supplies",
+            words=("nappies", "baby food", "baby milk", "wipes"),
+            audience=Audience.EVERYONE,
+            parcel="baby-supplies",
+        ),
+        NeedCode.HYGIENE_SUPPLIES: Help(
+            code="hygiene-supplies",
+            lane=Lane.FOOD,
+            title="Hygiene supplies",
+            words=("soap", "toiletries", "shampoo", "sanitary towels"),
+            audience=Audience.EVERYONE,
+            parcel="hygiene-supplies",
+        ),
+        NeedCode.SHOPPING: Help(
+            code="shopping",
+            lane=Lane.COMMUNITY,
+            title="Shopping",
+            words=("shopping", "groceries fetched", "milk and bread"),
+            audience=Audience.EVERYONE,
+            task=TaskKind.SHOPPING,
+            dbs_with=frozenset({Flag.SHIELDING}),
+        ),
+        NeedCode.PRESCRIPTION: Help(
+            code="prescription",
+            lane=Lane.COMMUNITY,
+            title="Prescription",
+            words=("prescription", "medicine", "tablets", "pharmacy"),
+            audience=Audience.EVERYONE,
+            task=TaskKind.PRESCRIPTION,
+            dbs_always=True,
+        ),
+        NeedCode.BEFRIENDING_CALL: Help(
+            code="befriending-call",
+            lane=Lane.COMMUNITY,
+            title="Befriending call",
+            words=("lonely", "someone to talk to", "isolated"),
+            audience=Audience.EVERYONE,
+            task=TaskKind.BEFRIENDING_CALL,
+        ),
+        NeedCode.TRANSPORT: Help(
+            code="transport",
+            lane=Lane.COMMUNITY,
+            title="Transport",
+            words=("lift", "drive to hospital", "appointment"),
+            audience=Audience.EVERYONE,
+            task=TaskKind.TRANSPORT,
+            dbs_always=True,
+        ),
+        NeedCode.ERRAND: Help(
+            code="errand",
+            lane=Lane.COMMUNITY,
+            title="Errand",
+            words=("post a letter", "walk the dog", "bins"),
+            audience=Audience.EVERYONE,
+            task=TaskKind.ERRAND,
+        ),
+        NeedCode.LEAFLETTING: Help(
+            code="leafletting",
+            lane=Lane.COMMUNITY,
+            title="Leafletting",
+            words=("leaflets", "letterbox"),
+            audience=Audience.EVERYONE,
+            task=TaskKind.LEAFLETTING,
+        ),
+        NeedCode.HOUSING: Help(
+            code="housing",
+            lane=Lane.COMPLEX,
+            title="Housing",
+            words=("rent", "landlord", "repairs", "damp"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="housing",
+        ),
+        NeedCode.HOMELESSNESS: Help(
+            code="homelessness",
+            lane=Lane.COMPLEX,
+            title="Homelessness",
+            words=("nowhere to sleep", "evicted", "sofa surfing"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="housing",
+        ),
+        NeedCode.DEBT: Help(
+            code="debt",
+            lane=Lane.COMPLEX,
+            title="Debt",
+            words=("debt", "bailiffs", "arrears"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="money-advice",
+        ),
+        NeedCode.BENEFITS: Help(
+            code="benefits",
+            lane=Lane.COMPLEX,
+            title="Benefits",
+            words=("universal credit", "benefits", "sick pay"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="money-advice",
+        ),
+        NeedCode.HARDSHIP_PAYMENT: Help(
+            code="hardship-payment",
+            lane=Lane.COMPLEX,
+            title="Hardship payment",
+            words=("no money", "gas meter", "electricity key"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="money-advice",
+        ),
+        NeedCode.WORK_SKILLS: Help(
+            code="work-skills",
+            lane=Lane.COMPLEX,
+            title="Work and skills",
+            words=("lost job", "find work", "training"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="work-and-skills",
+        ),
+        NeedCode.SOCIAL_CARE: Help(
+            code="social-care",
+            lane=Lane.COMPLEX,
+            title="Social care",
+            words=("carer", "washing and dressing", "care package"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="adult-social-care",
+        ),
+        NeedCode.MENTAL_WELLBEING: Help(
+            code="mental-wellbeing",
+            lane=Lane.COMPLEX,
+            title="Mental wellbeing",
+            words=("anxious", "depressed", "not coping"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="wellbeing",
+        ),
+        NeedCode.SHIELDING_SUPPORT: Help(
+            code="shielding-support",
+            lane=Lane.COMPLEX,
+            title="Shielding support",
+            words=("shielding letter", "clinically extremely vulnerable"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="shielding",
+        ),
+        NeedCode.SAFEGUARDING_ADULT: Help(
+            code="safeguarding-adult",
+            lane=Lane.SAFEGUARDING,
+            title="Safeguarding (adult)",
+            words=("abuse", "neglect", "exploited"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="adult-safeguarding",
+        ),
+        NeedCode.SAFEGUARDING_CHILD: Help(
+            code="safeguarding-child",
+            lane=Lane.SAFEGUARDING,
+            title="Safeguarding (child)",
+            words=("child at risk", "child neglected"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="childrens-safeguarding",
+        ),
+        NeedCode.DOMESTIC_ABUSE: Help(
+            code="domestic-abuse",
+            lane=Lane.SAFEGUARDING,
+            title="Domestic abuse",
+            words=("violent partner", "afraid at home"),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="domestic-abuse",
+        ),
+    }
+)
+"""Every need that this release knows, by code."""
+
+LANES: Mapping[Lane, Help] = MappingProxyType(
+    {
+        Lane.FOOD: Help(
+            code="food",
+            lane=Lane.FOOD,
+            title="Food",
+            words=(),
+            audience=Audience.EVERYONE,
+            parcel="food-parcel",
+        ),
+        Lane.COMMUNITY: Help(
+            code="community",
+            lane=Lane.COMMUNITY,
+            title="Community",
+            words=(),
+            audience=Audience.EVERYONE,
+            task=TaskKind.ERRAND,
+            dbs_always=True,
+        ),
+        Lane.COMPLEX: Help(
+            code="complex",
+            lane=Lane.COMPLEX,
+            title="Complex",
+            words=(),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="community-solutions",
+        ),
+        Lane.SAFEGUARDING: Help(
+            code="safeguarding",
+            lane=Lane.SAFEGUARDING,
+            title="Safeguarding",
+            words=(),
+            audience=Audience.HUB_AND_COUNCIL,
+            team="community-solutions",
+        ),
+    }
+)
+"""How a need of each lane is helped whose code this release does not know."""
+
+
+def help_for(code: str, lane: Lane) -> Help:
+    """Who helps with a need. The lane decides where this release does not know the code, or knows it in another lane."""
+    known = NEEDS.get(code)
+    return known if known is not None and known.lane is lane else LANES[lane]
