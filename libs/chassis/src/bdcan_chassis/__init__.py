@@ -1,1 +1,1 @@
-"""The guarantees that every service stands on: nothing lost, nothing twice, in order."""
+"""The guarantees of every service: nothing is lost, nothing has its effect twice, and each key keeps its order."""

@@ -1,4 +1,4 @@
-"""Books: what a unit of work has locked of one aggregate, and everything that a change of it brings with it.
+"""Books: the rows that a transaction has locked, and everything that a change of them brings with it.
 
     parcels = Parcels(tx)
     await parcels.lock(store.parcels.LOCK_OF_REFERRALS, referral_ids=ids)
@@ -8,8 +8,8 @@
     await parcels.save()
 
 `save` writes the rows that changed, emits their events, sets and cancels their deadlines, wakes the planners that wait
-for them, and keeps times in order: nobody can forget a part. A row *changed* if its state is another one, or if an
-event tells of it.
+for them, and keeps times in order. Nobody can forget a part. A row *changed* if its state differs, or if an event is
+about it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Decide = Callable[[S | None, Event[T], datetime], Step[S] | None]
 
 
 class Change(NamedTuple, Generic[S]):
-    """A row before and after. `before` is None where the row is new."""
+    """A row before and after. `before` is None for a new row."""
 
     before: S | None
     after: S
@@ -52,7 +52,7 @@ class _Told(NamedTuple, Generic[S]):
 
 
 class Book(Generic[S]):
-    """Locked rows of one table. A service derives its own, names its table, and says what follows a change."""
+    """Locked rows of one table. A service derives its own book, names its table, and says what follows a change."""
 
     table: Table[S]
     parent: str | None = None
@@ -81,12 +81,12 @@ class Book(Generic[S]):
         """Note an event that is emitted, for a service that keeps a journal. `follow` may write what was noted."""
 
     async def follow(self, _changes: Sequence[Change[S]]) -> None:
-        """Write what follows from the changes in other tables, in the same unit of work."""
+        """Write what the changes mean for other tables, in the same transaction."""
 
     # what handlers, planners, deadlines, gateways and routes do with it
 
     async def lock(self, query: Query[S], **arguments: Any) -> list[S]:
-        """Add the rows of a query that locks; returns them as they are now. Time goes on from their last change."""
+        """Add the rows of a query that locks; returns them as they are now. `tx.now` is never before their last change."""
         records = await query.records(self.tx.connection, **arguments)
         if stamp := self.table.stamp:
             self.tx.not_before(*[record[stamp] for record in records])
@@ -94,11 +94,11 @@ class Book(Generic[S]):
         return [self._add(row) for row in rows]
 
     async def lock_keys(self, keys: Iterable[Any]) -> list[S]:
-        """Add rows by their keys. One that does not exist is absent."""
+        """Add rows by their keys. A row that does not exist is left out."""
         return await self.lock(self.table.lock, keys=set(keys))
 
     async def ensure(self, keys: Iterable[Any]) -> list[S]:
-        """Add rows by their keys. One that nobody has mentioned before is made, so that two units take turns."""
+        """Add rows by their keys. Makes a row that does not exist, so that two transactions take turns."""
         wanted = set(keys)
         await self.table.ensure(self.tx.connection, wanted)
         return await self.lock_keys(wanted)
@@ -106,7 +106,7 @@ class Book(Generic[S]):
     async def handle(
         self, batch: Batch[T], decide: Decide[S, T], *, key: Callable[[T], Any] = attrgetter("referral_id")
     ) -> None:
-        """Lock what a batch is about, decide event by event in its order, and save."""
+        """Lock the rows that a batch is about, decide event by event in order, and save."""
         await self.lock_keys(key(event.data) for event in batch)
         async for event in in_turns(batch):
             step = decide(self.get(key(event.data)), event, self.tx.now)
@@ -115,7 +115,7 @@ class Book(Generic[S]):
         await self.save()
 
     def get(self, key: Any) -> S | None:
-        """A row as it is now; None where there is none."""
+        """A row as it is now; None if there is none."""
         return self._now.get(key)
 
     def __getitem__(self, key: Any) -> S:
@@ -125,7 +125,7 @@ class Book(Generic[S]):
         return key in self._now
 
     def __iter__(self) -> Iterator[S]:
-        """The rows as they are now. Steps may be put while one goes over them."""
+        """The rows as they are now. You may put steps while you iterate."""
         return iter(list(self._now.values()))
 
     def of(self, parent: Any) -> list[S]:
@@ -133,7 +133,7 @@ class Book(Generic[S]):
         return [self._now[key] for key in self._children.get(parent, ())]
 
     def put(self, step: Step[S], cause: Event[Any] | None = None) -> S:
-        """Take a step over. `cause` is the event that it answers. Returns the state as it is now."""
+        """Accept a step; returns the state as it is now. `cause` is the event that led to the step."""
         state = step.state
         key = self.table.key_of(state)
         self._keep(key, state)
@@ -143,7 +143,7 @@ class Book(Generic[S]):
         return state
 
     async def put_missing(self, steps: Iterable[Step[S]], conflict: str = "") -> list[S]:
-        """Write the new rows of steps at once, and take these steps over. Returns the states that were written.
+        """Write the new rows of these steps at once, and accept the steps. Returns the states that were written.
 
         A step whose row exists already is left out. `conflict` names the unique index that decides.
         """
@@ -155,7 +155,7 @@ class Book(Generic[S]):
         return list(taken.values())
 
     async def save(self) -> None:
-        """Write what changed, and everything that follows from it."""
+        """Write the changed rows, and everything that follows from the changes."""
         tx, before = self.tx, self._before
         told = {one.key for one in self._told}
         changes = [

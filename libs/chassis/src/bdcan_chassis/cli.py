@@ -25,7 +25,7 @@ from bdcan_chassis.service import Service
 
 
 def main(build: Callable[[], Service], argv: list[str] | None = None) -> int:
-    """Run one verb of a service; returns the exit code. 1: it failed. 2: the command or the configuration is at fault."""
+    """Run one command of a service; returns the exit code. 1: it failed. 2: the command or the configuration is wrong."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
         service = build()
@@ -59,7 +59,7 @@ def _parser(service: Service) -> argparse.ArgumentParser:
     verbs.add_parser("worker", help="consume, relay, keep deadlines, plan")
     verbs.add_parser("migrate", help="bring the database up to date")
     verbs.add_parser("openapi", help="print the API's OpenAPI document")
-    letters = verbs.add_parser("dead-letter", help="records that were set aside").add_subparsers(
+    letters = verbs.add_parser("dead-letter", help="records that could not be handled").add_subparsers(
         dest="act", required=True
     )
     listing = letters.add_parser("list", help="open ones, oldest first")
@@ -68,7 +68,7 @@ def _parser(service: Service) -> argparse.ArgumentParser:
     listing.add_argument("--limit", type=int, default=100)
     for act, text in (
         ("show", "one with headers and body (audited: a body may be about a person)"),
-        ("replay", "handle it, and what waits behind it, in order"),
+        ("replay", "handle it, and the records queued behind it, in order"),
         ("discard", "settle it without handling it"),
     ):
         one = letters.add_parser(act, help=text)
@@ -83,7 +83,7 @@ def _parser(service: Service) -> argparse.ArgumentParser:
 def _this_user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # in a container a user id need not have a name
+    except (KeyError, OSError):  # in a container a user id may have no name
         return f"user {os.getuid()}"
 
 

@@ -1,4 +1,4 @@
-"""Time as a dependency: the domain is told the time and never asks for it.
+"""Time as a dependency: the domain gets the time as an argument and never asks for it.
 
 Domain time (deadlines, timestamps in events) comes from a Clock. Infrastructure time (inbox retention, token
 expiry, lag) is real time and comes from the database or the operating system.
@@ -14,7 +14,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What time it is, and how long a stretch of domain time takes in reality."""
+    """Tells the time, and how many real seconds a span of domain time takes."""
 
     def now(self) -> datetime:
         """The present instant, aware, UTC."""
@@ -33,15 +33,15 @@ class SystemClock:
         return datetime.now(UTC)
 
     def real_seconds(self, span: timedelta) -> float:
-        """Real time and domain time are one."""
+        """The span itself: domain time is real time."""
         return span.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
 class ScaledClock:
-    """A clock that began at `origin` when the machine's clock said `started` (epoch seconds), and runs `speed` times faster.
+    """A clock that showed `origin` when the machine's clock said `started` (epoch seconds), and runs `speed` times faster.
 
-    All processes that share the three figures agree on the time: that is how a demo plays a day in minutes.
+    All processes with the same three figures agree on the time. A demo uses it to play a day in minutes.
     """
 
     origin: datetime
@@ -59,7 +59,7 @@ class ScaledClock:
 
 @dataclass(slots=True)
 class ManualClock:
-    """A clock that stands still until a test moves it."""
+    """A clock that only a test moves."""
 
     instant: datetime
 
@@ -68,11 +68,11 @@ class ManualClock:
         return self.instant
 
     def real_seconds(self, span: timedelta) -> float:
-        """Like real time: a runner that waits for a deadline is woken by the test."""
+        """The span itself: the test wakes a runner that waits for a deadline."""
         return span.total_seconds()
 
     def advance(self, span: timedelta) -> None:
-        """Move the clock on."""
+        """Move the clock forward."""
         self.instant += span
 
 

@@ -1,14 +1,14 @@
-"""The consumer loop: poll a batch, commit it to the database, then commit its offsets. Never the other way round.
+"""The consumer: poll a batch, commit it to the database, then commit its offsets. Never the other way round.
 
-Offsets are committed once in a while and not for each batch: they only say where to start again, and what is
-read twice the inbox drops.
+The consumer commits offsets twice a second, not for each batch. Offsets only say where to start again, and the inbox
+ignores what is read twice.
 
-A transient failure blocks the loop: it waits, seeks back and takes the same records again, for ever, and says so
-in a metric. If too much is parked it stops, commits nothing and waits for an operator and a restart.
+A transient failure blocks the consumer. It waits, seeks back and takes the same records again, for ever, and a metric
+shows it. If too many records are parked, it stops, commits nothing, and waits for an operator and a restart.
 
-A record that aiokafka cannot take apart (the name of a header is not UTF-8: any sender may write that) makes its poll fail, and
-what it had read before is gone with it. So the loop connects again, at the committed offsets, takes records singly
-until it meets the one at fault, and parks its place.
+aiokafka cannot decode a record with a header name that is not UTF-8, and any sender may write one. Such a record makes
+the poll fail and loses the records read before it. The consumer then connects again at the committed offsets, takes
+records one by one until it meets the bad one, and parks its position.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _SINGLY_MS = 50
 
 @dataclass(slots=True)
 class Progress:
-    """What the watchdog and the readiness check want to know of a loop."""
+    """What the watchdog and the readiness check read about a consumer."""
 
     state: str = "starting"  # starting, running, blocked, stopped
     polled_at: float = field(default_factory=time.monotonic)
@@ -53,7 +53,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """Stands for a record of which nothing but its place is known."""
+    """Stands for a record of which only the position is known."""
 
     topic: str
     partition: int
@@ -68,7 +68,7 @@ Polled: TypeAlias = Mapping[TopicPartition, Sequence[Record]]
 
 
 class ConsumerLoop:
-    """Runs one loop of a service until it is told to stop."""
+    """Runs one consumer of a service until it is told to stop."""
 
     def __init__(self, dispatcher: Dispatcher, settings: ServiceSettings, service: str) -> None:
         self._dispatcher = dispatcher
@@ -82,7 +82,7 @@ class ConsumerLoop:
         self._singly = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Consume until `stopping`; connects again for ever."""
+        """Consume until `stopping`; reconnects for ever."""
         for gauge in (metrics.STOPPED, metrics.BLOCKED):
             gauge.labels(self.name).set(0)
         attempt = 0
@@ -111,9 +111,9 @@ class ConsumerLoop:
                 await _leave(consumer, self.name)
 
     async def lag(self) -> dict[TopicPartition, tuple[int, int]]:
-        """(position, end) of each assigned partition, asked of the broker itself. Empty while not connected.
+        """(position, end) of each assigned partition, as the broker says. Empty while not connected.
 
-        Keeps the metric true as well.
+        Updates the metric of the lag too.
         """
         consumer = self._consumer
         if consumer is None or not consumer.assignment():
@@ -147,7 +147,7 @@ class ConsumerLoop:
                 await self._commit()
                 await stopping.wait()
                 return
-            except Exception as error:  # noqa: BLE001 # whatever it is: nothing was committed, so nothing may be skipped
+            except Exception as error:  # noqa: BLE001 # after any error: nothing was committed, so nothing may be skipped
                 failures += 1
                 self._blocked(failures, error)
                 await wait(stopping, backoff_seconds(failures))
@@ -162,7 +162,7 @@ class ConsumerLoop:
             self._count(outcome, records, took)
             if time.monotonic() - self._committed_at >= _COMMIT_SECONDS:
                 await self._commit()
-            # a batch that is as large as it may be says that more is waiting
+            # a full batch means that more records wait
             if len(records) < min(_FEW, self._settings.batch_records) and not self._singly:
                 await rest(stopping, took)
 
@@ -203,9 +203,10 @@ class ConsumerLoop:
                 log.info("consumer.lost_partition", loop=self.name, partition=tp.partition)
 
     async def _commit(self) -> None:
-        """Commit what was handled since the last time, of the partitions that are still ours.
+        """Commit the offsets handled since the last time, of the partitions that are still ours.
 
-        Without a broker aiokafka would try for ever, and who does not poll is taken for stuck: it is left for the next time.
+        Without a broker aiokafka would try for ever, and the watchdog treats a consumer that does not poll as stuck.
+        A commit without an answer therefore waits for the next time.
         """
         consumer, handled = self._consumer, self._handled
         self._handled, self._committed_at = {}, time.monotonic()
@@ -222,7 +223,7 @@ class ConsumerLoop:
             self._handled = offsets | self._handled
             log.warning("consumer.commit_postponed", loop=self.name, seconds=_COMMIT_PATIENCE_SECONDS)
         except (CommitFailedError, IllegalStateError) as error:
-            # another member has the partitions now and reads the records again: the inbox knows them
+            # another member has the partitions and reads the records again: the inbox ignores them
             log.info("consumer.commit_refused", loop=self.name, exc_info=error)
 
     def _count(self, outcome: dict[str, int], records: list[Record], seconds: float) -> None:
@@ -230,12 +231,12 @@ class ConsumerLoop:
             metrics.RECORDS.labels(self.name, name).inc(count)
         metrics.BATCH_SECONDS.labels(self.name).observe(seconds)
         newest = max(r.timestamp for r in records)
-        if newest > 0:  # else no record says when it was written
+        if newest > 0:  # otherwise no record says when it was written
             metrics.EVENT_DELAY.labels(self.name).observe(max(0.0, time.time() - newest / 1000))
 
 
 class _Rebalances(ConsumerRebalanceListener):
-    """Counts assignments, and commits before partitions go, so that their next owner reads little twice."""
+    """Counts assignments, and commits before partitions leave, so that their next owner reads little twice."""
 
     def __init__(self, loop: str, commit: Callable[[], Awaitable[None]]) -> None:
         self._loop = loop
@@ -245,7 +246,7 @@ class _Rebalances(ConsumerRebalanceListener):
         self,
         revoked: Collection[TopicPartition],  # noqa: ARG002 # all that was handled is committed
     ) -> None:
-        """Commit what was handled; what cannot be committed is read again, and known."""
+        """Commit what was handled. What cannot be committed is read again, and the inbox ignores it."""
         try:
             await self._commit()
         except (KafkaError, OSError, TimeoutError) as error:
@@ -260,14 +261,14 @@ class _Rebalances(ConsumerRebalanceListener):
 
 
 async def _leave(consumer: AIOKafkaConsumer, loop: str) -> None:
-    """Leave the group, so that the others need not wait for the session to end. A dead broker must not hold us."""
+    """Leave the group, so that its other members do not wait for our session to end. Gives up if the broker is dead."""
     try:
         async with asyncio.timeout(_LEAVE_SECONDS):
             await consumer.stop()
     except (KafkaError, OSError, TimeoutError) as error:
         log.info("consumer.left_without_goodbye", loop=loop, exc_info=error)
     except asyncio.CancelledError:
-        # while the broker is away, aiokafka hands out the cancellation of its own fetch task here; ours must pass
+        # while the broker is unreachable, aiokafka raises the cancellation of its own fetch task here; ours must pass
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise

@@ -43,22 +43,22 @@ sides, for one round trip more."""
 
 
 def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    """Rows, turned: one list a column, as `unnest` takes them."""
+    """The rows as one list for each column, as `unnest` takes them."""
     return [list(column) for column in zip(*rows, strict=True)]
 
 
 def are_many(rows: Sized) -> bool:
-    """Whether COPY is worth its round trip."""
+    """Whether there are enough rows for COPY to be worth its round trip."""
     return len(rows) >= MANY_ROWS
 
 
 async def copied(
     connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> bool:
-    """COPY rows that are most likely new, all of them or none; tells whether they are in.
+    """COPY rows that are most likely new, all of them or none; returns whether they were written.
 
-    False leaves them to the caller's INSERT, which says what to do about rows that are there: they are too few for COPY to
-    be worth it, or one of them breaks a unique constraint.
+    False means that the rows are too few for COPY, or that one of them breaks a unique constraint. The caller then writes
+    them by an INSERT that says what happens to existing rows.
     """
     if not are_many(rows):
         return False
@@ -73,7 +73,7 @@ async def copied(
 async def open_pool(
     dsn: str, size: int, application: str, kind: type[asyncpg.Connection[asyncpg.Record]] = asyncpg.Connection
 ) -> Pool:
-    """A pool that opens connections as they are needed, so that a process starts while the database is down."""
+    """A pool that opens connections when needed, so that a process can start while the database is down."""
     return await asyncpg.create_pool(
         dsn,
         min_size=0,
@@ -88,14 +88,14 @@ async def open_pool(
 
 
 async def _leave_as_it_is(_connection: object) -> None:
-    """Nothing of a session outlives its transaction here, so asyncpg's RESET ALL would be a round trip for nothing."""
+    """Do nothing: no session state outlives its transaction here, and asyncpg's RESET ALL would cost a round trip."""
 
 
 @asynccontextmanager
 async def dedicated_connection(
     dsn: str, application: str
 ) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    """A connection of its own, for session locks and LISTEN."""
+    """A connection outside the pool, for session locks and LISTEN."""
     connection = await asyncpg.connect(
         dsn,
         timeout=10,
@@ -119,12 +119,12 @@ async def dedicated_connection(
 
 
 def backoff_seconds(attempt: int, most: float = 10.0) -> float:
-    """Full-jitter exponential back-off: a random wait of up to 0.1 · 2^attempt seconds, `most` at the most."""
+    """Full-jitter exponential back-off: a random wait of up to 0.1 · 2^attempt seconds, and at most `most`."""
     return random.uniform(0.05, min(most, 0.1 * 2 ** min(attempt, 12)))  # noqa: S311 # jitter needs no secrecy
 
 
 async def wait(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event for some seconds at most; tells whether it came."""
+    """Wait for an event for at most so many seconds; returns whether it came."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
@@ -134,15 +134,16 @@ async def wait(event: asyncio.Event, seconds: float) -> bool:
 
 
 async def rest(stopping: asyncio.Event, took: float, most: float = 0.05) -> None:
-    """Wait for four times as many seconds as the last round took, `most` at the most, unless `stopping`.
+    """Wait for four times as many seconds as the last round took, at most `most`, unless `stopping`.
 
-    For a round that had little to do: the next one finds more at once, and costs as much. The first of a burst never waits.
+    Use it after a round that had little to do: the next round finds more work for the same cost. The first record of a
+    burst never waits.
     """
     await wait(stopping, min(4 * took, most))
 
 
 async def wait_for_either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:
-    """Wait until one of two events is set, for some seconds at most."""
+    """Wait until one of two events is set, for at most so many seconds."""
     waits = [asyncio.ensure_future(first.wait()), asyncio.ensure_future(second.wait())]
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -1,8 +1,8 @@
-"""Records set aside: parked because they could not be handled, or queued behind one of their key that is parked.
+"""Dead letters: records that are parked because they failed, or queued behind a parked record of their key.
 
-Nothing is ever dropped: a record leaves by being replayed, or discarded with a reason, and both are audited.
-`parked_key` is the lock that the consumer and a replay share: a consumer that finds a key parked waits for a
-replay in progress, and looks again.
+No record is lost. It leaves the table by a replay, or by a discard with a reason; both are audited.
+The consumer and a replay share the lock `parked_key`. A consumer that finds a key parked waits for a running replay
+and looks again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LAST_MILLISECOND = 253_402_300_799_999  # of the year 9999
 
 
 class SetAside(NamedTuple):
-    """A record on its way into the table."""
+    """A record that becomes a dead letter."""
 
     topic: str
     partition: int
@@ -52,7 +52,7 @@ class SetAside(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that was set aside, without its body. `seq` grows with each record that is set aside."""
+    """A dead letter without its body. `seq` grows with each dead letter."""
 
     id: UUID
     seq: int
@@ -70,9 +70,9 @@ class DeadLetter:
 
 
 async def parked_keys(connection: Connection, consumer: str, keys: Sequence[Key]) -> set[Key]:
-    """Which of these keys have something parked. Locks them until the transaction ends."""
+    """The parked ones among these keys. Locks them until the transaction ends."""
     if not await connection.fetchval(_ANY_KEY, consumer):
-        return set()  # nearly always, and then a thousand parameters need not be sent
+        return set()  # nearly always nothing is parked, and this saves a thousand parameters
     rows = await connection.fetch(_LOCK_KEYS, consumer, [k[0] for k in keys], [k[1] for k in keys])
     return {(r["topic"], r["record_key"]) for r in rows}
 
@@ -80,7 +80,7 @@ async def parked_keys(connection: Connection, consumer: str, keys: Sequence[Key]
 async def set_aside(
     connection: Connection, consumer: str, records: Sequence[SetAside], *, ordered: bool
 ) -> None:
-    """Write records to the table, in order; in an ordered loop their keys are parked from now on."""
+    """Write records to the table, in order. In an ordered consumer their keys are parked from now on."""
     await connection.execute(
         _INSERT,
         consumer,
@@ -111,9 +111,9 @@ async def find(
     limit: int = 100,
     after: int = 0,
 ) -> list[DeadLetter]:
-    """The newest last, of those behind `after` (a `seq`); only open ones (parked or queued) unless a state is named.
+    """Dead letters behind `after` (a `seq`), the newest last; only open ones (parked or queued) unless `state` is given.
 
-    Nobody writes down who reads this, so of a handler's error it says the class alone: its text may quote a record.
+    This reading is not audited. It therefore shows only the class of a handler's error, whose text may quote a record.
     """
     rows = await connection.fetch(_FIND, consumer, [state] if state else ["parked", "queued"], limit, after)
     letters = [_letter(r) for r in rows]
@@ -123,7 +123,7 @@ async def find(
 async def show(
     connection: Connection, letter_id: UUID, actor: str, reason: str
 ) -> tuple[DeadLetter, dict[str, Any]] | None:
-    """One record whole, with headers and body; who looked and why is written down."""
+    """One dead letter with headers and body. The audit records who looked and why."""
     row = await connection.fetchrow(_SHOW, letter_id)
     if row is None:
         return None
@@ -136,7 +136,7 @@ async def show(
 
 
 async def request_replay(connection: Connection, letter_id: UUID, actor: str, reason: str) -> bool:
-    """Ask a worker to handle the record and all that waits behind it, in order. False: nothing open with that id."""
+    """Ask a worker to handle the record and those queued behind it, in order. False: no open record has this id."""
     row = await connection.fetchrow(_OPEN, letter_id)
     if row is None:
         return False
@@ -150,7 +150,7 @@ async def request_replay(connection: Connection, letter_id: UUID, actor: str, re
 
 
 async def discard(connection: Connection, letter_id: UUID, actor: str, reason: str) -> bool:
-    """Settle one record without handling it. What waits behind it can then be replayed. False: nothing open."""
+    """Settle one record without handling it, so that those queued behind it can be replayed. False: none is open."""
     row = await connection.fetchrow(_OPEN, letter_id)
     if row is None:
         return False
@@ -158,13 +158,13 @@ async def discard(connection: Connection, letter_id: UUID, actor: str, reason: s
     if row["record_key"] is not None:  # the lock that a consumer and a replay take first
         await parked_keys(connection, row["consumer"], [(row["topic"], row["record_key"])])
     row = await connection.fetchrow(f"{_OPEN} FOR UPDATE", letter_id)
-    if row is None:  # a replay that was in progress has settled it
+    if row is None:  # a running replay has settled it
         return False
     await settle(connection, [letter_id], "discarded")
     await connection.execute(_AUDIT, letter_id, "discarded", actor, reason)
     if row["record_key"] is not None:
         await connection.execute(_FREE_KEY, *key)
-        if row["state"] == "parked":  # what waited only for this one need not wait for an operator too
+        if row["state"] == "parked":  # its queued records must not wait for an operator too
             await connection.execute(_REQUEST_KEY, *key)
             await connection.execute("SELECT pg_notify('bdcan', 'pass:replay')")
     return True
@@ -176,12 +176,12 @@ async def settle(connection: Connection, ids: Sequence[UUID], state: str) -> Non
 
 
 async def audit(connection: Connection, letter_id: UUID, act: str, actor: str, reason: str) -> None:
-    """Write down what was done to a record."""
+    """Record in the audit what was done to a dead letter."""
     await connection.execute(_AUDIT, letter_id, act, actor, reason)
 
 
 async def counts(connection: Connection) -> list[tuple[str, str, int]]:
-    """(consumer, state, how many) of all open records."""
+    """(consumer, state, number) of all open dead letters."""
     return [(r["consumer"], r["state"], r["n"]) for r in await connection.fetch(_COUNT)]
 
 
@@ -204,7 +204,7 @@ def _letter(row: asyncpg.Record) -> DeadLetter:
 
 
 def record_time(milliseconds: int) -> datetime:
-    """A Kafka record's time stamp as an instant; one outside of the calendar as the nearest inside."""
+    """A Kafka record's time stamp as an instant; a time stamp outside the calendar gives the nearest one inside."""
     return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST_MILLISECOND) / 1000, UTC)
 
 

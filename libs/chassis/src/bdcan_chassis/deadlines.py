@@ -1,12 +1,12 @@
-"""Durable deadlines: promises with a time, kept as rows, fired at least once after they are due and never before.
+"""Durable deadlines: rows with a time, which fire at least once after they are due and never before.
 
-One leader fires them. Due rows are read without a lock; the handler locks its aggregates, decides, and then the
-runner deletes exactly the rows that it read. If one of them is gone or was moved meanwhile, the whole transaction is
-rolled back and the next round sees the new state: a deadline that was cancelled in time has no effect. (Locking the
+One leader fires them. It reads due rows without a lock. The handler locks its aggregates and decides. Then the runner
+deletes exactly the rows that it read. If one of them was deleted or moved meanwhile, the whole transaction is rolled
+back and the next round sees the new state. A deadline that was cancelled in time therefore has no effect. (To lock the
 rows first would deadlock with handlers, which lock their aggregate before they move its deadline.)
 
-A handler that fails does not lose the promise: failing deadlines are tried one by one, later and later, and show
-in a metric.
+A handler that fails does not lose its deadline. The runner retries failing deadlines one by one, at growing intervals,
+and a metric counts them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RETRY_MOST = timedelta(minutes=15)
 
 
 class Due(NamedTuple):
-    """A deadline that has come: what was promised, for which aggregate, for when."""
+    """A deadline that is due: its kind, its aggregate and its time."""
 
     kind: str
     subject: UUID
@@ -49,7 +49,7 @@ DeadlineHandler: TypeAlias = Callable[[Sequence[Due], Tx], Awaitable[None]]
 
 
 class _MovedError(Exception):
-    """A deadline was cancelled or moved while it was being fired."""
+    """A deadline was cancelled or moved while it fired."""
 
 
 class Deadlines:
@@ -69,7 +69,7 @@ class Deadlines:
         self._wake = wakes.of("deadlines")
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Fire until `stopping`; becomes leader when it can, starts again after any failure."""
+        """Fire until `stopping`; becomes leader when it can, and starts again after any failure."""
         attempt = 0
         while not stopping.is_set():
             try:
@@ -88,9 +88,7 @@ class Deadlines:
                             ):  # others are about to set deadlines too: one look serves them all
                                 await wait(stopping, _REST_SECONDS)
                         attempt = 0
-            except (
-                Exception
-            ) as error:  # a promise is kept even if the code that keeps it fails: say so, try again
+            except Exception as error:  # a deadline outlives a failure of its handler: log it, try again
                 attempt += 1
                 log.warning(
                     "deadlines.failed", attempt=attempt, transient=is_transient(error), exc_info=error
@@ -98,7 +96,7 @@ class Deadlines:
                 await wait(stopping, backoff_seconds(attempt))
 
     async def fire(self) -> int:
-        """One round: handle what is due now, and return how many deadlines were."""
+        """One round: handle the deadlines that are due now; returns how many were."""
         now = self._transactions.clock.now()
         rows = await self._transactions.pool.fetch(_DUE, now, ROUND, list(self._handlers))
         by_kind: dict[str, list[Due]] = {}
@@ -110,7 +108,7 @@ class Deadlines:
         try:
             return await self._handle(kind, due)
         except _MovedError:
-            return 1  # look again at once: the row is gone or lies in the future now
+            return 1  # look again at once: the row is deleted or lies in the future now
         except Exception as error:  # isolate the one at fault; see module docstring
             if is_transient(error):
                 raise

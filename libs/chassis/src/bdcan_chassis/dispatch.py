@@ -1,9 +1,9 @@
-"""From records to committed effects: one transaction for a batch, and no record skipped or doubled.
+"""From records to committed effects: one transaction for a batch, and no record is skipped or handled twice.
 
-The fast way runs every handler once over all its events. If anything but a transient failure comes out of it,
-the batch is rolled back and taken the careful way: handlers run inside savepoints, a failing group is halved
-until the record at fault stands alone, and that one is parked, with what follows it in its key queued behind.
-Inbox, state, outgoing events, deadlines and parked records commit together, or the batch never happened.
+The fast way runs every handler once over all its events. On any failure that is not transient, the batch is rolled back
+and handled the careful way. Handlers then run inside savepoints, and a failing group is halved until the bad record is
+alone. That record is parked, and later records of its key are queued behind it. Inbox, state, outgoing events, deadlines
+and parked records commit together or not at all.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 _UNREADABLE = UUID("0b7c1d5e-8f0a-5c52-9a3e-6d1f4b2c7e90")  # fixed for ever: inbox keys are made from it
 _WINDOW = 1000
-_RATIO_NEEDS = 200  # records seen before a share of them means anything
+_RATIO_NEEDS = 200  # a share of fewer records means nothing
 
 
 class Record(Protocol):
@@ -53,7 +53,7 @@ class Record(Protocol):
 
 
 class Read(Struct, frozen=True):
-    """A record that has been read: an event with its handler, or the error that says why not."""
+    """A record that has been read: an event with its handler, or the error that says why it is none."""
 
     place: int
     record: Record
@@ -65,7 +65,7 @@ class Read(Struct, frozen=True):
 
     @property
     def identity(self) -> UUID:
-        """What the inbox knows it by: the event's key, or the record's place if no event can be read from it."""
+        """Its key in the inbox: the event's key, or the record's position if no event can be read from it."""
         if self.event is not None:
             return self.event.key
         r = self.record
@@ -74,7 +74,7 @@ class Read(Struct, frozen=True):
 
 @dataclass(slots=True)
 class ParkLimit:
-    """Stops a consumer that parks too much: a bad deploy must not drain a topic into the park."""
+    """Stops a consumer that parks too many records: a bad release must not park a whole topic."""
 
     in_a_row: int
     ratio: float
@@ -106,7 +106,7 @@ class ParkLimit:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One try at a batch, all of it in one transaction."""
+    """One attempt at a batch, in one transaction."""
 
     tx: Tx
     loop: Loop
@@ -149,18 +149,18 @@ class _Attempt:
 
 
 class Dispatcher:
-    """Handles batches of records for one loop."""
+    """Handles batches of records for one consumer."""
 
     def __init__(self, loop: Loop, transactions: Transactions, limit: ParkLimit) -> None:
         self.loop = loop
         self.transactions = transactions
         self._limit = limit
         self._handlers = loop.bind(transactions.catalogue)
-        # what others write bears the time of a clock that is none of ours
+        # upstream systems write times of their own clocks
         self._own_topics = {t.name for t in transactions.catalogue.topics if t.owner in t.writers}
 
     def read(self, place: int, record: Record) -> Read | None:
-        """Read a record. None: a known type that this loop does not take, which a tolerant reader passes over."""
+        """Read a record. None: a known type that this consumer does not handle, and therefore ignores."""
         catalogue, topic, key = self.transactions.catalogue, record.topic, (record.topic, record.key or b"")
         try:
             type_name = type_of(record.headers) or ""
@@ -177,21 +177,23 @@ class Dispatcher:
     async def process(self, records: Sequence[Record]) -> Counter[str]:
         """Handle a batch in one transaction; returns how many records had which outcome.
 
-        Raises StoppedConsumerError at the limit of parked records. Anything else that it raises left no
-        trace: the same batch can be given again.
+        Raises StoppedConsumerError at the limit of parked records. After any other error nothing is left behind, and the
+        same batch can be given again.
         """
         reads = [
             read
             async for place, record in in_turns(enumerate(records))
             if (read := self.read(place, record)) is not None
         ]
-        if not reads:  # nothing here for this loop: no transaction for that
+        if not reads:  # nothing for this consumer: needs no transaction
             return Counter(skipped=len(records))
         try:
             attempt = await self._attempt(reads, careful=False)
         except StoppedConsumerError:
             raise
-        except Exception as error:  # the one catching place of the consumer: retry, or look for the culprit
+        except (
+            Exception
+        ) as error:  # the one place where the consumer catches: retry, or look for the bad record
             if is_transient(error):
                 raise
             log.warning("consumer.isolating", loop=self.loop.name, records=len(records), exc_info=error)
@@ -225,13 +227,13 @@ class Dispatcher:
         return attempt
 
     def _move_on(self, tx: Tx, ready: list[Read]) -> None:
-        """Nothing that follows from these events is earlier than they are, whatever the clock here says."""
+        """Move the transaction's time to the latest of these events, so that no effect is earlier than its cause."""
         own_time = tx.now
         tx.not_before(*[r.event.time for r in ready if r.event and r.record.topic in self._own_topics])
         metrics.CLOCK_BEHIND.labels(self.loop.name).set((tx.now - own_time).total_seconds())
 
     async def _sort_out(self, attempt: _Attempt, reads: list[Read]) -> list[Read]:
-        """Drop what the inbox knows, queue what is behind something parked, park what cannot be read."""
+        """Ignore what the inbox has, queue what follows a parked record, park what cannot be read."""
         connection = attempt.tx.connection
         if self.loop.ordered:
             keys = {read.key for read in reads if read.record.key is not None}
@@ -327,8 +329,8 @@ def stages(ready: Iterable[Read]) -> list[list[Read]]:
 
 
 async def take(connection: Any, consumer: str, keys: Iterable[UUID]) -> set[UUID]:
-    """Write event keys to the inbox and return those that were not there yet."""
-    # sorted: two workers with the same batch queue up instead of deadlocking
+    """Write event keys to the inbox; returns those that were new."""
+    # sorted, so that two workers with the same batch wait for each other and do not deadlock
     wanted = sorted(set(keys), key=NUMBER)
     if not wanted:
         return set()

@@ -1,12 +1,12 @@
-"""What can go wrong while a record is handled, and which of it passes by itself.
+"""The errors of the chassis, and which failures are transient.
 
     ChassisError
     ├── BadRecordError           raised by a handler: this record can never be handled; it is parked with the reason
-    ├── StoppedConsumerError     too much was parked: the consumer stops until an operator has looked
-    └── ConfigurationError  the process cannot run as it is configured
+    ├── StoppedConsumerError     too many records were parked: the consumer stops until an operator has looked
+    └── ConfigurationError       the process cannot run with its configuration
 
-Anything else is either *transient* (see `is_transient`): the whole batch is tried again, for ever; or a bug in
-a handler: its record is parked, as with BadRecordError.
+Any other error is *transient* (see `is_transient`) or a bug in a handler. After a transient error the whole batch is
+retried, for ever. After a bug the record is parked, as with BadRecordError.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ChassisError(Exception):
 
 
 class BadRecordError(ChassisError):
-    """The record is readable but can never be handled. `reason` is a short code, the message is for an operator."""
+    """The record is readable but can never be handled. `reason` is a short code; the message is for an operator."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -28,11 +28,11 @@ class BadRecordError(ChassisError):
 
 
 class StoppedConsumerError(ChassisError):
-    """The limit of parked records is reached: nothing was committed, nothing more is taken."""
+    """Too many records are parked. Nothing of this batch was committed, and the consumer reads no more."""
 
 
 class ConfigurationError(ChassisError):
-    """The process cannot run as it is configured; the message says what to change."""
+    """The process cannot run with its configuration; the message says what to change."""
 
 
 DATABASE_ERRORS = (
@@ -64,12 +64,12 @@ _PASSES = (
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether trying the same again can succeed without a change to the record or the code.
+    """Whether a retry can succeed without a change to the record or the code.
 
-    A missing table counts: services start in any order, and a rolled-back deploy must not park a topic.
+    A missing table is transient: services start in any order, and a rolled-back release must not park a topic.
     """
     if isinstance(error, asyncpg.InterfaceError):
-        # asyncpg says a lost connection and a misused one with the same class
+        # asyncpg uses the same class for a lost connection and a misused one
         text = str(error)
         return "connection" in text or "pool is clos" in text
     return isinstance(error, _PASSES)
@@ -82,5 +82,5 @@ def describe(error: BaseException) -> str:
 
 
 def storable(text: str) -> str:
-    """Text that may quote what a stranger sent, as a column can hold it: short, no NUL, no half character."""
+    """Text that may quote a foreign record, in a form that a column can hold: short, no NUL, no half character."""
     return text[:500].replace("\x00", "").encode("utf-8", "replace").decode()

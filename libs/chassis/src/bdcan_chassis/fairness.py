@@ -1,4 +1,4 @@
-"""Long work beside urgent work in one process: no batch keeps the others waiting for all of it."""
+"""Long work beside urgent work in one process: other tasks get turns during a long batch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _TURN_SECONDS = 0.003
 
 
 async def in_turns(items: Iterable[T]) -> AsyncIterator[T]:
-    """Give the items one by one, and every 3 ms let the process's other tasks go first.
+    """Give the items one by one, and let the process's other tasks run every 3 ms.
 
-    500 events are a tenth of a second of Python, and three times as much on a busy machine. An urgent event or a request
-    would wait for all of it before each of its own statements.
+    500 events take a tenth of a second of Python, and three times as long on a busy machine. Without turns, an urgent
+    event or a request would wait for all of it before each of its own statements.
     """
     end = perf_counter() + _TURN_SECONDS
     for item in items:

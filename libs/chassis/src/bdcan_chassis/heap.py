@@ -1,4 +1,4 @@
-"""Python's cycle collector, set for a process that lives long and allocates in batches."""
+"""Python's garbage collector, set for a process that lives long and allocates in batches."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _YOUNG = 50_000
 
 
 def settle_heap() -> None:
-    """Call once, when everything that stays has been imported and built.
+    """Freeze what exists, and collect less often. Call once, when everything that stays has been imported and built.
 
-    By default each 700 new objects start a collection, a batch of 500 events makes several thousand, and now and then
-    the whole heap of modules and models is walked through: a quarter of a planner's time was that. What is there
-    now is never looked at again, and a collection waits until it is worth it.
+    By default every 700 new objects start a collection, and a batch of 500 events makes several thousand objects. Some
+    collections walk over all modules and models: that took a quarter of a planner's time. The collector now never looks
+    at what exists, and waits for more objects.
     """
     gc.collect()
     gc.freeze()

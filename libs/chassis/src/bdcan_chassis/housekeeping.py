@@ -1,7 +1,7 @@
-"""What a worker does beside its work: gauges read from the database, and old rows cleared away.
+"""A worker's housekeeping: it reads gauges from the database, and deletes old rows.
 
-Rows go in small portions, so that clearing never holds a lock for long. The inbox keeps what any topic could
-still deliver: its retention is checked against the topics' at start.
+It deletes rows in small batches, so that no lock is held for long. The inbox must keep every id that a topic could still
+deliver: at the start, its retention is checked against the topics'.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def check_inbox_retention(loops: Sequence[Loop], retention: timedelta) -> None:
 async def keep_house(
     transactions: Transactions, samples: Sequence[Sample], retention: timedelta, stopping: asyncio.Event
 ) -> None:
-    """Sample and clear until `stopping`."""
+    """Read gauges and delete old rows until `stopping`."""
     cleared = -math.inf
     while not stopping.is_set():
         try:
             if (
                 time.monotonic() - cleared > _CLEAR_SECONDS
-            ):  # first: a gauge that fails must not let the inbox grow
+            ):  # deletes first: a gauge that fails must not let the inbox grow
                 await clear(transactions, retention)
                 cleared = time.monotonic()
             await sample(transactions, samples)
@@ -97,7 +97,7 @@ async def sample(transactions: Transactions, samples: Sequence[Sample]) -> None:
 
 
 async def clear(transactions: Transactions, retention: timedelta) -> None:
-    """Delete inbox and idempotency rows that nobody can need any more."""
+    """Delete inbox and idempotency rows that are past their retention."""
     for sql, age in ((_CLEAR_INBOX, retention), (_CLEAR_KEYS, _IDEMPOTENCY_KEPT)):
         while True:
             done = await transactions.pool.execute(sql, age, _PORTION)

@@ -1,7 +1,7 @@
-"""Identifiers: UUIDv7, so that indexes fill from one side and ids sort by time of birth.
+"""Identifiers: UUIDv7, so that indexes fill from one side and ids sort by the time they were made.
 
-They are asyncpg's UUID, as the database hands them out: a `uuid.UUID` written in C, whose text, hash and bytes cost a
-tenth. Drawing one the standard library's way cost more than the rest of an outgoing event's envelope.
+They are asyncpg's UUID, as the database returns them: a `uuid.UUID` written in C, whose text, hash and bytes cost a
+tenth. To draw one with the standard library cost more than the rest of an outgoing event's envelope.
 """
 
 from __future__ import annotations
@@ -24,5 +24,5 @@ def new_id() -> UUID:
 
 
 def derived_id(parent: UUID, name: str) -> UUID:
-    """A UUIDv5: always the same for a parent and a name, so that doing the same thing twice makes the same thing."""
+    """A UUIDv5: a parent and a name always give the same id, so that a repeated step makes no second thing."""
     return pgproto.UUID(uuid_utils.uuid5(uuid_utils.UUID(bytes=parent.bytes), name).bytes)

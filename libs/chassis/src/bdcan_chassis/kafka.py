@@ -11,7 +11,7 @@ from bdcan_chassis.settings import ServiceSettings
 
 
 def connection_options(settings: ServiceSettings) -> dict[str, Any]:
-    """How to reach and to convince the brokers."""
+    """How to reach the brokers and log in."""
     context = (
         ssl.create_default_context(cafile=settings.kafka_ca_file)
         if settings.kafka_protocol == "SASL_SSL"
@@ -19,8 +19,8 @@ def connection_options(settings: ServiceSettings) -> dict[str, Any]:
     )
     return {
         "bootstrap_servers": settings.kafka_bootstrap,
-        # a worker has some twenty tasks that try again while the broker is away: at aiokafka's ten times a second each they
-        # take the processor from the broker that is starting
+        # A worker has some twenty tasks that retry while the broker is away. aiokafka's default of ten times a second would
+        # take the processor from the broker that starts.
         "retry_backoff_ms": 500,
         "security_protocol": settings.kafka_protocol,
         "sasl_mechanism": settings.kafka_mechanism,
@@ -36,10 +36,10 @@ def make_consumer(settings: ServiceSettings, group: str, client_id: str) -> AIOK
         group_id=group,
         client_id=client_id,
         enable_auto_commit=False,  # offsets follow the database, never a timer
-        auto_offset_reset="earliest",  # a group that lost its offsets reads again: the inbox drops what it knows
+        auto_offset_reset="earliest",  # a group without offsets reads all again; the inbox ignores what was handled
         session_timeout_ms=int(settings.kafka_session.total_seconds() * 1000),
         heartbeat_interval_ms=int(settings.kafka_session.total_seconds() * 100),
-        max_poll_interval_ms=900_000,  # a batch that waits for its database keeps its partitions
+        max_poll_interval_ms=900_000,  # a consumer whose batch waits for the database keeps its partitions
         max_partition_fetch_bytes=2_097_152,
         isolation_level="read_committed",
         **connection_options(settings),
@@ -47,12 +47,12 @@ def make_consumer(settings: ServiceSettings, group: str, client_id: str) -> AIOK
 
 
 def make_producer(settings: ServiceSettings, client_id: str) -> AIOKafkaProducer:
-    """A producer whose acknowledgement means that every in-sync replica has the record."""
+    """A producer that acknowledges a record only when every in-sync replica has it."""
     return AIOKafkaProducer(
         client_id=client_id,
         acks="all",
         enable_idempotence=True,
-        linger_ms=0,  # the relay hands over whole batches
+        linger_ms=0,  # the relay sends whole batches
         compression_type="zstd",  # aiokafka calls lz4 at its slowest level: ten times the time for the same size
         max_batch_size=524_288,
         request_timeout_ms=30_000,

@@ -1,9 +1,12 @@
-"""JSON logs, one object a line, that never hold personal data.
+"""JSON logs, one object a line, without personal data.
 
-Three fences: fields whose names the contracts mark as personal are blanked wherever they turn up in a log call; an
-exception is logged as its class and the places it passed through, never its message (a database error quotes the
-row, a validation error the input); and of a library's message only the first line is kept, in which any argument
-that is not plain text or a number is named by its type (asyncio and Faust put exceptions there).
+Three fences keep it out:
+
+1. Fields whose names the contracts mark as personal are blanked at any depth of a log call.
+2. An exception is logged as its class and the places it passed through, never with its message: a database error quotes
+   the row, a validation error the input.
+3. Only the first line of a library's message is kept. An argument in it that is not plain text or a number is replaced
+   by its type, because asyncio and Faust put exceptions there.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ class DropPersonalData:
         return self._clean(event, 0)
 
     def _clean(self, value: Any, depth: int) -> Any:
-        if depth > _DEEPEST:  # a structure that contains itself would have no end
+        if depth > _DEEPEST:  # a structure may contain itself
             return type(value).__name__
         if isinstance(value, dict):
             return {
@@ -54,7 +57,7 @@ class DropPersonalData:
 
 
 def exception_place(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace an exception by its class and where it came from; its message may quote what a person sent."""
+    """Replace an exception by its class and the places it passed through; its message may quote what a person sent."""
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
@@ -69,7 +72,7 @@ def exception_place(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 
 
 def library_message(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Format the message of a record that came by the standard library; see the module's third fence."""
+    """Format a message that came through the standard library; see the module's third fence."""
     record: logging.LogRecord = event["_record"]
     given = event.pop("positional_args", None)
     text = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
@@ -81,7 +84,7 @@ def library_message(_logger: WrappedLogger, _method: str, event: EventDict) -> E
     if arguments:
         with suppress(
             TypeError, ValueError, KeyError
-        ):  # a library's mistake: its template is all that can be said
+        ):  # the library made a mistake: only its template can be logged
             text = text % arguments
     event["event"] = text.partition("\n")[0]
     return event

@@ -7,10 +7,10 @@ from prometheus_client import Counter, Gauge, Histogram
 _FAST = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 
-# The consumer loop
+# The consumers
 RECORDS = Counter(
     "bdcan_consumer_records_total",
-    "Records taken, by what became of them: handled, duplicate, parked, queued (behind a parked one), skipped (not read here)",
+    "Records read, by outcome: handled, duplicate, parked, queued (behind a parked one), skipped (not for this consumer)",
     ["loop", "outcome"],
 )
 BATCH_SECONDS = Histogram(
@@ -22,19 +22,19 @@ EVENT_DELAY = Histogram(
     ["loop"],
     buckets=_SLOW,
 )
-LAG = Gauge("bdcan_consumer_lag_records", "Records on the broker behind the loop's position", ["loop"])
-RETRIES = Counter(
-    "bdcan_consumer_retries_total", "Batches tried again because of a transient failure", ["loop"]
+LAG = Gauge("bdcan_consumer_lag_records", "Records on the broker that the consumer has not read", ["loop"])
+RETRIES = Counter("bdcan_consumer_retries_total", "Batches retried after a transient failure", ["loop"])
+BLOCKED = Gauge("bdcan_consumer_blocked", "1 while a consumer waits for a transient failure to end", ["loop"])
+STOPPED = Gauge(
+    "bdcan_consumer_stopped", "1 when a consumer has stopped because too many records were parked", ["loop"]
 )
-BLOCKED = Gauge("bdcan_consumer_blocked", "1 while a loop waits out a transient failure", ["loop"])
-STOPPED = Gauge("bdcan_consumer_stopped", "1 when a loop has stopped because too much was parked", ["loop"])
 CLOCK_BEHIND = Gauge(
     "bdcan_consumer_clock_behind_seconds",
-    "Domain time by which the newest event of the last batch was ahead of this process's clock: one of the two clocks is wrong",
+    "Domain time by which the last batch's newest event was ahead of this process's clock: one of the two clocks is wrong",
     ["loop"],
 )
 REBALANCES = Counter(
-    "bdcan_consumer_rebalances_total", "Partition assignments that a loop has received", ["loop"]
+    "bdcan_consumer_rebalances_total", "Partition assignments that a consumer has received", ["loop"]
 )
 
 # The outbox and its relay
@@ -46,7 +46,7 @@ OUTBOX_OLDEST = Gauge(
 )
 RELAYED = Counter("bdcan_relay_events_total", "Events that the broker has acknowledged", ["lane"])
 RELAY_FAILURES = Counter(
-    "bdcan_relay_failures_total", "Rounds of the relay that failed and were tried again", ["lane"]
+    "bdcan_relay_failures_total", "Rounds of the relay that failed and were retried", ["lane"]
 )
 RELAY_LEADER = Gauge("bdcan_relay_leader", "1 in the process whose relay sends", ["lane"])
 
@@ -59,18 +59,18 @@ DEADLINES_OVERDUE = Gauge(
     "bdcan_deadlines_overdue", "Deadlines past due by more than a minute of domain time", ["kind"]
 )
 DEADLINES_FAILING = Gauge(
-    "bdcan_deadlines_failing", "Deadlines whose handler has failed and that wait to be tried again", ["kind"]
+    "bdcan_deadlines_failing", "Deadlines whose handler failed and that wait for a retry", ["kind"]
 )
 PASS_SECONDS = Histogram(
     "bdcan_pass_seconds", "Duration of one pass of a planner or gateway", ["name"], buckets=_SLOW
 )
 PASS_CHANGES = Counter(
-    "bdcan_pass_changes_total", "Things that passes of a planner or gateway have moved on", ["name"]
+    "bdcan_pass_changes_total", "Changes that passes of a planner or gateway have made", ["name"]
 )
 PASS_FAILURES = Counter("bdcan_pass_failures_total", "Passes that failed and were rolled back", ["name"])
 
 # Dead letters
-DEAD_LETTERS = Gauge("bdcan_dead_letters", "Records that are set aside and not settled", ["loop", "state"])
+DEAD_LETTERS = Gauge("bdcan_dead_letters", "Open dead letters, by state: parked or queued", ["loop", "state"])
 
 # The API
 REQUESTS = Counter("bdcan_http_requests_total", "HTTP requests answered", ["method", "route", "status"])

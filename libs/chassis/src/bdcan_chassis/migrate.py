@@ -1,9 +1,8 @@
-"""Migrations: plain SQL files, forward only, each in a transaction of its own, applied once, never edited after.
+"""Migrations: plain SQL files, forward only. Each is applied once, in its own transaction, and never edited afterwards.
 
-The chassis's files go first, then the service's. A file's sha256 is kept: an edited file that was applied is an
-error. `pg_try_advisory_lock` is polled instead of waited on, because the waiting kind deadlocks with
-CREATE INDEX CONCURRENTLY. A file whose first line is `-- no transaction` runs statement by statement
-outside one, for just that index.
+The chassis's files go first, then the service's. The database keeps each applied file's sha256: to edit such a file is
+an error. The runner polls `pg_try_advisory_lock`, because a lock that waits deadlocks with CREATE INDEX CONCURRENTLY.
+A file whose first line is `-- no transaction` runs statement by statement outside a transaction, for such an index.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _COMMENT = re.compile(
 _WRONG_SQL = (
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedColumnError,
-)  # transient elsewhere: this is what they wait for
+)  # transient elsewhere, because there one waits for this migration
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,10 @@ def migrations_in(package: str) -> list[Migration]:
 
 
 async def migrate(dsn: str, packages: list[str], *, patience: float = 60.0) -> list[str]:
-    """Apply what is missing and return the names of what was applied.
+    """Apply the missing files; returns their names.
 
-    Waits up to `patience` seconds for the database and for another runner; the files themselves may take as long
-    as they need. Raises ConfigurationError if an applied file was changed, and TimeoutError after the wait.
+    Waits up to `patience` seconds for the database and for another runner. The files themselves may take as long as they
+    need. Raises ConfigurationError if an applied file was changed, and TimeoutError after the wait.
     """
     wanted = [m for package in packages for m in migrations_in(package)]
     until = asyncio.get_running_loop().time() + patience
@@ -99,7 +98,7 @@ async def _apply(connection: asyncpg.Connection[asyncpg.Record], wanted: list[Mi
             raise ConfigurationError(
                 f"migration {migration.name} was edited after it had been applied: add a new file"
             )
-    # A newer release may have applied more than this code knows: that is a roll-back of code, and allowed.
+    # A newer release may have applied more files than this code has. To roll back the code alone is allowed.
     done: list[str] = []
     for migration in wanted:
         if migration.name in applied:

@@ -1,10 +1,10 @@
-"""Planners and gateways: work that looks at many things at once, or at the world outside.
+"""Planners and gateways: work that looks at many rows at once, or calls the world outside.
 
-A *planner* pass is one transaction under an advisory lock: set-based, alone in its service. A *gateway* pass manages
-its own units of work, because nothing may be held open while the outside world takes its time. Both run
-when they are woken (`tx.wake(name)`) and at least every `interval`; as long as a pass moves
-something on, the next one follows at once. After a pass that found nothing to move, the worker rests for as long as
-it took, so that a crowd of wakes makes one dear pass and not a hundred.
+A *planner* pass is one transaction under an advisory lock. It works on sets, and runs once at a time in its service. A
+*gateway* pass opens its own transactions, because none may stay open while the world outside answers. A pass runs when
+somebody wakes it (`tx.wake(name)`) and at least every `interval`. While passes make progress, the next one follows at
+once. After a pass without progress the worker rests for as long as the pass took. Many wakes then cause one expensive
+pass, not a hundred.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ GatewayPass: TypeAlias = Callable[[Transactions], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """A set-based pass. `interval` is real time."""
+    """A pass over many rows in one transaction. `interval` is real time."""
 
     name: str
     plan: PlannerPass
@@ -52,7 +52,7 @@ class Gateway:
 async def run_pass(
     work: Planner | Gateway, transactions: Transactions, wakes: Wakes, stopping: asyncio.Event
 ) -> None:
-    """Repeat a pass until `stopping`. A failure is logged, counted and tried again: its work is still there."""
+    """Repeat a pass until `stopping`. A failed pass is logged, counted and retried: its work is still there."""
     wake = wakes.of(f"pass:{work.name}")
     failures = 0
     while not stopping.is_set():
@@ -78,7 +78,7 @@ async def run_pass(
 
 
 async def plan_once(planner: Planner, transactions: Transactions) -> int:
-    """One planner pass under its lock. 0 as well when another process is planning just now."""
+    """One planner pass under its lock. Also returns 0 when another process runs this planner."""
     async with transactions.begin() as tx:
         if not await tx.connection.fetchval(_LOCK, f"bdcan.{transactions.service}.planner.{planner.name}"):
             return 0

@@ -19,9 +19,9 @@ _SERVERS = {"api", "worker"}
 
 
 def run_service(app: str, arguments: list[str] | None = None) -> int:
-    """Run one verb of the service that `build()` of this module makes; returns the exit code.
+    """Run one command of the service that `build()` of this module makes; returns the exit code.
 
-    The module is named, not imported: the imports take a second, and a signal may come during them.
+    The caller gives the module's name and does not import it: the imports take a second, and a signal may come meanwhile.
     """
     given = sys.argv[1:] if arguments is None else arguments
     if _SERVERS.intersection(given[:1]):

@@ -1,10 +1,10 @@
-"""The relay: takes committed events from the outbox to Kafka, each lane by one leader, in order of their numbers.
+"""The relay: sends committed events from the outbox to Kafka. One leader for each lane sends them in order of their numbers.
 
-Rows are selected as *unsent* (they are still there), never by a remembered position, because sequence order is
-not commit order. In one round all rows of a partition go as one Kafka batch, which the broker takes whole or not
-at all; a row is deleted when the broker has it, and the next round starts at the earliest row that is left. So
-nothing overtakes within a key even if a round fails half way. A crash between send and delete sends again:
-same ids, same order, and the consumers' inboxes drop them.
+The relay selects rows that are *unsent* (still in the table), never from a remembered position, because sequence order
+is not commit order. In one round all rows of a partition go as one Kafka batch, which the broker takes whole or not at
+all. The relay deletes a row when the broker has it. The next round starts at the earliest row that is left. Events of
+one key therefore never overtake each other, even if a round fails half way. After a crash between send and delete the
+relay sends the same ids again in the same order, and the consumers' inboxes ignore them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _STOP_SECONDS = 3.0
 
 
 class Relay:
-    """Sends one lane of a service's outbox while it is the leader."""
+    """Sends one lane of a service's outbox while it is leader."""
 
     def __init__(self, lane: str, service: str, settings: ServiceSettings, wakes: Wakes) -> None:
         self.lane = lane
@@ -52,7 +52,7 @@ class Relay:
         self._wake = wakes.of(f"outbox:{lane}")
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Relay until `stopping`; becomes leader when it can, starts again after any failure."""
+        """Relay until `stopping`; becomes leader when it can, and starts again after any failure."""
         attempt = 0
         dsn = self._settings.database_url.get_secret_value()
         while not stopping.is_set():
@@ -137,17 +137,17 @@ class Relay:
                 batch.append(key=row["record_key"], value=row["body"], timestamp=None, headers=headers)
                 is None
             ):
-                break  # full: the rest is still unsent, and the next round begins with it
+                break  # the batch is full: the next round begins with the rows that are left
             numbers.append(row["seq"])
         batch.close()
         return await producer.send_batch(batch, topic, partition=partition), numbers
 
 
 def partition_of(key: bytes, partitions: Sequence[int]) -> int:
-    """The partition of a key, of those that the topic has.
+    """The partition of a key among those of the topic.
 
-    Kafka's own hash is Python in aiokafka, and took a sixth of a relayed event's time. A topic's only writer is this relay,
-    so any hash will do that never changes: with another one, an aggregate's records would overtake each other.
+    aiokafka computes Kafka's own hash in Python, which took a sixth of a relayed event's time. Only this relay writes to the
+    topic, so any hash will do, as long as it never changes: then an aggregate's records would overtake each other.
     """
     return partitions[crc32(key) % len(partitions)]
 

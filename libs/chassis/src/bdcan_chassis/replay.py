@@ -1,8 +1,8 @@
-"""Replay: handle what was parked, and all that waited behind it, in the order in which it came.
+"""Replay: handle a parked record, and the records queued behind it, in the order in which they came.
 
-One key at a time, in one transaction, under the lock that the consumer respects: records of the key that arrive
-meanwhile wait, and then find it free or still parked. If the head fails again, it stays parked with the new reason,
-and everything behind it waits on.
+A replay handles one key at a time, in one transaction, under the lock that the consumer respects. Records of the key
+that arrive meanwhile wait; then they find the key free or still parked. If the head fails again, it stays parked with
+the new reason, and the records behind it stay queued.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ROUND = 500
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A record as it lies in the table."""
+    """A dead letter as a row of the table."""
 
     topic: str
     partition: int
@@ -78,7 +78,7 @@ async def _replay(dispatcher: Dispatcher, tx: Tx, rows: list[asyncpg.Record]) ->
 
 
 async def _handle(dispatcher: Dispatcher, tx: Tx, row: asyncpg.Record) -> tuple[str, str]:
-    """Handle one record inside a savepoint; returns ("", "") or why it failed."""
+    """Handle one record inside a savepoint; returns ("", "") or the reason and the error."""
     read = dispatcher.read(0, _stored(row))
     if read is None:
         return "", ""  # no longer read here
@@ -86,7 +86,7 @@ async def _handle(dispatcher: Dispatcher, tx: Tx, row: asyncpg.Record) -> tuple[
         error: Any = read.error or EnvelopeError("no handler")
         return error.reason, str(error)[:500]
     if not row["taken"] and not await take(tx.connection, dispatcher.loop.name, [read.event.key]):
-        return "", ""  # it could not be read then, and came a second time since
+        return "", ""  # it could not be read when it was parked, and has arrived a second time since
     mark = tx.mark()
     try:
         async with tx.connection.transaction():

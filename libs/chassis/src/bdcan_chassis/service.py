@@ -1,4 +1,4 @@
-"""A service as the chassis sees it: what it consumes, promises, plans, offers; and how its parts are put together.
+"""A service as the chassis sees it: its consumers, deadlines, planners, gateways and routes, and how they are wired.
 
 A service's `app.py` returns one Service and is the only place where things are wired.
 """
@@ -52,12 +52,12 @@ class Service:
 
     @property
     def lanes(self) -> tuple[str, ...]:
-        """The lanes of the topics that this service writes: each has a relay."""
+        """The lanes of the topics that this service writes. Each has a relay."""
         return tuple(sorted({t.lane for t in self.catalogue.topics if self.name in t.writers}))
 
     @property
     def migration_packages(self) -> list[str]:
-        """Where SQL files are, in the order in which they are applied."""
+        """The packages that hold migrations, in the order in which they are applied."""
         return ["bdcan_chassis", f"{self.package}.store"]
 
     async def open(self, process: str) -> Transactions:
@@ -71,6 +71,6 @@ class Service:
         return Transactions(pool, self.clock, self.name, self.catalogue)
 
     def api(self, transactions: Transactions) -> FastAPI:
-        """The service's API: its own routes and those that every service has."""
+        """The service's API: its own routes and the common ones."""
         routers = (*self.routers, dead_letter_router())
         return create_api(self.title, self.settings, transactions, routers, self.domain_errors)

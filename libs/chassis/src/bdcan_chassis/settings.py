@@ -24,7 +24,7 @@ def _is_clock(text: str) -> str:
 
 
 class ServiceSettings(BaseSettings):
-    """What a service needs to know of its surroundings."""
+    """The settings that every service needs."""
 
     model_config = SettingsConfigDict(
         env_prefix="BDCAN_", extra="ignore", frozen=True, hide_input_in_errors=True

@@ -1,7 +1,7 @@
 """A state change: the shape that every domain function of every service returns.
 
-A domain function takes the state (None: there is none yet), what happened, and the time. It returns a Step and touches
-nothing. A `Book` (see `book`) takes the step and writes all of it. This module imports no I/O, so a domain may import it.
+A domain function takes the state (None if there is none yet), what happened, and the time. It returns a Step and changes
+nothing. A `Book` (see `book`) writes all of the step. This module imports no I/O, so a domain may import it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NONE: Mapping[str, datetime | None] = MappingProxyType({})
 
 
 class Step(Struct, Generic[S], frozen=True):
-    """The new state, the events that tell of it, and the deadlines that it sets or cancels.
+    """The new state, its events, and the deadlines that it sets or cancels.
 
     `deadlines` maps a kind of deadline to its new time; None cancels it. A kind that is left out stays as it is.
     """

@@ -1,4 +1,4 @@
-"""What a service declares about its consuming: which loop reads which events, and who handles them."""
+"""What a service declares about its consumers: which one reads which events, and which handler gets them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Handler: TypeAlias = Callable[[Batch[T], Tx], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A record that could not be read as an event, for a loop that wants to answer its sender."""
+    """A record that could not be read as an event, for a consumer that answers its sender."""
 
     topic: str
     key: bytes | None
@@ -41,12 +41,12 @@ class On(Generic[T]):
 
 @dataclass(frozen=True)
 class Loop:
-    """One consumer group of a service. Topics that must not wait for each other belong in different loops.
+    """One consumer of a service, with its own consumer group. Topics that must not wait for each other need different ones.
 
-    `ordered=False` is for topics whose records stand for themselves: nothing queues behind a parked record.
+    `ordered=False` is for topics whose records are independent: nothing queues behind a parked record.
     `on_rejected` runs in the batch's transaction for each record that could not be read, before it is parked.
-    `count_unreadable=False`: records that break their contract don't count towards the limit that
-    stops the loop, because senders outside our releases write them.
+    `count_unreadable=False`: records that break their contract do not count towards the limit that stops the consumer.
+    Use it where senders outside our releases write them.
     """
 
     name: str
@@ -71,14 +71,14 @@ class Loop:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Names of the topics that the loop reads, each once."""
+        """Names of the topics that the consumer reads, each once."""
         return tuple(dict.fromkeys(line.topic.name for line in self.table))
 
 
 def with_bulk(catalogue: Catalogue, loop: Loop, bulk: str) -> tuple[Loop, Loop]:
-    """The loop, and a second one named `bulk` that reads the same events from their topics in the bulk lane.
+    """The consumer, and a second one named `bulk` that reads the same events from their topics in the bulk lane.
 
-    A bulk list then holds up nothing else. Events without a topic in the bulk lane are left out of the second loop.
+    A bulk list then delays nothing else. The second consumer leaves out events without a topic in the bulk lane.
     """
     lines = [
         On(topic, line.model, line.handler)

@@ -54,9 +54,9 @@ _ARRAYS = (inspect.VarTupleType, inspect.FrozenSetType, inspect.SetType, inspect
 
 
 class LostUpdateError(asyncpg.SerializationError):
-    """Another transaction inserted a row that this one had not found. Transient: the whole unit is tried again.
+    """Another transaction inserted a row that this one had not found. Transient: the whole transaction is retried.
 
-    A row that does not exist cannot be locked: two units may both find nothing, decide, and insert.
+    A row that does not exist cannot be locked. Two transactions may both find nothing, decide, and insert.
     """
 
 
@@ -74,7 +74,7 @@ class Statement:
         return int(status.rpartition(" ")[2])
 
     async def records(self, connection: Connection, **arguments: Any) -> list[asyncpg.Record]:
-        """What it returns, as asyncpg's records."""
+        """The result, as asyncpg's records."""
         return await connection.fetch(self.sql, *self._values(arguments))
 
     async def pairs(self, connection: Connection, **arguments: Any) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Statement:
         return await connection.fetchval(self.sql, *self._values(arguments))
 
     async def plan(self, connection: Connection, **arguments: Any) -> str:
-        """How PostgreSQL would run it: a test looks here for its index."""
+        """PostgreSQL's plan. A test looks here for the index."""
         rows = await connection.fetch(_EXPLAIN.format(self.sql), *self._values(arguments))
         return "\n".join(row[0] for row in rows)
 
@@ -202,7 +202,7 @@ class Table(Generic[S]):
     async def fill(
         self, connection: Connection, rows: list[S], stamps: Callable[..., None] | None = None
     ) -> list[S]:
-        """Rows with their parts. `stamps` is called with the times of the parts' last changes."""
+        """Rows with their parts. Calls `stamps` with the times of the parts' last changes."""
         for field, part in self.parts.items():
             records = await part.of_owners.records(connection, keys=[self.key_of(row) for row in rows])
             if stamps and part.stamp:
@@ -219,7 +219,7 @@ class Table(Generic[S]):
         await connection.execute(self._by_key(_ENSURE), rows)
 
     async def insert(self, connection: Connection, rows: Iterable[S], now: datetime) -> None:
-        """Write new rows. Raises LostUpdateError where one of them exists."""
+        """Write new rows. Raises LostUpdateError if one of them exists."""
         in_order = sorted(rows, key=self.key_of)
         if not in_order:
             return
@@ -246,7 +246,7 @@ class Table(Generic[S]):
         return written
 
     async def update(self, connection: Connection, pairs: Sequence[tuple[S, S]], now: datetime) -> None:
-        """Write rows back, given before and after. Only the columns that changed in any of them go out."""
+        """Write rows back, given before and after. Sends only the columns that changed in at least one row."""
         if not pairs:
             return
         columns = tuple(
@@ -347,7 +347,7 @@ def _shape(row: type[R], without: frozenset[str] = frozenset()) -> _Shape[R]:
 
 
 def _is_flat(kind: inspect.Type) -> bool:
-    """Whether asyncpg hands the value over as it is: a scalar, or an array of scalars; all else is jsonb."""
+    """Whether asyncpg sends the value as it is: a scalar or an array of scalars. Everything else is jsonb."""
     if isinstance(kind, inspect.UnionType):
         return all(_is_flat(one) for one in kind.types if not isinstance(one, inspect.NoneType))
     if isinstance(kind, _ARRAYS):
@@ -365,7 +365,7 @@ def _differs(attribute: str, before: object, after: object) -> bool:
 
 
 def _listed(value: Any) -> Any:
-    """Sets and generators as lists, which asyncpg takes for arrays."""
+    """Sets and generators as lists, which asyncpg sends as arrays."""
     is_collection = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Sequence, Mapping))
     return list(value) if is_collection or isinstance(value, AbstractSet) else value
 

@@ -1,8 +1,8 @@
-"""One unit of work: state, outgoing events and deadlines commit together, or none of them does.
+"""One transaction: state, outgoing events and deadlines commit together, or none of them does.
 
-Application code gets a Tx and never calls commit. Events and deadlines are collected in memory and written in
-one statement each when the unit ends, behind the state: an aggregate's row is locked before its events get
-their sequence numbers, and so per aggregate the order of the outbox is the order of the state.
+Application code gets a Tx and never calls commit. The Tx collects events and deadlines in memory. When the transaction
+ends, it writes each kind in one statement, after the state. An aggregate's row is thus locked before its events get
+their sequence numbers, and the outbox has each aggregate's events in the order of its states.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _Deadlines: TypeAlias = dict[str, dict[UUID, datetime | None]]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point in a unit of work to go back to."""
+    """A point in a transaction to go back to."""
 
     events: int
     deadlines: _Deadlines
@@ -75,10 +75,10 @@ class Tx:
         self._latest = self.now + MOST_SKEW
 
     def emit(self, data: BaseModel, *, cause: Event[Any] | None = None, lane: str | None = None) -> UUID:
-        """Publish an event when the unit commits; returns its id.
+        """Publish an event when the transaction commits; returns its id.
 
         Topic, key and subject follow from the body's type; `lane` chooses where a type has several topics.
-        `cause` hands the trace on. Raises LookupError for a type that this service does not own, and BadRecordError
+        `cause` passes on the trace. Raises LookupError for a type that this service does not own, and BadRecordError
         for a body above MAX_BODY_BYTES.
         """
         event_type = self.catalogue.of(type(data))
@@ -100,25 +100,25 @@ class Tx:
         return event_id
 
     def not_before(self, *instants: datetime | None) -> None:
-        """Move `now` on to the latest of the instants that this unit follows from, by MOST_SKEW from the own clock at the most.
+        """Move `now` forward to the latest of these instants, at most MOST_SKEW ahead of the process's own clock.
 
-        The clocks of two processes differ. Without this an event could bear an earlier time than its cause, or than an earlier
-        event of its aggregate, and whoever follows times would take it for old news. The consumer loop does it for the events
-        of a batch; a store does it for the rows that it locks.
+        The clocks of two processes differ. Without this, an event could have an earlier time than its cause, or than an
+        earlier event of its aggregate, and a reader that compares times would ignore it as old news. The consumer calls this
+        with the events of a batch, a book with the rows that it locks.
         """
         latest = max((i for i in instants if i is not None), default=self.now)
         self.now = max(self.now, min(latest, self._latest))
 
     def set_deadline(self, kind: str, subject: UUID, due_at: datetime) -> None:
-        """Promise that `kind` is looked at for `subject` when `due_at` has come; an earlier promise is moved."""
+        """Set the deadline `kind` of `subject` to `due_at`, or move it there."""
         self._deadlines[kind][subject] = due_at
 
     def cancel_deadline(self, kind: str, subject: UUID) -> None:
-        """Take the promise back, if there is one."""
+        """Cancel the deadline, if there is one."""
         self._deadlines[kind][subject] = None
 
     def wake(self, planner: str) -> None:
-        """Have a planner or a gateway look at once when the unit has committed."""
+        """Wake a planner or a gateway when the transaction has committed."""
         self._wakes.add(f"pass:{planner}")
 
     def mark(self) -> Mark:
@@ -127,15 +127,15 @@ class Tx:
         return Mark(len(self._events), deadlines, frozenset(self._wakes))
 
     def rewind(self, mark: Mark) -> None:
-        """Forget what was collected after `mark`; the database's part is a savepoint's."""
+        """Forget what was collected after `mark`. A savepoint does the same for the database."""
         del self._events[mark.events :]
         self._deadlines.clear()
         self._deadlines.update({kind: dict(subjects) for kind, subjects in mark.deadlines.items()})
         self._wakes = set(mark.wakes)
 
     async def flush(self) -> None:
-        """Write what was collected. Called once, by whoever opened the unit, as its last act."""
-        # sorted: two units that touch the same deadlines take the rows in one order
+        """Write what was collected. Whoever opened the transaction calls it once, at the end."""
+        # sorted, so that two transactions with the same deadlines lock the rows in one order
         for kind, subjects in sorted(self._deadlines.items()):
             in_order = sorted(subjects, key=NUMBER)
             gone = [subject for subject in in_order if subjects[subject] is None]
@@ -167,7 +167,7 @@ class Tx:
 
 @dataclass(frozen=True, slots=True)
 class Transactions:
-    """Opens units of work for one service."""
+    """Opens the transactions of one service."""
 
     pool: Pool
     clock: Clock
@@ -176,7 +176,7 @@ class Transactions:
 
     @asynccontextmanager
     async def begin(self, traceparent: str | None = None) -> AsyncIterator[Tx]:
-        """A unit of work: commits at the end of the block, rolls back if it raises."""
+        """A transaction: commits at the end of the block, rolls back if it raises."""
         async with self.pool.acquire() as connection, connection.transaction():
             tx = self.on(connection, traceparent)
             yield tx
@@ -188,9 +188,9 @@ class Transactions:
 
 
 def pack_headers(headers: list[tuple[str, bytes]]) -> bytes:
-    """Record headers as one value for a table. Latin-1 maps each byte to one character, so any bytes survive.
+    """Record headers as one value for a table. Latin-1 maps each byte to one character, so all bytes survive.
 
-    A null value, which Kafka allows, becomes an empty one.
+    Kafka allows a null value; it becomes an empty one.
     """
     return orjson.dumps([[k, (v or b"").decode("latin-1")] for k, v in headers])
 

@@ -1,7 +1,7 @@
-"""Who wakes whom: one LISTEN connection a worker, turned into asyncio events.
+"""Wakes: one LISTEN connection for each worker, turned into asyncio events.
 
-A NOTIFY that is lost (no listener was connected) only costs the waiter's own interval: nobody waits for a
-notification alone. After a reconnect everybody is woken once.
+Every waiter also has an interval, so a lost NOTIFY (no listener was connected) only delays it until then. After a
+reconnect every waiter is woken once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Wakes:
         self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def of(self, name: str) -> asyncio.Event:
-        """The event of that name. The waiter clears it *before* it looks for work."""
+        """The event of that name. A waiter clears it *before* it looks for work."""
         return self._events[name]
 
     def all(self) -> None:
@@ -33,7 +33,7 @@ class Wakes:
             event.set()
 
     async def listen(self, dsn: str, application: str, stopping: asyncio.Event) -> None:
-        """Turn notifications into events until `stopping`; connects again for ever."""
+        """Turn notifications into events until `stopping`; reconnects for ever."""
         attempt = 0
         while not stopping.is_set():
             try:
@@ -44,7 +44,7 @@ class Wakes:
                     attempt = 0
                     self.all()
                     while not stopping.is_set() and not lost.is_set():
-                        await connection.execute("SELECT 1")  # a dead connection says nothing by itself
+                        await connection.execute("SELECT 1")  # a dead connection does not report itself
                         await wait_for_either(lost, stopping, 5)
             except DATABASE_ERRORS as error:
                 if not is_transient(error):

@@ -1,7 +1,7 @@
-"""The worker: one process that hosts a service's loops, relays, deadlines, planners, gateways and its ops port.
+"""The worker: one process that hosts a service's consumers, relays, deadlines, planners, gateways and ops port.
 
-SIGTERM lets every part finish the batch in hand, commit and leave. A part that dies ends the process with exit code 1,
-so that the supervisor starts it again. The watchdog does the same to a process that has lag and makes no progress.
+On SIGTERM every part finishes its batch, commits and ends. A part that dies ends the process with exit code 1, so that
+the supervisor starts it again. The watchdog does the same to a process that has lag and makes no progress.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class StuckError(ChassisError):
 def parts_of(
     service: Service, transactions: Transactions, wakes: Wakes
 ) -> tuple[dict[str, Part], list[ConsumerLoop]]:
-    """Everything that a worker runs, by name, and the loops among it."""
+    """All parts that a worker runs, by name, and the consumers among them."""
     settings = service.settings
     dispatchers = {
         loop.name: Dispatcher(loop, transactions, ParkLimit(settings.park_in_a_row, settings.park_ratio))
@@ -77,10 +77,10 @@ def _pass(work: Any, transactions: Transactions, wakes: Wakes) -> Part:
 
 
 async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio.Event) -> None:
-    """Raise StuckError when a running loop has had lag and made no progress for `stuck_after` seconds.
+    """Raise StuckError when a running consumer has had lag and made no progress for `stuck_after` seconds.
 
-    A blocked loop (its database is away) and a stopped one (an operator is needed) are known states, not
-    stuck ones. The end offsets are asked of the broker: what a hung fetcher believes is no evidence.
+    A blocked consumer (its database is away) and a stopped one (it needs an operator) are not stuck. The watchdog asks the
+    broker for the end offsets, because a hung fetcher's own figures are no evidence.
     """
     seen: dict[Any, tuple[int, float]] = {}
     while not await wait(stopping, min(10.0, stuck_after / 3)):
@@ -93,7 +93,7 @@ async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio
                 async with asyncio.timeout(10):
                     lag = await loop.lag()
             except (KafkaError, OSError, TimeoutError):
-                continue  # the broker is away: that is the loop's own business
+                continue  # the broker is away: the consumer handles that itself
             if not running:
                 seen = {k: v for k, v in seen.items() if k[0] != loop.name}
                 continue
@@ -108,7 +108,7 @@ async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio
 
 
 def loop_check(loop: ConsumerLoop) -> Check:
-    """Ready unless the loop is blocked or stopped."""
+    """Ready only while the consumer is running."""
 
     async def check() -> str | None:
         state = loop.progress.state
@@ -145,7 +145,7 @@ async def _work(service: Service, stopping: asyncio.Event) -> int:
 async def host(parts: Mapping[str, Part], stopping: asyncio.Event, stop_seconds: float = 25.0) -> int:
     """Run the parts until `stopping` is set or one of them dies; returns the exit code, 1 if one died.
 
-    Either way every part has `stop_seconds` to finish what it has in hand; then it is cancelled.
+    Either way every part has `stop_seconds` to finish its batch. Then it is cancelled.
     """
     running = [asyncio.create_task(part(stopping), name=name) for name, part in parts.items()]
     told = asyncio.create_task(stopping.wait())

@@ -67,7 +67,7 @@ def create_api(
 
 
 class _Edge:
-    """The outermost layer: what every request gets, and the last place where an exception can become an answer."""
+    """The outermost layer: what every request gets, and the last place that turns an exception into an answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -91,7 +91,7 @@ class _Edge:
         only_headers = scope["method"] == "HEAD"  # answered as GET, without the body
         added = [(b"x-request-id", request_id)]
         if scope["path"].startswith("/v1/"):
-            added.append((b"cache-control", b"no-store"))  # nearly all of it is about a person
+            added.append((b"cache-control", b"no-store"))  # nearly every answer is about a person
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -105,9 +105,9 @@ class _Edge:
         inner = {**scope, "method": "GET"} if only_headers else scope
         try:
             await self._app(inner, _limited(receive, headers), sending)
-        except Exception as error:  # the API's one catching place
+        except Exception as error:  # the one place where the API catches
             if status:
-                raise  # half an answer is out: let the server cut the connection
+                raise  # half of the answer is sent: let the server cut the connection
             await unforeseen(error)(scope, receive, sending)
         finally:
             self._account(inner, status, time.perf_counter() - started)

@@ -37,7 +37,7 @@ ALL_HUBS = "hubs:all"
 _ALGORITHMS = ["ES256", "RS256", "EdDSA"]
 _LEEWAY_SECONDS = 30
 _REFRESH_SECONDS = 30.0
-_KEYS_SECONDS = 300.0  # the longest time for which a withdrawn key is still known
+_KEYS_SECONDS = 300.0  # the longest time for which a withdrawn key is still accepted
 _CHECKED_SECONDS = 60.0  # then a token is checked again, so that a withdrawn key stops working
 _MOST_CHECKED = 1000
 
@@ -63,11 +63,11 @@ class Caller:
     hubs: frozenset[str]
 
     def sees_hub(self, hub_id: str | None) -> bool:
-        """Whether the caller may see residents of this hub. Those without a hub (None) are seen by the whole borough only."""
+        """Whether the caller may see residents of this hub. Only callers with `hubs:all` see residents without a hub (None)."""
         return ALL_HUBS in self.scopes or (hub_id is not None and hub_id in self.hubs)
 
     def must_see_hub(self, hub_id: str | None) -> None:
-        """Raise NotFoundError if not: a 403 would tell that the thing exists."""
+        """Raise NotFoundError if the caller may not see the hub: a 403 would reveal that the thing exists."""
         if not self.sees_hub(hub_id):
             raise NotFoundError
 
@@ -85,7 +85,7 @@ class Caller:
 
 
 class ApiKey(BaseModel):
-    """A machine's key: the sha256 of it, and what it opens."""
+    """A machine's key: its sha256, its scopes and its hubs."""
 
     model_config = ConfigDict(extra="forbid")
     name: str
@@ -99,7 +99,7 @@ class _KeyDocument(BaseModel):
 
 
 class Authenticator:
-    """Checks tokens and keys. Made once a process."""
+    """Checks tokens and keys. A process makes one."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
@@ -162,7 +162,7 @@ class Authenticator:
                 decoded = jwt.decode(token, keys, algorithms=_ALGORITHMS)
                 self._claims.validate(decoded.claims)
             except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
-                # joserfc raises the last three for a header that is odd JSON, such as "crit": null
+                # joserfc raises the last three for unusual JSON in a header, such as "crit": null
                 # an unknown key may be a new one: load the key set again, but not for every forgery
                 if fresh or time.monotonic() - self._fetched < _REFRESH_SECONDS:
                     raise UnauthorizedError("The access token is not valid.") from error

@@ -1,7 +1,7 @@
-"""What requests carry: strict bodies, and the field types that all services share.
+"""Strict request bodies, and the field types that all services share.
 
-A `Body` takes JSON as it stands. `true` is no number, `"1"` is no number, and a number is no date. JSON has no word for
-a UUID, a date or a code: those come as texts.
+A `Body` converts no type: `true` is no number, `"1"` is no number, and a number is no date. JSON has no type for a UUID,
+a date or a code: these come as texts.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _text(value: object) -> object:
 
 
 class Body(BaseModel):
-    """The body of a request. A field that is not known is an error, not a surprise."""
+    """The body of a request. An unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -70,5 +70,5 @@ class Body(BaseModel):
     def __get_pydantic_core_schema__(
         cls, source: type[BaseModel], handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        """The model's schema, in which whatever JSON writes as a text may come as a text."""
+        """The model's schema. It accepts texts for types that JSON lacks."""
         return _lenient(handler(source), handler)

@@ -1,4 +1,4 @@
-"""Dead letters by API: list, show, replay, discard. Needs the scope `ops:dead-letters`; whoever acts gives a reason."""
+"""Dead letters by API: list, show, replay, discard. All need the scope `ops:dead-letters`; the last three need a reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Operator = Annotated[Caller, Depends(needs("ops:dead-letters"))]
 
 
 class DeadLetterView(BaseModel):
-    """A record that was set aside, without its body."""
+    """A dead letter, without its body."""
 
     model_config = ConfigDict(from_attributes=True)
     id: UUID
@@ -39,7 +39,7 @@ class DeadLetterView(BaseModel):
 
 
 class DeadLetterShown(BaseModel):
-    """A record with its headers and its body as text."""
+    """A dead letter with its headers and its body as text."""
 
     letter: DeadLetterView
     headers: dict[str, str]
@@ -47,7 +47,7 @@ class DeadLetterShown(BaseModel):
 
 
 class Why(Body):
-    """Why somebody looks or acts; goes to the audit."""
+    """Why somebody looks or acts. The audit keeps it."""
 
     reason: Annotated[Text, Field(min_length=3, max_length=500)]
 
@@ -64,7 +64,7 @@ def dead_letter_router() -> APIRouter:
         loop: str | None = None,
         state: Literal["parked", "queued", "replayed", "discarded"] | None = None,
     ) -> Page[DeadLetterView]:
-        """Open records, or those in one state, as they were set aside."""
+        """Open dead letters, or those in one state, the oldest first."""
         [seq] = paging.after(int)
         async with reading(request) as connection:
             found = await dead_letters.find(

@@ -27,7 +27,7 @@ _TRIES = 3
 
 
 class _DoneBeforeError(Exception):
-    """A reply is stored under this key already."""
+    """This key already has a stored reply."""
 
 
 class Once:
@@ -40,7 +40,7 @@ class Once:
     async def __call__(
         self, work: Callable[[Tx], Awaitable[BaseModel | None]], *, status: int = 200
     ) -> Response:
-        """Run `work` and answer with what it returns. A deadlock or a lost connection is tried again, three times in all."""
+        """Run `work` and answer with its result. After a deadlock or a lost connection it retries, three times in all."""
         key = self._request.headers.get("Idempotency-Key")
         if key is not None and not 1 <= len(key) <= _MAX_KEY:
             raise InvalidError(f"Idempotency-Key has 1 to {_MAX_KEY} characters.")

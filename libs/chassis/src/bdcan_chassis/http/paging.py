@@ -1,7 +1,7 @@
 """Lists, page by page.
 
-The cursor holds the sort values of a page's last item, not its id: a row that moves meanwhile makes no page skip or
-repeat another one.
+The cursor holds the sort values of a page's last item, not its id. If that row moves meanwhile, the next page still
+skips and repeats nothing else.
 
     @routes.get("/parcels")
     async def parcels(request: Request, caller: Reader, paging: PageAsked) -> Page[ParcelView]:
@@ -35,7 +35,7 @@ MOST = 1000
 
 
 class Page(BaseModel, Generic[V]):
-    """A page of a list. `next` goes into `after` for the page behind this one; it is absent on the last page."""
+    """A page of a list. Send `next` as `after` for the page that follows. The last page has no `next`."""
 
     items: list[V]
     next: str | None = Field(default=None, exclude_if=lambda cursor: cursor is None)
@@ -54,9 +54,9 @@ class Paging:
         return self.limit + 1
 
     def after(self, *kinds: Any) -> tuple[Any, ...]:
-        """The sort values behind which the page begins, of these types; as many None for the first page.
+        """The sort values after which the page begins, as these types. For the first page each of them is None.
 
-        Raises InvalidError for a cursor that is not of this list.
+        Raises InvalidError for a cursor of another list.
         """
         if self.cursor is None:
             return (None,) * len(kinds)
@@ -71,7 +71,7 @@ class Paging:
     def page(
         self, found: Sequence[R], view: Callable[[R], V], sorted_by: Callable[[R], tuple[Any, ...]]
     ) -> Page[V]:
-        """The page that these rows make. `sorted_by` gives the sort values of a row, as the query has them."""
+        """The page of these rows. `sorted_by` gives a row's sort values, as the query has them."""
         shown = found[: self.limit]
         more = len(found) > self.limit
         return Page(items=[view(row) for row in shown], next=_packed(sorted_by(shown[-1])) if more else None)

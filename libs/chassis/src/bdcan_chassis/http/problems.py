@@ -3,14 +3,14 @@
     ApiError                     an answer other than success, raised anywhere below a route
     ├── NotFoundError      404
     ├── ConflictError      409   the thing's state does not allow it
-    ├── InvalidError       422   well-formed but not acceptable; has `errors`
+    ├── InvalidError       422   well-formed, but not acceptable; has `errors`
     ├── ForbiddenError     403
     └── UnauthorizedError  401
 
-A body that is not JSON is 415 where its media type says so, and 400 where it claims to be.
+A body of another media type is 415. A body that claims to be JSON and is not is 400.
 
-A service maps its domain errors to statuses in one table (see `create_api`). What nobody foresaw is a 500 without a
-word of the exception, and a transient failure a 503 with Retry-After. No value that was sent is repeated.
+A service maps its domain errors to statuses in one table (see `create_api`). An unforeseen error is a 500, without a word
+of the exception. A transient failure is a 503 with Retry-After. No answer repeats a value that was sent.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ApiError(Exception):
 
 
 class NotFoundError(ApiError):
-    """There is no such thing, or the caller may not know that there is: the answer is the same, whatever the reason."""
+    """The thing does not exist, or the caller may not know that it exists. The answer is the same in both cases."""
 
     status = HTTPStatus.NOT_FOUND
     code = "not-found"
@@ -71,14 +71,14 @@ class NotFoundError(ApiError):
 
 
 class ConflictError(ApiError):
-    """The thing's present state does not allow it."""
+    """The thing's state does not allow it."""
 
     status = HTTPStatus.CONFLICT
     code = "conflict"
 
 
 class InvalidError(ApiError):
-    """Well-formed, but not acceptable."""
+    """The request is well-formed, but not acceptable."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid"
@@ -90,14 +90,14 @@ class InvalidError(ApiError):
 
 
 class ForbiddenError(ApiError):
-    """The caller is known, and may not."""
+    """The caller is known, but lacks the permission."""
 
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
 
 
 class UnauthorizedError(ApiError):
-    """Nobody knows who is calling."""
+    """The caller is unknown."""
 
     status = HTTPStatus.UNAUTHORIZED
     code = "unauthorized"
@@ -217,7 +217,7 @@ def install_problem_handlers(app: FastAPI, domain_errors: Mapping[type[Exception
 
 
 def unforeseen(error: Exception) -> JSONResponse:
-    """The answer to an exception that nobody mapped: 503 if it passes by itself, else 500. Logs it."""
+    """The answer to an exception without a mapping: 503 if it is transient, else 500. Logs it."""
     if isinstance(error, _UNSTORABLE):
         return problem(422, "unstorable-text", "A text holds a character that cannot be stored, such as NUL.")
     if is_transient(error):

@@ -1,4 +1,4 @@
-"""How a route reads: a connection of the service's pool, for as long as it takes."""
+"""How a route reads: it borrows a connection of the service's pool."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bdcan_chassis.transaction import Transactions
 
 
 def transactions_of(request: Request) -> Transactions:
-    """The service's units of work."""
+    """The service's transactions."""
     return request.app.state.transactions
 
 

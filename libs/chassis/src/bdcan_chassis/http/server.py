@@ -23,8 +23,8 @@ class _Server(uvicorn.Server):
 
 
 async def serve(app: FastAPI, host: str, port: int, stopping: asyncio.Event) -> None:
-    """Serve until `stopping`, then finish what is under way. Raises ConfigurationError if the port cannot be bound."""
-    try:  # not left to uvicorn, whose SystemExit tears down the event loop before anybody can name the port
+    """Serve until `stopping`, then finish the requests under way. Raises ConfigurationError if the port cannot be bound."""
+    try:  # uvicorn's own SystemExit would end the event loop before anybody can name the port
         listener = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
         )

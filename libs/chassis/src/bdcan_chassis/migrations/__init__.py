@@ -1,1 +1,1 @@
-"""SQL of the tables that the guarantees stand on."""
+"""SQL of the chassis's own tables."""

@@ -1,14 +1,14 @@
-"""What must hold of every service's handlers, on real Postgres.
+"""The conformance suite: what every service's handlers must do, on real PostgreSQL.
 
-A service says of which events one life of its aggregates consists, and gets the tests:
+A service names the events of one life of its aggregates, and gets the tests:
 
     class TestConformance(Conformance):
         def life(self, given: Harness) -> list[FakeRecord]:
             referral = received()
             return [given.record(referral), given.record(withdrawn(referral.referral_id))]
 
-Each test delivers the same lives in its own cruel way and compares the picture that is left (tables, deadlines and
-outgoing events by key) with that of an undisturbed delivery. Needs the fixture `given`, a Harness.
+Each test delivers the same lives under another disturbance. It compares the result (tables, deadlines and outgoing events
+by key) with that of an undisturbed delivery. The tests need the fixture `given`, a Harness.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[89ab][0-9a-f
 
 
 class Conformance:
-    """The tests. A service overrides `life`, and `prepare` if its handlers need something to stand on."""
+    """The tests. A service overrides `life`, and `prepare` if its handlers need rows to start with."""
 
     lives = 6
     """How many lives are told in each test."""
 
     def life(self, given: Harness) -> list[FakeRecord]:
-        """One life: what is told of one aggregate, in the order in which it happens. New ids each time."""
+        """One life: the events of one aggregate, in the order in which they happen. New ids each time."""
         raise NotImplementedError
 
     async def prepare(self, given: Harness) -> None:
-        """Fill the empty database with what the service needs before any event comes."""
+        """Fill the empty database with the rows that the service needs before the first event."""
 
     async def settled(self, given: Harness, lives: Sequence[Sequence[FakeRecord]]) -> Any:
-        """What must be the same whichever topic is read first. Everything, unless a service has less to say."""
+        """The part of the result that must not depend on which topic is read first. By default all of it."""
         return await picture(given, lives)
 
     async def test_record_delivered_twice_has_one_effect(self, given: Harness) -> None:
@@ -147,7 +147,7 @@ class Conformance:
     async def test_records_queue_behind_a_parked_key_and_replay_in_order(self, given: Harness) -> None:
         lives = [_of_first_key(life) for life in self._lives(given)]
         [loop] = _loops(given, lives[0][0])
-        if not loop.ordered:  # records that stand for themselves wait for nobody
+        if not loop.ordered:  # independent records wait for nobody
             lives = [life[:1] for life in lives]
         expected = await self._undisturbed(given, lives)
         await self._anew(given)
@@ -183,7 +183,7 @@ class Conformance:
         right, catalogue = given.clock.instant, given.service.catalogue
         told_at = right + timedelta(minutes=10)
         steps, told = 1, 0
-        while told <= steps:  # how many steps the one that is ahead takes
+        while told <= steps:  # how many steps the topic ahead takes
             given.clock.instant = told_at
             life = self.life(given)
             await self._anew(given)
@@ -195,7 +195,7 @@ class Conformance:
                 for event in await given.emitted():
                     aggregate = (catalogue.by_type[event.type].topics[0].name, event.subject)
                     assert event.time >= latest.get(aggregate, event.time), f"{event.type} is old news"
-                    if topic.owner in topic.writers:  # else it is the clock of somebody outside
+                    if topic.owner in topic.writers:  # otherwise an upstream system's clock counts
                         assert event.time >= told_at, f"{event.type} comes before its cause"
                     latest[aggregate] = event.time
             assert latest, "a life in which nothing is told proves nothing"
@@ -228,10 +228,10 @@ class Conformance:
 
 
 async def picture(given: Harness, lives: Sequence[Sequence[FakeRecord]]) -> Picture:
-    """What stands in the service's tables, in its deadlines and in its outbox.
+    """The service's tables, deadlines and outbox.
 
-    Ids that a handler draws differ from one delivery to the next: what is neither told in `lives` nor derived
-    is left out, and so is a column that counts by itself.
+    Ids that a handler draws differ between deliveries. The picture therefore leaves out ids that are neither in `lives`
+    nor derived, and columns that count by themselves.
     """
     told = {
         found.group() for life in lives for r in life for found in _UUID.finditer((r.value or b"").decode())
@@ -275,7 +275,7 @@ async def _deliver(
     transactions: Transactions | None = None,
     poison: FakeRecord | None = None,
 ) -> Counter[str]:
-    """One batch, in one transaction, of the one loop that reads it."""
+    """Deliver one batch, in one transaction, to the consumer that reads it."""
     [loop] = _loops(given, records[0])
     if poison is not None:
         loop = replace(
@@ -318,7 +318,7 @@ def _shuffled(lives: Sequence[Sequence[FakeRecord]], rng: random.Random) -> list
 
 
 def _batches(given: Harness, records: Sequence[FakeRecord], size: int) -> Iterator[list[FakeRecord]]:
-    """Cut where the next record belongs to another loop: what one poll of one consumer could have brought."""
+    """Batches as one poll of one consumer could bring them: each ends where the next record is another consumer's."""
     batch: list[FakeRecord] = []
     for record in records:
         if batch and (len(batch) == size or _loops(given, record) != _loops(given, batch[0])):
@@ -331,7 +331,7 @@ def _batches(given: Harness, records: Sequence[FakeRecord], size: int) -> Iterat
 
 @dataclass
 class _Cut:
-    """Ends the connection at one statement: before it is sent, or when it is done and before its answer is heard."""
+    """Ends the connection at one statement: before it is sent, or after it is done but before its answer arrives."""
 
     left: int = 0
     after: bool = False

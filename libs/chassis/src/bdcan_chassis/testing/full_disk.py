@@ -1,7 +1,8 @@
-"""A full disk, as a service sees it: PostgreSQL answers each INSERT, UPDATE and COPY with its error 53100; reading and deleting go on.
+"""A full disk, as a service sees it: PostgreSQL answers each INSERT, UPDATE and COPY with its error 53100.
 
-A file system with a quota wants root; triggers that raise the server's own error do not, and can be taken away in a moment.
-What a full disk does to the server itself (it may end when it cannot write its log) is what stopping the server shows.
+Triggers raise the server's own error; reads and deletes still work. A file system with a quota would need root, and
+triggers are removed in a moment. A real full disk may also end the server, when it cannot write its log: to stop the
+server shows that.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from bdcan_chassis.database import Connection
 
 
 async def fill(connection: Connection, schemas: Sequence[str] = ("chassis", "public")) -> None:
-    """From here on nothing can be written to the tables of these schemas. Needs their owner or a superuser.
+    """Refuse all writes to the tables of these schemas. Needs their owner or a superuser.
 
-    `public` alone, the service's own tables: the disk may be full for one table while another has room in its pages.
+    Give `public` alone for the service's own tables: a disk may be full for one table while another has room in its pages.
     """
     async with connection.transaction():
         await connection.execute(_REFUSE)
@@ -23,7 +24,7 @@ async def fill(connection: Connection, schemas: Sequence[str] = ("chassis", "pub
 
 
 async def free(connection: Connection) -> None:
-    """There is room again. Nothing happens if there was."""
+    """Allow writes again. Does nothing if they are allowed."""
     async with connection.transaction():
         await connection.execute(_FREE)
 

@@ -76,7 +76,7 @@ ALL_SCOPES = (
 
 
 class Databases(Protocol):
-    """Where a fresh database comes from: the `postgres_server` fixture."""
+    """Makes fresh databases: the `postgres_server` fixture."""
 
     async def database(self, name: str = "test") -> str:
         """The DSN of a new, empty database."""
@@ -126,7 +126,7 @@ class Harness:
         )
 
     async def deliver(self, *what: BaseModel | FakeRecord, lane: str | None = None) -> Counter[str]:
-        """Hand records to the loops that read their topics, as one batch each; returns the outcomes."""
+        """Give records to the consumers of their topics, as one batch each; returns the outcomes."""
         records = [w if isinstance(w, FakeRecord) else self.record(w, lane=lane) for w in what]
         outcome: Counter[str] = Counter()
         taken = 0
@@ -143,7 +143,7 @@ class Harness:
         return outcome
 
     async def emitted(self, *kinds: type[BaseModel]) -> list[Event[Any]]:
-        """What the outbox holds, in order, and empty it; with `kinds`, only events of these models are returned."""
+        """Empty the outbox; returns its events in order. With `kinds`, returns only events of these models."""
         rows = await self.fetch(
             "WITH gone AS (DELETE FROM chassis.outbox RETURNING seq, topic, record_key, headers, body) SELECT * FROM gone ORDER BY seq"
         )
@@ -156,7 +156,7 @@ class Harness:
         return [e for e in events if not kinds or isinstance(e.data, kinds)]
 
     async def fire(self) -> int:
-        """Fire what is due by now, and what that makes due at once; returns how many deadlines."""
+        """Fire the deadlines that are due now, and those that this makes due at once; returns how many fired."""
         deadlines = Deadlines(self.service.deadlines, self.transactions, self.service.settings, Wakes())
         fired = 0
         while now := await deadlines.fire():
@@ -174,24 +174,24 @@ class Harness:
         raise LookupError(name)
 
     async def deadlines(self) -> dict[tuple[str, Any], datetime]:
-        """All promises: (kind, subject) → due."""
+        """All deadlines: (kind, subject) → due."""
         rows = await self.fetch("SELECT kind, subject, due_at FROM chassis.deadline")
         return {(r["kind"], r["subject"]): r["due_at"] for r in rows}
 
     async def empty(self) -> None:
-        """Forget everything but the migrations."""
+        """Delete all rows except those of the migrations."""
         await self.transactions.pool.execute(_EMPTY)
         self._dispatchers.clear()
 
     async def until_blocked(self) -> int:
-        """Wait until a session of the database waits for a lock that another one holds; returns its process id."""
+        """Wait until a session of the database waits for a lock of another one; returns its process id."""
         async with asyncio.timeout(30):
             while not (waiting := await self.fetch(_BLOCKED)):  # noqa: ASYNC110 # PostgreSQL tells nobody who waits for a lock: asking is all there is
                 await asyncio.sleep(0.01)
         return waiting[0]["pid"]
 
     async def fetch(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
-        """Ask the database."""
+        """Run a query."""
         return await self.transactions.pool.fetch(sql, *arguments)
 
     def client(self, scopes: Sequence[str], hubs: Sequence[str] = ()) -> httpx.AsyncClient:
@@ -218,7 +218,7 @@ def _digest(key: str) -> str:
 
 
 def settings_for(settings_class: type[S], dsn: str, keys_file: Path, **more: Any) -> S:
-    """Settings for tests: fields without a default that a test does not care about get harmless values."""
+    """Settings for tests. Fields without a default get harmless values, unless the test gives others."""
     values: dict[str, Any] = {
         "database_url": dsn,
         "kafka_bootstrap": "127.0.0.1:1",
@@ -287,7 +287,7 @@ _used: WeakKeyDictionary[Databases, dict[str, str]] = WeakKeyDictionary()
 
 
 async def _database_of(databases: Databases, owner: str) -> tuple[str, bool]:
-    """The database that the tests of one service share, one after the other, and whether one has used it before."""
+    """The database that the tests of one service share one after the other, and whether a test has used it before."""
     of_service = _used.setdefault(databases, {})
     if owner in of_service:
         return of_service[owner], True
