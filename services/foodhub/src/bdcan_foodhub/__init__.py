@@ -1,1 +1,1 @@
-"""Turns food needs into parcels: stock, reservation, pick, pack."""
+"""Foodhub makes parcels for food needs, and keeps the stock for them."""

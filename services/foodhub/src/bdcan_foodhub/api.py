@@ -43,7 +43,7 @@ StockWriter = Annotated[Caller, Depends(needs("stock:write"))]
 
 
 class ReceiptLine(Body):
-    """Goods of one item that came in."""
+    """Received goods of one item."""
 
     item_id: Slug
     quantity: Quantity
@@ -52,7 +52,7 @@ class ReceiptLine(Body):
 
 
 class StockReceipt(Body):
-    """A delivery that was counted in."""
+    """A delivery that somebody has counted."""
 
     site_id: Slug
     lines: Annotated[list[ReceiptLine], Field(min_length=1, max_length=500)]
@@ -67,7 +67,7 @@ class WasteLine(Body):
 
 
 class StockWaste(Body):
-    """Goods that are thrown away: only what is not promised to a parcel."""
+    """Goods that are thrown away. Goods that are reserved for a parcel cannot be."""
 
     site_id: Slug
     reason: Reason
@@ -75,7 +75,7 @@ class StockWaste(Body):
 
 
 class StockRecall(Body):
-    """A lot that a supplier calls back, as it was counted on the shelf."""
+    """A lot that a supplier recalls, with the quantity counted on the shelf."""
 
     site_id: Slug
     item_id: Slug
@@ -85,7 +85,7 @@ class StockRecall(Body):
 
 
 class Packing(Body):
-    """What somebody counted and weighed; left out, it is worked out from the lines."""
+    """Bags and weight as somebody counted and weighed them. What is left out is computed from the lines."""
 
     bags: Annotated[int, Field(ge=1, le=100)] | None = None
     weight_grams: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
@@ -113,7 +113,7 @@ class StockList(BaseModel):
 
 
 class ReceiptView(BaseModel):
-    """What was booked, and the levels after it."""
+    """What was booked, and the levels afterwards."""
 
     receipt_id: UUID
     items: list[StockView]
@@ -136,7 +136,7 @@ class MissingView(BaseModel):
 
 
 class ParcelView(BaseModel):
-    """A parcel with its lines: what a picker needs, and nobody's name."""
+    """A parcel with its lines: what a picker needs, without a name."""
 
     parcel_id: UUID
     referral_id: UUID
@@ -191,7 +191,7 @@ class ParcelView(BaseModel):
 
 
 class StockTotals(BaseModel):
-    """Sums over all items and sites, units mixed: only good for checking that nothing is lost."""
+    """Sums over all items and sites in mixed units. They only show that nothing is lost."""
 
     received: int
     on_hand: int
@@ -244,19 +244,19 @@ def router(settings: Settings) -> APIRouter:
 def _stock_routes(routes: APIRouter, settings: Settings) -> None:
     @routes.post("/stock-receipts", status_code=201, response_model=ReceiptView, tags=["stock"])
     async def receive(body: StockReceipt, _caller: StockWriter, once: OnceOnly) -> Response:
-        """Count a delivery in. Send an Idempotency-Key: a double click must not double the stock."""
+        """Book a delivery. Send an Idempotency-Key, because a double click must not double the stock."""
         _must_be_known(settings, body.site_id, [line.item_id for line in body.lines])
         return await once(lambda tx: _book(tx, MoveKind.RECEIVED, body), status=201)
 
     @routes.post("/stock-write-offs", status_code=201, response_model=ReceiptView, tags=["stock"])
     async def write_off(body: StockWaste, _caller: StockWriter, once: OnceOnly) -> Response:
-        """Throw goods away. 409 if more would go than is free."""
+        """Book goods that are thrown away. 409 if they are more than is free."""
         _must_be_known(settings, body.site_id, [line.item_id for line in body.lines])
         return await once(lambda tx: _book(tx, MoveKind.WASTED, body), status=201)
 
     @routes.post("/stock-recalls", status_code=201, response_model=StockView, tags=["stock"])
     async def recall_lot(body: StockRecall, _caller: StockWriter, once: OnceOnly) -> Response:
-        """Take a lot off the shelf. Reserved parcels give way; 409 if the rest is in somebody's hands already."""
+        """Take a lot off the shelf. Reserved parcels lose their stock. 409 if parcels in picking hold too much of it."""
         _must_be_known(settings, body.site_id, [body.item_id], field="item_id")
 
         async def work(tx: Tx) -> BaseModel:
@@ -305,7 +305,7 @@ def _parcel_routes(routes: APIRouter) -> None:
 
     @routes.post("/parcels/{parcel_id}/picking", response_model=ParcelView, tags=["parcels"])
     async def pick(parcel_id: UUID, caller: ParcelWriter, once: OnceOnly) -> Response:
-        """Start picking a reserved parcel. Again is the same."""
+        """Start picking a reserved parcel. To send it again changes nothing."""
         return await once(
             lambda tx: _step(tx, caller, parcel_id, lambda p: parcelling.start_picking(p, tx.now))
         )
@@ -314,7 +314,7 @@ def _parcel_routes(routes: APIRouter) -> None:
     async def pack(
         parcel_id: UUID, caller: ParcelWriter, once: OnceOnly, body: Packing | None = None
     ) -> Response:
-        """The bags of a parcel in picking are ready. Again is the same."""
+        """Pack a parcel in picking: its bags are ready. To send it again changes nothing."""
         counted = body or Packing()
         return await once(
             lambda tx: _step(
@@ -353,7 +353,7 @@ async def _step(
 def _must_be_known(
     settings: Settings, site_id: str, item_ids: Sequence[str], field: str = "lines.{}.item_id"
 ) -> None:
-    """Raise InvalidError that names the site and every item at fault at once."""
+    """Raise InvalidError if the site or an item is unknown. It names all of them at once."""
     problems = [
         Problem(field.format(place), "unknown-item", "no such item")
         for place, item_id in enumerate(item_ids)

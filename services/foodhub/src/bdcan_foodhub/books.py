@@ -1,4 +1,4 @@
-"""What a unit of work locks of referrals, parcels and stock, and what a change of them brings with it."""
+"""The books of referrals, parcels and stock: what a transaction locks, and what a change brings with it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ALLOCATE = "allocate"
 
 
 class Referrals(Book[Referral]):
-    """Referrals. Whoever locks one takes turns with every other event about the same resident."""
+    """Referrals. Transactions that lock the same referral take turns."""
 
     table = store.referrals.REFERRAL
 
 
 class Stock(Book[Level]):
-    """Stock levels. Each movement goes into the ledger, and what became free wakes the allocation."""
+    """Stock levels. The ledger records each movement, and freed stock wakes the allocation."""
 
     table = store.stock.LEVEL
 
@@ -34,7 +34,7 @@ class Stock(Book[Level]):
         self._movements: list[Movement] = []
 
     async def lock_places(self, places: Iterable[Place]) -> None:
-        """Add the levels of some places. A place where nothing ever came in gets a row: only that can be locked."""
+        """Add the levels of some places. A place without a row gets one, so that it can be locked."""
         wanted = sorted(set(places))
         await self.table.insert_missing(self.tx.connection, map(stocks.empty, wanted), self.tx.now)
         await self.lock(
@@ -44,14 +44,14 @@ class Stock(Book[Level]):
         )
 
     def move(self, *moves: Move) -> None:
-        """Take moves over. Raises StockError if more would go than is there, or than is free."""
+        """Accept moves. Raises StockError if a move takes more than is there, or more than is free."""
         for one in moves:
             self.put(stocks.move(self[one.site_id, one.item_id], one))
             if isinstance(one, Movement):
                 self._movements.append(one)
 
     async def follow(self, changes: Sequence[Change[Level]]) -> None:
-        """Write the ledger, and note which places have more to give than before."""
+        """Write the ledger, and note which places have more free stock than before."""
         await store.stock.MOVEMENT.insert(self.tx.connection, self._movements, self.tx.now)
         self._movements.clear()
         more = [change.after.place for change in changes if _has_more(change)]
@@ -60,12 +60,12 @@ class Stock(Book[Level]):
         )
 
     def wakes(self, change: Change[Level]) -> Iterable[str]:
-        """The allocation, where something became free."""
+        """The allocation, if stock became free."""
         return (ALLOCATE,) if _has_more(change) else ()
 
 
 class Parcels(Book[Parcel]):
-    """Parcels. Their stock follows their state; one that wants stock wakes the allocation."""
+    """Parcels. Stock follows a parcel's state, and a parcel that needs stock wakes the allocation."""
 
     table = store.parcels.PARCEL
     parent = "referral_id"
@@ -75,7 +75,7 @@ class Parcels(Book[Parcel]):
         self.stock = Stock(tx)
 
     def of_need(self, referral_id: UUID, need_id: UUID) -> list[Parcel]:
-        """The need's parcels, the oldest first: at most one of them is not cancelled."""
+        """The need's parcels, the oldest first. At most one of them is not cancelled."""
         mine = [parcel for parcel in self.of(referral_id) if parcel.need_id == need_id]
         return sorted(mine, key=lambda parcel: parcel.requested_at)
 
@@ -84,7 +84,7 @@ class Parcels(Book[Parcel]):
         return self.get(parcel_id) if kind == TaskKind.PARCEL_DELIVERY else None
 
     async def follow(self, changes: Sequence[Change[Parcel]]) -> None:
-        """Move the stock as the parcels did."""
+        """Move the stock that the changed parcels reserve, free or issue."""
         moves = [move for change in changes for move in stock_moves(change.before, change.after)]
         if moves:
             await self.stock.lock_places(Place(move.site_id, move.item_id) for move in moves)
@@ -92,7 +92,7 @@ class Parcels(Book[Parcel]):
         await self.stock.save()
 
     def wakes(self, change: Change[Parcel]) -> Iterable[str]:
-        """The allocation, for a parcel that wants stock."""
+        """The allocation, for a parcel that needs stock."""
         return (ALLOCATE,) if change.after.state is State.REQUESTED else ()
 
 

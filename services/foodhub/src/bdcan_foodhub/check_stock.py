@@ -1,4 +1,4 @@
-"""`python -m bdcan_foodhub check-stock`: work the levels out again from the ledger and the parcels, and compare."""
+"""`python -m bdcan_foodhub check-stock`: compute the levels again from the ledger and the parcels, and compare."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bdcan_foodhub import store
 
 
 async def check_stock(transactions: Transactions, _arguments: list[str]) -> int:
-    """Name each item whose level does not add up; exit code 1 if there is one."""
+    """Name each item whose level differs from ledger and parcels; exit code 1 if there is one."""
     async with (
         transactions.pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),

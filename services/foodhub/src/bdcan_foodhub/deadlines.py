@@ -1,4 +1,4 @@
-"""Promises of the foodhub that have come due."""
+"""What foodhub does when a deadline is due."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bdcan_foodhub.domain.parcel import DUE, RETRY, fall_due, look_again
 
 
 async def on_due(due: Sequence[Due], tx: Tx) -> None:
-    """A parcel should be at the door."""
+    """A parcel should be at the door by now."""
     parcels = Parcels(tx)
     for parcel in await parcels.lock_keys(d.subject for d in due):
         parcels.put(fall_due(parcel, tx.now))

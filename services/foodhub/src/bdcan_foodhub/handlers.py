@@ -1,4 +1,4 @@
-"""What the foodhub does when something happened elsewhere."""
+"""What foodhub does with the events of other services."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SiteOf = Callable[[str], str]
 
 
 async def on_call_completed(site_of: SiteOf, batch: Batch[WelfareCallCompleted], tx: Tx) -> None:
-    """Confirmed food needs become parcels; what a call changed or declined changes or cancels them."""
+    """A confirmed food need becomes a parcel. A changed or declined need changes or cancels its parcel."""
     referrals, parcels = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         referral = referrals[event.data.referral_id]
@@ -45,7 +45,7 @@ async def on_call_completed(site_of: SiteOf, batch: Batch[WelfareCallCompleted],
 
 
 async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
-    """Parcels for needs that were withdrawn are cancelled unless they are on the road, and none is made later."""
+    """Cancel the parcels of withdrawn needs, unless they are on the road. Later calls make no new ones."""
     told = [event for event in batch if event.data.withdrawn_need_ids]
     if not told:  # most amendments withdraw nothing
         return
@@ -60,7 +60,7 @@ async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
 
 
 async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
-    """Parcels that are not on the road are cancelled, and none is made later."""
+    """Cancel the referral's parcels, unless they are on the road. Later calls make no new ones."""
     referrals, parcels = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         referral = referrals.put(referring.withdraw(referrals[event.data.referral_id], event.data))
@@ -71,7 +71,7 @@ async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
 
 
 async def on_reassigned(site_of: SiteOf, batch: Batch[ReferralReassigned], tx: Tx) -> None:
-    """The newest hub has the referral's parcels, and those that a later call asks for."""
+    """Move the referral's parcels to the newest hub. Parcels of later calls go there too."""
     referrals, parcels = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         referral = referrals.put(referring.reassign(referrals[event.data.referral_id], event.data))
@@ -101,7 +101,7 @@ async def on_task_completed(batch: Batch[TaskCompleted], tx: Tx) -> None:
 
 
 async def on_task_failed(batch: Batch[TaskFailed], tx: Tx) -> None:
-    """The parcel comes back and waits for the next volunteer, unless nobody wants it any more."""
+    """The parcel comes back and waits for the next volunteer, unless its referral was withdrawn."""
     parcels = await _delivered_by(batch, tx)
     withdrawn = await store.referrals.WITHDRAWN.records(
         tx.connection, referral_ids={parcel.referral_id for parcel in parcels}
@@ -116,7 +116,7 @@ async def on_task_failed(batch: Batch[TaskFailed], tx: Tx) -> None:
 
 
 async def on_task_cancelled(batch: Batch[TaskCancelled], tx: Tx) -> None:
-    """Nobody wants the parcel any more: the volunteer brings back what was on the road, and it is unpacked."""
+    """Nobody needs the parcel any more. The volunteer brings it back from the road, and it is unpacked."""
     parcels = await _delivered_by(batch, tx)
     for event in batch:
         if parcel := parcels.of_delivery(event.data.kind, event.data.parcel_id):

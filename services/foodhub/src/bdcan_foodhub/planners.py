@@ -1,4 +1,4 @@
-"""Passes over many things at once: stock for parcels, and news of the stock."""
+"""The planners: one reserves stock for parcels, one publishes stock levels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PARCELS_A_PASS = 2000
 
 
 async def allocate_stock(tx: Tx) -> int:
-    """Reserve stock for waiting parcels in due order, or say what they lack."""
+    """Reserve stock for waiting parcels in due order, or record what they lack."""
     parcels = Parcels(tx)
     await _wake_short(parcels)
     waiting = await parcels.lock(store.parcels.LOCK_WAITING, limit=PARCELS_A_PASS)
@@ -34,9 +34,9 @@ async def allocate_stock(tx: Tx) -> int:
 
 
 async def announce_stock(tx: Tx) -> int:
-    """Tell the world about each item that changed, once a pass however often it changed.
+    """Publish each item that changed, once a pass, however often it changed.
 
-    Returns 0 always: the next pass comes after the interval, which is what keeps the news few.
+    Always returns 0, so that the next pass comes only after the interval. This keeps the events few.
     """
     stock = Stock(tx)
     for level in await stock.lock(store.stock.LOCK_UNANNOUNCED):

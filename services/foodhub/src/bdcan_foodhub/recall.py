@@ -1,4 +1,4 @@
-"""A lot is called back: it leaves the shelf now, and parcels that counted on it give way, the last due first."""
+"""A recall: the lot leaves the shelf now, and reserved parcels lose their stock, the one due last first."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bdcan_foodhub.domain.stock import Level, MoveKind, Movement, Place, recalle
 
 
 async def recall(tx: Tx, place: Place, lot: str, quantity: int, reason: str) -> Level:
-    """Take so much of a lot off the shelf; returns the level after it. Raises StockError if there is not so much.
+    """Take a quantity of a lot off the shelf; returns the level afterwards. Raises StockError if there is not enough.
 
-    Parcels in picking keep what they hold: somebody has it in hand, and must be told by a person.
+    Parcels in picking keep their goods: a picker has them in hand, and a person must tell the picker.
     """
     parcels = Parcels(tx)
     stock = parcels.stock

@@ -1,4 +1,4 @@
-"""Settings of the foodhub, beside those of every service."""
+"""The settings of foodhub, in addition to those of every service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bdcan_chassis.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Where food is kept, and which hub is served from where. The shipped set is illustrative."""
+    """The food sites, and which site serves which hub. The defaults are illustrative."""
 
     central_site: Slug = Field(default="central", description="serves every hub that has no site of its own")
     sister_sites: tuple[Slug, ...] = Field(

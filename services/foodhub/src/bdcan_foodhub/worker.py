@@ -27,7 +27,7 @@ from bdcan_foodhub.settings import Settings
 
 
 def loops(settings: Settings) -> tuple[Loop, ...]:
-    """Bulk lists have a loop of their own, so that they hold up nothing else."""
+    """Bulk lists have their own consumer, so that they delay nothing else."""
     on_call_completed = partial(handlers.on_call_completed, settings.site_of)
     on_reassigned = partial(handlers.on_reassigned, settings.site_of)
     main = Loop(

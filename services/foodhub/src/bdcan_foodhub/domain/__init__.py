@@ -1,1 +1,1 @@
-"""Pure: what food is, what a parcel holds, what may happen to it, who gets stock first."""
+"""Pure rules: items, the contents of a parcel, its states, and the order in which parcels get stock."""

@@ -1,7 +1,7 @@
-"""Who gets stock first: whoever is due first, and nobody overtakes on an item that is short.
+"""Which parcel gets stock first: the one that is due first. No parcel overtakes on an item that is short.
 
-A parcel is reserved as a whole or not at all. What a short parcel waits for is kept for it: were smaller parcels let
-past, a large household could wait for ever.
+A parcel is reserved as a whole or not at all. Stock that a short parcel waits for is kept for it. If smaller parcels could
+overtake, a large household could wait for ever.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from bdcan_foodhub.domain.stock import Place
 
 
 class Plan(Struct, frozen=True):
-    """What each parcel gets: all of its lines, or what it lacks."""
+    """The result for each parcel: all of its lines, or what it lacks."""
 
     reserved: tuple[UUID, ...]
     short: Mapping[UUID, tuple[MissingItem, ...]]
 
 
 def allocate(free: Mapping[Place, int], parcels: Iterable[Parcel]) -> Plan:
-    """Plan parcels in the order given. `free` is what each place has to promise; it is not changed."""
+    """Plan parcels in the given order. `free` is the free stock of each place; it is not changed."""
     left = dict(free)
     reserved: list[UUID] = []
     short: dict[UUID, tuple[MissingItem, ...]] = {}

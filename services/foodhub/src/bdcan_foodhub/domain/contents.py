@@ -1,7 +1,7 @@
-"""What a parcel holds: by the size of the household and what its diets rule out.
+"""The contents of a parcel, by the size of the household and by its diets.
 
-Quantities are a London foodbank's published table for households of 1 to 10, in the smallest units (grams,
-millilitres, pieces), so that half a kilogram is no fraction. Above ten, the table starts again for the rest.
+Quantities follow a London foodbank's published table for households of 1 to 10. They are in the smallest units (grams,
+millilitres, pieces), so that half a kilogram is no fraction. The table starts again for the eleventh person.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BAG_GRAMS = 8000
 
 
 class Line(Struct, frozen=True):
-    """So much of an item, in its unit. `instead_of` names the item that a diet ruled out."""
+    """A quantity of an item, in its unit. `instead_of` names the item that a diet ruled out."""
 
     item_id: str
     unit: StockUnit
@@ -65,14 +65,14 @@ def contents(code: str, household: Household | None, diets: Iterable[str]) -> tu
 
 
 def weight_grams(lines: Iterable[Line]) -> int:
-    """What the lines weigh together, in whole grams, rounded up."""
+    """The weight of all lines, in whole grams, rounded up."""
     return -(-sum(ITEMS[line.item_id].milligrams * line.quantity for line in lines) // 1000)
 
 
 def suitable(
     item: Item, quantity: int, forbidden: frozenset[Content], items: Mapping[str, Item] = ITEMS
 ) -> Line | None:
-    """The item, or the first substitute that suits and brings in no allergen of its own; None: leave it out."""
+    """The item, or its first substitute that suits and brings in no new allergen. None: leave the item out."""
     if item.suits(forbidden):
         return Line(item.item_id, item.unit, quantity)
     for substitute in item.substitutes:
@@ -85,12 +85,12 @@ def suitable(
 
 
 def pieces(lines: Iterable[Line]) -> int:
-    """How many things there are to carry: what is measured counts one for each started kilogram or litre."""
+    """The number of things to carry. A measured item counts one for each started kilogram or litre."""
     return sum(line.quantity if line.unit is StockUnit.EACH else -(-line.quantity // 1000) for line in lines)
 
 
 def bags_for(grams: int) -> int:
-    """Bags of at most 8 kg: what one person can carry from a car to a door."""
+    """The number of bags. A bag has at most 8 kg, which one person can carry from a car to a door."""
     return max(1, -(-grams // _BAG_GRAMS))
 
 

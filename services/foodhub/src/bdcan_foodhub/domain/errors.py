@@ -1,26 +1,26 @@
-"""What the foodhub refuses.
+"""The errors of foodhub's domain.
 
 FoodError
 ├── NotAllowedError    the parcel's state does not allow it
-└── StockError         there is not so much of it to take
+└── StockError         there is not enough stock
 """
 
 from __future__ import annotations
 
 
 class FoodError(Exception):
-    """Base of the foodhub's own errors."""
+    """Base of foodhub's own errors."""
 
     code = "refused"
 
 
 class NotAllowedError(FoodError):
-    """The parcel's present state does not allow it."""
+    """The parcel's state does not allow it."""
 
     code = "not-allowed"
 
 
 class StockError(FoodError):
-    """More would be taken than there is: stock is never negative, nor promised twice."""
+    """There is not enough stock. Stock is never negative, and never reserved twice."""
 
     code = "not-enough-stock"

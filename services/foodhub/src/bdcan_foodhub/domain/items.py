@@ -1,8 +1,8 @@
-"""The items that parcels are made of: unit, weight, what they contain, and what may stand in for them.
+"""The items of parcels: unit, weight, contents, and substitutes.
 
-A substitute never brings in an allergen that the item it replaces did not have: a household that did not
-mention an allergy, because nothing in the usual parcel touched it, must not meet it in a substitute. The
-catalogue below keeps to that, and a test proves it for every item and every set of diets.
+A substitute never brings in an allergen that the replaced item did not have. A household may not mention an allergy,
+because nothing in the usual parcel contains that allergen; a substitute must not contain it either. The catalogue below
+follows this rule, and a test proves it for every item and every set of diets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bdcan_contracts.vocabulary import Diet
 
 
 class Content(StrEnum):
-    """What a diet can object to."""
+    """A content that a diet can forbid."""
 
     GLUTEN = "gluten"
     DAIRY = "dairy"
@@ -62,7 +62,7 @@ class Substitute(Struct, frozen=True):
 
 
 class Item(Struct, frozen=True):
-    """One kind of stock. `milligrams` is what one unit weighs; under `low_below` free units, somebody is told."""
+    """One kind of stock. `milligrams`: the weight of one unit. `low_below`: with fewer free units, the item is low."""
 
     item_id: str
     unit: StockUnit
@@ -72,7 +72,7 @@ class Item(Struct, frozen=True):
     substitutes: tuple[Substitute, ...] = ()
 
     def suits(self, forbidden: frozenset[Content]) -> bool:
-        """Whether nothing in it is forbidden."""
+        """Whether the item contains nothing forbidden."""
         return not self.contents & forbidden
 
 

@@ -1,8 +1,8 @@
 """A parcel and what may happen to it.
 
-requested → reserved | short → picking → packed → dispatched → delivered, or cancelled on the way. A parcel
-that comes back from the door is packed again and waits for the next volunteer. Each step takes the
-parcel and the time and returns the parcel as it is then, with what the world is told.
+requested → reserved | short → picking → packed → dispatched → delivered, or cancelled on the way. A parcel that comes back
+from the door is packed again and waits for the next volunteer. Each function takes the parcel and the time, and returns a
+step: the new parcel, its events and its deadlines.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ FINAL = frozenset({State.DELIVERED, State.CANCELLED})
 
 
 class Parcel(Struct, frozen=True):
-    """One parcel for one need. `missing` is what a short parcel lacks; it is looked at again at `retry_at`."""
+    """One parcel for one need. `missing` is what a short parcel lacks. The allocation tries it again at `retry_at`."""
 
     parcel_id: UUID
     referral_id: UUID
@@ -106,7 +106,7 @@ class Parcel(Struct, frozen=True):
 
     @property
     def missing_items(self) -> tuple[str, ...]:
-        """The items that it lacks."""
+        """The items that the parcel lacks."""
         return tuple(item.item_id for item in self.missing)
 
 
@@ -120,7 +120,7 @@ def take_call(
     *,
     wanted: bool,
 ) -> Step[Parcel] | None:
-    """What a call says about a need: its parcel is made, made up again, or cancelled; None if it has none and needs none.
+    """Apply a call's report of a need: request, refill or cancel its parcel. None if it has no parcel and needs none.
 
     `mine`: the need's parcels so far, of which at most one is not cancelled. `wanted` is False for a need that was withdrawn.
     """
@@ -178,7 +178,7 @@ def request(
 def refill(
     parcel: Parcel, code: str, household: Household | None, diets: tuple[str, ...], now: datetime
 ) -> Step[Parcel]:
-    """A later call changed what the parcel must hold. Once it is being picked, it goes out as it is."""
+    """Change what the parcel must hold, after a later call. A parcel that is being picked goes out as it is."""
     lines = contents(code, household, diets)
     same = (parcel.code, frozenset(parcel.lines)) == (code, frozenset(lines))
     if same or parcel.state not in WAITING | {State.RESERVED}:
@@ -198,7 +198,7 @@ def refill(
 
 
 def move_hub(parcel: Parcel, hub_id: str, site_id: str) -> Step[Parcel]:
-    """Another hub has the resident now. Stock that is set aside stays where it is."""
+    """Another hub now has the resident. Reserved stock stays at its site."""
     if parcel.state in FINAL:
         return Step(parcel)
     moved = site_id if parcel.state in WAITING else parcel.site_id
@@ -206,7 +206,7 @@ def move_hub(parcel: Parcel, hub_id: str, site_id: str) -> Step[Parcel]:
 
 
 def reserve(parcel: Parcel, now: datetime) -> Step[Parcel]:
-    """All that it needs is set aside."""
+    """All that the parcel needs is reserved for it."""
     _must(parcel, WAITING, "be reserved")
     after = replace(parcel, state=State.RESERVED, changed_at=now, missing=(), retry_at=None)
     event = ParcelReserved(
@@ -218,7 +218,7 @@ def reserve(parcel: Parcel, now: datetime) -> Step[Parcel]:
 
 
 def fall_short(parcel: Parcel, missing: tuple[MissingItem, ...], now: datetime) -> Step[Parcel]:
-    """Stock does not suffice. Says so once, and again each time a promised look has come and gone."""
+    """There is not enough stock. Emits an event once, and again each time that a retry at `retry_at` fails."""
     _must(parcel, WAITING, "fall short")
     if parcel.retry_at is not None and now < parcel.retry_at:
         waiting = replace(parcel, state=State.SHORT, missing=missing)
@@ -236,25 +236,25 @@ def fall_short(parcel: Parcel, missing: tuple[MissingItem, ...], now: datetime) 
 
 
 def lose_reservation(parcel: Parcel, now: datetime) -> Step[Parcel]:
-    """What was set aside is gone: it waits for stock again, and the next allocation says what came of that."""
+    """The reserved stock is gone. The parcel waits for stock again, and the next allocation decides."""
     _must(parcel, {State.RESERVED}, "lose its reservation")
     return Step(replace(parcel, state=State.REQUESTED, changed_at=now))
 
 
 def look_again(parcel: Parcel) -> Step[Parcel]:
-    """A short parcel takes part in the next allocation: its time has come, or something that it lacks came in."""
+    """A short parcel takes part in the next allocation: it is time for a retry, or an item that it lacks came in."""
     return Step(replace(parcel, state=State.REQUESTED) if parcel.state is State.SHORT else parcel)
 
 
 def fall_due(parcel: Parcel, now: datetime) -> Step[Parcel]:
-    """It should be at the door: it is overdue until it is, and is looked at again."""
+    """The parcel should be at the door. It is overdue until it is delivered, and is checked again later."""
     if parcel.state in FINAL:
         return Step(parcel)
     return Step(replace(parcel, overdue=True), (), {DUE: now + LOOK_AGAIN_AFTER})
 
 
 def start_picking(parcel: Parcel, now: datetime) -> Step[Parcel]:
-    """Somebody collects the lines. Again is the same."""
+    """A picker collects the lines. To repeat it changes nothing."""
     if parcel.state is State.PICKING:
         return Step(parcel)
     _must(parcel, {State.RESERVED}, "be picked")
@@ -262,7 +262,7 @@ def start_picking(parcel: Parcel, now: datetime) -> Step[Parcel]:
 
 
 def pack(parcel: Parcel, bags: int | None, grams: int | None, now: datetime) -> Step[Parcel]:
-    """The bags are ready. Bags and weight are worked out from the lines unless somebody counted. Again is the same."""
+    """The bags are ready. Bags and weight come from the lines unless somebody counted. To repeat it changes nothing."""
     if parcel.state is State.PACKED:
         return Step(parcel)
     _must(parcel, {State.PICKING}, "be packed")
@@ -278,7 +278,7 @@ def pack(parcel: Parcel, bags: int | None, grams: int | None, now: datetime) -> 
 
 
 def dispatch(parcel: Parcel, task_id: UUID, now: datetime) -> Step[Parcel]:
-    """A volunteer has taken the delivery on. Ignored unless the parcel waits for one."""
+    """A volunteer has accepted the delivery. Ignored unless the parcel waits for one."""
     if parcel.state is not State.PACKED:
         return Step(parcel)
     after = replace(parcel, state=State.DISPATCHED, changed_at=now, task_id=task_id)
@@ -291,7 +291,7 @@ def dispatch(parcel: Parcel, task_id: UUID, now: datetime) -> Step[Parcel]:
 
 
 def deliver(parcel: Parcel, now: datetime) -> Step[Parcel]:
-    """It is at the door. That it was packed is enough: the dispatch may never have been told."""
+    """The parcel is at the door. A packed parcel may skip the dispatch, because that event may never arrive."""
     if parcel.state not in {State.PACKED, State.DISPATCHED}:
         return Step(parcel)
     after = replace(parcel, state=State.DELIVERED, changed_at=now, overdue=False)
@@ -316,7 +316,7 @@ def come_back(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
 
 
 def cancel(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
-    """It is no longer wanted. On the road or at its end it is left alone."""
+    """Nobody needs the parcel any more. Ignored if it is on the road, delivered or cancelled."""
     if parcel.state in FINAL or parcel.state is State.DISPATCHED:
         return Step(parcel)
     after = replace(parcel, state=State.CANCELLED, changed_at=now, overdue=False, missing=(), retry_at=None)
@@ -329,7 +329,7 @@ def cancel(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
 
 
 def stock_moves(before: Parcel | None, after: Parcel) -> tuple[Move, ...]:
-    """What a change of a parcel does to the stock: promised while it holds some, issued once it is packed."""
+    """What a change of a parcel does to the stock: reserved until it is packed, then issued."""
     match _stake(before), _stake(after):
         case (None, None) | ("promise", "promise") | ("goods", "goods"):
             return ()
@@ -346,7 +346,7 @@ def stock_moves(before: Parcel | None, after: Parcel) -> tuple[Move, ...]:
 
 
 def _stake(parcel: Parcel | None) -> str | None:
-    """What a parcel has of the stock: nothing, a promise, or the goods themselves."""
+    """What a parcel holds of the stock: nothing, a reservation, or the goods themselves."""
     if parcel is None or parcel.state in {State.REQUESTED, State.SHORT, State.CANCELLED}:
         return None
     return "promise" if parcel.state in HOLDING else "goods"

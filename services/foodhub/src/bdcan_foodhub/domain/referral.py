@@ -1,4 +1,4 @@
-"""What the foodhub knows of a referral: which hub has it, and what was withdrawn."""
+"""What foodhub knows about a referral: which hub has it, and which needs were withdrawn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bdcan_contracts.models import ReferralAmended, ReferralReassigned, Referral
 
 
 class Referral(Struct, frozen=True):
-    """A referral. `hub_id` is set by a reassignment only; `withdrawn_needs` by amendments."""
+    """A referral. Only a reassignment sets `hub_id`; only amendments set `withdrawn_needs`."""
 
     referral_id: UUID
     hub_id: str | None = None
@@ -22,12 +22,12 @@ class Referral(Struct, frozen=True):
     withdrawn_needs: frozenset[UUID] = frozenset()
 
     def wants(self, need_id: UUID) -> bool:
-        """Whether help with this need may still be wanted."""
+        """Whether the resident may still want help with this need."""
         return self.withdrawn_at is None and need_id not in self.withdrawn_needs
 
 
 def amend(referral: Referral, event: ReferralAmended) -> Step[Referral]:
-    """Needs were withdrawn: no parcel is made for them later."""
+    """Needs were withdrawn. Later calls make no parcel for them."""
     withdrawn = referral.withdrawn_needs.union(event.withdrawn_need_ids)
     return Step(replace(referral, withdrawn_needs=withdrawn))
 
@@ -38,7 +38,7 @@ def withdraw(referral: Referral, event: ReferralWithdrawn) -> Step[Referral]:
 
 
 def reassign(referral: Referral, event: ReferralReassigned) -> Step[Referral]:
-    """Another hub has the resident. Older news than what is known changes nothing."""
+    """Another hub has the resident. An older assignment than the known one is ignored."""
     if event.version <= referral.hub_version:
         return Step(referral)
     return Step(replace(referral, hub_version=event.version, hub_id=event.hub_id))

@@ -1,4 +1,4 @@
-"""Stock: what came in is on the shelf, was issued, or was wasted; and nothing is promised twice.
+"""Stock: received goods are on the shelf, issued or wasted, and no goods are reserved twice.
 
 For each item at each site, always: received = on hand + issued + wasted, and 0 ≤ reserved ≤ on hand. The
 database checks the same. A level changes by a `Movement`, which the ledger keeps, or by a `Promise`.
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 class Level(Struct, frozen=True):
     """How much of an item a site has, in the item's unit. `issued` is net of what came back unpacked.
 
-    `announced_version` is the version that the world was told last, and `low` whether it was told that it is low.
+    `announced_version` is the version that was last published. `low`: the last event said that the item is low.
     """
 
     site_id: str
@@ -56,17 +56,17 @@ class Level(Struct, frozen=True):
 
     @property
     def free(self) -> int:
-        """On the shelf and not promised."""
+        """On the shelf and not reserved."""
         return self.on_hand - self.reserved
 
     @property
     def low_below(self) -> int:
-        """The number of free units under which somebody is told."""
+        """The item is low with fewer free units than this."""
         return ITEMS[self.item_id].low_below if self.item_id in ITEMS else 0
 
 
 class MoveKind(StrEnum):
-    """What a ledger entry says: goods came in, went out, came back unpacked, or were thrown away."""
+    """The kind of a ledger entry: goods came in, went out, came back unpacked, or were thrown away."""
 
     RECEIVED = "received"
     ISSUED = "issued"
@@ -87,7 +87,7 @@ class Movement(Struct, frozen=True):
 
 
 class Promise(Struct, frozen=True):
-    """So much is promised to a parcel; a negative quantity takes a promise back."""
+    """A quantity that is reserved for a parcel. A negative quantity frees it."""
 
     site_id: str
     item_id: str
@@ -99,19 +99,19 @@ Move: TypeAlias = Movement | Promise
 
 
 def empty(place: Place) -> Level:
-    """The level of a place where nothing ever came in."""
+    """The level of a place that never received anything."""
     return Level(place.site_id, place.item_id, ITEMS[place.item_id].unit)
 
 
 def move(level: Level, happened: Move) -> Step[Level]:
-    """The level after a move. Raises StockError if more would go than is there, or than is free."""
+    """The level after a move. Raises StockError if the move takes more than is there, or more than is free."""
     quantity = happened.quantity
     if isinstance(happened, Promise):
         return _moved(level, reserved=quantity)
     match happened.kind:
         case MoveKind.RECEIVED:
             return _moved(level, received=quantity)
-        case MoveKind.ISSUED:  # what was promised goes into the bags
+        case MoveKind.ISSUED:  # the reserved goods go into the bags
             return _moved(level, issued=quantity, reserved=-quantity)
         case MoveKind.PUT_BACK:
             return _moved(level, issued=-quantity)
@@ -122,13 +122,13 @@ def move(level: Level, happened: Move) -> Step[Level]:
 
 
 def recalled(level: Level, lot: str, reason: str, now: datetime) -> Step[Level]:
-    """Tell that a lot was called back and is off the shelf."""
+    """Emit that a lot was recalled and is off the shelf."""
     event = StockRecalled(**_about(level), lot=lot, reason=reason, recalled_at=now)
     return Step(level, (event,))
 
 
 def announce(level: Level, now: datetime) -> Step[Level]:
-    """Tell how much there is, once for each version; and that it fell low, once until it is no longer low."""
+    """Publish the level, once for each version. An item that falls low is published as low once until it recovers."""
     low = level.free < level.low_below
     after = replace(level, announced_version=level.version, low=low)
     if low and not level.low:
