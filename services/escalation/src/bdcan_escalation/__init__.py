@@ -1,1 +1,1 @@
-"""Forwards complex need to Community Solutions and waits for its answer."""
+"""Escalation forwards needs to Community Solutions and waits for its answers."""

@@ -1,4 +1,4 @@
-"""Routes for the council's call-backs, and for those who look after escalations."""
+"""Routes for the council's call-backs, and for people who look after escalations."""
 
 from __future__ import annotations
 
@@ -28,12 +28,16 @@ Reader = Annotated[Caller, Depends(needs("escalations:read"))]
 
 
 class CallBackBody(BaseModel):
-    """What the council says about a case. Fields that we don't know are passed over: the body is the council's."""
+    """A call-back about a case. Unknown fields are ignored, because the council decides what the body holds."""
 
     model_config = ConfigDict(extra="ignore")
     event_id: Annotated[
         str,
-        Field(min_length=1, max_length=100, description="the same event has the same id, however often sent"),
+        Field(
+            min_length=1,
+            max_length=100,
+            description="one event keeps its id, however often the council sends it",
+        ),
     ]
     escalation_id: UUID
     case_id: Annotated[str, Field(min_length=1, max_length=100)]
@@ -52,7 +56,7 @@ class CallBackBody(BaseModel):
 
 
 class CallBackTaken(BaseModel):
-    """Where the escalation stands after the call-back. `repeated`: it had been taken before."""
+    """The escalation's state after the call-back. `repeated`: the call-back had counted before."""
 
     escalation_id: UUID
     state: State
@@ -60,7 +64,7 @@ class CallBackTaken(BaseModel):
 
 
 class NeedView(BaseModel):
-    """A need that is handed over."""
+    """A need of an escalation."""
 
     need_id: UUID
     code: str
@@ -68,7 +72,7 @@ class NeedView(BaseModel):
 
 
 class EscalationView(BaseModel):
-    """An escalation, without a word about the person."""
+    """An escalation, without anything about the person."""
 
     escalation_id: UUID
     referral_id: UUID
@@ -123,7 +127,7 @@ class EscalationView(BaseModel):
 
 
 class Summary(BaseModel):
-    """Escalation at a glance."""
+    """The number of escalations by kind and state."""
 
     escalations: int
     by_state: dict[str, int]
@@ -201,10 +205,10 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
         },
     )
     async def call_back(request: Request) -> CallBackTaken:
-        """Take what the council says. Signed, not authenticated otherwise; the same event again changes nothing."""
+        """Accept a call-back. Its signature is its only credential. To send the same event again changes nothing."""
         body = await request.body()
         header = request.headers.get("X-Signature")
-        # real time, whatever the domain's clock says: the tolerance is about recordings of a call-back
+        # real time, not domain time: the tolerance limits how long a recorded call-back could be replayed
         if not is_genuine(header, body, secret, datetime.now(UTC), settings.callback_tolerance):
             raise UnauthorizedError("The signature is missing, wrong, or too old.")
         said = _read(body)

@@ -1,4 +1,4 @@
-"""What a unit of work locks of referrals and escalations, and what a change of them brings with it."""
+"""The books of referrals and escalations: what a transaction locks, and what a change brings with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORWARD_SAFEGUARDING = "forward-safeguarding"
 
 
 class Referrals(Book[Referral]):
-    """Referrals. Whoever locks one takes turns with every other event about the same resident."""
+    """Referrals. Transactions that lock the same referral take turns."""
 
     table = store.referrals.REFERRAL
 

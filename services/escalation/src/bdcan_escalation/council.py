@@ -1,7 +1,7 @@
-"""Hands a case to Community Solutions, once however often it is sent: the escalation's id is the Idempotency-Key.
+"""Sends a case to Community Solutions. The escalation's id is the Idempotency-Key, so the council gets one case.
 
-Three ends: the council has it (`Taken`), it certainly has it not (`NotTaken`), or nobody knows (`Unknown`), which only
-asking again with the same key can settle.
+An attempt ends in one of three ways. The council has the case (`Taken`), it certainly does not have it (`NotTaken`), or
+nobody knows (`Unknown`). After `Unknown`, only a retry with the same key tells.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Taken(Struct, frozen=True):
 
 
 class NotTaken(Struct, frozen=True):
-    """The council's system has it not. `refused`: it will not take it as it is, so haste does not help."""
+    """The council's system does not have the case. `refused`: it refuses the case as it is, so a quick retry is useless."""
 
     problem: str
     refused: bool = False
@@ -44,7 +44,7 @@ _MOST = 100
 
 
 async def send(council: httpx.AsyncClient, escalation: Escalation, disclosed: Disclosed) -> Answer:
-    """Send a case once."""
+    """Make one attempt to send a case."""
     case: dict[str, Any] = {
         "escalation_id": str(escalation.escalation_id),
         "kind": escalation.kind,

@@ -1,4 +1,4 @@
-"""Promises of escalation that have come due."""
+"""What escalation does when a deadline is due."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bdcan_escalation.domain import escalation as cases
 
 
 async def on_late(due: Sequence[Due], tx: Tx) -> None:
-    """A step is late: somebody is told, and it is looked at again."""
+    """A step is late: emit that it is overdue, and set the deadline for the next check."""
     escalations = Escalations(tx)
     for escalation in await escalations.lock_keys(d.subject for d in due):
         escalations.put(cases.overdue(escalation, tx.now))

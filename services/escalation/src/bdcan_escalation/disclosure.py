@@ -1,4 +1,4 @@
-"""Asks intake who a referral is about, for the moment of handing it over. Nothing of the answer is kept or logged."""
+"""Asks intake who a referral is about, just before its case is sent. The answer is neither kept nor logged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 class DisclosureError(Exception):
-    """Intake did not say who it is. `problem` is a code; nothing has gone to the council."""
+    """Intake did not disclose the person. `problem` is a code. Nothing has been sent to the council."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -18,14 +18,14 @@ class DisclosureError(Exception):
 
 
 class Disclosed(Struct, frozen=True):
-    """What the council needs to know about the person and the household."""
+    """What the council needs about the person and the household."""
 
     person: dict[str, Any]
     household: dict[str, Any] | None
 
 
 async def disclose(intake: httpx.AsyncClient, referral_id: UUID, reason: str) -> Disclosed:
-    """Ask once. Raises DisclosureError."""
+    """Make one attempt. Raises DisclosureError."""
     try:
         answer = await intake.post(
             "/v1/disclosures",

@@ -1,10 +1,11 @@
-"""The way to Community Solutions.
+"""The gateways to Community Solutions.
 
-A case is claimed in one transaction (a lease in its row), disclosed and sent with nothing held open, and its end
-written in another. A crash in between leaves the lease to run out, and the case is sent again with the same key. One
-that cannot be sent stays where it is, with the reason, and is tried again, later and later; none is dropped.
+A gateway claims a case in one transaction, by a lease in its row. It asks intake for the person and sends the case without
+an open transaction. It writes the result in another one. After a crash in between, the lease expires and the case is
+sent again with the same key. A case that cannot be sent keeps the reason and is retried at growing intervals. No case is
+dropped.
 
-Safeguarding has a gateway of its own: it waits behind no other case, not even one that is timing out.
+Safeguarding has its own gateway: it waits for no other case, not even for one that times out.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _MOST = {True: timedelta(minutes=1), False: timedelta(minutes=15)}
 
 
 def gateways(settings: Settings) -> tuple[Gateway, ...]:
-    """What the worker runs."""
+    """The gateways that the worker runs."""
     return (
         Gateway(FORWARD_SAFEGUARDING, Forwarder(settings, safeguarding=True), timedelta(seconds=1)),
         Gateway(FORWARD, Forwarder(settings, safeguarding=False), timedelta(seconds=2)),
@@ -49,13 +50,13 @@ def gateways(settings: Settings) -> tuple[Gateway, ...]:
 
 
 class Forwarder(Struct, frozen=True):
-    """One pass: some cases, side by side."""
+    """Forwards some cases at a time."""
 
     settings: Settings
     safeguarding: bool
 
     async def __call__(self, transactions: Transactions) -> int:
-        """Forward what may be forwarded now; returns how many the council took."""
+        """Forward the cases that may be sent now; returns how many the council took."""
         claimed = await self._claim(transactions)
         if not claimed:
             return 0
@@ -101,7 +102,7 @@ class Forwarder(Struct, frozen=True):
             match answer:
                 case Taken(case_id, reference):
                     escalations.put(cases.taken(now_known, case_id, reference, tx.now))
-                # another number of attempts: the lease ran out, and another pass has it
+                # another number of attempts: the lease expired, and another pass has the case
                 case NotTaken() | Unknown() if now_known.attempts == escalation.attempts:
                     wait = _domain_span(transactions.clock, _backoff(escalation, answer))
                     doubt = isinstance(answer, Unknown)
@@ -124,7 +125,7 @@ class Forwarder(Struct, frozen=True):
     async def _ask(
         self, escalation: Escalation, intake: httpx.AsyncClient, council: httpx.AsyncClient
     ) -> Answer:
-        """One attempt. httpx bounds each read, this the whole answer: a slow drip must not outlive the lease."""
+        """One attempt. httpx limits each read, this limits the whole answer: a slow one must not outlive the lease."""
         try:
             async with asyncio.timeout(self.settings.intake_timeout.total_seconds() + 1):
                 disclosed = await disclose(intake, escalation.referral_id, f"escalation: {escalation.kind}")
@@ -140,7 +141,7 @@ class Forwarder(Struct, frozen=True):
 
 
 def _client(url: str, api_key: str, timeout: timedelta) -> httpx.AsyncClient:
-    # trust_env off: a proxy of the machine has no business with personal data
+    # trust_env off: personal data must not go through a proxy of the machine
     return httpx.AsyncClient(
         base_url=url,
         headers={"X-API-Key": api_key},
@@ -157,7 +158,7 @@ def _authorities() -> ssl.SSLContext:
 
 
 def _backoff(escalation: Escalation, answer: NotTaken | Unknown) -> timedelta:
-    """How long to leave a case alone, in real time: doubled with each attempt, jittered, bounded."""
+    """The pause before the next attempt, in real time: it doubles each time, with jitter, up to a limit."""
     refused = isinstance(answer, NotTaken) and answer.refused
     first = _FIRST_RETRY_REFUSED if refused else _FIRST_RETRY
     most = _MOST[escalation.kind is EscalationKind.SAFEGUARDING]
@@ -166,5 +167,5 @@ def _backoff(escalation: Escalation, answer: NotTaken | Unknown) -> timedelta:
 
 
 def _domain_span(clock: Clock, real: timedelta) -> timedelta:
-    """How much domain time passes in a span of real time: leases and waits are about machines, not residents."""
+    """The domain time that passes in a span of real time. Leases and pauses are real time, because they concern machines."""
     return real / clock.real_seconds(timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""What escalation does when something happened elsewhere."""
+"""What escalation does with the events of other services."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from bdcan_escalation.domain import referral as referring
 
 
 async def on_concern_raised(batch: Batch[SafeguardingConcernRaised], tx: Tx) -> None:
-    """Intake heard that somebody may be at risk: it goes on at once, withdrawn or not."""
+    """Somebody may be at risk: escalate at once, even if the referral is withdrawn."""
     referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         referral, earlier = referrals[event.data.referral_id], escalations.of(event.data.referral_id)
@@ -72,7 +72,7 @@ async def on_assigned(batch: Batch[ReferralAssigned], tx: Tx) -> None:
 
 
 async def on_call_completed(batch: Batch[WelfareCallCompleted], tx: Tx) -> None:
-    """What the call confirmed, changed or found is handed over; what it declined is not, if nobody has it yet."""
+    """Escalate the needs that the call confirmed, changed or found. Withdraw a declined need that is not sent yet."""
     referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         body = event.data
@@ -94,7 +94,7 @@ async def on_call_completed(batch: Batch[WelfareCallCompleted], tx: Tx) -> None:
 
 
 async def on_call_exhausted(batch: Batch[WelfareCallExhausted], tx: Tx) -> None:
-    """Nobody was reached: a welfare concern, with every need that Community Solutions does not have already."""
+    """Nobody was reached: open a welfare concern for every need that Community Solutions does not have."""
     referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         body = event.data
@@ -108,7 +108,7 @@ async def on_call_exhausted(batch: Batch[WelfareCallExhausted], tx: Tx) -> None:
 
 
 async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
-    """Needs that were withdrawn are not handed over any more, if nobody has been told of them."""
+    """Withdraw the escalations of withdrawn needs, unless they are sent."""
     told = [event for event in batch if event.data.withdrawn_need_ids]
     if not told:  # most amendments withdraw nothing
         return
@@ -123,7 +123,7 @@ async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
 
 
 async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
-    """Complex needs that nobody has been told of are not handed over any more."""
+    """Withdraw the referral's complex escalations, unless they are sent."""
     referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         referral = referrals.put(referring.withdraw(referrals[event.data.referral_id], event.data))
@@ -134,7 +134,7 @@ async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
 
 
 async def on_closed(batch: Batch[ReferralClosed], tx: Tx) -> None:
-    """What ended otherwise is not handed over any more. What Community Solutions has runs its course."""
+    """Withdraw the escalations of needs that ended otherwise, unless they are sent."""
     _, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         over = {n.need_id for n in event.data.needs if n.state is not NeedState.REFERRED_ON}

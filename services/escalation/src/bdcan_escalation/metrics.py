@@ -8,10 +8,10 @@ from bdcan_chassis.housekeeping import Sample
 from bdcan_escalation.store.escalations import COUNT_BY_KIND_AND_STATE, COUNT_LATE, COUNT_PROBLEMS
 
 ESCALATIONS = Gauge("bdcan_escalations", "Escalations by kind and state", ["kind", "state"])
-LATE = Gauge("bdcan_escalations_late", "Escalations whose step is late, by that step", ["stage"])
+LATE = Gauge("bdcan_escalations_late", "Escalations with a late step, by step", ["stage"])
 PROBLEMS = Gauge(
     "bdcan_escalation_forward_problems",
-    "Escalations that could not be handed over yet, by what went wrong at the last attempt",
+    "Escalations that are not sent yet, by the problem of the last attempt",
     ["problem"],
 )
 

@@ -1,7 +1,7 @@
 """Signatures of call-backs: `X-Signature: t=<unix seconds>,v1=<hex>`, HMAC-SHA256 over "<t>.<body>".
 
-Checked in constant time. The signed time bounds how long a recorded call-back is of any use to somebody else;
-within that, the event id (see store/call_backs.py) makes a second one harmless.
+The check takes constant time. The signed time limits how long somebody could replay a recorded call-back. Within that
+time, the event id (see store/call_backs.py) makes a repeated call-back harmless.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Pure: what an escalation is, what may happen to it, and by when."""
+"""Pure rules: escalations, their states, and by when each step must happen."""

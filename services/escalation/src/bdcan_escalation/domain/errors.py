@@ -1,4 +1,4 @@
-"""What escalation refuses.
+"""The errors of escalation's domain.
 
 EscalationError
 └── NotAllowedError    the escalation's state does not allow it
@@ -14,6 +14,6 @@ class EscalationError(Exception):
 
 
 class NotAllowedError(EscalationError):
-    """The escalation's present state does not allow it."""
+    """The escalation's state does not allow it."""
 
     code = "not-allowed"

@@ -1,8 +1,8 @@
 """An escalation and what may happen to it.
 
-opened → forwarding → forwarded → acknowledged → accepted → closed, or declined; `unverified` when nobody knows whether
-a send arrived, settled by asking again with the same key. A call-back may come before the answer to the send
-that caused it, twice, or out of order: what it proves is taken, what is old news is ignored.
+opened → forwarding → forwarded → acknowledged → accepted → closed, or declined. An escalation is `unverified` when nobody
+knows whether a send arrived; a retry with the same key tells. A call-back may come before the answer to the send that
+caused it, twice, or out of order. What it proves counts; old news is ignored.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LATE = "escalation-late"
 
 
 class State(StrEnum):
-    """Where an escalation stands."""
+    """The state of an escalation."""
 
     OPENED = "opened"
     FORWARDING = "forwarding"
@@ -59,7 +59,7 @@ FINAL = frozenset({State.DECLINED, State.CLOSED})
 
 
 class Said(StrEnum):
-    """What a call-back says."""
+    """The event that a call-back reports."""
 
     ACKNOWLEDGED = "acknowledged"
     ACCEPTED = "accepted"
@@ -72,7 +72,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class CallBack(Struct, frozen=True):
-    """What Community Solutions told us about a case of theirs."""
+    """What Community Solutions says about one of its cases."""
 
     said: Said
     case_id: str
@@ -82,12 +82,12 @@ class CallBack(Struct, frozen=True):
 
 
 class Escalation(Struct, frozen=True):
-    """Needs that are handed to Community Solutions. `due_at` is when the present step must be over.
+    """Needs for Community Solutions. The present step must be done by `due_at`.
 
     `spoken_of_until` is behind the last call that spoke of its needs while it stood.
 
-    `next_attempt_at` is when the gateway may take it: while it is being forwarded, the end of the lease. `in_doubt`:
-    an earlier send may have arrived. `problem` says why the last attempt failed, as a code.
+    The gateway may claim it from `next_attempt_at` on; while it is being forwarded, that is the end of the lease.
+    `in_doubt`: an earlier send may have arrived. `problem` says why the last attempt failed, as a code.
     """
 
     escalation_id: UUID
@@ -117,7 +117,7 @@ class Escalation(Struct, frozen=True):
 
     @property
     def given_back(self) -> bool:
-        """Whether it ended without Community Solutions having done anything: the needs may be handed over again."""
+        """Whether it ended before Community Solutions did anything. Its needs may then be escalated again."""
         return self.state is State.DECLINED or self.outcome == EscalationOutcome.WITHDRAWN
 
     def answers(self, said_at: datetime) -> bool:
@@ -131,7 +131,7 @@ class Escalation(Struct, frozen=True):
 
     @property
     def need_ids(self) -> tuple[UUID, ...]:
-        """The needs that are handed over."""
+        """The ids of its needs."""
         return tuple(n.need_id for n in self.needs)
 
 
@@ -145,7 +145,7 @@ def open_escalation(
     now: datetime,
     respond_by: datetime | None = None,
 ) -> Step[Escalation]:
-    """Needs are to be handed over. `respond_by`: what was promised elsewhere, if that is sooner."""
+    """Open an escalation for needs. `respond_by`: an earlier deadline that another service promised, if there is one."""
     acknowledge_by = promises.acknowledge_by(kind, now)
     if respond_by is not None:
         acknowledge_by = min(acknowledge_by, respond_by)
@@ -176,7 +176,7 @@ def open_escalation(
 
 
 def at_hub(escalation: Escalation, hub_id: str | None) -> Step[Escalation]:
-    """The hub that has the resident is known now."""
+    """The resident's hub is now known."""
     return Step(escalation if escalation.state in FINAL else replace(escalation, hub_id=hub_id))
 
 
@@ -189,7 +189,7 @@ def spoken_of(escalation: Escalation, at: datetime) -> Step[Escalation]:
 
 
 def claim(escalation: Escalation, lease_until: datetime) -> Step[Escalation]:
-    """The gateway takes it. One that was taken before and never settled may have arrived."""
+    """The gateway claims it. If an earlier claim never ended, that send may have arrived."""
     return Step(
         replace(
             escalation,
@@ -202,7 +202,7 @@ def claim(escalation: Escalation, lease_until: datetime) -> Step[Escalation]:
 
 
 def taken(escalation: Escalation, case_id: str, reference: str, now: datetime) -> Step[Escalation]:
-    """The council's system has it. A call-back may have said so first: then only the reference is kept."""
+    """The council's system has the case. If a call-back said so first, only the reference is new."""
     known = replace(
         escalation, case_id=escalation.case_id or case_id, reference=escalation.reference or reference
     )
@@ -231,7 +231,7 @@ def taken(escalation: Escalation, case_id: str, reference: str, now: datetime) -
 def not_taken(
     escalation: Escalation, problem: str, retry_at: datetime, *, in_doubt: bool
 ) -> Step[Escalation]:
-    """The attempt failed. `in_doubt`: it may have arrived all the same, so only the same key may be used again."""
+    """The attempt failed. `in_doubt`: the case may still have arrived, so a retry must use the same key."""
     if escalation.state is not State.FORWARDING:
         return Step(escalation)
     doubt = escalation.in_doubt or in_doubt
@@ -247,7 +247,7 @@ def not_taken(
 
 
 def hear(escalation: Escalation, heard: CallBack, now: datetime) -> Step[Escalation]:
-    """Take a call-back over. Raises NotAllowedError if it contradicts what is settled."""
+    """Apply a call-back. Raises NotAllowedError if it contradicts what is settled."""
     if escalation.case_id is not None and escalation.case_id != heard.case_id:
         raise NotAllowedError("Another case of yours answers this escalation.")
     if escalation.state in FINAL:
@@ -270,7 +270,7 @@ def hear(escalation: Escalation, heard: CallBack, now: datetime) -> Step[Escalat
 
 
 def withdraw(escalation: Escalation, now: datetime) -> Step[Escalation]:
-    """The resident wants no help. What the council may already have stays with it, and so does safeguarding."""
+    """The resident wants no help. A case that the council may have stays with it, and so does safeguarding."""
     sent = escalation.state is not State.OPENED or escalation.in_doubt
     if sent or escalation.kind is EscalationKind.SAFEGUARDING:
         return Step(escalation)
@@ -278,9 +278,9 @@ def withdraw(escalation: Escalation, now: datetime) -> Step[Escalation]:
 
 
 def overdue(escalation: Escalation, now: datetime) -> Step[Escalation]:
-    """The present step is late: somebody is told, and it is looked at again.
+    """The present step is late: emit that it is overdue, and check again later.
 
-    The council's own work on what it accepted has no stage in the contract: it shows in `late` and on the dashboard.
+    The council's own work on an accepted case has no stage in the contract. It shows in `late` and on the dashboard.
     """
     if escalation.due_at is None or escalation.due_at > now:
         return Step(escalation)
@@ -304,13 +304,13 @@ def overdue(escalation: Escalation, now: datetime) -> Step[Escalation]:
 
 
 def _moved(before: Escalation | None, after: Escalation, *events: BaseModel) -> Step[Escalation]:
-    """A step whose deadline follows the promise of the state."""
+    """A step to another state, with that state's deadline."""
     kept = before is not None and before.due_at == after.due_at
     return Step(after, events, {} if kept else {LATE: after.due_at})
 
 
 def _about(escalation: Escalation) -> dict[str, Any]:
-    """What every event of an escalation says."""
+    """The fields that every event of an escalation has."""
     return {
         "escalation_id": escalation.escalation_id,
         "referral_id": escalation.referral_id,
@@ -336,7 +336,7 @@ def _stage(state: State) -> EscalationStage | None:
 
 
 def _contradicts(state: State, said: Said) -> bool:
-    """Declined and then accepted or closed, or closed and then declined, cannot both be true."""
+    """Whether a call-back contradicts the state: declined, then accepted or closed; or closed, then declined."""
     if state is State.DECLINED:
         return said in {Said.ACCEPTED, Said.CLOSED}
     return said is Said.DECLINED

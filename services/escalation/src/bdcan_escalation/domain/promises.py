@@ -1,7 +1,7 @@
-"""By when each step must have happened.
+"""By when each step must be done.
 
-Working days are Mondays to Fridays. Bank holidays count as working days: an alarm that comes a day early costs a
-look, one that comes a day late may cost more.
+Working days are Mondays to Fridays. Bank holidays count as working days. An alarm that comes a day early costs a look;
+one that comes a day late may cost more.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ _CLOSE_DAYS = 20
 
 
 def forward_by(kind: EscalationKind, opened_at: datetime) -> datetime:
-    """When Community Solutions' system must have it."""
+    """When Community Solutions' system must have the case."""
     safeguarding = kind is EscalationKind.SAFEGUARDING
     return opened_at + (_SAFEGUARDING_FORWARDED if safeguarding else _FORWARDED)
 
 
 def acknowledge_by(kind: EscalationKind, opened_at: datetime) -> datetime:
-    """When a person there must have seen it: within the hour for safeguarding, else one working day."""
+    """When a person there must have seen the case: within an hour for safeguarding, else within a working day."""
     if kind is EscalationKind.SAFEGUARDING:
         return opened_at + _SAFEGUARDING_ACKNOWLEDGED
     return working_days_after(opened_at, 1)
 
 
 def decide_by(acknowledged_at: datetime) -> datetime:
-    """When they must have accepted or declined it."""
+    """When Community Solutions must have accepted or declined the case."""
     return working_days_after(acknowledged_at, _DECIDE_DAYS)
 
 
 def close_by(accepted_at: datetime) -> datetime:
-    """When what they took on is looked at, if they have not said that it is done."""
+    """When an accepted case must be closed."""
     return working_days_after(accepted_at, _CLOSE_DAYS)
 
 
 def next_look(kind: EscalationKind, now: datetime) -> datetime:
-    """When a step that is late is looked at again."""
+    """When a late step is checked again."""
     if kind is EscalationKind.SAFEGUARDING:
         return now + _SAFEGUARDING_LOOKS
     return working_days_after(now, 1)
 
 
 def working_days_after(start: datetime, days: int) -> datetime:
-    """The same time of day, so many working days later."""
+    """The same time of day, a number of working days later."""
     day = start
     while days:
         day += timedelta(days=1)

@@ -1,4 +1,4 @@
-"""What escalation knows of a referral: which hub has it, how urgent it is, and what was withdrawn."""
+"""What escalation knows about a referral: its hub, its priority, and which needs were withdrawn."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ class Referral(Struct, frozen=True):
     withdrawn_needs: frozenset[UUID] = frozenset()
 
     def wants(self, need: Need) -> bool:
-        """Whether help with this need may still be wanted."""
+        """Whether the resident may still want help with this need."""
         return self.withdrawn_at is None and need.need_id not in self.withdrawn_needs
 
 
 def assign(referral: Referral, event: ReferralAssigned) -> Step[Referral]:
-    """Routing has placed it. Older news than what is known changes nothing."""
+    """Routing has assigned the referral. An older assignment than the known one is ignored."""
     if event.version <= referral.hub_version:
         return Step(referral)
     return Step(replace(referral, hub_version=event.version, hub_id=event.hub_id, priority=event.priority))
 
 
 def called_by(referral: Referral, hub_id: str) -> Step[Referral]:
-    """A hub has called: it has the referral as long as routing has not said who does."""
+    """A hub has called. It counts as the referral's hub until an assignment arrives."""
     return Step(replace(referral, hub_id=referral.hub_id or hub_id))
 
 
 def amend(referral: Referral, event: ReferralAmended) -> Step[Referral]:
-    """Needs were withdrawn; a call about them that comes late hands nothing over."""
+    """Needs were withdrawn. A late event of a call does not escalate them."""
     withdrawn = referral.withdrawn_needs.union(event.withdrawn_need_ids)
     return Step(replace(referral, withdrawn_needs=withdrawn))
 

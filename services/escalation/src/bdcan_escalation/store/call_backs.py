@@ -1,10 +1,10 @@
-"""Which call-backs were taken."""
+"""The call-backs that counted."""
 
 from __future__ import annotations
 
 from bdcan_chassis.table import Statement
 
-# Remember a call-back; returns no row if it was taken before.
+# Remember a call-back; returns no row if it counted before.
 TAKE = Statement(
     """
     INSERT INTO call_back (event_id, escalation_id, said, heard_at)

@@ -15,7 +15,7 @@ LOCK_OF_REFERRALS = ESCALATION.query(
     """
 )
 
-# What a gateway may take now, the most urgent first. What another process holds is left to it.
+# Escalations that a gateway may claim now, the most urgent first. Skips those that another process has locked.
 LOCK_TO_FORWARD = ESCALATION.query(
     """
     SELECT {columns} FROM escalation
@@ -46,7 +46,7 @@ COUNT_LATE = Statement(
     "SELECT late AS stage, count(*) AS value FROM escalation WHERE late IS NOT NULL GROUP BY late"
 )
 
-# Escalations that nobody could hand over yet, by what went wrong at the last attempt.
+# How many escalations are not sent yet, by the problem of the last attempt.
 COUNT_PROBLEMS = Statement(
     """
     SELECT problem, count(*) AS value FROM escalation

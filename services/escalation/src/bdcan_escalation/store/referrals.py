@@ -1,4 +1,4 @@
-"""What is known of referrals."""
+"""Referrals in the database."""
 
 from __future__ import annotations
 

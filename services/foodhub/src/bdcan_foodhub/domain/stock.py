@@ -148,7 +148,7 @@ def _moved(
         version=level.version + 1,
     )
     if min(after.received, after.issued, after.wasted, after.reserved, after.free) < 0:
-        raise StockError(f"{level.item_id} at {level.site_id}: not so much there")
+        raise StockError(f"{level.item_id} at {level.site_id}: there is not enough free stock for that")
     return Step(after)
 
 
