@@ -30,7 +30,7 @@ def commands(settings: Settings) -> dict[str, Command]:
 
 
 async def import_gazetteer(transactions: Transactions, arguments: list[str]) -> int:
-    """Load a release of Code-Point Open and make it the one that answers. 1: refused, and nothing has changed."""
+    """Load a release of Code-Point Open and use it from now on. 1: the files were refused, and nothing has changed."""
     parser = argparse.ArgumentParser(
         prog="python -m bdcan_routing import-gazetteer",
         description="Load OS Code-Point Open (CSV) and use it from now on.",

@@ -56,7 +56,7 @@ async def test_migration_with_a_wrong_file_of_hubs_says_what_is_wrong(env, tmp_p
     (tmp_path / "hubs.toml").write_text('[[hub]]\nid = "only"\nname = "Only"\nwards = ["E05000001"]\n')
     code, said = await processes.run(env | {"BDCAN_HUBS_FILE": str(tmp_path / "hubs.toml")}, "migrate")
     assert code == 2
-    assert "only: E05000001 is no ward of the borough" in said
+    assert "only: the borough has no ward E05000001" in said
 
 
 @pytest.mark.parametrize("verb", ["pulse", "worker"])

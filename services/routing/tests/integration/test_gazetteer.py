@@ -90,7 +90,7 @@ async def test_wrong_table_is_refused_with_each_fault(routing, tmp_path, capsys)
         "  ig.csv:1: 3 columns instead of 10",
         "  ig.csv:3: column 1, 'nowhere', is no postcode",
         "  ig.csv:4: column 10, 'E05099999', is no ward of the borough that is known here",
-        "  ig.csv:5: IG11 7NB stands there for the second time",
+        "  ig.csv:5: IG11 7NB is there twice",
         "  ig.csv:6: column 2, '11', is no positional quality",
     ]
     assert (await routing.http.get("/v1/gazetteer")).json()["coarse"] is True

@@ -82,11 +82,14 @@ def test_nine_shipped_hubs_cover_every_ward_once():
     [
         ("hub = []", "at least 1"),
         ("not toml", "cannot be read"),
-        ('[[hub]]\nid="a"\nname="A"\nwards=["E05999999"]', "a: E05999999 is no ward"),
-        ('[[hub]]\nid="a"\nname="A"\nwards=["E05014053"]\ncover=["b"]', "a: cover b is not defined"),
+        ('[[hub]]\nid="a"\nname="A"\nwards=["E05999999"]', "a: the borough has no ward E05999999"),
+        (
+            '[[hub]]\nid="a"\nname="A"\nwards=["E05014053"]\ncover=["b"]',
+            "a: the file does not define its cover b",
+        ),
         (
             '[[hub]]\nid="a"\nname="A"\nwards=["E05014053"]\n[[hub]]\nid="b"\nname="B"\nwards=["E05014053"]',
-            "b: E05014053 is a's",
+            "b: a covers E05014053 already",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""When much more is asked for than usual. Advisory: a wrong answer only bends a curve."""
+"""When people ask for much more than usual. It is advisory: nothing durable depends on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class Change(Enum):
-    """What became of a surge."""
+    """A surge begins or ends."""
 
     SURGED = auto()
     SETTLED = auto()
@@ -32,9 +32,8 @@ def judge(
 ) -> Change | None:
     """Whether a surge begins or ends.
 
-    `count` is of the window being counted, `history` of those before it, `over` says that the window has ended. A
-    surge may begin in the middle of a window; it ends only with a whole one below the mark, so that it does not
-    flicker.
+    `count` belongs to the window in hand, `history` to the windows before it. `over`: the window has ended. A surge may
+    begin in the middle of a window. It ends only after a whole window below the mark, so that it does not flicker.
     """
     mark = max(float(sensitivity.at_least), sensitivity.factor * expected(history))
     if not surging and count >= mark:

@@ -36,7 +36,7 @@ WARDS: dict[str, Ward] = {
 
 
 def vintage_of(gss: str) -> int | None:
-    """The year of the boundaries that the code belongs to; None for a code that is not of this borough."""
+    """The year of the boundaries that the code belongs to; None for a code of another borough."""
     ward = WARDS.get(gss)
     return ward.vintage if ward else None
 

@@ -1,7 +1,7 @@
-"""The coarse gazetteer that is shipped: for each postcode sector, and letter where it helps, how its postcodes lie.
+"""The coarse gazetteer that is shipped: how many postcodes of each sector lie in which ward, by letter where that helps.
 
-Used until a release is imported. Made by `tools/build_coarse_gazetteer.py`; whose data it derives from stands in
-ATTRIBUTION.md beside it. It holds no postcode, only counts.
+Routing uses it until somebody imports a release. `tools/build_coarse_gazetteer.py` makes it. ATTRIBUTION.md names the
+owners of the data. It holds no postcode, only counts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """OS Code-Point Open as it is downloaded: CSV files without a header, one for each postcode area.
 
-Columns: postcode, positional quality, easting, northing, country, two NHS codes, county, district, ward. A table is
-read twice, once to check and count all of it, once to load it, so that a whole country needs little memory. A file
-that is something else is refused with its first faults, by file and line, before anything is loaded.
+Columns: postcode, positional quality, easting, northing, country, two NHS codes, county, district, ward. The import
+reads a table twice, once to check and count all of it, once to load it. A whole country then needs little memory.
+The import refuses any other file before it loads anything, and names the first faults by file and line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bdcan_routing.domain.gazetteer import Unit, tally
 from bdcan_routing.domain.wards import BOROUGH, vintage_of
 
 MOST_FAULTS = 20
-"""Faults that are told before reading stops."""
+"""Reading stops after so many faults."""
 
 _COLUMNS = 10
 _QUALITIES = {"10", "20", "30", "40", "50", "60", "90"}
@@ -30,7 +30,7 @@ _DISTRICT = re.compile(r"[EWSN]\d{8}")
 
 
 class GazetteerError(Exception):
-    """The files are no postcode table for this borough. `faults` say why, one for each line at fault."""
+    """The files are no postcode table for this borough. `faults` names each line at fault."""
 
     def __init__(self, message: str, faults: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -74,7 +74,7 @@ def survey(directory: Path) -> Survey:
     wards: Counter[int] = Counter()
     for where, row in _rows(directory, faults):
         if row.postcode in seen:
-            faults.append(f"{where}: {row.postcode} stands there for the second time")
+            faults.append(f"{where}: {row.postcode} is there twice")
         elif row.unit is not None:
             counted.append((row.postcode, row.unit))
             if row.unit.ward is not None and (vintage := vintage_of(row.unit.ward)):

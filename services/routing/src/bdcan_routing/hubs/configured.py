@@ -1,4 +1,4 @@
-"""Reads a file of hubs (the shipped one is its own example) and checks it whole."""
+"""Reads a file of hubs and checks all of it. The shipped file is an example."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bdcan_chassis.errors import ConfigurationError
+from bdcan_chassis.http.bodies import Slug
 from bdcan_routing.domain.hubs import HubPlan
 from bdcan_routing.domain.wards import WARDS
-
-Slug = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
 
 class _Hub(BaseModel):
@@ -47,11 +46,15 @@ def configured_hubs(path: Path | None) -> list[HubPlan]:
         raise ConfigurationError(f"the file of hubs cannot be read: {error}") from error
     owner: dict[str, str] = {}
     known = {hub.id for hub in read.hub}
-    faults = ["a hub stands there twice"] if len(known) != len(read.hub) else []
+    faults = ["two hubs have the same id"] if len(known) != len(read.hub) else []
     for hub in read.hub:
-        faults += [f"{hub.id}: {gss} is no ward of the borough" for gss in hub.wards if gss not in WARDS]
-        faults += [f"{hub.id}: {gss} is {owner[gss]}'s" for gss in hub.wards if gss in owner]
-        faults += [f"{hub.id}: cover {other} is not defined" for other in hub.cover if other not in known]
+        faults += [f"{hub.id}: the borough has no ward {gss}" for gss in hub.wards if gss not in WARDS]
+        faults += [f"{hub.id}: {owner[gss]} covers {gss} already" for gss in hub.wards if gss in owner]
+        faults += [
+            f"{hub.id}: the file does not define its cover {other}"
+            for other in hub.cover
+            if other not in known
+        ]
         owner |= dict.fromkeys(hub.wards, hub.id)
     if faults:
         raise ConfigurationError("the file of hubs is wrong: " + "; ".join(faults))
