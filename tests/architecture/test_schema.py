@@ -1,4 +1,4 @@
-"""Each service's schema.sql, and the chassis's, is what its migrations add up to."""
+"""Each schema.sql equals the sum of its migrations."""
 
 from __future__ import annotations
 

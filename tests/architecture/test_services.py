@@ -1,4 +1,4 @@
-"""A service is named wherever services are listed: forgetting a place is found here, not at its first start."""
+"""Every list of services names every service. These tests find a forgotten place before a first start does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the contract tests share: the sources as written, and a copy of them to break."""
+"""Fixtures of the contract tests: the sources, and a copy of them to break."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The codec reads what it wrote, and says of everything else what is wrong with it, without repeating it."""
+"""The codec reads what it wrote, and names the fault of any other record without repeating it."""
 
 from __future__ import annotations
 

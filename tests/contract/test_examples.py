@@ -1,4 +1,4 @@
-"""Each example is what the schema, the model and the codec take it for."""
+"""Schema, model and codec agree about each example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A released contract only grows, and what would break a reader says whom."""
+"""A released contract only grows, and a change that would break a reader names the reader."""
 
 from __future__ import annotations
 

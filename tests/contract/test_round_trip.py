@@ -1,4 +1,4 @@
-"""Whatever a schema allows, the codec carries."""
+"""Whatever a schema allows survives the codec."""
 
 from __future__ import annotations
 

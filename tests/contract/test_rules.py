@@ -1,4 +1,4 @@
-"""`check` finds nothing here, and finds each breach of each rule in a copy that is broken on purpose."""
+"""`check` finds nothing here, and finds each breach of a rule in a copy that is broken on purpose."""
 
 from __future__ import annotations
 

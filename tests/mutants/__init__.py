@@ -1,1 +1,1 @@
-"""Does a test notice? Each mutant breaks one guarantee of the chassis on purpose; every one must be caught."""
+"""Mutants: each breaks one guarantee of the chassis on purpose, and some test must notice it."""

@@ -1,4 +1,4 @@
-"""The mutants: which guarantee each one breaks, by which change, and which tests are to notice."""
+"""The mutants: the guarantee that each breaks, by which change, and the tests that must notice."""
 
 from __future__ import annotations
 

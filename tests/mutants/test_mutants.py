@@ -1,4 +1,4 @@
-"""The table keeps up with the code: a mutant whose text is gone breaks nothing, and would pass for caught."""
+"""Each mutant still changes the code: one whose text is gone would break nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboards can be loaded by Grafana, and ask for nothing that is not measured."""
+"""Grafana can load the dashboards, and they query only declared metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics are declared in one place each, say what they mean, and the page that lists them is current."""
+"""Each metric is declared in one place and says what it means, and the page of metrics is up to date."""
 
 from __future__ import annotations
 

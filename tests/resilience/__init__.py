@@ -1,1 +1,1 @@
-"""Fault runs: the whole system under load while a seeded schedule injures it; nothing may be lost or happen twice."""
+"""Fault runs: the whole system under load during seeded faults; nothing may be lost or happen twice."""

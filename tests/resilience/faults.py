@@ -1,4 +1,4 @@
-"""How each kind of fault is done to the running system, and undone."""
+"""How each kind of fault is done to the running system and undone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold after any faults: a pure function for each invariant, from the evidence to what offends against it."""
+"""What must hold after any faults: one pure function for each invariant, from the evidence to the offenders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each invariant holds for a sound history, and turns red when that history is doctored against it."""
+"""Each invariant holds for a sound history, and fails for a doctored one."""
 
 from __future__ import annotations
 

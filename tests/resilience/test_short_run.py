@@ -1,4 +1,4 @@
-"""A short fault run, every kind of fault once; then the databases it left behind are doctored, and that must be seen."""
+"""A short fault run with every kind of fault; then its databases are doctored, and the invariants must fail."""
 
 from __future__ import annotations
 

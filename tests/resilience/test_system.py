@@ -1,4 +1,4 @@
-"""Other forms of a process: a second worker, and one whose clock is wrong."""
+"""Variants of a process: a second worker, and one with a wrong clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When everything that a fault has hurt counts as back."""
+"""When every process that a fault hurt counts as ready again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A runner with two small HTTP services of its own making instead of the real ones. Run as a program: ROOT."""
+"""A runner with two small HTTP services instead of the real ones. Run as a program: ROOT."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What the catalogue means for a cluster."""
+"""The users and permissions that follow from the catalogue."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Each fault of the machine has one line that says what is wrong and one that says what to do."""
+"""A fault of the machine is reported in two lines: what is wrong, and what to do."""
 
 import hashlib
 import json

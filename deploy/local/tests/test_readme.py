@@ -1,4 +1,4 @@
-"""The README's first request, run as it stands on a real intake and routing."""
+"""The README's first request, run on a real intake and routing."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The runner with real PostgreSQL and Kafka, and two small services in place of ours."""
+"""The runner with real PostgreSQL and Kafka, and two small services instead of ours."""
 
 import json
 import os

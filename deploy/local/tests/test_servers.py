@@ -1,4 +1,4 @@
-"""The two servers that every other test stands on: they authenticate, and they come back with their data."""
+"""The two servers that every other test uses: they authenticate, and they keep their data."""
 
 import asyncpg
 import pytest

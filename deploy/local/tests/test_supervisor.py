@@ -1,4 +1,4 @@
-"""Processes are kept running, and none outlives its owner."""
+"""The supervisor keeps processes running, and no process outlives its owner."""
 
 import asyncio
 import signal

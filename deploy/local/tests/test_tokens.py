@@ -1,4 +1,4 @@
-"""`bdcan token`: what a role's token opens, and that the services believe it."""
+"""`bdcan token`: what a role's token permits, and that the services accept it."""
 
 import json
 from datetime import UTC, datetime, timedelta

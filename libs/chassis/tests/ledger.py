@@ -1,4 +1,4 @@
-"""A toy service that shows what the chassis did: each account writes down the numbers it was given, in order."""
+"""A toy service that shows what the chassis did: each account records its numbers in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody gets in without a credential that is right in every respect."""
+"""An API admits only callers whose credential is right in every respect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key: sent again is answered again, and done once."""
+"""Idempotency-Key: a repeated request gets the same reply and has one effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doors of operations: health, metrics, dead letters."""
+"""The routes for operations: health, metrics, dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error is problem+json, names each field at fault at once, and repeats nothing that was sent."""
+"""Every error is problem+json, names all wrong fields at once, and repeats no value that was sent."""
 
 from __future__ import annotations
 

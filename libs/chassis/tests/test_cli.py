@@ -1,4 +1,4 @@
-"""The command line of a service, as an operator sees it at eight in the evening."""
+"""The command line of a service, as an operator sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time that can be scaled, and settings that say what is wrong with them."""
+"""Clocks that can be scaled, and settings that report their faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many rows at once."""
+"""COPY of many rows at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deadlines: kept as rows, fired when they are due, once, whatever happens meanwhile."""
+"""Deadlines are rows that fire once when they are due, whatever happens meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long work lets the other tasks of its process go first, and loses nothing by it."""
+"""Long work lets the other tasks of its process run, and loses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The host of a worker's parts: it waits for all of them, and one that dies ends the process."""
+"""The host waits for all parts of a worker, and a part that dies ends the process."""
 
 from __future__ import annotations
 

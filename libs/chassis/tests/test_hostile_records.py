@@ -1,4 +1,4 @@
-"""Records that no sender of ours would write: none of them may stop a loop, hide another, or be answered twice."""
+"""Foreign records: none of them may stop a consumer, hide another record, or be answered twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker does beside its work: it clears what is old, measures what waits, and checks what it was told."""
+"""A worker's housekeeping: it deletes old rows, measures what waits, and checks the retention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a running consumer loop survives: servers that go away, and a record that its client cannot take apart."""
+"""What a running consumer survives: unreachable servers, and a record that its client cannot decode."""
 
 from __future__ import annotations
 

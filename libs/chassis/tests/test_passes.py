@@ -1,4 +1,4 @@
-"""Planners and gateways: alone when they plan, awake when they are called, back after a failure."""
+"""Planners and gateways: one runs at a time, a wake starts it at once, and it retries after a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that is told to stop ends well, however early the signal comes."""
+"""A process ends well on a signal, however early the signal comes."""
 
 from __future__ import annotations
 

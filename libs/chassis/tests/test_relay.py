@@ -1,4 +1,4 @@
-"""The relay on a real broker: what is committed reaches Kafka, in order per key, however often something breaks."""
+"""The relay on a real broker: committed events reach Kafka in order per key, whatever breaks."""
 
 from __future__ import annotations
 

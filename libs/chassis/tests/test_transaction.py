@@ -1,4 +1,4 @@
-"""The unit of work: all of it or nothing, and only what the service may say."""
+"""A transaction commits all or nothing, and emits only the service's own events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes that go wrong in every way that a route can."""
+"""Routes that fail in every way that a route can."""
 
 from __future__ import annotations
 

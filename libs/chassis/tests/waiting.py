@@ -1,4 +1,4 @@
-"""Waiting for a condition with a limit, instead of sleeping and hoping."""
+"""Waiting for a condition with a time limit, instead of a sleep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other services tell escalation: shared by all its tests."""
+"""Events of other services, shared by all tests of escalation."""
 
 from __future__ import annotations
 

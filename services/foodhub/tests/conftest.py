@@ -1,4 +1,4 @@
-"""A foodhub on a fresh database, and the words in which its tests tell their stories."""
+"""Foodhub on a fresh database, and helpers for its tests."""
 
 from __future__ import annotations
 

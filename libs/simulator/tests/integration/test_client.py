@@ -1,4 +1,4 @@
-"""The client against real servers that fail on purpose: nothing is sent twice as something new, nothing is given up."""
+"""The client against real servers that fail on purpose: it repeats requests under one key, and never gives up."""
 
 from __future__ import annotations
 

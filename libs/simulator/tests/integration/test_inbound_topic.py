@@ -1,4 +1,4 @@
-"""Submissions by Kafka while the broker goes away: each is kept, as one event, and its receipt is read."""
+"""Submissions by Kafka while the broker is unreachable: each becomes one event, and its receipt is read."""
 
 from __future__ import annotations
 

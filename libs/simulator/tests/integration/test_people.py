@@ -1,4 +1,4 @@
-"""The people against a system whose answers get lost: whatever happens on the way, each act has one effect."""
+"""The simulated people against a system that loses answers: each act has one effect."""
 
 from __future__ import annotations
 

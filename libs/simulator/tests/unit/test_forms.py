@@ -1,4 +1,4 @@
-"""A request says the same in all three forms, and each form is what its door takes."""
+"""A request says the same in all three forms, and each form is valid for its way in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submissions that are spread go in when it is their turn, in portions that follow the time."""
+"""Spread submissions are sent in turn, in portions that follow the time."""
 
 from __future__ import annotations
 

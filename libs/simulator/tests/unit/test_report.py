@@ -1,4 +1,4 @@
-"""The arithmetic of the verdict: each fault alone turns it, and only faults do."""
+"""The verdict of a run: each fault alone makes it fail, and nothing else does."""
 
 from __future__ import annotations
 

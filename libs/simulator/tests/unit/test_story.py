@@ -1,4 +1,4 @@
-"""The story: readable sentences with times, for any event that intake may come to keep."""
+"""The story: readable sentences with times, for any event of a timeline."""
 
 from __future__ import annotations
 

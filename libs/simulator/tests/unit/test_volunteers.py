@@ -1,4 +1,4 @@
-"""Volunteers: enough of them, every kind of task at every hub, decisions that survive a retry."""
+"""Volunteers: there are enough, for every kind of task at every hub, and their decisions survive a retry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to the council when something goes wrong on it."""
+"""The gateways to the council, when something goes wrong."""
 
 from __future__ import annotations
 

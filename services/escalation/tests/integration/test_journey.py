@@ -1,4 +1,4 @@
-"""A need is handed to Community Solutions, which answers."""
+"""Escalation forwards a need to Community Solutions, which answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""By when each step must have happened."""
+"""By when each step must be done."""
 
 from __future__ import annotations
 

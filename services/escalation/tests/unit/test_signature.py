@@ -1,4 +1,4 @@
-"""Which call-backs are believed."""
+"""Which signatures of call-backs are accepted."""
 
 from __future__ import annotations
 

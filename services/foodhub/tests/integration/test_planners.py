@@ -1,4 +1,4 @@
-"""Stock for parcels, and news of the stock."""
+"""The planners: stock for parcels, and events of stock levels."""
 
 from __future__ import annotations
 

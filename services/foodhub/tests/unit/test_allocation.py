@@ -1,4 +1,4 @@
-"""Who gets stock first."""
+"""Which parcel gets stock first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a parcel holds."""
+"""The contents of a parcel."""
 
 from __future__ import annotations
 

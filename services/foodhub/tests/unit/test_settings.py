@@ -1,4 +1,4 @@
-"""Which hub is served from where."""
+"""Which site serves which hub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stock is never negative, never promised twice, and never lost."""
+"""Stock is never negative, never reserved twice, and never lost."""
 
 from __future__ import annotations
 
