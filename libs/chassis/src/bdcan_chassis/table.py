@@ -159,7 +159,7 @@ class Table(Generic[S]):
         self.name = name
         self.row = row
         self.stamp = stamp
-        self._stamps = stamp is not None and stamp not in row.__struct_fields__
+        self.keeps_time = stamp is not None and stamp not in row.__struct_fields__
         fields = (key,) if isinstance(key, str) else key
         self.key_of: Callable[[S], Any] = attrgetter(*fields) if fields else lambda _row: ()
         self.parts = dict(parts or {})
@@ -168,15 +168,17 @@ class Table(Generic[S]):
         own = {column: field for column, field in self._shape.names.items() if field not in joined}
         self._fields = {**own, **{name: name for name in derived}}  # column → attribute
         column_of = {attribute: column for column, attribute in self._fields.items()}
-        self._key = tuple(column_of[field] for field in fields)
+        self.key = tuple(column_of[field] for field in fields)
         self._binary = self._shape.binary
+        self._sends_time = self.keeps_time or any(part.keeps_time for part in self.parts.values())
         self._plain = not (derived or joined or self.parts or self._binary)
         self._encode = msgspec.json.Encoder(enc_hook=_plain).encode
+        self._inserting = lru_cache(maxsize=8)(self._insert_sql)
         self._statement = lru_cache(maxsize=256)(self._update_sql)
 
     def query(self, sql: str) -> Query[S]:
         """A SELECT of rows of this table."""
-        more = (self.stamp,) if self.stamp and self._stamps else ()
+        more = (self.stamp,) if self.stamp and self.keeps_time else ()
         return Query(sql, self.row, more, self._without, self._joined)
 
     @cached_property
@@ -192,7 +194,7 @@ class Table(Generic[S]):
     @cached_property
     def of_owners(self) -> Query[S]:
         """The rows that are parts of some owners (`:keys`), in the order of their keys."""
-        kind = "uuid" if self._shape.kinds[self._key[0]] is inspect.UUIDType else "text"
+        kind = "uuid" if self._shape.kinds[self.key[0]] is inspect.UUIDType else "text"
         return self.query(self._by_key(_OF_OWNERS).replace("{kind}", kind))
 
     async def find(self, connection: Connection, keys: Iterable[Any]) -> list[S]:
@@ -209,13 +211,13 @@ class Table(Generic[S]):
                 stamps(*[record[part.stamp] for record in records])
             found: dict[Any, list[Any]] = {}
             for record, one in zip(records, part.of_owners.read(records), strict=True):
-                found.setdefault(record[part._key[0]], []).append(one)  # noqa: SLF001 # another table
+                found.setdefault(record[part.key[0]], []).append(one)
             rows = [replace(row, **{field: tuple(found.get(self.key_of(row), ()))}) for row in rows]
         return rows
 
     async def ensure(self, connection: Connection, keys: Iterable[Any]) -> None:
         """Make sure that there is a row for each key, with the table's defaults, so that it can be locked."""
-        rows = self._encode([{self._key[0]: key} for key in sorted(set(keys))]).decode()
+        rows = self._encode([{self.key[0]: key} for key in sorted(set(keys))]).decode()
         await connection.execute(self._by_key(_ENSURE), rows)
 
     async def insert(self, connection: Connection, rows: Iterable[S], now: datetime) -> None:
@@ -224,10 +226,9 @@ class Table(Generic[S]):
         if not in_order:
             return
         try:
-            await connection.execute(self._insert_sql(""), self._encoded(in_order), *self._stamped(now))
+            await connection.execute(self._inserting(""), *self._values(in_order, now))
         except asyncpg.UniqueViolationError as error:
             raise LostUpdateError(f"another transaction wrote a row of {self.name} first") from error
-        await self._insert_parts(connection, in_order, now)
 
     async def insert_missing(
         self, connection: Connection, rows: Iterable[S], now: datetime, conflict: str = ""
@@ -239,11 +240,8 @@ class Table(Generic[S]):
         in_order = sorted(rows, key=self.key_of)
         if not in_order:
             return set()
-        sql = self._insert_sql(f" ON CONFLICT {conflict} DO NOTHING RETURNING {self._key[0]}")
-        found = await connection.fetch(sql, self._encoded(in_order), *self._stamped(now))
-        written = {record[0] for record in found}
-        await self._insert_parts(connection, [row for row in in_order if self.key_of(row) in written], now)
-        return written
+        sql = self._inserting(f" ON CONFLICT {conflict} DO NOTHING")
+        return {record[0] for record in await connection.fetch(sql, *self._values(in_order, now))}
 
     async def update(self, connection: Connection, pairs: Sequence[tuple[S, S]], now: datetime) -> None:
         """Write rows back, given before and after. Sends only the columns that changed in at least one row."""
@@ -252,9 +250,9 @@ class Table(Generic[S]):
         columns = tuple(
             column
             for column, attribute in self._fields.items()
-            if column not in self._key and any(_differs(attribute, *pair) for pair in pairs)
+            if column not in self.key and any(_differs(attribute, *pair) for pair in pairs)
         )
-        if columns or self._stamps:
+        if columns or self.keeps_time:
             await self._update(connection, pairs, columns, now)
         for field, part in self.parts.items():
             known = {part.key_of(one): one for was, _ in pairs for one in getattr(was, field)}
@@ -263,21 +261,18 @@ class Table(Generic[S]):
             changed = [(known[key], one) for key, one in present if key in known and known[key] != one]
             await part.update(connection, changed, now)
 
-    async def _insert_parts(self, connection: Connection, rows: list[S], now: datetime) -> None:
-        for field, part in self.parts.items():
-            await part.insert(connection, [one for row in rows for one in getattr(row, field)], now)
-
     async def _update(
         self, connection: Connection, pairs: Sequence[tuple[S, S]], columns: tuple[str, ...], now: datetime
     ) -> None:
         rows = sorted((after for _, after in pairs), key=self.key_of)
-        sent = {column: self._fields[column] for column in (*self._key, *columns)}
-        keys = list({getattr(row, self._fields[self._key[0]]) for row in rows})
+        sent = {column: self._fields[column] for column in (*self.key, *columns)}
+        keys = list({getattr(row, self._fields[self.key[0]]) for row in rows})
         await connection.execute(
-            self._statement(columns), self._encoded(rows, sent), keys, *self._stamped(now)
+            self._statement(columns), self.encoded(rows, sent), keys, *self._stamped(now)
         )
 
-    def _encoded(self, rows: list[S], sent: Mapping[str, str] | None = None) -> str:
+    def encoded(self, rows: list[S], sent: Mapping[str, str] | None = None) -> str:
+        """The rows as the JSON that a statement takes. `sent` limits the columns."""
         if sent is None and self._plain:
             return self._encode(rows).decode()
         fields = sent or self._fields
@@ -288,29 +283,53 @@ class Table(Generic[S]):
         return self._encode(objects).decode()
 
     def _stamped(self, now: datetime) -> tuple[datetime, ...]:
-        return (now,) if self._stamps else ()
+        return (now,) if self.keeps_time else ()
 
     def _by_key(self, sql: str) -> str:
-        return sql.format(table=self.name, key=self._key[0], order=", ".join(self._key), columns="{columns}")
+        return sql.format(table=self.name, key=self.key[0], order=", ".join(self.key), columns="{columns}")
+
+    def _values(self, rows: list[S], now: datetime) -> list[Any]:
+        """The parameters of an insert: the rows, the time if there is a stamp, and the rows of each part."""
+        parts = (
+            part.encoded([one for row in rows for one in getattr(row, field)])
+            for field, part in self.parts.items()
+        )
+        return [self.encoded(rows), *((now,) if self._sends_time else ()), *parts]
 
     def _insert_sql(self, conflict: str) -> str:
+        """An insert that returns the first key column. The parts of a row that exists already are left out with it."""
+        insert = self.insert_of(1) + conflict
+        if not (conflict or self.parts):
+            return insert
+        key, first = self.key[0], 3 if self._sends_time else 2
+        insert = f"{insert} RETURNING {key}"
+        if not self.parts:
+            return insert
+        parts = ", ".join(
+            _PART.format(name=part.name, insert=part.insert_of(place), owner=part.key[0], key=key)
+            for place, part in enumerate(self.parts.values(), first)
+        )
+        return _WITH_PARTS.format(insert=insert, parts=parts, key=key)
+
+    def insert_of(self, place: int) -> str:
+        """An INSERT of the rows in a parameter. The parameter for the time is the second."""
         columns = tuple(self._fields)
         return _INSERT.format(
             table=self.name,
-            columns=", ".join((*columns, str(self.stamp)) if self._stamps else columns),
-            values=", ".join((*columns, "$2") if self._stamps else columns),
-            conflict=conflict,
+            columns=", ".join((*columns, str(self.stamp)) if self.keeps_time else columns),
+            values=", ".join((*columns, "$2") if self.keeps_time else columns),
+            place=place,
         )
 
     def _update_sql(self, columns: tuple[str, ...]) -> str:
         sets = [f"{column} = n.{column}" for column in columns]
-        if self._stamps:
+        if self.keeps_time:
             sets.append(f"{self.stamp} = $3")
         return _UPDATE.format(
             table=self.name,
             sets=", ".join(sets),
-            key=self._key[0],
-            same=" AND ".join(f"t.{column} = n.{column}" for column in self._key),
+            key=self.key[0],
+            same=" AND ".join(f"t.{column} = n.{column}" for column in self.key),
         )
 
 
@@ -404,8 +423,12 @@ SELECT {key} FROM json_populate_recordset(NULL::{table}, $1) ORDER BY {key} ON C
 
 _INSERT = """
 INSERT INTO {table} ({columns})
-SELECT {values} FROM json_populate_recordset(NULL::{table}, $1){conflict}
+SELECT {values} FROM json_populate_recordset(NULL::{table}, ${place})
 """
+
+_WITH_PARTS = "WITH written AS ({insert}), {parts} SELECT {key} FROM written"
+
+_PART = "{name} AS ({insert} WHERE {owner} IN (SELECT {key} FROM written))"
 
 # The rows are named twice: by the array, so that the index finds them, and by the join.
 _UPDATE = """

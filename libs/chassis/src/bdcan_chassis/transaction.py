@@ -136,33 +136,41 @@ class Tx:
     async def flush(self) -> None:
         """Write what was collected. Whoever opened the transaction calls it once, at the end."""
         # sorted, so that two transactions with the same deadlines lock the rows in one order
-        for kind, subjects in sorted(self._deadlines.items()):
-            in_order = sorted(subjects, key=NUMBER)
-            gone = [subject for subject in in_order if subjects[subject] is None]
-            moved = [(subject, due_at) for subject in in_order if (due_at := subjects[subject])]
-            if gone:
-                await self.connection.execute(_CANCEL_DEADLINES, kind, gone)
-            if moved:
-                await self.connection.execute(_SET_DEADLINES, kind, *columns(moved))
-                self._wakes.add("deadlines")
+        promised = [
+            (kind, subject, subjects[subject])
+            for kind, subjects in sorted(self._deadlines.items())
+            for subject in sorted(subjects, key=NUMBER)
+        ]
+        gone = [(kind, subject) for kind, subject, due_at in promised if due_at is None]
+        moved = [one for one in promised if one[2] is not None]
+        if gone:
+            await self.connection.execute(_CANCEL_DEADLINES, *columns(gone))
+        if moved:
+            self._wakes.add("deadlines")
+        if moved and (not self._events or are_many(self._events)):
+            await self.connection.execute(_SET_DEADLINES, *columns(moved))
+            moved = []
         if self._events:
-            await self._publish()
+            await self._publish(moved)
         elif self._wakes:
             await self.connection.execute(_NOTIFY, CHANNEL, sorted(self._wakes))
         self._events, self._wakes = [], set()
         self._deadlines.clear()
 
-    async def _publish(self) -> None:
+    async def _publish(self, moved: list[tuple[str, UUID, datetime | None]]) -> None:
+        """Write the events, and deadlines with them if both are few. A round trip is a tenth of a small transaction."""
         self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
         if are_many(self._events):
             await self.connection.execute(_NOTIFY, CHANNEL, sorted(self._wakes))
             await self.connection.copy_records_to_table(
                 "outbox", schema_name="chassis", columns=_Outgoing._fields, records=self._events
             )
+            return
+        outgoing = [*columns(self._events), CHANNEL, sorted(self._wakes)]
+        if moved:
+            await self.connection.execute(_INSERT_OUTBOX_AND_DEADLINES, *outgoing, *columns(moved))
         else:
-            await self.connection.execute(
-                _INSERT_OUTBOX, *columns(self._events), CHANNEL, sorted(self._wakes)
-            )
+            await self.connection.execute(_INSERT_OUTBOX, *outgoing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +208,14 @@ def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:
     return [(k, v.encode("latin-1")) for k, v in orjson.loads(packed)]
 
 
-_INSERT_OUTBOX = """
-WITH woken AS (SELECT count(pg_notify($7, wake)) FROM unnest($8::text[]) AS wake)
+_SETTING = """
+INSERT INTO chassis.deadline (kind, subject, due_at)
+SELECT kind, subject, due_at FROM unnest(${}::text[], ${}::uuid[], ${}::timestamptz[]) AS d (kind, subject, due_at)
+ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, failures = 0, last_error = NULL
+"""
+
+_PUBLISHING = """
+WITH {} woken AS (SELECT count(pg_notify($7, wake)) FROM unnest($8::text[]) AS wake)
 INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
 SELECT lane, id, topic, record_key, headers, body
 FROM woken, unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[])
@@ -209,16 +223,16 @@ FROM woken, unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[],
 ORDER BY place
 """
 
-_SET_DEADLINES = """
-INSERT INTO chassis.deadline (kind, subject, due_at)
-SELECT $1, subject, due_at FROM unnest($2::uuid[], $3::timestamptz[]) AS d (subject, due_at)
-ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, failures = 0, last_error = NULL
-"""
+_SET_DEADLINES = _SETTING.format(1, 2, 3)
+
+_INSERT_OUTBOX = _PUBLISHING.format("")
+
+_INSERT_OUTBOX_AND_DEADLINES = _PUBLISHING.format(f"due AS ({_SETTING.format(9, 10, 11)}),")
 
 _CANCEL_DEADLINES = """
 DELETE FROM chassis.deadline AS d
-USING unnest($2::uuid[]) AS gone (subject)
-WHERE d.kind = $1 AND d.subject = gone.subject
+USING unnest($1::text[], $2::uuid[]) AS gone (kind, subject)
+WHERE d.kind = gone.kind AND d.subject = gone.subject
 """
 
 _NOTIFY = "SELECT pg_notify($1, wake) FROM unnest($2::text[]) AS wake"
