@@ -47,9 +47,7 @@ def asked(r: Referral, purpose: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("purpose", [p for p in Purpose if p is not Purpose.VOLUNTEER_INDUCTION])
-async def test_given_a_live_reason_then_exactly_the_purposes_fields_are_told_and_audited(
-    given: Harness, purpose: Purpose
-):
+async def test_live_reason_discloses_and_audits_the_fields_of_its_purpose(given: Harness, purpose: Purpose):
     r = await resident(given, "food-parcel")
     caller = given.client([f"disclosures:{purpose}", "referrals:read", "hubs:all"])
     if purpose is not Purpose.TRIAGE:
@@ -68,7 +66,7 @@ async def test_given_a_live_reason_then_exactly_the_purposes_fields_are_told_and
     assert audit[0]["caller"].startswith("test-")
 
 
-async def test_given_another_scope_then_nothing_is_told(given: Harness):
+async def test_another_scope_discloses_nothing(given: Harness):
     r = await resident(given, "food-parcel")
     caller = given.client(["disclosures:escalation"])
     answer = await caller.post("/v1/disclosures", json=asked(r, "welfare_call"))
@@ -77,7 +75,7 @@ async def test_given_another_scope_then_nothing_is_told(given: Harness):
     assert not await given.fetch("SELECT 1 FROM disclosure")
 
 
-async def test_given_escalation_then_it_is_told_for_the_whole_borough_and_before_a_hub_is_known(
+async def test_escalation_is_told_before_a_hub_is_known(
     given: Harness,
 ):
     r = await resident(given, "housing")
@@ -85,7 +83,7 @@ async def test_given_escalation_then_it_is_told_for_the_whole_borough_and_before
     assert (await caller.post("/v1/disclosures", json=asked(r, "escalation"))).status_code == 200
 
 
-async def test_given_another_hub_then_it_does_not_learn_that_there_is_such_a_person(given: Harness):
+async def test_another_hub_does_not_learn_that_the_person_exists(given: Harness):
     r = await resident(given, "food-parcel")
     await given.deliver(s.assigned(r))
     own = given.client(["disclosures:welfare_call"], hubs=[s.HUB])
@@ -95,7 +93,7 @@ async def test_given_another_hub_then_it_does_not_learn_that_there_is_such_a_per
 
 
 @pytest.mark.parametrize("purpose", ["welfare_call", "delivery_label", "delivery"])
-async def test_given_no_live_reason_yet_then_it_is_a_conflict_and_no_audit_row(given: Harness, purpose: str):
+async def test_disclosure_without_a_live_reason_is_a_conflict(given: Harness, purpose: str):
     r = await resident(given, "food-parcel")
     answer = await given.client([f"disclosures:{purpose}", "hubs:all"]).post(
         "/v1/disclosures", json=asked(r, purpose)
@@ -107,9 +105,7 @@ async def test_given_no_live_reason_yet_then_it_is_a_conflict_and_no_audit_row(g
 @pytest.mark.parametrize(
     ("purpose", "status"), [("welfare_call", 409), ("delivery", 409), ("escalation", 200)]
 )
-async def test_given_a_closed_referral_then_only_a_late_concern_is_a_reason(
-    given: Harness, purpose: str, status: int
-):
+async def test_closed_referral_is_disclosed_to_escalation_only(given: Harness, purpose: str, status: int):
     r = await resident(given, "housing")
     for event in (s.assigned(r), s.confirmed(r), s.escalation(m.EscalationAccepted, r, r.needs[0].need_id)):
         await given.deliver(event)
@@ -129,11 +125,11 @@ async def test_given_a_closed_referral_then_only_a_late_concern_is_a_reason(
         },
     ],
 )
-async def test_given_a_wrong_question_then_it_is_a_422(given: Harness, body: dict[str, str]):
+async def test_wrong_question_is_a_422(given: Harness, body: dict[str, str]):
     assert (await given.http.post("/v1/disclosures", json=body)).status_code == 422
 
 
-async def test_given_nobody_then_it_is_not_found(given: Harness):
+async def test_disclosure_about_an_unknown_referral_is_a_404(given: Harness):
     stranger = s.referral()
     answer = await given.client(["disclosures:escalation"]).post(
         "/v1/disclosures", json=asked(stranger, "escalation")

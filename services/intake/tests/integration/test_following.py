@@ -46,12 +46,12 @@ async def shown(given: Harness, r: Referral) -> dict[str, Any]:
     return (await given.http.get(f"/v1/referrals/{r.referral_id}")).json()
 
 
-def test_given_the_catalogue_then_intake_handles_what_it_says_and_nothing_else():
+def test_intake_handles_exactly_what_the_catalogue_says():
     handled = {(t.topic.name, CATALOGUE.of(t.model).type) for loop in LOOPS for t in loop.table}
     assert handled == {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, "intake")}
 
 
-async def test_given_a_clock_that_was_ahead_when_another_process_withdraws_then_the_later_event_does_not_look_older(
+async def test_later_event_of_a_slow_clock_does_not_look_older(
     given: Harness,
 ):
     right = given.clock.instant
@@ -68,7 +68,7 @@ async def test_given_a_clock_that_was_ahead_when_another_process_withdraws_then_
     ]
 
 
-async def test_given_a_referral_from_call_to_doorstep_then_its_story_is_told_in_order_and_it_closes(
+async def test_timeline_runs_from_call_to_doorstep_until_the_referral_closes(
     given: Harness,
 ):
     r = await handed_in(given, "food-parcel", "shopping")
@@ -121,7 +121,7 @@ async def test_given_a_referral_from_call_to_doorstep_then_its_story_is_told_in_
     ]
 
 
-async def test_given_events_of_other_topics_first_then_the_story_and_the_end_are_the_same(given: Harness):
+async def test_order_of_topics_changes_neither_timeline_nor_end(given: Harness):
     r = await handed_in(given, "shopping")
     need = r.needs[0].need_id
     found = uuid4()
@@ -162,9 +162,7 @@ async def test_given_events_of_other_topics_first_then_the_story_and_the_end_are
 
 
 @pytest.mark.parametrize("outreach", [False, True])
-async def test_given_a_concern_after_the_end_then_all_are_told_in_the_referrals_own_lane(
-    given: Harness, outreach: bool
-):
+async def test_late_concern_reopens_the_referral_in_its_own_lane(given: Harness, outreach: bool):
     r = await handed_in(given, "shopping", outreach=outreach)
     await given.deliver(s.assigned(r), s.confirmed(r))
     await given.deliver(s.task(m.TaskCompleted, r, r.needs[0].need_id, vocabulary.TaskKind.SHOPPING))
@@ -188,7 +186,7 @@ async def test_given_a_concern_after_the_end_then_all_are_told_in_the_referrals_
     ]
 
 
-async def test_given_an_assignment_then_the_watch_over_routing_ends(given: Harness):
+async def test_assignment_cancels_its_deadline(given: Harness):
     r = await handed_in(given, "shopping")
     assert ("assignment-due", r.referral_id) in await given.deadlines()
     await given.deliver(s.assigned(r))
@@ -196,7 +194,7 @@ async def test_given_an_assignment_then_the_watch_over_routing_ends(given: Harne
     assert (await shown(given, r))["owner"] == f"hub:{s.HUB}"
 
 
-async def test_given_silence_from_routing_then_intake_owns_it_and_looks_again_every_hour(given: Harness):
+async def test_intake_owns_what_routing_does_not_answer_and_looks_every_hour(given: Harness):
     r = await handed_in(given, "shopping", "safeguarding-adult")
     for hour in (1, 2):
         given.clock.advance(timedelta(hours=1))
@@ -214,7 +212,7 @@ async def test_given_silence_from_routing_then_intake_owns_it_and_looks_again_ev
     assert not await given.deadlines()
 
 
-async def test_given_nobody_reached_and_no_need_known_then_the_concern_is_the_need_until_it_is_taken_on(
+async def test_welfare_concern_is_the_need_until_it_is_taken_on(
     given: Harness,
 ):
     r = await handed_in(given)
@@ -227,7 +225,7 @@ async def test_given_nobody_reached_and_no_need_known_then_the_concern_is_the_ne
     assert closed.data.outcome == vocabulary.ReferralOutcome.REFERRED_ON
 
 
-async def test_given_an_escalation_declined_then_the_hub_has_the_need_until_a_new_call(given: Harness):
+async def test_declined_escalation_gives_the_need_to_the_hub_until_a_new_call(given: Harness):
     r = await handed_in(given, "housing")
     need = r.needs[0].need_id
     for event in (
@@ -252,9 +250,7 @@ async def test_given_an_escalation_declined_then_the_hub_has_the_need_until_a_ne
 @pytest.mark.parametrize(
     ("model", "outcome"), [(m.EscalationAccepted, "referred-on"), (m.EscalationClosed, "referred-on")]
 )
-async def test_given_community_solutions_took_it_on_then_the_need_is_referred_on(
-    given: Harness, model, outcome
-):
+async def test_need_that_community_solutions_takes_on_is_referred_on(given: Harness, model, outcome):
     r = await handed_in(given, "housing")
     for event in (s.assigned(r), s.confirmed(r), s.escalation(model, r, r.needs[0].need_id)):
         await given.deliver(event)
@@ -262,7 +258,7 @@ async def test_given_community_solutions_took_it_on_then_the_need_is_referred_on
     assert closed.data.outcome == outcome
 
 
-async def test_given_all_needs_settled_before_the_call_then_the_hub_still_has_to_call(given: Harness):
+async def test_hub_still_calls_when_all_needs_are_settled(given: Harness):
     r = await handed_in(given, "homelessness")
     await given.deliver(s.assigned(r))
     await given.deliver(s.escalation(m.EscalationAccepted, r, r.needs[0].need_id))
@@ -275,7 +271,7 @@ async def test_given_all_needs_settled_before_the_call_then_the_hub_still_has_to
     assert closed.data.outcome == vocabulary.ReferralOutcome.REFERRED_ON
 
 
-async def test_given_out_of_area_or_triage_then_the_need_says_so(given: Harness):
+async def test_need_shows_triage_and_out_of_area(given: Harness):
     r = await handed_in(given, "shopping")
     await given.deliver(s.triage(r))
     assert (await shown(given, r))["needs"][0]["due_at"] == "2020-03-23T13:00:00Z"
@@ -286,21 +282,21 @@ async def test_given_out_of_area_or_triage_then_the_need_says_so(given: Harness)
     assert (need["state"], need["reason"]) == ("unmet", "out-of-area")
 
 
-async def test_given_a_referral_that_nobody_knows_then_nothing_is_parked_and_the_line_is_kept(given: Harness):
+async def test_event_about_an_unknown_referral_keeps_its_entry(given: Harness):
     stranger = s.referral(vocabulary.NeedCode.SHOPPING)
     outcome = await given.deliver(s.assigned(stranger), s.confirmed(stranger))
     assert outcome["handled"] == 2
     assert len(await given.fetch("SELECT 1 FROM timeline")) == 2
 
 
-async def test_given_an_outreach_referral_then_it_closes_in_its_own_lane(given: Harness):
+async def test_outreach_referral_closes_in_the_bulk_lane(given: Harness):
     r = await handed_in(given, "shopping", outreach=True)
     await given.deliver(s.out_of_area(r), lane="bulk")
     rows = await given.fetch("SELECT lane FROM chassis.outbox")
     assert [row["lane"] for row in rows] == ["bulk"]
 
 
-async def test_given_a_mixed_borough_then_the_summary_counts_everybody_once(given: Harness):
+async def test_summary_counts_every_referral_once(given: Harness):
     open_one = await handed_in(given, "shopping", "housing")
     gone = await handed_in(given, "food-parcel")
     await given.deliver(s.out_of_area(gone))
@@ -319,7 +315,7 @@ async def test_given_a_mixed_borough_then_the_summary_counts_everybody_once(give
     assert open_one.owner == "routing"
 
 
-async def test_given_a_row_without_owner_or_time_then_the_database_refuses_it(given: Harness):
+async def test_database_refuses_a_row_without_owner_or_time(given: Harness):
     import asyncpg
 
     await handed_in(given, "shopping")
@@ -333,7 +329,7 @@ async def test_given_a_row_without_owner_or_time_then_the_database_refuses_it(gi
             await given.transactions.pool.execute(statement)
 
 
-async def test_given_a_call_that_crossed_with_a_withdrawal_then_nothing_is_started_again(given: Harness):
+async def test_call_that_crossed_with_a_withdrawal_starts_nothing(given: Harness):
     r = await handed_in(given, "food-parcel")
     await given.deliver(s.assigned(r))
     withdrawn = await given.http.post(

@@ -24,7 +24,7 @@ AMINA = {
 }
 
 
-async def test_given_a_request_when_it_is_handed_in_then_it_is_on_record_with_owner_and_time(given: Harness):
+async def test_new_request_has_an_owner_and_a_time(given: Harness):
     answer = await given.http.post("/v1/referrals", json=AMINA)
     assert answer.status_code == 201
     shown = answer.json()
@@ -41,7 +41,7 @@ async def test_given_a_request_when_it_is_handed_in_then_it_is_on_record_with_ow
     assert set(await given.deadlines()) == {("assignment-due", event.data.referral_id)}
 
 
-async def test_given_a_person_when_shown_or_listed_or_told_then_nothing_says_who_it_is(given: Harness):
+async def test_views_lists_and_events_hold_nothing_personal(given: Harness):
     shown = (await given.http.post("/v1/referrals", json=AMINA)).text
     shown += (await given.http.get("/v1/referrals")).text + (await given.http.get("/v1/summary")).text
     [row] = await given.fetch("SELECT convert_from(body, 'utf-8') AS body FROM chassis.outbox")
@@ -51,7 +51,7 @@ async def test_given_a_person_when_shown_or_listed_or_told_then_nothing_says_who
     assert "8XX" not in shown
 
 
-async def test_given_no_phone_and_no_postcode_then_it_is_taken_on_and_flagged(given: Harness):
+async def test_request_without_phone_and_postcode_is_taken_on(given: Harness):
     answer = await given.http.post("/v1/referrals", json={"channel": "web", "person": {"name": "A"}})
     assert answer.status_code == 201
     assert answer.json()["flags"] == ["no-phone", "no-postcode"]
@@ -60,14 +60,14 @@ async def test_given_no_phone_and_no_postcode_then_it_is_taken_on_and_flagged(gi
     assert event.data.postcode is None
 
 
-async def test_given_an_unusable_phone_and_postcode_then_they_are_kept_as_typed(given: Harness):
+async def test_unusable_phone_and_postcode_are_stored_as_typed(given: Harness):
     body = {"channel": "web", "person": {"phone": "ask at number 12", "postcode": "by the park gate"}}
     assert (await given.http.post("/v1/referrals", json=body)).status_code == 201
     [row] = await given.fetch("SELECT phone, postcode FROM resident")
     assert tuple(row) == ("ask at number 12", "by the park gate")
 
 
-async def test_given_many_faults_then_all_are_named_at_once_and_none_of_them_quoted(given: Harness):
+async def test_all_faults_are_named_at_once_and_none_is_quoted(given: Harness):
     answer = await given.http.post(
         "/v1/referrals",
         json={
@@ -93,13 +93,13 @@ async def test_given_many_faults_then_all_are_named_at_once_and_none_of_them_quo
 
 
 @pytest.mark.parametrize("said", [{}, {"person": {}}, {"person": {"name": " "}, "needs": []}])
-async def test_given_nobody_and_nothing_then_it_is_refused(given: Harness, said: dict[str, object]):
+async def test_request_that_names_neither_person_nor_need_is_refused(given: Harness, said: dict[str, object]):
     answer = await given.http.post("/v1/referrals", json={"channel": "web", **said})
     assert answer.status_code == 422
     assert [e["code"] for e in answer.json()["errors"]] == ["nobody-named", "nothing-needed"]
 
 
-async def test_given_nobody_and_a_wrong_channel_then_both_are_named_at_once(given: Harness):
+async def test_wrong_channel_and_missing_person_are_named_at_once(given: Harness):
     answer = await given.http.post("/v1/referrals", json={"channel": "pigeon"})
     assert [e["code"] for e in answer.json()["errors"]] == ["unknown-code", "nobody-named", "nothing-needed"]
 
@@ -107,7 +107,7 @@ async def test_given_nobody_and_a_wrong_channel_then_both_are_named_at_once(give
 @pytest.mark.parametrize(
     ("body", "status"), [(b"{", 400), (b"", 422), (b"\xff\xfe", 400), (b"[]", 422), (b"null", 422)]
 )
-async def test_given_no_form_at_all_then_it_is_a_clear_4xx(given: Harness, body: bytes, status: int):
+async def test_body_that_is_no_form_is_a_4xx(given: Harness, body: bytes, status: int):
     json = {"content-type": "application/json"}
     answer = await given.http.post("/v1/referrals", content=body, headers=json)
     assert answer.status_code == status
@@ -140,14 +140,14 @@ async def test_form_is_documented(given: Harness):
     assert form["properties"]["person"]["$ref"].rpartition("/")[2] in document["components"]["schemas"]
 
 
-async def test_given_no_key_or_too_few_scopes_then_nothing_happens(given: Harness):
+async def test_caller_without_key_or_scope_is_turned_away(given: Harness):
     nobody = given.client(["referrals:read"])
     assert (await nobody.post("/v1/referrals", json=AMINA)).status_code == 403
     answer = await given.http.post("/v1/referrals", json=AMINA, headers={"X-API-Key": "wrong"})
     assert answer.status_code == 401
 
 
-async def test_given_the_same_reference_and_content_then_it_is_the_same_referral(given: Harness):
+async def test_same_reference_and_content_is_the_same_referral(given: Harness):
     first = await given.http.post("/v1/referrals", json=AMINA | {"reference": "D-1"})
     second = await given.http.post("/v1/referrals", json=AMINA | {"reference": "D-1"})
     assert (first.status_code, second.status_code) == (201, 200)
@@ -155,7 +155,7 @@ async def test_given_the_same_reference_and_content_then_it_is_the_same_referral
     assert len(await given.emitted()) == 1
 
 
-async def test_given_the_same_reference_with_other_content_then_it_is_a_conflict(given: Harness):
+async def test_same_reference_with_other_content_is_a_conflict(given: Harness):
     await given.http.post("/v1/referrals", json=AMINA | {"reference": "D-1"})
     answer = await given.http.post("/v1/referrals", json=AMINA | {"reference": "D-1", "needs": ["debt"]})
     assert answer.status_code == 409
@@ -163,7 +163,7 @@ async def test_given_the_same_reference_with_other_content_then_it_is_a_conflict
     assert len(await given.fetch("SELECT id FROM referral")) == 1
 
 
-async def test_given_an_idempotency_key_twice_then_there_is_one_referral(given: Harness):
+async def test_idempotency_key_sent_twice_makes_one_referral(given: Harness):
     answers = [
         await given.http.post("/v1/referrals", json=AMINA, headers={"Idempotency-Key": "k"}) for _ in range(2)
     ]
@@ -171,7 +171,7 @@ async def test_given_an_idempotency_key_twice_then_there_is_one_referral(given: 
     assert len(await given.emitted()) == 1
 
 
-async def test_given_a_concern_then_it_is_told_at_once_in_the_urgent_lane(given: Harness):
+async def test_concern_goes_out_at_once_in_the_urgent_lane(given: Harness):
     await given.http.post(
         "/v1/referrals", json=AMINA | {"needs": ["shopping", "domestic-abuse"], "outreach": True}
     )
@@ -179,14 +179,14 @@ async def test_given_a_concern_then_it_is_told_at_once_in_the_urgent_lane(given:
     assert [tuple(r) for r in rows] == [(REFERRALS.name, "normal"), (SAFEGUARDING.name, "urgent")]
 
 
-async def test_given_an_outreach_referral_then_all_its_events_keep_to_the_bulk_lane(given: Harness):
+async def test_all_events_of_an_outreach_referral_keep_to_the_bulk_lane(given: Harness):
     shown = (await given.http.post("/v1/referrals", json=AMINA | {"outreach": True})).json()
     await given.http.post(f"/v1/referrals/{shown['referral_id']}/withdrawal", json={"reason": "moved-away"})
     rows = await given.fetch("SELECT DISTINCT topic FROM chassis.outbox")
     assert [r["topic"] for r in rows] == [OUTREACH_REFERRALS.name]
 
 
-async def test_given_a_withdrawal_then_the_referral_ends_and_a_second_one_is_a_conflict(given: Harness):
+async def test_withdrawal_closes_the_referral_and_a_second_is_a_conflict(given: Harness):
     shown = (await given.http.post("/v1/referrals", json=AMINA)).json()
     await given.emitted()
     url = f"/v1/referrals/{shown['referral_id']}/withdrawal"
@@ -204,7 +204,7 @@ async def test_given_a_withdrawal_then_the_referral_ends_and_a_second_one_is_a_c
     assert (await given.http.post(url, json={"reason": "She moved in with me"})).status_code == 422
 
 
-async def test_given_a_withdrawal_with_a_concern_then_the_concern_stays(given: Harness):
+async def test_withdrawal_leaves_a_concern_open(given: Harness):
     shown = (
         await given.http.post("/v1/referrals", json=AMINA | {"needs": ["debt", "safeguarding-adult"]})
     ).json()
@@ -218,7 +218,7 @@ async def test_given_a_withdrawal_with_a_concern_then_the_concern_stays(given: H
     ]
 
 
-async def test_given_an_amendment_then_the_event_carries_all_as_it_now_stands(given: Harness):
+async def test_amendment_event_carries_everything_as_it_is_now(given: Harness):
     shown = (await given.http.post("/v1/referrals", json=AMINA)).json()
     await given.emitted()
     url = f"/v1/referrals/{shown['referral_id']}/amendments"
@@ -249,7 +249,7 @@ async def test_given_an_amendment_then_the_event_carries_all_as_it_now_stands(gi
     assert [e["field"] for e in answer.json()["errors"]] == ["person.birth_date", "add_needs.0"]
 
 
-async def test_given_hubs_then_each_sees_its_own_residents_and_a_sender_its_own_referrals(given: Harness):
+async def test_hub_sees_its_residents_and_a_sender_its_referrals(given: Harness):
     shown = (await given.http.post("/v1/referrals", json=AMINA)).json()
     url = f"/v1/referrals/{shown['referral_id']}"
     await given.transactions.pool.execute("UPDATE referral SET hub_id = 'thames-ward'")
@@ -265,7 +265,7 @@ async def test_given_hubs_then_each_sees_its_own_residents_and_a_sender_its_own_
     assert (await other.get(f"/v1/referrals/{theirs['referral_id']}")).status_code == 200
 
 
-async def test_given_many_referrals_then_lists_come_in_pages_and_can_be_filtered(given: Harness):
+async def test_referrals_come_in_pages_and_can_be_filtered(given: Harness):
     for i in range(5):
         await given.http.post("/v1/referrals", json=AMINA | {"reference": f"D-{i}"})
     seen: list[str] = []
@@ -283,7 +283,7 @@ async def test_given_many_referrals_then_lists_come_in_pages_and_can_be_filtered
     assert (await given.http.get("/v1/referrals?limit=0")).status_code == 422
 
 
-async def test_given_an_unknown_referral_then_it_is_not_found(given: Harness):
+async def test_unknown_referral_is_a_404(given: Harness):
     url = "/v1/referrals/018e0000-0000-7000-8000-000000000000"
     assert (await given.http.get(url)).status_code == 404
     assert (await given.http.post(url + "/withdrawal", json={"reason": "moved-away"})).status_code == 404
@@ -314,7 +314,7 @@ async def test_only_a_disclosure_says_who_wants_to_volunteer(given: Harness):
     assert (disclosed.json()["phone"], disclosed.json()["phone_e164"]) == ("07700 900555", "+447700900555")
 
 
-async def test_given_a_volunteer_whom_nobody_could_answer_then_both_ways_are_named(given: Harness):
+async def test_enquiry_without_phone_and_email_is_refused(given: Harness):
     answer = await given.http.post("/v1/volunteer-enquiries", json={"name": "Vic Example"})
     assert answer.status_code == 422
     assert [e["field"] for e in answer.json()["errors"]] == ["phone", "email"]

@@ -19,7 +19,7 @@ from bdcan_intake.domain.submission import Person, Submission, examine
 URL = "/v1/referral-imports?source=shielding-list"
 
 
-async def test_given_every_column_then_all_of_it_is_kept(given: Harness):
+async def test_every_column_of_a_file_is_kept(given: Harness):
     cells = {
         "reference": "S-1",
         "channel": "nhs-list",
@@ -61,7 +61,7 @@ async def test_given_every_column_then_all_of_it_is_kept(given: Harness):
     assert tuple(row) == ("Amina Example", "1948-05-17", "RM10 8XX", "Rings twice, please", True)
 
 
-async def test_given_good_and_bad_rows_then_good_ones_go_in_and_errors_name_line_and_column(given: Harness):
+async def test_good_rows_go_in_and_errors_name_line_and_column(given: Harness):
     content = (
         "Reference,Name,Needs,Birth Date,Adults\r\n"
         "A-1,Amina Example,food-parcel,,\r\n"
@@ -99,7 +99,7 @@ async def test_given_good_and_bad_rows_then_good_ones_go_in_and_errors_name_line
 
 
 @pytest.mark.parametrize("with_reference", [True, False])
-async def test_given_the_same_file_twice_then_nothing_is_taken_on_twice(given: Harness, with_reference: bool):
+async def test_file_sent_twice_is_taken_on_once(given: Harness, with_reference: bool):
     lines = [f"{f'R-{i}' if with_reference else ''},Person {i},food-parcel" for i in range(50)]
     content = "\n".join(["reference,name,needs", *lines])
     first, second = [(await given.http.post(URL, content=content)).json() for _ in range(2)]
@@ -108,7 +108,7 @@ async def test_given_the_same_file_twice_then_nothing_is_taken_on_twice(given: H
     assert len(await given.emitted()) == 50
 
 
-async def test_given_references_twice_in_a_list_and_some_of_an_earlier_one_then_the_first_counts(
+async def test_first_row_of_a_reference_counts(
     given: Harness,
 ):
     def content(people: range) -> str:
@@ -127,7 +127,7 @@ async def test_given_references_twice_in_a_list_and_some_of_an_earlier_one_then_
     assert {r["reference"] for r in taken} == {f"R-{i}" for i in range(60)}
 
 
-async def test_given_a_reference_that_another_door_takes_on_meanwhile_then_that_row_is_refused(
+async def test_row_is_refused_whose_reference_another_door_takes_on_meanwhile(
     given: Harness,
 ):
     lines = [f"R-{i},Person {i},food-parcel" for i in range(50)]
@@ -143,7 +143,7 @@ async def test_given_a_reference_that_another_door_takes_on_meanwhile_then_that_
     assert (done["accepted"], done["duplicates"], done["refused"]) == (49, 0, 1)
 
 
-async def test_given_a_list_then_it_is_bulk_except_for_who_is_urgent(given: Harness):
+async def test_list_goes_by_the_bulk_lane_but_for_urgent_rows(given: Harness):
     await given.http.post(URL, content="name,priority\nA,\nB,urgent\n")
     rows = await given.fetch("SELECT lane FROM chassis.outbox ORDER BY seq")
     assert [r["lane"] for r in rows] == ["bulk", "normal"]
@@ -162,7 +162,7 @@ async def test_given_a_list_then_it_is_bulk_except_for_who_is_urgent(given: Harn
         (b"\x89PNG\r\n\x1a\n", ["not-utf-8"]),
     ],
 )
-async def test_given_what_is_no_such_file_then_the_answer_says_why(
+async def test_file_that_cannot_be_read_is_refused_with_the_reason(
     given: Harness, content: bytes, codes: list[str]
 ):
     answer = await given.http.post(URL, content=content)
@@ -170,14 +170,14 @@ async def test_given_what_is_no_such_file_then_the_answer_says_why(
     assert [e["code"] for e in answer.json()["errors"]] == codes
 
 
-async def test_given_a_long_file_that_is_broken_at_its_end_then_none_of_it_is_taken_on(given: Harness):
+async def test_long_file_broken_at_its_end_is_refused_whole(given: Harness):
     rows = "\n".join(f"R-{i},Person {i},food-parcel" for i in range(1_500))
     answer = await given.http.post(URL, content=f'reference,name,needs\n{rows}\nR-X,"Half a')
     assert answer.status_code == 422
     assert await given.fetch("SELECT id FROM referral") == []
 
 
-async def test_given_a_long_file_with_bad_rows_here_and_there_then_figures_and_lines_are_those_of_the_whole(
+async def test_figures_and_lines_are_those_of_the_whole_file(
     given: Harness,
 ):
     rows = [f"R-{i},Person {i},food-parcel" for i in range(2_500)]
@@ -193,27 +193,27 @@ async def test_given_a_long_file_with_bad_rows_here_and_there_then_figures_and_l
     ]
 
 
-async def test_given_a_header_alone_then_there_is_nothing_to_do(given: Harness):
+async def test_file_with_a_header_alone_is_accepted(given: Harness):
     answer = await given.http.post(URL, content="\ufeffname,needs\n")
     assert answer.status_code == 201
     assert answer.json()["accepted"] == 0
 
 
-async def test_given_no_source_or_a_wrong_one_then_it_is_named(given: Harness):
+async def test_wrong_or_missing_source_is_named(given: Harness):
     for url in ("/v1/referral-imports", "/v1/referral-imports?source=No Slug"):
         answer = await given.http.post(url, content="name\nA\n")
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == "query.source"
 
 
-async def test_given_somebody_elses_import_then_it_is_not_found(given: Harness):
+async def test_import_of_another_caller_is_a_404(given: Harness):
     done = (await given.http.post(URL, content="name\nA\n")).json()
     other = given.client(["referrals:read"], hubs=["heath"])
     assert (await other.get(f"/v1/referral-imports/{done['import_id']}")).status_code == 404
     assert (await other.get(f"/v1/referral-imports/{done['import_id']}/errors.csv")).status_code == 404
 
 
-async def test_given_12000_rows_then_urgent_calls_are_served_meanwhile(
+async def test_urgent_calls_are_served_while_12000_rows_go_in(
     given: Harness,
 ):
     rows = "\n".join(

@@ -22,7 +22,7 @@ def submitted(**more: object) -> m.InboundReferralSubmitted:
     return m.InboundReferralSubmitted.model_validate(fields | more)
 
 
-async def test_given_a_submission_then_it_is_a_referral_and_the_sender_knows(given: Harness):
+async def test_submission_becomes_a_referral_and_gets_a_receipt(given: Harness):
     await given.deliver(submitted())
     received, receipt = await given.emitted()
     assert received.data.postcode == "RM10 8XX"
@@ -33,14 +33,14 @@ async def test_given_a_submission_then_it_is_a_referral_and_the_sender_knows(giv
     )
 
 
-async def test_given_the_same_record_twice_then_it_has_one_effect(given: Harness):
+async def test_record_delivered_twice_has_one_effect(given: Harness):
     record = given.record(submitted(), source="riverside-surgery")
     assert (await given.deliver(record))["handled"] == 1
     assert (await given.deliver(record))["duplicate"] == 1
     assert len(await given.emitted(m.ReferralReceived)) == 1
 
 
-async def test_given_the_same_reference_again_then_the_receipt_names_the_first_referral(given: Harness):
+async def test_second_receipt_names_the_first_referral(given: Harness):
     await given.deliver(submitted(), submitted())
     first, second = await given.emitted(m.InboundReferralAccepted)
     assert first.data.referral_id == second.data.referral_id
@@ -50,7 +50,7 @@ async def test_given_the_same_reference_again_then_the_receipt_names_the_first_r
     assert third.data.duplicate
 
 
-async def test_given_the_same_reference_with_other_content_then_the_sender_hears_that_it_was_not_taken(
+async def test_same_reference_with_other_content_gets_a_refusal(
     given: Harness,
 ):
     await given.deliver(submitted(), submitted(notes="She has moved."))
@@ -84,7 +84,7 @@ async def test_the_same_text_is_the_same_request_through_every_door(given: Harne
     assert tuple(row) == (name, "07700 900417", "+447700900417", "RM8 1AB", notes)
 
 
-async def test_given_what_cannot_be_true_then_all_of_it_is_in_the_receipt(given: Harness):
+async def test_receipt_names_everything_that_cannot_be_true(given: Harness):
     await given.deliver(submitted(person=m.Person(birth_date=date(2999, 1, 1))))
     [refused] = await given.emitted()
     assert [p.field for p in refused.data.problems] == ["person.birth_date"]
@@ -94,7 +94,7 @@ async def test_given_what_cannot_be_true_then_all_of_it_is_in_the_receipt(given:
     assert not await given.fetch("SELECT id FROM referral")
 
 
-async def test_given_a_list_then_its_referrals_go_by_the_bulk_lane(given: Harness):
+async def test_referrals_of_a_list_go_by_the_bulk_lane(given: Harness):
     await given.deliver(submitted(channel=vocabulary.Channel.NHS_LIST))
     assert (await given.emitted(m.ReferralReceived))[0].data.outreach
 
@@ -109,7 +109,7 @@ async def test_unknown_codes_are_refused_and_the_sender_hears_of_each(given: Har
     assert not await given.fetch("SELECT id FROM referral")
 
 
-async def test_given_a_body_that_breaks_the_schema_then_it_is_parked_and_the_sender_told_every_field(
+async def test_sender_hears_of_every_field_that_breaks_the_schema(
     given: Harness,
 ):
     record = given.record(submitted(), source="riverside-surgery")
@@ -125,14 +125,14 @@ async def test_given_a_body_that_breaks_the_schema_then_it_is_parked_and_the_sen
     assert tuple(letter) == ("bad-body", "parked")
 
 
-async def test_given_no_json_then_it_is_parked_and_the_sender_told(given: Harness):
+async def test_record_without_json_is_parked_and_gets_a_receipt(given: Harness):
     record = given.record(submitted(), source="riverside-surgery")
     await given.deliver(replace(record, value=b"\xff{"))
     [refused] = await given.emitted()
     assert [p.code for p in refused.data.problems] == ["bad-body"]
 
 
-async def test_given_a_key_that_names_no_sender_then_it_is_parked_alone(given: Harness):
+async def test_record_whose_key_names_no_sender_gets_no_receipt(given: Harness):
     record = given.record(submitted(), source="riverside-surgery")
     for place, key in enumerate((None, b"", b"nothing", b"Not A Slug:1", b"\xff:1"), start=1):
         await given.deliver(replace(record, key=key, value=b"{}", offset=record.offset + place))
@@ -140,7 +140,7 @@ async def test_given_a_key_that_names_no_sender_then_it_is_parked_alone(given: H
     assert len(await given.fetch("SELECT 1 FROM chassis.dead_letter")) == 5
 
 
-async def test_given_a_bad_record_then_the_next_of_its_key_is_still_taken(given: Harness):
+async def test_record_behind_a_bad_one_of_its_key_is_taken_on(given: Harness):
     record = given.record(submitted(), source="riverside-surgery")
     outcome = await given.deliver(
         replace(record, value=b"{}"), given.record(submitted(), source="riverside-surgery")

@@ -94,7 +94,7 @@ def draw_order(data: st.DataObject, lines: list[Line]) -> list[int]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_given_any_interleaving_of_topics_then_the_end_is_the_same_and_comes_once(data: st.DataObject):
+def test_any_interleaving_of_topics_ends_the_same_once(data: st.DataObject):
     r, lines, timed = draw_story(data)
     expected, [_] = s.told(r, *timed)
     closings = []
@@ -113,7 +113,7 @@ def test_given_any_interleaving_of_topics_then_the_end_is_the_same_and_comes_onc
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_given_any_interleaving_up_to_some_moment_then_owners_and_times_are_those_of_that_moment(
+def test_any_interleaving_gives_the_owners_and_times_of_its_moment(
     data: st.DataObject,
 ):
     r, lines, timed = draw_story(data)

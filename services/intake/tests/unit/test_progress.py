@@ -30,7 +30,7 @@ from bdcan_intake.domain.referral import (
 from bdcan_intake.domain.submission import Resident
 
 
-def test_given_a_new_referral_then_routing_owns_each_need_and_community_solutions_each_concern():
+def test_new_referral_is_with_routing_and_its_concern_with_community_solutions():
     r = s.referral(NeedCode.SHOPPING, NeedCode.DOMESTIC_ABUSE)
     assert [(n.owner, n.state, n.due_at) for n in r.needs] == [
         (ROUTING, NeedState.OPEN, s.minutes(60)),
@@ -39,26 +39,26 @@ def test_given_a_new_referral_then_routing_owns_each_need_and_community_solution
     assert r.contact_due_at == s.minutes(240)
 
 
-def test_given_an_urgent_row_of_a_list_then_it_does_not_wait_in_the_bulk_lane():
+def test_urgent_row_of_a_list_avoids_the_bulk_lane():
     assert s.referral(NeedCode.SHOPPING, outreach=True).lane == "bulk"
     assert s.referral(NeedCode.SHOPPING, outreach=True, priority=m.Priority.URGENT).lane is None
 
 
-def test_given_a_need_without_owner_or_time_then_it_cannot_be_built():
+def test_need_without_owner_or_time_cannot_be_built():
     with pytest.raises(ValueError, match="owner"):
         Need(uuid4(), uuid4(), NeedCode.DEBT, m.Lane.COMPLEX, NeedState.OPEN, None, s.T0, s.T0)
     with pytest.raises(ValueError, match="owner"):
         Need(uuid4(), uuid4(), NeedCode.DEBT, m.Lane.COMPLEX, NeedState.IN_HAND, ROUTING, None, s.T0)
 
 
-def test_given_an_assignment_then_the_hub_owns_what_nobody_has_in_hand():
+def test_assigned_hub_owns_needs_that_nobody_has_in_hand():
     r, _ = s.told(s.referral(NeedCode.SHOPPING), (p.assigned, (e := s.assigned(s.referral())), 1))
     assert (r.state, r.hub_id, r.owner) == (ReferralState.ASSIGNED, s.HUB, f"hub:{s.HUB}")
     assert r.needs[0].owner == f"hub:{s.HUB}"
     assert r.needs[0].due_at == e.contact_due_at
 
 
-def test_given_an_older_assignment_then_it_is_ignored():
+def test_older_assignment_is_ignored():
     r = s.referral(NeedCode.SHOPPING)
     r, _ = s.told(
         r, (p.assigned, s.assigned(r, 2, "new-hub"), 2), (p.assigned, s.assigned(r, 1, "old-hub"), 3)
@@ -66,13 +66,13 @@ def test_given_an_older_assignment_then_it_is_ignored():
     assert r.hub_id == "new-hub"
 
 
-def test_given_triage_then_routing_owns_it_until_a_person_has_placed_it():
+def test_routing_owns_a_referral_that_is_held_for_triage():
     r = s.referral(NeedCode.SHOPPING)
     r, _ = s.told(r, (p.held_for_triage, s.triage(r), 1))
     assert (r.state, r.needs[0].owner, r.needs[0].due_at) == (ReferralState.RECEIVED, ROUTING, s.minutes(240))
 
 
-def test_given_out_of_area_then_it_closes_but_a_concern_stays_with_community_solutions():
+def test_out_of_area_closes_all_needs_but_a_concern():
     r = s.referral(NeedCode.SHOPPING)
     r, [closed] = s.told(r, (p.out_of_area, s.out_of_area(r), 1))
     assert (closed.outcome, closed.needs[0].reason) == (ReferralOutcome.OUT_OF_AREA, "out-of-area")
@@ -84,9 +84,7 @@ def test_given_out_of_area_then_it_closes_but_a_concern_stays_with_community_sol
 
 @pytest.mark.parametrize("placed", ["before", "behind", "never"])
 @pytest.mark.parametrize("withdrawn_first", [True, False])
-def test_given_a_concern_that_was_given_back_when_the_request_is_withdrawn_then_it_is_over(
-    withdrawn_first, placed
-):
+def test_withdrawal_ends_a_concern_that_was_given_back(withdrawn_first, placed):
     r = s.referral(NeedCode.SAFEGUARDING_ADULT)
     concern = r.needs[0].need_id
     declined = s.escalation(m.EscalationDeclined, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
@@ -104,7 +102,7 @@ def test_given_a_concern_that_was_given_back_when_the_request_is_withdrawn_then_
     assert (r.needs[0].state, r.needs[0].reason) == (NeedState.WITHDRAWN, "changed-mind")
 
 
-def test_given_a_concern_when_an_amendment_withdraws_it_then_that_is_refused_until_it_was_given_back():
+def test_amendment_withdraws_a_concern_only_after_it_was_given_back():
     r = s.referral(NeedCode.SAFEGUARDING_ADULT, NeedCode.SHOPPING)
     concern = r.needs[0].need_id
     resident = Resident(referral_id=r.referral_id, notes=None, consent=None, content_hash=b"")
@@ -117,7 +115,7 @@ def test_given_a_concern_when_an_amendment_withdraws_it_then_that_is_refused_unt
     assert amended.needs[0].state is NeedState.WITHDRAWN
 
 
-def test_given_a_concern_that_was_given_back_when_the_resident_declines_help_then_it_is_over_and_not_before():
+def test_resident_can_decline_a_concern_only_after_it_was_given_back():
     r = s.referral(NeedCode.SAFEGUARDING_ADULT)
     concern = r.needs[0]
     no = s.called(r, (concern.need_id, concern.code, m.CallNeedResult.DECLINED))
@@ -138,7 +136,7 @@ def test_unknown_need_of_a_newer_release_goes_to_the_helper_of_its_lane(lane: m.
     assert (r.needs[-1].code, r.needs[-1].lane, r.needs[-1].owner) == ("easter-eggs", lane, p.HELPER[lane])
 
 
-def test_given_a_call_then_each_need_goes_to_who_helps_with_it():
+def test_call_hands_each_need_to_its_helper():
     r = s.referral(NeedCode.FOOD_PARCEL, NeedCode.SHOPPING, NeedCode.HOUSING, NeedCode.ERRAND)
     food, shopping, housing, errand = r.needs
     found = uuid4()
@@ -162,21 +160,21 @@ def test_given_a_call_then_each_need_goes_to_who_helps_with_it():
     assert r.state is ReferralState.IN_CONTACT
 
 
-def test_given_a_call_that_left_a_need_out_then_the_hub_still_owns_it():
+def test_hub_keeps_a_need_that_the_call_left_out():
     r = s.referral(NeedCode.FOOD_PARCEL)
     r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_completed, s.called(r), 2))
     assert not closed
     assert (r.needs[0].state, r.needs[0].owner) == (NeedState.OPEN, f"hub:{s.HUB}")
 
 
-def test_given_everything_declined_then_it_closes_as_declined():
+def test_referral_whose_needs_were_all_declined_closes_as_declined():
     r = s.referral(NeedCode.FOOD_PARCEL)
     event = s.called(r, (r.needs[0].need_id, r.needs[0].code, m.CallNeedResult.DECLINED))
     _, [closed] = s.told(r, (p.call_completed, event, 2))
     assert closed.outcome == ReferralOutcome.DECLINED
 
 
-def test_given_a_concern_declined_at_the_call_then_it_stays_with_community_solutions():
+def test_concern_declined_at_the_call_stays_with_community_solutions():
     r = s.referral(NeedCode.SAFEGUARDING_ADULT)
     event = s.called(r, (r.needs[0].need_id, r.needs[0].code, m.CallNeedResult.DECLINED))
     r, closed = s.told(r, (p.call_completed, event, 2))
@@ -184,13 +182,13 @@ def test_given_a_concern_declined_at_the_call_then_it_stays_with_community_solut
     assert r.needs[0].owner == COMMUNITY_SOLUTIONS
 
 
-def test_given_no_answer_then_the_next_call_is_the_time():
+def test_unanswered_call_makes_the_next_call_the_due_time():
     r = s.referral(NeedCode.SHOPPING)
     r, _ = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_unanswered, s.unanswered(r, 200), 2))
     assert (r.needs[0].owner, r.needs[0].due_at) == (f"hub:{s.HUB}", s.minutes(200))
 
 
-def test_given_no_answer_ever_then_community_solutions_has_all_that_is_open():
+def test_community_solutions_has_all_open_needs_of_an_unreached_resident():
     r = s.referral(NeedCode.SHOPPING)
     r, _ = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_exhausted, s.exhausted(r), 2))
     assert (r.needs[0].state, r.needs[0].owner) == (NeedState.IN_HAND, COMMUNITY_SOLUTIONS)
@@ -199,7 +197,7 @@ def test_given_no_answer_ever_then_community_solutions_has_all_that_is_open():
     assert closed.outcome == ReferralOutcome.REFERRED_ON
 
 
-def test_given_no_answer_and_no_known_need_then_the_concern_becomes_the_need():
+def test_unreached_resident_without_needs_becomes_a_welfare_concern():
     r = s.referral()
     r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_exhausted, s.exhausted(r), 2))
     assert not closed
@@ -211,7 +209,7 @@ def test_given_no_answer_and_no_known_need_then_the_concern_becomes_the_need():
     )
 
 
-def test_given_a_parcel_then_its_need_is_met_at_the_door_and_not_by_the_delivery_task():
+def test_parcel_meets_its_need_at_the_door():
     r = s.referral(NeedCode.FOOD_PARCEL)
     need = r.needs[0].need_id
     delivery = s.task(m.TaskCompleted, r, need, vocabulary.TaskKind.PARCEL_DELIVERY, parcel_id=uuid4())
@@ -243,7 +241,7 @@ def test_given_a_parcel_then_its_need_is_met_at_the_door_and_not_by_the_delivery
         (p.escalation_declined, lambda r, n: s.escalation(m.EscalationDeclined, r, n)),
     ],
 )
-def test_given_a_helper_who_gives_it_back_then_the_hub_owns_it_again(step, event):
+def test_hub_owns_a_need_again_that_its_helper_gives_back(step, event):
     r = s.referral(NeedCode.SHOPPING)
     r, closed = s.told(
         r,
@@ -259,7 +257,7 @@ def test_given_a_helper_who_gives_it_back_then_the_hub_owns_it_again(step, event
     )
 
 
-def test_given_a_declined_escalation_before_the_assignment_is_here_then_the_hub_gets_it_when_it_comes():
+def test_need_declined_before_the_assignment_goes_to_the_hub_later():
     r = s.referral(NeedCode.HOUSING)
     r, _ = s.told(
         r,
@@ -269,7 +267,7 @@ def test_given_a_declined_escalation_before_the_assignment_is_here_then_the_hub_
     assert r.needs[0].owner == f"hub:{s.HUB}"
 
 
-def test_given_a_volunteers_concern_after_the_end_then_the_referral_is_open_again():
+def test_volunteers_concern_reopens_a_closed_referral():
     r = s.referral(NeedCode.SHOPPING)
     done = s.task(m.TaskCompleted, r, r.needs[0].need_id, vocabulary.TaskKind.SHOPPING)
     r, closed = s.told(r, (p.call_completed, s.confirmed(r), 1), (p.task_completed, done, 2))
@@ -289,7 +287,7 @@ def test_given_a_volunteers_concern_after_the_end_then_the_referral_is_open_agai
     assert closed.outcome == ReferralOutcome.PARTLY_HELPED
 
 
-def test_given_a_task_done_before_its_call_is_here_then_the_end_waits_for_the_call():
+def test_referral_waits_for_a_call_that_comes_after_its_task():
     r = s.referral(NeedCode.SHOPPING)
     found = uuid4()
     need = r.needs[0]
@@ -306,7 +304,7 @@ def test_given_a_task_done_before_its_call_is_here_then_the_end_waits_for_the_ca
     assert [n.state for n in r.needs] == [NeedState.MET, NeedState.IN_HAND]
 
 
-def test_given_any_event_twice_then_the_second_changes_nothing():
+def test_event_heard_twice_changes_nothing():
     r = s.referral(NeedCode.SHOPPING, NeedCode.FOOD_PARCEL, NeedCode.HOUSING)
     shopping, food, housing = (n.need_id for n in r.needs)
     for step, event in [
@@ -337,7 +335,7 @@ def test_given_any_event_twice_then_the_second_changes_nothing():
     assert r.state is ReferralState.CLOSED
 
 
-def test_given_no_needs_named_then_the_referral_itself_has_owner_and_time():
+def test_referral_without_needs_has_an_owner_and_a_time():
     r = s.referral()
     assert (r.owner, r.due_at) == (ROUTING, s.minutes(60))
     r, _ = s.told(r, (p.assigned, s.assigned(r), 1))

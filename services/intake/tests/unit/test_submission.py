@@ -32,16 +32,16 @@ def codes(given: Submission) -> list[str]:
         submission(notes="The neighbour at number 12 has not been seen."),
     ],
 )
-def test_given_a_person_or_a_need_then_it_is_taken_on_whatever_is_missing(given: Submission):
+def test_person_or_need_alone_is_enough(given: Submission):
     assert codes(given) == []
 
 
-def test_given_neither_person_nor_need_then_both_are_named_as_missing():
+def test_missing_person_and_need_are_both_named():
     given = submission(person=Person(name="  "), household=Household(adults=2))
     assert codes(given) == ["nobody-named", "nothing-needed"]
 
 
-def test_given_a_birth_date_in_the_future_then_it_is_refused_and_today_is_not():
+def test_birth_date_may_be_today_and_not_later():
     assert codes(submission(person=Person(name="A", birth_date=date(2020, 3, 24)))) == ["in-the-future"]
     assert codes(submission(person=Person(name="A", birth_date=TODAY))) == []
     assert codes(submission(person=Person(name="A", birth_date=date(1880, 1, 1)))) == ["too-long-ago"]
@@ -66,29 +66,29 @@ def test_reading_a_tidy_submission_again_changes_nothing():
     assert (once.person.phone_e164, once.person.postcode) == ("+447700900417", "RM8 0AB")
 
 
-def test_given_no_phone_and_no_postcode_then_it_is_flagged():
+def test_missing_phone_and_postcode_are_flagged():
     assert tidy(submission(person=Person(name="A"))).flags == (Flag.NO_PHONE, Flag.NO_POSTCODE)
 
 
-def test_given_an_unusable_phone_and_postcode_then_they_are_kept_as_typed_and_flagged():
+def test_unusable_phone_and_postcode_are_kept_and_flagged():
     tidied = tidy(submission(person=Person(phone="ask at 12", postcode="near the park")))
     assert (tidied.person.phone, tidied.person.postcode) == ("ask at 12", "near the park")
     assert set(tidied.flags) == {Flag.NO_PHONE, Flag.NO_POSTCODE}
     assert tidied.person.sent_postcode is None  # longer than a postcode: it may be an address
 
 
-def test_given_a_usable_phone_then_a_wrong_flag_of_the_sender_goes():
+def test_usable_phone_removes_the_senders_no_phone_flag():
     given = submission(
         person=Person(phone="07700900417", postcode="rm108xx"), flags=(Flag.NO_PHONE, Flag.SHIELDING)
     )
     assert tidy(given).flags == (Flag.SHIELDING,)
 
 
-def test_given_a_household_of_nobody_then_nothing_is_known_of_it():
+def test_household_of_nobody_counts_as_unknown():
     assert tidy(submission(household=Household(adults=0))).household is None
 
 
-def test_given_a_code_twice_then_it_is_one_need():
+def test_code_said_twice_is_one_need():
     assert tidy(submission(needs=(NeedCode.DEBT, NeedCode.DEBT))).needs == (NeedCode.DEBT,)
 
 
@@ -104,11 +104,11 @@ def test_given_a_code_twice_then_it_is_one_need():
         (submission(needs=(NeedCode.DOMESTIC_ABUSE,), priority=Priority.ROUTINE), Priority.URGENT),
     ],
 )
-def test_given_no_stated_priority_then_it_follows_from_what_is_asked(given: Submission, priority: Priority):
+def test_priority_follows_from_the_request(given: Submission, priority: Priority):
     assert priority_of(given) is priority
 
 
-def test_given_the_same_content_from_another_door_then_the_hash_is_the_same():
+def test_same_content_has_the_same_hash_through_every_door():
     one = submission(
         person=Person(name="Amina Example", postcode="rm108xx"), needs=(NeedCode.DEBT, NeedCode.HOUSING)
     )
@@ -125,7 +125,7 @@ def test_given_the_same_content_from_another_door_then_the_hash_is_the_same():
 @pytest.mark.parametrize(
     "change", [{"name": "B"}, {"phone": "1"}, {"address": "x"}, {"birth_date": date(1950, 1, 1)}]
 )
-def test_given_other_content_then_the_hash_differs(change):
+def test_other_content_has_another_hash(change):
     assert content_hash(tidy(submission(person=Person(name="A")))) != content_hash(
         tidy(submission(person=Person(**({"name": "A"} | change))))
     )
