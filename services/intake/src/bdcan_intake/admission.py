@@ -15,16 +15,16 @@ from msgspec import Struct
 
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import new_id
-from bdcan_contracts.models import FieldProblem
+from bdcan_contracts.envelope import Problem
 from bdcan_intake import store
 from bdcan_intake.books import Referrals, Residents
 from bdcan_intake.domain.referral import Referral, open_referral
 from bdcan_intake.domain.submission import Examined, resident_of
 
-_REUSED = FieldProblem(
-    field="reference",
-    code="reference-reused",
-    message="this reference was taken on before with other content; amend that referral instead",
+_REUSED = Problem(
+    "reference",
+    "reference-reused",
+    "this reference was taken on before with other content; amend that referral instead",
 )
 
 
@@ -44,7 +44,7 @@ class Duplicate(Struct, frozen=True):
 class Refused(Struct, frozen=True):
     """Not taken on; all problems at once."""
 
-    problems: tuple[FieldProblem, ...]
+    problems: tuple[Problem, ...]
 
 
 Answer = Accepted | Duplicate | Refused

@@ -152,7 +152,7 @@ def _row(line: int, header: list[str], cells: list[str], source: str, import_id:
         examined = examine(form.submission(source, import_id), today)
         if not examined.problems:
             return Row(line, reference, examined, ())
-        found = [Problem(p.field, p.code, p.message) for p in examined.problems]
+        found = examined.problems
     else:
         found = form
     return Row(line, reference, None, tuple(Problem(_column(p.field), p.code, p.message) for p in found))

@@ -1,7 +1,7 @@
 """What may be handed in about a person who needs help: the shape of a request and of a row.
 
-Structure is checked here, sense in the domain, and both are answered together: a sender hears of every field at
-fault at once. Lengths are limits against accidents, wide enough for anything that a person could mean.
+This module checks the structure and the domain checks the sense. Senders hear of every field at fault at once. The limits on
+lengths are against accidents: anything that a person could mean fits.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from datetime import date
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from msgspec import UNSET
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -68,15 +67,7 @@ class PersonForm(Body):
 
     def person(self) -> Person:
         """The person as the domain has it."""
-        return Person(
-            name=self.name,
-            phone=self.phone,
-            email=self.email,
-            birth_date=self.birth_date,
-            nhs_number=self.nhs_number,
-            address=self.address,
-            postcode=self.postcode,
-        )
+        return Person(**dict(self))
 
 
 class HouseholdForm(Body):
@@ -88,7 +79,7 @@ class HouseholdForm(Body):
 
     def household(self) -> Household:
         """The household as the contracts have it."""
-        return Household(adults=self.adults, children=self.children, infants=self.infants)
+        return Household(**dict(self))
 
 
 class Codes(Body):
@@ -113,21 +104,11 @@ class ReferralForm(Codes):
 
     def submission(self, source: str, import_id: UUID | None = None) -> Submission:
         """The request as the domain has it."""
-        return Submission(
-            source=source,
-            reference=self.reference,
-            channel=self.channel,
-            person=self.person.person(),
-            household=self.household and self.household.household(),
-            needs=self.needs,
-            diets=self.diets,
-            flags=self.flags,
-            priority=self.priority,
-            notes=self.notes,
-            outreach=self.outreach,
-            consent=self.consent,
-            import_id=import_id,
-        )
+        given = dict(self) | {
+            "person": self.person.person(),
+            "household": self.household and self.household.household(),
+        }
+        return Submission(source=source, import_id=import_id, **given)
 
 
 class AmendmentForm(Body):
@@ -146,27 +127,21 @@ class AmendmentForm(Body):
 
     def amendment(self) -> Amendment:
         """The amendment as the domain has it."""
-        given = self.model_fields_set
-        person = self.person
-        return Amendment(
-            version=self.version,
-            add_needs=self.add_needs,
-            withdraw_needs=self.withdraw_needs,
-            priority=self.priority,
-            person={name: getattr(person, name) for name in person.model_fields_set} if person else {},
-            household=(self.household and self.household.household()) if "household" in given else UNSET,
-            diets=self.diets,
-            flags=self.flags,
-            notes=self.notes if "notes" in given else UNSET,
-            consent=self.consent if "consent" in given else UNSET,
-        )
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        if self.person is not None:
+            given["person"] = {name: getattr(self.person, name) for name in self.person.model_fields_set}
+        else:
+            given.pop("person", None)
+        if self.household is not None:
+            given["household"] = self.household.household()
+        return Amendment(**given)
 
 
 def read_referral(raw: Any, today: date, *, strict: bool = True) -> ReferralForm | list[Problem]:
     """A request for help, or everything that is wrong with it. A file has nothing but text: it is not `strict`."""
     form = _read(ReferralForm, raw, today, strict=strict)
     if isinstance(form, list) and _says_nothing(raw):
-        return [*form, *(Problem(p.field, p.code, p.message) for p in NOBODY_AND_NOTHING)]
+        return [*form, *NOBODY_AND_NOTHING]
     return form
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, TypeVar, assert_never
 
@@ -11,6 +12,7 @@ from bdcan_chassis.book import Decide
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.subscription import Batch, Handler, Rejected
 from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import (
     FieldProblem,
     InboundReferralAccepted,
@@ -41,17 +43,11 @@ async def on_submitted(batch: Batch[InboundReferralSubmitted], tx: Tx) -> None:
 async def on_unreadable(rejected: Rejected, tx: Tx) -> None:
     """Tell the sender, if the record's key names one, why a record could not be read."""
     source, _, reference = (rejected.key or b"").decode("utf-8", "replace").partition(":")
-    problems = [
-        FieldProblem(field=p.field[:200], code=p.code, message=p.message[:300])
-        for p in rejected.error.problems[:100]
-    ]
+    error = rejected.error
+    problems = error.problems[:100] or (Problem("", error.reason, str(error)),)
     try:
         refused = InboundReferralRefused(
-            source=source,
-            reference=reference,
-            problems=tuple(problems)
-            or (FieldProblem(field="", code=rejected.error.reason, message=str(rejected.error)[:300]),),
-            refused_at=tx.now,
+            source=source, reference=reference, problems=_told(problems), refused_at=tx.now
         )
     except ValidationError:
         return  # the key names no sender: only the parked record remains
@@ -81,36 +77,13 @@ def _examined(event: InboundReferralSubmitted, today: date) -> Examined:
     codes = read_codes(said, today)
     if not isinstance(codes, list):
         return examined
-    unknown = tuple(FieldProblem(field=p.field, code=p.code, message=p.message[:300]) for p in codes)
-    return examined._replace(problems=(*examined.problems, *unknown))
+    return examined._replace(problems=(*examined.problems, *codes))
 
 
 def _submission(event: InboundReferralSubmitted) -> Submission:
-    person = event.person
-    return Submission(
-        source=event.source,
-        reference=event.reference,
-        channel=event.channel,
-        person=Person(
-            name=person.name,
-            phone=person.phone,
-            email=person.email,
-            birth_date=person.birth_date,
-            nhs_number=person.nhs_number,
-            address=person.address,
-            postcode=person.postcode,
-        )
-        if person
-        else Person(),
-        household=event.household,
-        needs=event.needs,
-        diets=event.diets,
-        flags=event.flags,
-        priority=event.priority,
-        notes=event.notes,
-        outreach=event.channel in _LISTS,
-        consent=event.consent,
-    )
+    given: dict[str, Any] = dict(event)
+    given["person"] = Person(**dict(event.person)) if event.person else Person()
+    return Submission(**given, outreach=event.channel in _LISTS)
 
 
 def _receipt(
@@ -127,6 +100,10 @@ def _receipt(
                 **who, referral_id=referral_id, duplicate=True, received_at=received_at
             )
         case Refused(problems):
-            return InboundReferralRefused(**who, problems=problems, refused_at=now)
+            return InboundReferralRefused(**who, problems=_told(problems), refused_at=now)
         case _:
             assert_never(answer)
+
+
+def _told(problems: Iterable[Problem]) -> tuple[FieldProblem, ...]:
+    return tuple(FieldProblem(field=p.field[:200], code=p.code, message=p.message[:300]) for p in problems)

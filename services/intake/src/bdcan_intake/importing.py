@@ -13,7 +13,6 @@ from uuid import UUID
 
 from bdcan_chassis.transaction import Transactions
 from bdcan_contracts.envelope import Problem
-from bdcan_contracts.models import FieldProblem
 from bdcan_intake import store
 from bdcan_intake.admission import Accepted, Duplicate, Refused, take_on
 from bdcan_intake.books import Referrals
@@ -73,6 +72,6 @@ async def import_rows(
     return done
 
 
-def _row_problem(import_id: UUID, place: int, row: Row, problem: Problem | FieldProblem) -> RowProblem:
+def _row_problem(import_id: UUID, place: int, row: Row, problem: Problem) -> RowProblem:
     reference = row.reference[:100] if row.reference else None
     return RowProblem(import_id, place, row.line, reference, problem.field, problem.code, problem.message)

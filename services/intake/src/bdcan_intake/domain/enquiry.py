@@ -8,7 +8,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from bdcan_chassis.step import Step
-from bdcan_contracts.models import FieldProblem, VolunteerEnquiryReceived
+from bdcan_contracts.envelope import Problem
+from bdcan_contracts.models import VolunteerEnquiryReceived
 from bdcan_contracts.typed import Postcode, free_text, one_line, read_phone, read_postcode
 from bdcan_intake.domain.errors import RefusedError
 
@@ -35,9 +36,7 @@ def enquire(typed: Enquiry) -> Step[Enquiry]:
     if not (phone or email):
         raise RefusedError(
             [
-                FieldProblem(
-                    field=field, code="no-way-to-answer", message="give a phone number or an e-mail address"
-                )
+                Problem(field, "no-way-to-answer", "give a phone number or an e-mail address")
                 for field in ("phone", "email")
             ]
         )

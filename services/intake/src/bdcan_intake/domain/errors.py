@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bdcan_contracts.models import FieldProblem
+from bdcan_contracts.envelope import Problem
 
 
 class IntakeError(Exception):
@@ -36,6 +36,6 @@ class RefusedError(IntakeError):
 
     code = "invalid"
 
-    def __init__(self, errors: Sequence[FieldProblem]) -> None:
+    def __init__(self, errors: Sequence[Problem]) -> None:
         super().__init__(f"{len(errors)} field(s) at fault.")
         self.errors = tuple(errors)

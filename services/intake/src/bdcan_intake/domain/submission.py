@@ -1,6 +1,6 @@
 """A request for help as it is handed in, whichever door it comes through, and the few reasons to refuse one.
 
-An incomplete form is no reason. Refused is only what names nobody and nothing to do, and what cannot be true.
+An incomplete form is no reason. Intake refuses only what names neither a person nor a need, and what cannot be true.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from bdcan_chassis.step import Step
-from bdcan_contracts.models import FieldProblem, Household, Lane, Priority
+from bdcan_contracts.envelope import Problem
+from bdcan_contracts.models import Household, Lane, Priority
 from bdcan_contracts.typed import Postcode, free_text, one_line, read_phone, read_postcode
 from bdcan_contracts.vocabulary import NEEDS, Flag
 
@@ -135,11 +136,11 @@ def flags_for(person: Person, given: Iterable[str]) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def problems(submission: Submission, today: date) -> tuple[FieldProblem, ...]:
+def problems(submission: Submission, today: date) -> tuple[Problem, ...]:
     """Everything that makes a tidied submission impossible to take on; empty for almost all."""
-    found: tuple[FieldProblem, ...] = ()
+    found: tuple[Problem, ...] = ()
     if submission.person.birth_date and (wrong := impossible_birth_date(submission.person.birth_date, today)):
-        found = (FieldProblem(field="person.birth_date", code=wrong[0], message=wrong[1]),)
+        found = (Problem("person.birth_date", *wrong),)
     if not (submission.person.known or submission.needs or submission.notes):
         found += NOBODY_AND_NOTHING
     return found
@@ -155,8 +156,8 @@ def impossible_birth_date(born: date, today: date) -> tuple[str, str] | None:
 
 
 NOBODY_AND_NOTHING = (
-    FieldProblem(field="person", code="nobody-named", message="neither a person nor a need is named"),
-    FieldProblem(field="needs", code="nothing-needed", message="neither a person nor a need is named"),
+    Problem("person", "nobody-named", "neither a person nor a need is named"),
+    Problem("needs", "nothing-needed", "neither a person nor a need is named"),
 )
 """A submission that nobody could act on."""
 
@@ -165,7 +166,7 @@ class Examined(NamedTuple):
     """A submission, tidied, with what makes it impossible to take on, and what it says as a hash."""
 
     submission: Submission
-    problems: tuple[FieldProblem, ...]
+    problems: tuple[Problem, ...]
     content_hash: bytes
 
 
