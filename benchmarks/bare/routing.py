@@ -64,7 +64,9 @@ async def _on_received(connection: Connection, events: Sequence[Received], *, to
         [datetime.fromisoformat(e.data["contact_due_at"]) for e in events],
         [orjson.dumps(e.data).decode() for e in events],
         [
-            orjson.dumps({"hub_id": hub, "method": "coarse", "explanation": s.data["explanation"]}).decode()
+            orjson.dumps(
+                {"kind": "to-hub", "hub_id": hub, "method": "coarse", "explanation": s.data["explanation"]}
+            ).decode()
             for hub, s in zip(hubs, sent, strict=True)
         ],
         hubs,
@@ -80,7 +82,7 @@ def _hub(postcode: str) -> str:
 
 _ASSIGNMENT = """
 INSERT INTO assignment (
-    referral_id, state, version, amendment, outreach, contact_due_at, facts, verdict, hub_id, updated_at
+    referral_id, state, version, amendment_version, outreach, contact_due_at, facts, verdict, hub_id, changed_at
 )
 SELECT referral_id, 'assigned', 1, 1, true, contact_due_at, facts::jsonb, verdict::jsonb, hub_id, $6::timestamptz
 FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[])

@@ -224,19 +224,3 @@ async def test_each_referral_of_a_large_batch_is_answered_once(routing, referral
 
     answered = [e.data.referral_id for e in await routing.emitted()]
     assert sorted(answered) == sorted(r.referral_id for r in sent)
-
-
-async def test_verdicts_of_the_previous_release_are_read(routing, referral, amendment):
-    """The previous release writes verdicts that do not say their kind, while it is being replaced."""
-    sent = [referral(postcode) for postcode in (INSIDE, OUTSIDE, None)]
-    await routing.deliver(*sent)
-    await routing.fetch("UPDATE assignment SET verdict = verdict - 'kind'")
-
-    await routing.deliver(*(amendment(of, priority=Priority.URGENT) for of in sent))
-
-    kinds = await routing.fetch("SELECT state, verdict->>'kind' AS kind FROM assignment ORDER BY state")
-    assert [tuple(row) for row in kinds] == [
-        ("assigned", "to-hub"),
-        ("held", "hold"),
-        ("out-of-area", "out-of-area"),
-    ]

@@ -13,7 +13,7 @@ INSERT INTO gazetteer_unit (release_id, postcode, district_gss)
 SELECT 1, 'AA' || n, 'E09000002' FROM generate_series(1, 20000) AS n;
 INSERT INTO gazetteer_share (release_id, prefix, place_gss, postcodes)
 SELECT 1, 'AA' || n, 'E09000002', 1 FROM generate_series(1, 20000) AS n;
-INSERT INTO assignment (referral_id, state, version, amendment, outreach, triage_reason, triage_due_at, hub_id, updated_at)
+INSERT INTO assignment (referral_id, state, version, amendment_version, outreach, triage_reason, triage_due_at, hub_id, changed_at)
 SELECT gen_random_uuid(), CASE WHEN n % 100 = 0 THEN 'held' ELSE 'assigned' END, 1, 0, false, 'no-postcode', now(),
     'hub-1', now() FROM generate_series(1, 20000) AS n;
 ANALYZE

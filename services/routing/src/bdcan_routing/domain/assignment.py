@@ -81,7 +81,7 @@ class Facts(Struct, frozen=True):
         return read_postcode(self.postcode)
 
 
-class Assignment(Struct, frozen=True, rename={"amendment_version": "amendment"}):
+class Assignment(Struct, frozen=True):
     """One referral, as routing knows it."""
 
     referral_id: UUID

@@ -11,9 +11,7 @@ from bdcan_chassis.table import Query, Statement, Table
 from bdcan_routing.domain.assignment import Assignment, Facts
 from bdcan_routing.domain.placement import Hold
 
-ASSIGNMENT = Table(
-    "assignment", Assignment, key="referral_id", stamp="updated_at", derived=("hub_id", "triage_reason")
-)
+ASSIGNMENT = Table("assignment", Assignment, key="referral_id", derived=("hub_id", "triage_reason"))
 
 
 class Held(Struct, frozen=True):
