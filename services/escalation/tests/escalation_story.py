@@ -53,7 +53,7 @@ def assigned(
     )
 
 
-def called(referral_id: UUID, *needs: CalledNeed, at: datetime = START) -> WelfareCallCompleted:
+def called(referral_id: UUID, *needs: CalledNeed) -> WelfareCallCompleted:
     return WelfareCallCompleted(
         referral_id=referral_id,
         call_id=new_id(),
@@ -61,18 +61,18 @@ def called(referral_id: UUID, *needs: CalledNeed, at: datetime = START) -> Welfa
         attempt=1,
         needs=needs,
         priority=Priority.STANDARD,
-        completed_at=at,
+        completed_at=START,
     )
 
 
-def exhausted(referral_id: UUID, *needs: Need, at: datetime = START) -> WelfareCallExhausted:
+def exhausted(referral_id: UUID, *needs: Need) -> WelfareCallExhausted:
     return WelfareCallExhausted(
         referral_id=referral_id,
         call_id=new_id(),
         hub_id="thames",
         attempts=4,
         needs=needs,
-        exhausted_at=at,
+        exhausted_at=START,
     )
 
 

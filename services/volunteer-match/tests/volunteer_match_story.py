@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -109,7 +110,7 @@ def declined(
     referral_id: UUID,
     *need_ids: UUID,
     code: NeedCode = NeedCode.HOUSING,
-    at: datetime = START + timedelta(hours=1),
+    answers: Iterable[UUID] = (),
 ) -> EscalationDeclined:
     return EscalationDeclined(
         escalation_id=uuid4(),
@@ -119,7 +120,8 @@ def declined(
         lane=NEEDS[code].lane,
         kind=EscalationKind.COMPLEX,
         reason="below-threshold",
-        declined_at=at,
+        call_ids=tuple(answers),
+        declined_at=START + timedelta(hours=1),
     )
 
 

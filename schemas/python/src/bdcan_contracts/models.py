@@ -289,6 +289,10 @@ class EscalationDeclined(_Body):
     """Why it is handed over."""
     reason: Code
     """Why it was declined. A code, never free text."""
+    call_ids: Annotated[tuple[UUID, ...], Field(max_length=50, strict=False)] = ()
+    """The welfare calls that had reported these needs when they were declined. Who has called since has said
+    something newer.
+    """
     declined_at: AwareDatetime
     """When it was declined."""
 
@@ -1247,7 +1251,9 @@ class WelfareCallExhausted(_Body):
     attempts: Annotated[int, Field(ge=1, le=100)]
     """How many calls were made."""
     needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
-    """The needs that are still open."""
+    """The needs that are still open. Where nobody ever learned what is needed, the welfare concern itself is
+    the need.
+    """
     exhausted_at: AwareDatetime
     """When the ladder ended."""
 

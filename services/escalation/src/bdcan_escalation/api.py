@@ -218,7 +218,6 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
             escalation = escalations.get(said.escalation_id)
             if escalation is None:
                 raise NotFoundError
-            tx.not_before(escalation.spoken_of_until)
             first = await store.call_backs.TAKE.value(
                 tx.connection,
                 event_id=said.event_id,

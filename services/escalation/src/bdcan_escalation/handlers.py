@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from uuid import UUID
-
+from bdcan_chassis.errors import BadRecordError
 from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
@@ -35,7 +32,7 @@ async def on_concern_raised(batch: Batch[SafeguardingConcernRaised], tx: Tx) -> 
         referral, earlier = referrals[event.data.referral_id], escalations.of(event.data.referral_id)
         need = Need(need_id=event.data.need_id, code=event.data.code, lane=event.data.lane)
         step = handover.hand_over(
-            referral, earlier, need, Priority.URGENT, event.time, tx.now, event.data.respond_by
+            referral, earlier, need, Priority.URGENT, tx.now, respond_by=event.data.respond_by
         )
         if step:
             escalations.put(step, event)
@@ -64,7 +61,7 @@ async def on_assigned(batch: Batch[ReferralAssigned], tx: Tx) -> None:
         for need in event.data.needs if event.data.priority is Priority.URGENT else ():
             earlier = escalations.of(referral.referral_id)
             if need.lane is Lane.COMPLEX and (
-                step := handover.hand_over(referral, earlier, need, event.data.priority, event.time, tx.now)
+                step := handover.hand_over(referral, earlier, need, event.data.priority, tx.now)
             ):
                 escalations.put(step, event)
     await referrals.save()
@@ -81,14 +78,16 @@ async def on_call_completed(batch: Batch[WelfareCallCompleted], tx: Tx) -> None:
             earlier = escalations.of(referral.referral_id)
             if handover.is_handed_over(said):
                 need = Need(need_id=said.need_id, code=said.code, lane=said.lane)
-                step = handover.hand_over(referral, earlier, need, body.priority, body.completed_at, tx.now)
+                step = handover.hand_over(
+                    referral, earlier, need, body.priority, tx.now, call_id=body.call_id
+                )
                 if step:
                     escalations.put(step, event)
                 continue
             for escalation in earlier:
                 if escalation.need_ids == (said.need_id,):
                     escalations.put(cases.withdraw(escalation, tx.now), event)
-        _spoken_of(escalations, body.referral_id, [n.need_id for n in body.needs], body.completed_at)
+        _note_call(escalations, body)
     await referrals.save()
     await escalations.save()
 
@@ -98,11 +97,13 @@ async def on_call_exhausted(batch: Batch[WelfareCallExhausted], tx: Tx) -> None:
     referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         body = event.data
+        if not body.needs:  # written before volunteer-match named the concern itself as a need
+            raise BadRecordError("no-needs", "nobody was reached, and the event names no need")
         referral = referrals.put(referring.called_by(referrals[body.referral_id], body.hub_id))
         earlier = escalations.of(referral.referral_id)
         if step := handover.raise_welfare_concern(referral, earlier, body, tx.now):
             escalations.put(step, event)
-        _spoken_of(escalations, body.referral_id, [n.need_id for n in body.needs], body.exhausted_at)
+        _note_call(escalations, body)
     await referrals.save()
     await escalations.save()
 
@@ -144,8 +145,8 @@ async def on_closed(batch: Batch[ReferralClosed], tx: Tx) -> None:
     await escalations.save()
 
 
-def _spoken_of(escalations: Escalations, referral_id: UUID, need_ids: Iterable[UUID], at: datetime) -> None:
-    named = set(need_ids)
-    for escalation in escalations.of(referral_id):
+def _note_call(escalations: Escalations, call: WelfareCallCompleted | WelfareCallExhausted) -> None:
+    named = {need.need_id for need in call.needs}
+    for escalation in escalations.of(call.referral_id):
         if not named.isdisjoint(escalation.need_ids):
-            escalations.put(cases.spoken_of(escalation, at))
+            escalations.put(cases.reported(escalation, call.call_id))

@@ -128,15 +128,6 @@ async def test_concern_is_raised_even_when_the_council_has_every_need(
     assert [e.kind for e in await opened(world)] == [EscalationKind.COMPLEX, EscalationKind.WELFARE_CONCERN]
 
 
-async def test_unknown_needs_make_the_concern_itself_the_need(
-    world,
-):
-    referral_id = new_id()
-    await world.service.deliver(exhausted(referral_id))
-    (event,) = await opened(world)
-    assert event.need_ids == (derived_id(referral_id, "welfare-concern"),)
-
-
 async def test_volunteers_concern_is_a_need_of_its_own(world):
     event = TaskConcernRaised(
         task_id=new_id(),
@@ -232,34 +223,44 @@ async def test_returned_need_is_handed_over_again_after_a_later_call(
     assert [e.escalation_id for e in await opened(world)] == [first, derived_id(need.need_id, "escalation-2")]
 
 
-async def test_late_news_of_an_earlier_call_opens_nothing(world):
-    referral_id, need = new_id(), a_need()
-    await world.service.deliver(assigned(referral_id, need, priority=Priority.URGENT))
-    late = world.service.record(called(referral_id, said(need)))
-    world.service.clock.advance(timedelta(minutes=20))
-    await world.service.transactions.pool.execute(
-        "UPDATE escalation SET state = 'declined', due_at = NULL, case_id = 'case-1', ended_at = $1",
-        world.service.clock.now(),
-    )
-    assert len(await opened(world)) == 1
-    await world.service.deliver(late)
-    assert await opened(world) == []
-    led_to = called(referral_id, said(need), at=world.service.clock.now())
-    await world.service.deliver(led_to)
-    assert len(await opened(world)) == 1
-
-
-async def test_refusal_is_later_than_its_call_despite_a_slow_clock(
-    world,
-):
-    referral_id, need = new_id(), a_need()
-    await world.service.deliver(assigned(referral_id, need, priority=Priority.URGENT))
-    ahead = world.service.clock.now() + timedelta(minutes=10)
-    await world.service.deliver(called(referral_id, said(need), at=ahead))
-    escalation_id = derived_id(need.need_id, "escalation")
-    await sent(world, call_back(escalation_id, "declined", reason="not-eligible"))
+async def declines(world, need: Need) -> EscalationDeclined:
+    await sent(world, call_back(derived_id(need.need_id, "escalation"), "declined", reason="not-eligible"))
     [refusal] = await world.service.emitted(EscalationDeclined)
-    assert refusal.data.declined_at > ahead, "else volunteer-match would take the call for the later word"
+    return refusal.data
+
+
+async def test_refusal_names_the_calls_that_it_answers(world):
+    referral_id, need = new_id(), a_need()
+    calls = [called(referral_id, said(need)), called(referral_id, said(need))]
+    await world.service.deliver(assigned(referral_id, need, priority=Priority.URGENT), *calls)
+    await world.service.deliver(called(referral_id, said(a_need())))  # about another need
+    assert set((await declines(world, need)).call_ids) == {call.call_id for call in calls}
+
+
+async def test_call_that_crosses_the_refusal_is_handed_over_again(world):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(assigned(referral_id, need, priority=Priority.URGENT))
+    crossing = called(referral_id, said(need))
+    assert (await declines(world, need)).call_ids == ()
+    await world.service.deliver(crossing)
+    assert [e.need_ids for e in await opened(world)] == [(need.need_id,)]
+
+
+async def test_call_that_the_refusal_answers_is_not_handed_over_again(world):
+    referral_id, need = new_id(), a_need()
+    call = called(referral_id, said(need))
+    await world.service.deliver(call)
+    assert (await declines(world, need)).call_ids == (call.call_id,)
+    await world.service.deliver(call)  # a second event that says the same
+    assert await opened(world) == []
+
+
+async def test_assignment_after_the_refusal_hands_nothing_over(world):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(assigned(referral_id, need, priority=Priority.URGENT))
+    await declines(world, need)
+    await world.service.deliver(assigned(referral_id, need, priority=Priority.URGENT, version=2))
+    assert await opened(world) == []
 
 
 async def test_next_step_is_not_earlier_than_one_from_a_fast_clock(
@@ -275,20 +276,17 @@ async def test_next_step_is_not_earlier_than_one_from_a_fast_clock(
     assert acknowledged.time >= late.time
 
 
-async def test_late_news_of_an_earlier_ladder_leaves_the_next_call_to_decide(
-    world,
-):
+async def test_ladder_that_the_refusal_does_not_answer_is_a_welfare_concern(world):
     referral_id, need = new_id(), a_need()
     await world.service.deliver(assigned(referral_id, need))
-    escalation_id = derived_id(need.need_id, "escalation")
-    late = world.service.record(exhausted(referral_id, need))
-    world.service.clock.advance(timedelta(minutes=20))
-    await sent(world, call_back(escalation_id, "declined", reason="not-eligible"))
-    assert len(await opened(world)) == 1
-    await world.service.deliver(late)
-    assert await opened(world) == []
-    await world.service.deliver(exhausted(referral_id, need, at=world.service.clock.now()))
+    await declines(world, need)
+    await world.service.deliver(exhausted(referral_id, need))
     assert [e.kind for e in await opened(world)] == [EscalationKind.WELFARE_CONCERN]
+
+
+async def test_ladder_without_a_need_is_parked_and_not_lost(world):
+    outcome = await world.service.deliver(exhausted(new_id()))
+    assert outcome["parked"] == 1
 
 
 async def test_second_ladder_raises_no_second_concern(world):

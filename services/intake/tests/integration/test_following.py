@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))  # intake_story.py i
 
 import intake_story as s  # pyright: ignore[reportMissingImports] # found by the line above
 
+from bdcan_chassis.ids import new_id
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts import models as m
 from bdcan_contracts import vocabulary
@@ -212,12 +213,11 @@ async def test_intake_owns_what_routing_does_not_answer_and_looks_every_hour(giv
     assert not await given.deadlines()
 
 
-async def test_welfare_concern_is_the_need_until_it_is_taken_on(
-    given: Harness,
-):
+async def test_welfare_concern_is_a_need_until_it_is_taken_on(given: Harness):
     r = await handed_in(given)
+    concern = m.Need(need_id=new_id(), code="safeguarding-adult", lane=m.Lane.SAFEGUARDING)
     await given.deliver(s.assigned(r))
-    await given.deliver(s.exhausted(r))
+    await given.deliver(s.exhausted(r, concern))
     [need] = (await shown(given, r))["needs"]
     assert (need["owner"], need["state"]) == ("community-solutions", "in-hand")
     await given.deliver(s.escalation(m.EscalationAccepted, r, UUID(need["need_id"])))

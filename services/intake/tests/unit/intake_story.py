@@ -125,13 +125,13 @@ def unanswered(r: Referral, next_minute: float = 200) -> m.WelfareCallUnanswered
     )
 
 
-def exhausted(r: Referral) -> m.WelfareCallExhausted:
+def exhausted(r: Referral, *concern: m.Need) -> m.WelfareCallExhausted:
     return m.WelfareCallExhausted(
         referral_id=r.referral_id,
         call_id=uuid5(r.referral_id, "welfare-call"),
         hub_id=HUB,
         attempts=4,
-        needs=tuple(m.Need(need_id=n.need_id, code=n.code, lane=n.lane) for n in r.needs),
+        needs=concern or tuple(m.Need(need_id=n.need_id, code=n.code, lane=n.lane) for n in r.needs),
         exhausted_at=T0,
     )
 

@@ -197,13 +197,14 @@ def test_community_solutions_has_all_open_needs_of_an_unreached_resident():
     assert closed.outcome == ReferralOutcome.REFERRED_ON
 
 
-def test_unreached_resident_without_needs_becomes_a_welfare_concern():
+def test_welfare_concern_becomes_the_need_where_none_is_known():
     r = s.referral()
-    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_exhausted, s.exhausted(r), 2))
+    concern = m.Need(need_id=uuid4(), code=NeedCode.SAFEGUARDING_ADULT, lane=m.Lane.SAFEGUARDING)
+    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_exhausted, s.exhausted(r, concern), 2))
     assert not closed
     [need] = r.needs
     assert (need.need_id, need.code, need.owner) == (
-        p.welfare_concern_id(r.referral_id),
+        concern.need_id,
         NeedCode.SAFEGUARDING_ADULT,
         COMMUNITY_SOLUTIONS,
     )

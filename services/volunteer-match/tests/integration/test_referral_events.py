@@ -139,7 +139,8 @@ async def test_a_declined_escalation_leads_to_a_follow_up_call_once(given: Harne
     before = await only_call(given)
     await report(given, before["call_id"], outcome="answered")
 
-    record = given.record(declined(event.referral_id, housing.need_id))
+    refusal = declined(event.referral_id, housing.need_id, answers=[UUID(before["call_id"])])
+    record = given.record(refusal)
     await given.deliver(record)
     await given.deliver(record)
 
@@ -171,7 +172,8 @@ async def test_a_withdrawn_need_is_not_asked_about_done_or_brought(
     errand, food, transport = need(), need(NeedCode.FOOD_PARCEL), need(NeedCode.TRANSPORT)
     event = assigned(needs=(errand, food, transport))
     await given.deliver(event)
-    answer = await report(given, (await only_call(given))["call_id"], outcome="answered")
+    call_id = UUID((await only_call(given))["call_id"])
+    answer = await report(given, str(call_id), outcome="answered")
     await given.emitted()
     without = amended(event.referral_id, (transport,), withdrawn_need_ids=(errand.need_id, food.need_id))
     await given.deliver(without, without)
@@ -183,7 +185,7 @@ async def test_a_withdrawn_need_is_not_asked_about_done_or_brought(
     }
     assert states == {"errand": "cancelled", "transport": "open"}
     await given.deliver(packed(event.referral_id, need_id=food.need_id))
-    await given.deliver(declined(event.referral_id, errand.need_id))
+    await given.deliver(declined(event.referral_id, errand.need_id, answers=[call_id]))
     assert await given.emitted() == []
     assert await state_of(given, event.referral_id) == "answered"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +9,7 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 from volunteer_match_story import (
-    amended,
     assigned,
-    declined,
     enquiry,
     open_task,
     task,
@@ -53,21 +50,6 @@ async def test_two_first_events_of_a_referral_do_not_overwrite_each_other(
             await late.save()
     rows = await given.fetch("SELECT state FROM welfare_call WHERE referral_id = $1", event.referral_id)
     assert [r["state"] for r in rows] == [CallState.CANCELLED]
-
-
-@pytest.mark.parametrize("known", [False, True])
-async def test_the_first_call_is_later_than_a_refusal_before_it(given: Harness, known: bool) -> None:
-    right, event = given.clock.instant, assigned()
-    if known:  # but no hub yet
-        await given.deliver(amended(event.referral_id, event.needs, 1))
-    given.clock.instant = refused_at = right + timedelta(minutes=10)
-    await given.deliver(declined(event.referral_id, event.needs[0].need_id))
-    given.clock.instant = right  # the next process's clock is behind
-    await given.deliver(event)
-    async with given.transactions.begin() as tx:
-        [call] = await Calls(tx).lock_keys([event.referral_id])
-        assert call.state is CallState.DUE
-        assert tx.now >= refused_at
 
 
 async def test_a_volunteer_who_leaves_during_a_pass_is_not_asked(

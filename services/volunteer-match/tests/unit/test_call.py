@@ -11,7 +11,12 @@ from volunteer_match_story import amended, assigned, closed, declined, need, rea
 
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import CallNeedResult, WelfareCallExhausted, WelfareCallUnanswered
+from bdcan_contracts.models import (
+    CallNeedResult,
+    EscalationDeclined,
+    WelfareCallExhausted,
+    WelfareCallUnanswered,
+)
 from bdcan_contracts.vocabulary import CallOutcome, NeedCode
 from bdcan_volunteer_match.domain.call import (
     CLAIM,
@@ -24,6 +29,7 @@ from bdcan_volunteer_match.domain.call import (
     close,
     give_back,
     lapse,
+    welfare_concern,
     withdraw,
 )
 from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
@@ -238,10 +244,17 @@ def test_a_time_to_ring_again_fits_the_outcome_and_lies_ahead(outcome, when) -> 
         unanswered(claimed(), ANNA, outcome, when, LATER)
 
 
+def given_back(call: WelfareCall, refusal: EscalationDeclined) -> WelfareCall:
+    step = give_back(call, refusal, LATER)
+    assert step is not None
+    return step.state
+
+
 def test_a_need_given_back_after_the_call_opens_a_new_round() -> None:
     housing, errand = need(NeedCode.HOUSING), need()
     call = answer_of(due(needs=(housing, errand)))
-    again = give_back(call, declined(call.referral_id, housing.need_id), LATER).state
+    refusal = declined(call.referral_id, housing.need_id, answers=[call.call_id])
+    again = given_back(call, refusal)
     assert (again.state, again.attempts) == (CallState.DUE, 0)
     assert again.call_id != call.call_id
     assert [n.need_id for n in again.asks] == [housing.need_id]
@@ -249,37 +262,36 @@ def test_a_need_given_back_after_the_call_opens_a_new_round() -> None:
 
 
 @pytest.mark.parametrize("ends", ["answered", "exhausted"])
-@pytest.mark.parametrize("refused_at", [START, START - timedelta(minutes=1)])
-def test_a_refusal_before_the_last_report_leads_to_no_call(ends: str, refused_at: datetime) -> None:
+def test_a_refusal_that_does_not_answer_the_last_report_leads_to_no_call(ends: str) -> None:
     housing = need(NeedCode.HOUSING)
     if ends == "answered":
         call = answer_of(due(needs=(housing,)))
     else:
         call = missed(claimed(needs=(housing,)), CallOutcome.WRONG_NUMBER, START)
-    overtaken = declined(call.referral_id, housing.need_id, at=refused_at)
-    assert give_back(call, overtaken, LATER) == Step(call)
-    later = declined(call.referral_id, housing.need_id, at=START + timedelta(microseconds=1))
-    assert give_back(call, later, LATER).state.state is CallState.DUE
+    overtaken = declined(call.referral_id, housing.need_id, answers=[uuid4()])
+    assert given_back(call, overtaken) == call
+    heard = declined(call.referral_id, housing.need_id, answers=[uuid4(), call.call_id])
+    assert given_back(call, heard).state is CallState.DUE
 
 
 def test_a_refusal_before_a_missed_call_is_still_asked_about() -> None:
     housing = need(NeedCode.HOUSING)
     call = missed(claimed(needs=(housing,)), CallOutcome.NO_ANSWER)
-    again = give_back(call, declined(call.referral_id, housing.need_id, at=START), LATER).state
+    again = given_back(call, declined(call.referral_id, housing.need_id))
     assert [n.need_id for n in again.asks] == [housing.need_id]
     assert again.state is CallState.UNANSWERED
 
 
 def test_a_need_given_back_joins_the_call_that_is_due() -> None:
     call, found = due(), uuid4()
-    again = give_back(call, declined(call.referral_id, found), LATER).state
+    again = given_back(call, declined(call.referral_id, found))
     assert again.call_id == call.call_id
     assert found in {n.need_id for n in again.asks}
 
 
 def test_a_need_given_back_after_a_withdrawal_leads_to_no_call() -> None:
     call = withdraw(due(), due().referral_id).state
-    assert give_back(call, declined(call.referral_id), LATER) == Step(call)
+    assert given_back(call, declined(call.referral_id)) == call
 
 
 def test_a_concern_given_back_after_the_closing_is_asked_about() -> None:
@@ -287,7 +299,7 @@ def test_a_concern_given_back_after_the_closing_is_asked_about() -> None:
     errand, concern = need(), uuid4()
     call = answer_of(due(needs=(errand,)))
     over = close(call, closed(call.referral_id, errand.need_id)).state
-    again = give_back(over, declined(call.referral_id, concern), LATER).state
+    again = given_back(over, declined(call.referral_id, concern))
     assert (again.state, again.ended) == (CallState.DUE, False)
     assert [n.need_id for n in again.asks] == [concern]
     in_the_other_order = close(again, closed(call.referral_id, errand.need_id)).state
@@ -300,7 +312,7 @@ def test_a_need_that_a_closing_lists_is_not_asked_about_again() -> None:
     housing = need(NeedCode.HOUSING)
     call = answer_of(due(needs=(housing,)))
     over = close(call, closed(call.referral_id, housing.need_id)).state
-    assert give_back(over, declined(call.referral_id, housing.need_id), LATER) == Step(over)
+    assert given_back(over, declined(call.referral_id, housing.need_id, answers=[call.call_id])) == over
 
 
 def test_a_need_added_to_a_reopened_referral_leads_to_a_call() -> None:
@@ -320,3 +332,20 @@ def test_the_end_of_a_referral_ends_its_call_whatever_its_state() -> None:
     settled = answer_of(due())
     gone = withdraw(settled, settled.referral_id).state
     assert (gone.state, gone.ended) == (CallState.ANSWERED, True)
+
+
+def test_a_refusal_of_an_unknown_referral_is_left_to_its_first_call() -> None:
+    assert give_back(None, declined(uuid4()), LATER) is None
+
+
+def test_a_welfare_concern_is_a_need_where_nothing_is_known() -> None:
+    step = unanswered(claimed(needs=()), ANNA, CallOutcome.WRONG_NUMBER, None, START)
+    [event] = step.events
+    assert isinstance(event, WelfareCallExhausted)
+    [concern] = event.needs
+    assert (concern.need_id, concern.code) == (
+        welfare_concern(step.state.referral_id),
+        NeedCode.SAFEGUARDING_ADULT,
+    )
+    refusal = declined(step.state.referral_id, concern.need_id, answers=[step.state.call_id])
+    assert [need.need_id for need in given_back(step.state, refusal).asks] == [concern.need_id]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
@@ -40,10 +40,10 @@ class Calls(RuleBasedStateMachine):
         self.event = assigned(uuid4())
         self.call: WelfareCall | None = None
         self.now = START
-        self.settled: set[object] = set()
+        self.settled: set[UUID] = set()
         self.over = False
         self.listed: set[UUID] = set()
-        self.told: dict[UUID, datetime] = {}
+        self.told: set[UUID] = set()
 
     @rule(version=st.integers(1, 4))
     def the_referral_gets_its_hub(self, version: int) -> None:
@@ -73,21 +73,26 @@ class Calls(RuleBasedStateMachine):
         self.listed.add(gone.need_id)
         assert gone.need_id not in {n.need_id for n in self.call.asks}
 
-    @rule(minutes=st.integers(0, 2000))
-    def the_council_gives_a_need_back(self, minutes: int) -> None:
-        self._give_back(self.event.needs[0].need_id, minutes)
+    @rule(heard=st.booleans())
+    def the_council_gives_a_need_back(self, heard: bool) -> None:
+        self._give_back(self.event.needs[0].need_id, heard=heard)
 
     @rule()
     def a_concern_that_nobody_knew_is_given_back(self) -> None:
-        self._give_back(uuid4(), 0)
+        self._give_back(uuid4(), heard=True)
 
-    def _give_back(self, need_id: UUID, minutes_ago: int) -> None:
-        before, refused_at = self.call, self.now - timedelta(minutes=minutes_ago)
-        told = declined(self.event.referral_id, need_id, at=refused_at)
-        self.call = give_back(self.call, told, self.now).state
+    def _give_back(self, need_id: UUID, *, heard: bool) -> None:
+        """`heard`: escalation had heard of every call before it told of the refusal."""
+        before = self.call
+        told = declined(self.event.referral_id, need_id, answers=self.settled if heard else ())
+        step = give_back(self.call, told, self.now)
+        if step is None:
+            assert before is None
+            return
+        self.call = step.state
         if self.over or need_id in self.listed:
             assert self.call is before, "what has ended is not asked about again"
-        elif refused_at <= self.told.get(need_id, refused_at - timedelta(minutes=1)):
+        elif need_id in self.told and not heard:
             assert self.call is before, "a later call has told escalation of it again"
         elif self.call.hub_id:
             assert self.call.state in LIVE
@@ -141,7 +146,7 @@ class Calls(RuleBasedStateMachine):
         assert isinstance(event, WelfareCallCompleted)
         assert {n.need_id for n in event.needs} == asked
         self._settles()
-        self.told |= dict.fromkeys(asked, self.now)
+        self.told |= asked
 
     @rule(caller=CALLERS, outcome=st.sampled_from(CallOutcome))
     def nobody_answers(self, caller: str, outcome: CallOutcome) -> None:
@@ -155,7 +160,7 @@ class Calls(RuleBasedStateMachine):
             return
         if self.call.state is CallState.EXHAUSTED:
             self._settles()
-            self.told |= dict.fromkeys(asked, self.now)
+            self.told |= asked
         else:
             assert self.call.not_before is not None
             assert self.call.not_before > self.now

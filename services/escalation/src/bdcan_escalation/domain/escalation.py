@@ -7,7 +7,7 @@ caused it, twice, or out of order. What it proves counts; old news is ignored.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, assert_never
 from uuid import UUID
@@ -67,10 +67,6 @@ class Said(StrEnum):
     CLOSED = "closed"
 
 
-_INSTANT = timedelta(microseconds=1)
-"""The least by which two times differ in the database."""
-
-
 class CallBack(Struct, frozen=True):
     """What Community Solutions says about one of its cases."""
 
@@ -84,7 +80,7 @@ class CallBack(Struct, frozen=True):
 class Escalation(Struct, frozen=True):
     """Needs for Community Solutions. The present step must be done by `due_at`.
 
-    `spoken_of_until` is behind the last call that spoke of its needs while it stood.
+    `call_ids` are the welfare calls that have reported its needs so far.
 
     The gateway may claim it from `next_attempt_at` on; while it is being forwarded, that is the end of the lease.
     `in_doubt`: an earlier send may have arrived. `problem` says why the last attempt failed, as a code.
@@ -111,7 +107,7 @@ class Escalation(Struct, frozen=True):
     acknowledged_at: datetime | None = None
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
-    spoken_of_until: datetime | None = None
+    call_ids: frozenset[UUID] = frozenset()
     reason: str | None = None
     outcome: str | None = None
 
@@ -120,14 +116,13 @@ class Escalation(Struct, frozen=True):
         """Whether it ended before Community Solutions did anything. Its needs may then be escalated again."""
         return self.state is State.DECLINED or self.outcome == EscalationOutcome.WITHDRAWN
 
-    def answers(self, said_at: datetime) -> bool:
-        """Whether nothing is left to do about a need of its that was spoken of then.
+    def answers(self, call_id: UUID) -> bool:
+        """Whether nothing is left to do about a need of its that this call reports.
 
-        A refusal that came later is an answer as well: the hub calls again, and what was said before is only late in coming
-        here. Volunteer-match goes by the same two times: who speaks of a need after its refusal leaves it to us again.
+        A refusal answers the calls that came before it: the hub calls again. A call that it does not name came later, and
+        its needs are handed over again. Volunteer-match compares the same ids, so exactly one of the two acts.
         """
-        refused = self.state is State.DECLINED and self.ended_at is not None and said_at < self.ended_at
-        return refused or not self.given_back
+        return not self.given_back or (self.state is State.DECLINED and call_id in self.call_ids)
 
     @property
     def need_ids(self) -> tuple[UUID, ...]:
@@ -180,12 +175,11 @@ def at_hub(escalation: Escalation, hub_id: str | None) -> Step[Escalation]:
     return Step(escalation if escalation.state in FINAL else replace(escalation, hub_id=hub_id))
 
 
-def spoken_of(escalation: Escalation, at: datetime) -> Step[Escalation]:
-    """A call spoke of its needs, and needs no more than that it stands. If it is refused yet, that is later, whatever the clocks say."""
+def reported(escalation: Escalation, call_id: UUID) -> Step[Escalation]:
+    """A call reports its needs while it stands. Should it be declined, the refusal answers this call too."""
     if escalation.state in FINAL:
         return Step(escalation)
-    until = at + _INSTANT
-    return Step(replace(escalation, spoken_of_until=max(until, escalation.spoken_of_until or until)))
+    return Step(replace(escalation, call_ids=escalation.call_ids | {call_id}))
 
 
 def claim(escalation: Escalation, lease_until: datetime) -> Step[Escalation]:
@@ -387,6 +381,7 @@ def _declined(escalation: Escalation, reason: str, now: datetime) -> Step[Escala
         after,
         EscalationDeclined(
             **_about(after),
+            call_ids=tuple(sorted(after.call_ids)),
             reason=reason,
             declined_at=now,
         ),

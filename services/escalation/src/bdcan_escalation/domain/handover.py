@@ -17,7 +17,6 @@ from bdcan_contracts.models import (
     Priority,
     WelfareCallExhausted,
 )
-from bdcan_contracts.vocabulary import NeedCode
 from bdcan_escalation.domain.escalation import Escalation, open_escalation
 from bdcan_escalation.domain.referral import Referral
 
@@ -37,18 +36,22 @@ def hand_over(
     earlier: Sequence[Escalation],
     need: Need,
     priority: Priority,
-    said_at: datetime,
     now: datetime,
+    *,
+    call_id: UUID | None = None,
     respond_by: datetime | None = None,
 ) -> Step[Escalation] | None:
     """Hand one need over, unless Community Solutions has it or is done with it; None then.
 
-    `earlier`: the referral's escalations. A need that was given back may be handed over again. Safeguarding is handed over
-    even if the resident has withdrawn.
+    `earlier`: the referral's escalations. `call_id`: the call that reports the need. Only a call hands over again what was given
+    back. Safeguarding is handed over even if the resident has withdrawn.
     """
     kind = HANDED_OVER[need.lane]
     of_need = _of_need(earlier, need.need_id)
-    if any(e.answers(said_at) and (e.kind is kind or kind is EscalationKind.COMPLEX) for e in of_need):
+    if any(
+        (call_id is None or e.answers(call_id)) and (e.kind is kind or kind is EscalationKind.COMPLEX)
+        for e in of_need
+    ):
         return None
     if kind is not EscalationKind.SAFEGUARDING and not referral.wants(need):
         return None
@@ -110,16 +113,11 @@ def _unreached(
 ) -> tuple[Need, ...]:
     """The needs of a welfare concern: those that Community Solutions does not have, or else, once, those that it has.
 
-    A need that it refused after the last call is not among them: the hub calls again. Where nobody ever learned what is
-    needed, the concern itself is the need; intake makes the same one.
+    A need whose refusal answers this call is not among them: the hub calls again.
     """
-    if event.needs:
-        needs = tuple(need for need in event.needs if need.need_id not in referral.withdrawn_needs)
-    else:
-        concern = uuid5(event.referral_id, "welfare-concern")
-        needs = (Need(need_id=concern, code=NeedCode.SAFEGUARDING_ADULT, lane=Lane.SAFEGUARDING),)
+    needs = tuple(need for need in event.needs if need.need_id not in referral.withdrawn_needs)
     of_need = {need.need_id: _of_need(earlier, need.need_id) for need in needs}
-    left = tuple(n for n in needs if not any(e.answers(event.exhausted_at) for e in of_need[n.need_id]))
+    left = tuple(n for n in needs if not any(e.answers(event.call_id) for e in of_need[n.need_id]))
     if left:
         return left
     standing = {need_id: {e.kind for e in found if not e.given_back} for need_id, found in of_need.items()}

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, TypeAlias, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec.structs import replace
 from pydantic import BaseModel
@@ -20,7 +20,7 @@ from bdcan_chassis.step import Step
 from bdcan_contracts import models
 from bdcan_contracts.envelope import Event
 from bdcan_contracts.models import CallNeedResult, Lane, NeedState
-from bdcan_contracts.vocabulary import NEEDS, EscalationOutcome, NeedCode, TaskKind
+from bdcan_contracts.vocabulary import NEEDS, EscalationOutcome, TaskKind
 from bdcan_intake.domain.referral import (
     COMMUNITY_SOLUTIONS,
     CONTACT_WITHIN,
@@ -175,32 +175,13 @@ def call_unanswered(referral: Referral, event: models.WelfareCallUnanswered, at:
 def call_exhausted(referral: Referral, event: models.WelfareCallExhausted, at: datetime) -> Referral:
     """Nobody was reached: Community Solutions has all that is open.
 
-    Where nobody ever learned what is needed, there is no need to hand over: the welfare concern becomes one,
-    and escalation opens it under the same id.
+    Where nobody ever learned what is needed, the event brings the welfare concern itself as a need.
     """
-    due_at = at + ACKNOWLEDGED_WITHIN
     referral = replace(referral, called=True)
     for listed in event.needs:
+        due_at = at + (SAFEGUARDING_WITHIN if listed.lane is Lane.SAFEGUARDING else ACKNOWLEDGED_WITHIN)
         referral = _helped(referral, listed.need_id, _kind(listed), COMMUNITY_SOLUTIONS, due_at, at, _CALLED)
-    if not referral.needs:
-        concern = Need(
-            referral.referral_id,
-            welfare_concern_id(referral.referral_id),
-            NeedCode.SAFEGUARDING_ADULT,
-            Lane.SAFEGUARDING,
-            NeedState.IN_HAND,
-            COMMUNITY_SOLUTIONS,
-            at + SAFEGUARDING_WITHIN,
-            at,
-            _CALLED,
-        )
-        referral = replace(referral, needs=(concern,))
     return referral
-
-
-def welfare_concern_id(referral_id: UUID) -> UUID:
-    """The need that stands for a resident of whom nobody knows more than that they cannot be reached."""
-    return uuid5(referral_id, "welfare-concern")
 
 
 @_follows

@@ -64,13 +64,13 @@ SETTLED = frozenset({CallState.ANSWERED, CallState.EXHAUSTED, CallState.CANCELLE
 
 
 class CallNeed(Struct, frozen=True):
-    """A need of the referral. `open`: the next call asks about it. `said_at`: when a call last reported it."""
+    """A need of the referral. `open`: the next call asks about it. `said_in`: the call that reported it last."""
 
     need_id: UUID
     code: str
     lane: Lane
     open: bool = True
-    said_at: datetime | None = None
+    said_in: UUID | None = None
 
 
 class WelfareCall(Struct, frozen=True):
@@ -116,6 +116,11 @@ class WelfareCall(Struct, frozen=True):
     def waiting(self) -> CallState:
         """The state in which a round waits for its next call."""
         return CallState.UNANSWERED if self.attempts else CallState.DUE
+
+
+def welfare_concern(referral_id: UUID) -> UUID:
+    """The id of the need that stands for a resident of whom nobody knows more than that they cannot be reached."""
+    return uuid5(referral_id, "welfare-concern")
 
 
 def first_call_id(referral_id: UUID) -> UUID:
@@ -196,22 +201,18 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> Step[WelfareCall]
     return moved(call, amended)
 
 
-def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime) -> Step[WelfareCall]:
+def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime) -> Step[WelfareCall] | None:
     """Community Solutions declined needs: the hub calls again. Needs that have since ended are ignored.
 
-    A refusal and a call may cross. The later one counts, here and at escalation: escalation hands a need over again if a
-    call reports it after the refusal, and leaves it to the next call otherwise. So exactly one of the two acts.
-
-    The first call asks about all needs. Before it, only the time of the refusal is kept, so that the call is later.
+    A refusal and a call may cross. The refusal names the calls that it answers. A need that a later call has reported is
+    escalation's to hand over again, so exactly one of the two acts. The first call asks about all needs anyway.
     """
     if call is None:
-        return Step(unknown(event.referral_id))
-    told = {need.need_id for need in call.needs if need.said_at and need.said_at >= event.declined_at}
-    back = [need_id for need_id in event.need_ids if call.wants(need_id) and need_id not in told]
-    if not back:
+        return None
+    later = {n.need_id for n in call.needs if n.said_in is not None and n.said_in not in event.call_ids}
+    back = [need_id for need_id in event.need_ids if call.wants(need_id) and need_id not in later]
+    if not back or call.state is CallState.AWAITING:
         return Step(call)
-    if call.state is CallState.AWAITING:
-        return Step(replace(call, not_before=now))
     known = {need.need_id for need in call.needs}
     returned = replace(
         call,

@@ -21,8 +21,8 @@ from bdcan_contracts.models import (
     WelfareCallExhausted,
     WelfareCallUnanswered,
 )
-from bdcan_contracts.vocabulary import NEEDS, CallOutcome
-from bdcan_volunteer_match.domain.call import CallNeed, CallState, WelfareCall, moved
+from bdcan_contracts.vocabulary import NEEDS, CallOutcome, NeedCode
+from bdcan_volunteer_match.domain.call import CallNeed, CallState, WelfareCall, moved, welfare_concern
 from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
 from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER, MOST_ATTEMPTS, next_slot
 
@@ -55,9 +55,7 @@ def answered(call: WelfareCall, caller: str, answer: Answer, now: datetime) -> S
     """
     hub_id = _must_have_claimed(call, caller)
     called = _called_needs(call, answer.findings)
-    by_id = {
-        need.need_id: CallNeed(need.need_id, need.code, need.lane, open=False, said_at=now) for need in called
-    }
+    by_id = {n.need_id: CallNeed(n.need_id, n.code, n.lane, open=False, said_in=call.call_id) for n in called}
     settled = replace(
         call,
         state=CallState.ANSWERED,
@@ -97,7 +95,7 @@ def unanswered(
     """The resident was not reached, or asked for another time.
 
     `put_off_to` is that time; such a call takes no rung of the ladder. A wrong number ends the round: more calls to it
-    reach nobody. Raises NotAllowedError, FindingsError.
+    reach nobody. Where nobody ever learned what is needed, the welfare concern itself becomes the need. Raises NotAllowedError, FindingsError.
     """
     hub_id = _must_have_claimed(call, caller)
     rescheduled = outcome == CallOutcome.RESCHEDULED
@@ -105,16 +103,20 @@ def unanswered(
     attempts, misses = call.attempts + 1, call.misses + (not rescheduled)
     tried = replace(call, attempts=attempts, misses=misses, claimed_by=None, claim_expires_at=None)
     if outcome == CallOutcome.WRONG_NUMBER or misses >= CALLS_IN_LADDER or attempts >= MOST_ATTEMPTS:
-        told = tuple(replace(n, said_at=now) if n.open else n for n in call.needs)
+        asked = call.asks or (
+            CallNeed(welfare_concern(call.referral_id), NeedCode.SAFEGUARDING_ADULT, Lane.SAFEGUARDING),
+        )
+        reported = {need.need_id: replace(need, said_in=call.call_id) for need in asked}
+        others = tuple(need for need in call.needs if need.need_id not in reported)
         return moved(
             call,
-            replace(tried, state=CallState.EXHAUSTED, needs=told),
+            replace(tried, state=CallState.EXHAUSTED, needs=(*others, *reported.values())),
             WelfareCallExhausted(
                 referral_id=call.referral_id,
                 call_id=call.call_id,
                 hub_id=hub_id,
                 attempts=attempts,
-                needs=tuple(Need(need_id=n.need_id, code=n.code, lane=n.lane) for n in call.asks),
+                needs=tuple(Need(need_id=n.need_id, code=n.code, lane=n.lane) for n in asked),
                 exhausted_at=now,
             ),
         )
