@@ -52,24 +52,6 @@ def are_many(rows: Sized) -> bool:
     return len(rows) >= MANY_ROWS
 
 
-async def copied(
-    connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> bool:
-    """COPY rows that are most likely new, all of them or none; returns whether they were written.
-
-    False means that the rows are too few for COPY, or that one of them breaks a unique constraint. The caller then writes
-    them by an INSERT that says what happens to existing rows.
-    """
-    if not are_many(rows):
-        return False
-    try:
-        async with connection.transaction():
-            await connection.copy_records_to_table(table, columns=names, records=rows)
-    except asyncpg.UniqueViolationError:
-        return False
-    return True
-
-
 async def open_pool(
     dsn: str, size: int, application: str, kind: type[asyncpg.Connection[asyncpg.Record]] = asyncpg.Connection
 ) -> Pool:
