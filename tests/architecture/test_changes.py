@@ -8,6 +8,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def sources(service: str) -> Iterator[tuple[Path, ast.Module]]:
 
 def tables_of_books(service: str) -> set[str]:
     books = importlib.import_module(f"{own_name(service)}.books")
-    found = [one for _, one in inspect.getmembers(books, inspect.isclass) if issubclass(one, Book)]
+    found: list[Any] = [one for _, one in inspect.getmembers(books, inspect.isclass) if issubclass(one, Book)]
     return {one.table.name for one in found if one is not Book}
 
 

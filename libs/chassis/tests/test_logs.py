@@ -231,6 +231,7 @@ async def test_host_does_not_quote_the_error_of_a_dead_part(
 
 
 async def test_request_is_logged_as_route_and_status(lines: Lines, ledger: Harness) -> None:
+    await ledger.http.get("/toy/hubs/07700900123")
     await ledger.http.get("/toy/hubs/07700900123?phone=07700900123")
     await ledger.http.get("/toy/bug")
     await ledger.http.get("/07700900123")
@@ -239,6 +240,7 @@ async def test_request_is_logged_as_route_and_status(lines: Lines, ledger: Harne
     requests = [line for line in lines.take() if line["event"] == "http.request"]
     assert [(r["method"], r["route"], r["status"]) for r in requests] == [
         ("GET", "/toy/hubs/{hub}", 200),
+        ("GET", "/toy/hubs/{hub}", 422),
         ("GET", "/toy/bug", 500),
         ("GET", "unmatched", 404),
         ("POST", "/toy/people", 422),
