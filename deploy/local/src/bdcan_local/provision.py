@@ -7,7 +7,6 @@ PostgreSQL: a role and a database for each service, closed to every other role.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,9 +14,7 @@ import asyncpg
 
 from bdcan_contracts.envelope import Topic
 from bdcan_local import access
-from bdcan_local.errors import NotReadyError, PlatformError
-
-_LIMIT_SECONDS = 60.0
+from bdcan_local.errors import PlatformError
 
 
 async def provision_kafka(
@@ -40,24 +37,27 @@ async def provision_kafka(
     Raises:
         PlatformError: the cluster refuses something.
     """
-    from aiokafka.admin import AIOKafkaAdminClient
-    from aiokafka.errors import KafkaError
+    from confluent_kafka import KafkaException
 
-    admin = AIOKafkaAdminClient(**client)
+    from bdcan_local.cluster import Cluster
+
+    def work() -> list[access.Grant]:
+        cluster = Cluster(client)
+        cluster.set_passwords(passwords)
+        cluster.make_topics(access.topic_specs(topics), replicas)
+        cluster.grant(access.grants(topics))
+        cluster.wait_until_ready(access.topic_specs(topics))
+        left = access.superfluous(cluster.grants(), topics)
+        if left and revoke:
+            cluster.revoke(left)
+        return left
+
     try:
-        await admin.start()
-        await _set_passwords(admin, passwords)
-        await _make_topics(admin, access.topic_specs(topics), replicas)
-        await _grant(admin, access.grants(topics))
-        await _wait_for_leaders(admin, access.topic_specs(topics))
-        await _wait_for_groups(admin)
-        return await _superfluous(admin, topics, revoke=revoke)
-    except (KafkaError, TimeoutError) as error:
+        return await asyncio.to_thread(work)
+    except KafkaException as error:
         raise PlatformError(
-            f"Kafka could not be set up: {error!r}", "Check the address and the administrator's password."
+            f"Kafka could not be set up: {error}", "Check the address and the administrator's password."
         ) from error
-    finally:
-        await admin.close()
 
 
 async def provision_postgres(dsn: str, passwords: Mapping[str, str]) -> None:
@@ -95,106 +95,3 @@ async def _make_database(connection: asyncpg.Connection, name: str, password: st
         await connection.execute(
             await connection.fetchval("SELECT format($1, VARIADIC $2::text[])", template, values)
         )
-
-
-async def _set_passwords(admin: Any, passwords: Mapping[str, str]) -> None:
-    from aiokafka.errors import for_code
-
-    from bdcan_local.kafka_admin import UpsertScramUsers
-
-    response = await admin._send_to_controller(UpsertScramUsers(passwords))  # noqa: SLF001 - aiokafka has no public door
-    for user, code, message, *_ in response.results:
-        if code:
-            raise for_code(code)(f"{user}: {message}")
-
-
-async def _make_topics(admin: Any, specs: Sequence[access.TopicSpec], replicas: int) -> None:
-    from aiokafka.admin import NewPartitions, NewTopic
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-    from aiokafka.errors import for_code
-
-    existing = {
-        topic["topic"]: len(topic["partitions"])
-        for topic in await admin.describe_topics()
-        if not topic["error_code"]
-    }
-    new = [spec for spec in specs if spec.name not in existing]
-    if new:
-        made = await admin.create_topics(
-            [NewTopic(spec.name, spec.partitions, replicas, topic_configs=dict(spec.config)) for spec in new]
-        )
-        for name, code, *_ in made.topic_errors:
-            if code:
-                raise for_code(code)(name)
-    old = [spec for spec in specs if spec.name in existing]
-    grown = {
-        spec.name: NewPartitions(spec.partitions) for spec in old if spec.partitions > existing[spec.name]
-    }
-    if grown:
-        await admin.create_partitions(grown)
-    if old:
-        resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name, dict(spec.config)) for spec in old]
-        for response in await admin.alter_configs(resources):
-            for code, message, _, name in response.resources:
-                if code:
-                    raise for_code(code)(f"{name}: {message}")
-
-
-async def _grant(admin: Any, grants: Sequence[access.Grant]) -> None:
-    from aiokafka.errors import for_code
-
-    from bdcan_local.kafka_admin import CreateGrants
-
-    response = await admin._send_to_controller(CreateGrants(grants))  # noqa: SLF001 - aiokafka has no public door
-    for code, message in response.creation_responses:
-        if code:
-            raise for_code(code)(message)
-
-
-async def _superfluous(admin: Any, topics: Sequence[Topic], *, revoke: bool) -> list[access.Grant]:
-    from aiokafka.errors import for_code
-
-    from bdcan_local.kafka_admin import DeleteGrants, ListGrants, found_grants
-
-    response = await admin._send_to_controller(ListGrants())  # noqa: SLF001 - aiokafka has no public door
-    if response.error_code:
-        raise for_code(response.error_code)(response.error_message)
-    found = access.superfluous(found_grants(response), topics)
-    if found and revoke:
-        deleted = await admin._send_to_controller(DeleteGrants(found))  # noqa: SLF001 - as above
-        for code, message, _ in deleted.filter_responses:
-            if code:
-                raise for_code(code)(message)
-    return found
-
-
-async def _wait_for_leaders(admin: Any, specs: Sequence[access.TopicSpec]) -> None:
-    end = time.monotonic() + _LIMIT_SECONDS
-    wanted = {spec.name: spec.partitions for spec in specs}
-    while wanted:
-        described = await admin.describe_topics(list(wanted))
-        if all(
-            len(topic["partitions"]) >= wanted[topic["topic"]]
-            and all(partition["leader"] >= 0 for partition in topic["partitions"])
-            for topic in described
-        ):
-            return
-        if time.monotonic() > end:
-            raise NotReadyError("the topics have no leaders after a minute", "Look at the broker's log.")
-        await asyncio.sleep(0.1)
-
-
-async def _wait_for_groups(admin: Any) -> None:
-    """A new cluster makes the topic of consumer groups at the first question for one; every service would log errors."""
-    from aiokafka.errors import KafkaError
-
-    end = time.monotonic() + _LIMIT_SECONDS
-    while True:
-        try:
-            await admin.find_coordinator("bdcan")
-        except KafkaError:
-            if time.monotonic() > end:
-                raise
-            await asyncio.sleep(0.1)
-        else:
-            return

@@ -99,20 +99,17 @@ class KafkaBroker(ABC):
 
     async def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Makes topics, name to number of partitions, and waits until they can be used. Existing ones are left alone."""
-        from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-        from aiokafka.errors import TopicAlreadyExistsError, for_code
+        from bdcan_local.access import TopicSpec
+        from bdcan_local.cluster import Cluster
 
-        admin = AIOKafkaAdminClient(**self.client_options())
-        await admin.start()
-        try:
-            new = [NewTopic(name, count, 1) for name, count in partitions.items()]
-            response: Any = await admin.create_topics(new)
-            for name, code, *_ in response.topic_errors:
-                if code not in {0, TopicAlreadyExistsError.errno}:
-                    raise for_code(code)(name)
-            await _led(admin, partitions)
-        finally:
-            await admin.close()
+        specs = [TopicSpec(name, count, ()) for name, count in partitions.items()]
+
+        def work() -> None:
+            cluster = Cluster(self.client_options())
+            cluster.make_topics(specs, replicas=1)
+            cluster.wait_until_ready(specs)
+
+        await asyncio.to_thread(work)
 
 
 class EmbeddedPostgres(PostgresServer):
@@ -234,17 +231,3 @@ def blocking(work: Coroutine[Any, Any, None]) -> None:
     thread.join()
     if failure:
         raise failure[0]
-
-
-async def _led(admin: Any, partitions: Mapping[str, int]) -> None:
-    end = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < end:
-        described = await admin.describe_topics(list(partitions))
-        if all(
-            len(topic["partitions"]) >= partitions[topic["topic"]]
-            and all(partition["leader"] >= 0 for partition in topic["partitions"])
-            for topic in described
-        ):
-            return
-        await asyncio.sleep(_POLL_SECONDS)
-    raise NotReadyError(f"the topics {sorted(partitions)} have no leaders", "See the broker's log.")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from bdcan_simulator.borough import NHS_LIST, OUTREACH_DESK, Door, System
 from bdcan_simulator.client import Client
@@ -53,21 +55,11 @@ async def _upload(
 ) -> None:
     await pace.turn(start, len(all_rows))
     rows = all_rows[start : start + count]
-    text = as_csv(as_row(submission) for submission in rows)
-    answer = await client.post(
-        clerk(system),
-        "intake",
-        "/v1/referral-imports",
-        text,
-        key=f"{ledger.run}/{system.name}/{start}",
-        params={"source": system.name},
-    )
-    if not answer.ok:
-        ledger.done[f"csv files refused: {answer.problem}"] += 1
+    told = await _import(client, ledger, system, str(start), map(as_row, rows))
+    if told is None:
         return
     for submission in rows:
         submission.acknowledged = True
-    told = answer.json()
     # an upload that was cut off is sent again: what went in the first time is a duplicate then
     not_taken = len(rows) - told["accepted"] - told["duplicates"]
     if not_taken:
@@ -86,25 +78,33 @@ async def _upload_again_with_bad_rows(
         {"reference": entry.reference or "", "channel": system.channels[0].value, "name": "A. Slip"} | cells
         for entry, (_, cells) in zip(entries, _BAD, strict=True)
     ]
-    text = as_csv([*map(as_row, rows), *wrong])
-    answer = await client.post(
-        clerk(system),
-        "intake",
-        "/v1/referral-imports",
-        text,
-        key=f"{ledger.run}/{system.name}/again",
-        params={"source": system.name},
-    )
-    if not answer.ok:
-        ledger.done[f"csv files refused: {answer.problem}"] += 1
+    told = await _import(client, ledger, system, "again", [*map(as_row, rows), *wrong])
+    if told is None:
         return
-    told = answer.json()
     ledger.sent_twice[Door.CSV] += len(rows)
     ledger.recognised[Door.CSV] += told["duplicates"]
     if told["refused"]:
         path = f"/v1/referral-imports/{told['import_id']}/errors.csv"
         errors = await client.get(clerk(system), "intake", path)
         _note_refusals(entries, errors.body.decode())
+
+
+async def _import(
+    client: Client, ledger: Ledger, system: System, part: str, rows: Iterable[dict[str, str]]
+) -> dict[str, Any] | None:
+    """Upload one file. Returns what intake says about it, or None where it refuses the whole file."""
+    answer = await client.post(
+        clerk(system),
+        "intake",
+        "/v1/referral-imports",
+        as_csv(rows),
+        key=f"{ledger.run}/{system.name}/{part}",
+        params={"source": system.name},
+    )
+    if answer.ok:
+        return answer.json()
+    ledger.done[f"csv files refused: {answer.problem}"] += 1
+    return None
 
 
 def _note_refusals(entries: list[BadInput], errors_csv: str) -> None:

@@ -1,0 +1,187 @@
+"""A Kafka cluster as its administrator sees it: passwords, topics, permissions. Every call can be repeated.
+
+All calls raise KafkaException when the cluster refuses, and block: call them in a thread.
+"""
+
+# pyright: reportPrivateImportUsage=false
+# confluent_kafka.admin is the documented place of these names, but its __init__ does not export them for type checkers
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
+from bdcan_local.access import Grant, Operation, Pattern, TopicSpec
+from bdcan_local.access import ResourceType as Resource
+from bdcan_local.errors import NotReadyError
+
+_LIMIT_SECONDS = 60.0
+_ANSWER_SECONDS = 5.0
+_ITERATIONS = 8192
+_EVERYWHERE = "*"
+
+
+class Cluster:
+    """A cluster, reached with an administrator's aiokafka options (`kafka.client_options`)."""
+
+    def __init__(self, client: Mapping[str, Any]) -> None:
+        self._admin = AdminClient(
+            {
+                "bootstrap.servers": client["bootstrap_servers"],
+                "security.protocol": client["security_protocol"],
+                "sasl.mechanism": client["sasl_mechanism"],
+                "sasl.username": client["sasl_plain_username"],
+                "sasl.password": client["sasl_plain_password"],
+                "log_level": 0,  # a broker that is starting refuses; whoever asks is told so
+            }
+        )
+
+    def answers(self) -> bool:
+        """Whether the cluster answers the administrator now."""
+        try:
+            self._admin.list_topics(timeout=_ANSWER_SECONDS)
+        except KafkaException:
+            return False
+        return True
+
+    def set_passwords(self, passwords: Mapping[str, str]) -> None:
+        """Set the users' passwords; make the users that do not exist. The passwords themselves are never sent."""
+        how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _ITERATIONS)
+        _finish(
+            self._admin.alter_user_scram_credentials(
+                [
+                    UserScramCredentialUpsertion(user, how, password.encode())
+                    for user, password in passwords.items()
+                ]
+            )
+        )
+
+    def make_topics(self, specs: Sequence[TopicSpec], replicas: int) -> None:
+        """Make the topics that do not exist. Add partitions to the others, and apply their settings."""
+        existing = {
+            name: len(topic.partitions)
+            for name, topic in self._admin.list_topics(timeout=_LIMIT_SECONDS).topics.items()
+        }
+        new = [spec for spec in specs if spec.name not in existing]
+        old = [spec for spec in specs if spec.name in existing and spec.config]
+        grown = [spec for spec in specs if spec.partitions > existing.get(spec.name, spec.partitions)]
+        if new:
+            _finish(
+                self._admin.create_topics(
+                    [NewTopic(spec.name, spec.partitions, replicas, config=dict(spec.config)) for spec in new]
+                )
+            )
+        if grown:
+            _finish(
+                self._admin.create_partitions([NewPartitions(spec.name, spec.partitions) for spec in grown])
+            )
+        if old:
+            _finish(self._admin.incremental_alter_configs([_settings(spec) for spec in old]))
+
+    def grant(self, grants: Sequence[Grant]) -> None:
+        """Add permissions; those that exist stay as they are."""
+        _finish(self._admin.create_acls([_binding(grant, AclBinding) for grant in grants]))
+
+    def grants(self) -> list[Grant]:
+        """The permissions that a catalogue could have asked for; any other that somebody has set is left out."""
+        any_text: Any = None
+        anything = AclBindingFilter(
+            ResourceType.ANY,
+            any_text,
+            ResourcePatternType.ANY,
+            any_text,
+            any_text,
+            AclOperation.ANY,
+            AclPermissionType.ALLOW,
+        )
+        return [
+            Grant(
+                acl.principal.removeprefix("User:"),
+                Resource[acl.restype.name],
+                acl.name,
+                Pattern[acl.resource_pattern_type.name],
+                Operation[acl.operation.name],
+            )
+            for acl in self._admin.describe_acls(anything).result()
+            if acl.host == _EVERYWHERE
+            and acl.principal.startswith("User:")
+            and acl.restype.name in Resource.__members__
+            and acl.resource_pattern_type.name in Pattern.__members__
+            and acl.operation.name in Operation.__members__
+        ]
+
+    def revoke(self, grants: Sequence[Grant]) -> None:
+        """Take exactly these permissions away."""
+        _finish(self._admin.delete_acls([_binding(grant, AclBindingFilter) for grant in grants]))
+
+    def wait_until_ready(self, specs: Sequence[TopicSpec]) -> None:
+        """Wait until each partition has a leader, and consumer groups can be formed. Raises NotReadyError.
+
+        A new cluster makes its topic of groups at the first question for one; every service would log errors.
+        """
+        end = time.monotonic() + _LIMIT_SECONDS
+        while not (self._all_led(specs) and self._has_groups()):
+            if time.monotonic() > end:
+                raise NotReadyError(
+                    "the topics have no leaders, or groups no coordinator, after a minute",
+                    "Look at the broker's log.",
+                )
+            time.sleep(0.1)
+
+    def _all_led(self, specs: Sequence[TopicSpec]) -> bool:
+        found = self._admin.list_topics(timeout=_LIMIT_SECONDS).topics
+        return all(
+            spec.name in found
+            and len(found[spec.name].partitions) >= spec.partitions
+            and all(partition.leader >= 0 for partition in found[spec.name].partitions.values())
+            for spec in specs
+        )
+
+    def _has_groups(self) -> bool:
+        try:
+            _finish(self._admin.describe_consumer_groups(["bdcan"], request_timeout=_ANSWER_SECONDS))
+        except KafkaException:
+            return False
+        return True
+
+
+def _finish(futures: Mapping[Any, Any]) -> None:
+    for future in futures.values():
+        future.result()
+
+
+def _settings(spec: TopicSpec) -> ConfigResource:
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in spec.config
+    ]
+    return ConfigResource(ConfigResource.Type.TOPIC, spec.name, incremental_configs=entries)
+
+
+def _binding(grant: Grant, kind: Any) -> Any:
+    return kind(
+        ResourceType[grant.resource.name],
+        grant.name,
+        ResourcePatternType[grant.pattern.name],
+        f"User:{grant.user}",
+        _EVERYWHERE,
+        AclOperation[grant.operation.name],
+        AclPermissionType.ALLOW,
+    )
