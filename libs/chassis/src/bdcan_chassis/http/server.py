@@ -36,6 +36,7 @@ async def serve(app: FastAPI, host: str, port: int, stopping: asyncio.Event) -> 
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,  # nothing here asks who the client is
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     server = _Server(config)
