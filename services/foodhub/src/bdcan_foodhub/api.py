@@ -22,6 +22,7 @@ from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Priority, StockUnit
+from bdcan_contracts.vocabulary import Diet
 from bdcan_foodhub import store
 from bdcan_foodhub.books import Parcels, Stock
 from bdcan_foodhub.domain import parcel as parcelling
@@ -91,6 +92,12 @@ class Packing(Body):
     weight_grams: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
+class DietDecision(Body):
+    """What a person found out about a diet that this release does not know, as diets that it does know."""
+
+    diets: Annotated[tuple[Diet, ...], Field(max_length=20)]
+
+
 class StockView(BaseModel):
     """An item at a site, in its unit. received = on_hand + issued + wasted; free = on_hand - reserved."""
 
@@ -146,6 +153,9 @@ class ParcelView(BaseModel):
     code: str
     priority: Priority
     diets: list[str]
+    undecided: list[str] = Field(
+        description="diets that a person must decide about; until then nothing is reserved"
+    )
     people: int | None
     state: State
     lines: list[LineView]
@@ -172,6 +182,7 @@ class ParcelView(BaseModel):
             code=parcel.code,
             priority=parcel.priority,
             diets=list(parcel.diets),
+            undecided=list(parcel.undecided),
             people=home.adults + home.children + home.infants if home else None,
             state=parcel.state,
             lines=[
@@ -308,6 +319,15 @@ def _parcel_routes(routes: APIRouter) -> None:
         """Start picking a reserved parcel. To send it again changes nothing."""
         return await once(
             lambda tx: _step(tx, caller, parcel_id, lambda p: parcelling.start_picking(p, tx.now))
+        )
+
+    @routes.post("/parcels/{parcel_id}/diet-decision", response_model=ParcelView, tags=["parcels"])
+    async def decide_diets(
+        parcel_id: UUID, body: DietDecision, caller: ParcelWriter, once: OnceOnly
+    ) -> Response:
+        """Say which known diets the parcel must respect, after asking the resident. It then waits for stock."""
+        return await once(
+            lambda tx: _step(tx, caller, parcel_id, lambda p: parcelling.decide_diets(p, body.diets, tx.now))
         )
 
     @routes.post("/parcels/{parcel_id}/packing", response_model=ParcelView, tags=["parcels"])

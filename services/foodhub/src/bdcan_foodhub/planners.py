@@ -9,7 +9,7 @@ from bdcan_chassis.transaction import Tx
 from bdcan_foodhub import store
 from bdcan_foodhub.books import ALLOCATE, Parcels, Stock
 from bdcan_foodhub.domain.allocation import allocate
-from bdcan_foodhub.domain.parcel import Parcel, fall_short, look_again, reserve
+from bdcan_foodhub.domain.parcel import Parcel, fall_short, look_again, reserve, wait_for_decision
 from bdcan_foodhub.domain.stock import Place, announce
 
 PARCELS_A_PASS = 2000
@@ -22,9 +22,13 @@ async def allocate_stock(tx: Tx) -> int:
     await _wake_short(parcels)
     waiting = await parcels.lock(store.parcels.LOCK_WAITING, limit=PARCELS_A_PASS)
     waiting.sort(key=lambda parcel: (parcel.due_at, parcel.parcel_id))
+    for parcel in waiting:
+        if parcel.undecided:
+            parcels.put(wait_for_decision(parcel, tx.now))
+    ready = [parcel for parcel in waiting if not parcel.undecided]
     stock = parcels.stock
-    await stock.lock_places(Place(p.site_id, line.item_id) for p in waiting for line in p.lines)
-    plan = allocate({level.place: level.free for level in stock}, waiting)
+    await stock.lock_places(Place(p.site_id, line.item_id) for p in ready for line in p.lines)
+    plan = allocate({level.place: level.free for level in stock}, ready)
     for parcel_id in plan.reserved:
         parcels.put(reserve(parcels[parcel_id], tx.now))
     for parcel_id, missing in plan.short.items():

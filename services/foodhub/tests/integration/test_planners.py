@@ -114,3 +114,41 @@ async def test_late_allocation_uses_the_clock_of_its_transaction(foodhub, tell):
     await foodhub.run("allocate")
     (event,) = await foodhub.emitted(ParcelReserved)
     assert event.data.reserved_at == START + timedelta(minutes=7)
+
+
+async def test_parcel_with_an_unknown_diet_waits_for_a_person(foodhub, tell):
+    call, need_id = tell.call_completed(diets=("halal", "celery-allergy"))  # a word of a newer release
+    parcel_id = derived_id(need_id, "parcel")
+    await tell.received(foodhub, tell.asked_for(call, times=2))
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    foodhub.clock.advance(RETRY_AFTER)
+    await foodhub.fire()
+    await foodhub.run("allocate")
+    assert await foodhub.emitted(ParcelReserved) == []
+    waiting = (await foodhub.http.get(f"/v1/parcels/{parcel_id}")).json()
+    assert (waiting["state"], waiting["undecided"]) == ("short", ["celery-allergy"])
+    assert {kind for kind, _ in await foodhub.deadlines()} == {"parcel-due", "parcel-retry"}
+
+    path = f"/v1/parcels/{parcel_id}/diet-decision"
+    refused = await foodhub.http.post(path, json={"diets": ["celery-allergy"]})
+    assert refused.status_code == 422, "a person names diets that are known"
+    decided = await foodhub.http.post(path, json={"diets": ["halal", "vegan"]})
+    assert (decided.json()["state"], decided.json()["undecided"]) == ("requested", [])
+    await tell.received(foodhub, {x["item_id"]: x["quantity"] for x in decided.json()["lines"]})
+    await foodhub.run("allocate")
+    assert len(await foodhub.emitted(ParcelReserved)) == 1
+    assert (await foodhub.http.post(path, json={"diets": []})).status_code == 409
+
+
+async def test_reserved_parcel_loses_its_stock_when_a_call_finds_an_unknown_diet(foodhub, tell):
+    call, need_id = tell.call_completed()
+    await tell.received(foodhub, tell.asked_for(call))
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    again, _ = tell.call_completed(need_id=need_id, referral_id=call.referral_id, diets=("celery-allergy",))
+    await foodhub.deliver(again)
+    await foodhub.run("allocate")
+    parcel = (await foodhub.http.get(f"/v1/parcels/{derived_id(need_id, 'parcel')}")).json()
+    assert (parcel["state"], parcel["undecided"]) == ("short", ["celery-allergy"])
+    assert (await foodhub.http.get("/v1/summary")).json()["stock"]["reserved"] == 0

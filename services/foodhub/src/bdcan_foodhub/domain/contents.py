@@ -47,7 +47,8 @@ class Line(Struct, frozen=True):
 def contents(code: str, household: Household | None, diets: Iterable[str]) -> tuple[Line, ...]:
     """The lines of a parcel, one per item. A household that nobody asked about counts as one adult.
 
-    A code that this release does not know gets the parcel of its lane.
+    A code that this release does not know gets the parcel of its lane. `diets` that it does not know rule out nothing here: a
+    parcel with such a diet is never filled before a person has decided (see `parcel.undecided`).
     """
     home = household or Household(adults=1)
     forbidden = frozenset[Content]().union(*(FORBIDDEN[d] for d in diets if d in FORBIDDEN))

@@ -36,6 +36,7 @@ from bdcan_contracts.models import (
 )
 from bdcan_foodhub.domain.contents import Line, bags_for, contents, pieces, weight_grams
 from bdcan_foodhub.domain.errors import NotAllowedError
+from bdcan_foodhub.domain.items import FORBIDDEN
 from bdcan_foodhub.domain.stock import Move, MoveKind, Movement, Promise
 
 DUE = "parcel-due"
@@ -103,6 +104,11 @@ class Parcel(Struct, frozen=True):
     bags: int | None = None
     weight_grams: int | None = None
     overdue: bool = False
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Diets that this release does not know. A person decides what they rule out; until then nothing is reserved."""
+        return tuple(diet for diet in self.diets if diet not in FORBIDDEN)
 
     @property
     def missing_items(self) -> tuple[str, ...]:
@@ -180,7 +186,8 @@ def refill(
 ) -> Step[Parcel]:
     """Change what the parcel must hold, after a later call. A parcel that is being picked goes out as it is."""
     lines = contents(code, household, diets)
-    same = (parcel.code, frozenset(parcel.lines)) == (code, frozenset(lines))
+    unknown = any(diet not in FORBIDDEN and diet not in parcel.diets for diet in diets)
+    same = not unknown and (parcel.code, frozenset(parcel.lines)) == (code, frozenset(lines))
     if same or parcel.state not in WAITING | {State.RESERVED}:
         return Step(parcel)
     changed = replace(
@@ -233,6 +240,26 @@ def fall_short(parcel: Parcel, missing: tuple[MissingItem, ...], now: datetime) 
         short_at=now,
     )
     return Step(after, (event,), {RETRY: retry_at})
+
+
+def wait_for_decision(parcel: Parcel, now: datetime) -> Step[Parcel]:
+    """Nobody knows what one of its diets rules out: it waits for a person, and is looked at again until one has decided."""
+    _must(parcel, WAITING, "wait for a decision")
+    retry_at = now + RETRY_AFTER
+    after = replace(parcel, state=State.SHORT, missing=(), retry_at=retry_at, changed_at=now)
+    return Step(after, (), {RETRY: retry_at})
+
+
+def decide_diets(parcel: Parcel, diets: tuple[str, ...], now: datetime) -> Step[Parcel]:
+    """A person says which known diets the parcel must respect. Raises NotAllowedError unless it waits for that."""
+    if not parcel.undecided or parcel.state not in WAITING:
+        raise NotAllowedError("No diet of this parcel waits for a decision.")
+    asked = replace(parcel, diets=())  # the decision counts, even if the lines stay the same
+    step = refill(asked, parcel.code, parcel.household, diets, now)
+    if step.events:
+        return step
+    decided = replace(parcel, diets=diets, state=State.REQUESTED, changed_at=now, missing=(), retry_at=None)
+    return Step(decided, (), _no_retry(parcel))
 
 
 def lose_reservation(parcel: Parcel, now: datetime) -> Step[Parcel]:
