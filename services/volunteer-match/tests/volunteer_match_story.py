@@ -27,7 +27,7 @@ from bdcan_contracts.models import (
     ReferralWithdrawn,
     VolunteerEnquiryReceived,
 )
-from bdcan_contracts.vocabulary import NEEDS, Flag, NeedCode, ReferralOutcome, TaskKind
+from bdcan_contracts.vocabulary import NEEDS, NeedCode, ReferralOutcome, TaskKind
 
 
 def need(code: NeedCode = NeedCode.ERRAND) -> Need:
@@ -41,7 +41,7 @@ def assigned(
     hub_id: str = "thames",
     version: int = 1,
     priority: Priority = Priority.STANDARD,
-    flags: tuple[Flag, ...] = (),
+    flags: tuple[str, ...] = (),
     outreach: bool = False,
 ) -> ReferralAssigned:
     return ReferralAssigned(

@@ -32,13 +32,15 @@ from bdcan_contracts.models import (
     TaskOpened,
     TaskUnfilled,
 )
-from bdcan_contracts.vocabulary import TaskKind, help_for
+from bdcan_contracts.vocabulary import Flag, TaskKind, help_for
 from bdcan_volunteer_match.domain.call import WelfareCall
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
 
 DEADLINE = "task"
 """Deadline of every task that has not ended: its state says what happens then."""
+
+_FLAGS = frozenset(map(str, Flag))
 
 OFFER_FOR = timedelta(hours=2)
 """How long a volunteer may think about an offer."""
@@ -120,7 +122,10 @@ class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
 
 
 def for_need(call: WelfareCall, need: CalledNeed, now: datetime) -> Step[Task] | None:
-    """Open the task for a need of an answered call; None where no volunteer does it, or the resident declined."""
+    """Open the task for a need of an answered call; None where no volunteer does it, or the resident declined.
+
+    A flag that this release does not know asks for the strictest check. The caller has seen it: the call shows all flags.
+    """
     known = help_for(need.code, need.lane)
     if known.task is None or need.result is CallNeedResult.DECLINED or call.hub_id is None:
         return None
@@ -132,7 +137,7 @@ def for_need(call: WelfareCall, need: CalledNeed, now: datetime) -> Step[Task] |
             kind=known.task,
             hub_id=call.hub_id,
             priority=call.priority,
-            requires_dbs=known.requires_dbs(call.flags),
+            requires_dbs=known.requires_dbs(call.flags) or not _FLAGS.issuperset(call.flags),
             due_at=now + DONE_WITHIN[call.priority],
             alarm_at=now + ALARM_AFTER[call.priority],
             opened_at=now,
