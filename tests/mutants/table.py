@@ -194,8 +194,8 @@ MUTANTS = (
         "outbox-backwards",
         "order by key",
         "transaction.py",
-        "ORDER BY place\n",
-        "ORDER BY place DESC\n",
+        "    ORDER BY place\n",
+        "    ORDER BY place DESC\n",
         "dispatch conformance",
     ),
     Mutant(
@@ -303,8 +303,8 @@ MUTANTS = (
         "deadlines-are-never-taken-back",
         "accepted is kept",
         "transaction.py",
-        "            if gone:\n",
-        "            if gone and not self.connection:\n",
+        "        gone = [(kind, subject) for kind, subject, due_at in promised if due_at is None]\n",
+        "        gone = []\n",
         "deadlines",
     ),
     Mutant(
@@ -390,9 +390,9 @@ MUTANTS = (
     Mutant(
         "requests-are-done-twice",
         "effects once",
-        "http/idempotency.py",
-        "        raise _DoneBeforeError\n",
-        "        pass\n",
+        "transaction.py",
+        "                raise DoneBeforeError\n",
+        "                pass\n",
         "api_idempotency",
     ),
     Mutant(

@@ -1,8 +1,8 @@
 """One transaction: state, outgoing events and deadlines commit together, or none of them does.
 
-Application code gets a Tx and never calls commit. The Tx collects events and deadlines in memory. When the transaction
-ends, it writes each kind in one statement, after the state. An aggregate's row is thus locked before its events get
-their sequence numbers, and the outbox has each aggregate's events in the order of its states.
+Application code gets a Tx and never calls commit. The Tx collects events, deadlines and the reply to a request in memory.
+When the transaction ends, one statement writes them, after the state. An aggregate's row is thus locked before its
+events get their sequence numbers, and the outbox has each aggregate's events in the order of its states.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -20,8 +21,9 @@ from pydantic import BaseModel
 
 from bdcan_chassis.clock import Clock
 from bdcan_chassis.database import Connection, Pool, are_many, columns
-from bdcan_chassis.errors import BadRecordError
+from bdcan_chassis.errors import BadRecordError, ChassisError
 from bdcan_chassis.ids import NUMBER, new_id
+from bdcan_chassis.table import Statement
 from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_headers, source_of
 
 CHANNEL = "bdcan"
@@ -42,6 +44,18 @@ class _Outgoing(NamedTuple):
     record_key: bytes
     headers: bytes
     body: bytes
+
+
+class _Reply(NamedTuple):
+    caller: str
+    key: str
+    request_hash: bytes
+    status: int
+    reply: bytes
+
+
+class DoneBeforeError(ChassisError):
+    """This key already has a stored reply."""
 
 
 # by kind and subject; None takes one back
@@ -69,6 +83,7 @@ class Tx:
     _events: list[_Outgoing] = field(default_factory=list)
     _deadlines: _Deadlines = field(default_factory=lambda: defaultdict(dict))
     _wakes: set[str] = field(default_factory=set)
+    _reply: _Reply | None = None
     _latest: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -133,8 +148,36 @@ class Tx:
         self._deadlines.update({kind: dict(subjects) for kind, subjects in mark.deadlines.items()})
         self._wakes = set(mark.wakes)
 
+    def keep_reply(self, caller: str, key: str, request_hash: bytes, status: int, body: bytes) -> None:
+        """Store the reply to a request. If the key already has a reply, the transaction fails with DoneBeforeError."""
+        self._reply = _Reply(caller, key, request_hash, status, body)
+
     async def flush(self) -> None:
-        """Write what was collected. Whoever opened the transaction calls it once, at the end."""
+        """Write what was collected. Whoever opened the transaction calls it once, at the end. Raises DoneBeforeError."""
+        parts: dict[str, dict[str, Any]] = {}
+        if self._deadlines:
+            parts["deadlines"] = self._moves()
+        if self._events:
+            self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
+            if are_many(self._events):
+                await self.connection.copy_records_to_table(
+                    "outbox", schema_name="chassis", columns=_Outgoing._fields, records=self._events
+                )
+            else:
+                parts["events"] = dict(zip(_Outgoing._fields, columns(self._events), strict=True))
+        if self._reply:
+            parts["reply"] = self._reply._asdict()
+        if parts or self._wakes:
+            arguments = {name: value for part in parts.values() for name, value in part.items()}
+            written = await _writing(tuple(parts)).value(
+                self.connection, channel=CHANNEL, wakes=sorted(self._wakes), **arguments
+            )
+            if not written:
+                raise DoneBeforeError
+        self._events, self._wakes, self._reply = [], set(), None
+        self._deadlines.clear()
+
+    def _moves(self) -> dict[str, list[Any]]:
         # sorted, so that two transactions with the same deadlines lock the rows in one order
         promised = [
             (kind, subject, subjects[subject])
@@ -142,35 +185,16 @@ class Tx:
             for subject in sorted(subjects, key=NUMBER)
         ]
         gone = [(kind, subject) for kind, subject, due_at in promised if due_at is None]
-        moved = [one for one in promised if one[2] is not None]
-        if gone:
-            await self.connection.execute(_CANCEL_DEADLINES, *columns(gone))
+        moved = [promise for promise in promised if promise[2] is not None]
         if moved:
             self._wakes.add("deadlines")
-        if moved and (not self._events or are_many(self._events)):
-            await self.connection.execute(_SET_DEADLINES, *columns(moved))
-            moved = []
-        if self._events:
-            await self._publish(moved)
-        elif self._wakes:
-            await self.connection.execute(_NOTIFY, CHANNEL, sorted(self._wakes))
-        self._events, self._wakes = [], set()
-        self._deadlines.clear()
-
-    async def _publish(self, moved: list[tuple[str, UUID, datetime | None]]) -> None:
-        """Write the events, and deadlines with them if both are few. A round trip is a tenth of a small transaction."""
-        self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
-        if are_many(self._events):
-            await self.connection.execute(_NOTIFY, CHANNEL, sorted(self._wakes))
-            await self.connection.copy_records_to_table(
-                "outbox", schema_name="chassis", columns=_Outgoing._fields, records=self._events
-            )
-            return
-        outgoing = [*columns(self._events), CHANNEL, sorted(self._wakes)]
-        if moved:
-            await self.connection.execute(_INSERT_OUTBOX_AND_DEADLINES, *outgoing, *columns(moved))
-        else:
-            await self.connection.execute(_INSERT_OUTBOX, *outgoing)
+        return {
+            "gone_kinds": [kind for kind, _ in gone],
+            "gone_subjects": [subject for _, subject in gone],
+            "kinds": [kind for kind, _, _ in moved],
+            "subjects": [subject for _, subject, _ in moved],
+            "due": [due_at for _, _, due_at in moved],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,31 +232,45 @@ def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:
     return [(k, v.encode("latin-1")) for k, v in orjson.loads(packed)]
 
 
-_SETTING = """
-INSERT INTO chassis.deadline (kind, subject, due_at)
-SELECT kind, subject, due_at FROM unnest(${}::text[], ${}::uuid[], ${}::timestamptz[]) AS d (kind, subject, due_at)
-ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, failures = 0, last_error = NULL
-"""
+@cache
+def _writing(parts: tuple[str, ...]) -> Statement:
+    """The statement that writes these parts and wakes who waits for them. It returns 0 if the reply is stored already."""
+    result = "(SELECT count(*) FROM kept)" if "reply" in parts else "1"
+    return Statement(_WRITE.format(", ".join((_WAKE, *(_PARTS[part] for part in parts))), result))
 
-_PUBLISHING = """
-WITH {} woken AS (SELECT count(pg_notify($7, wake)) FROM unnest($8::text[]) AS wake)
-INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
-SELECT lane, id, topic, record_key, headers, body
-FROM woken, unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[])
-    WITH ORDINALITY AS o (lane, id, topic, record_key, headers, body, place)
-ORDER BY place
-"""
 
-_SET_DEADLINES = _SETTING.format(1, 2, 3)
+_WRITE = "WITH {} SELECT {} FROM woken"
 
-_INSERT_OUTBOX = _PUBLISHING.format("")
+_WAKE = "woken AS (SELECT count(pg_notify(:channel, wake)) FROM unnest(:wakes::text[]) AS wake)"
 
-_INSERT_OUTBOX_AND_DEADLINES = _PUBLISHING.format(f"due AS ({_SETTING.format(9, 10, 11)}),")
-
-_CANCEL_DEADLINES = """
-DELETE FROM chassis.deadline AS d
-USING unnest($1::text[], $2::uuid[]) AS gone (kind, subject)
-WHERE d.kind = gone.kind AND d.subject = gone.subject
-"""
-
-_NOTIFY = "SELECT pg_notify($1, wake) FROM unnest($2::text[]) AS wake"
+_PARTS = {
+    "deadlines": """
+gone AS (
+    DELETE FROM chassis.deadline AS d
+    USING unnest(:gone_kinds::text[], :gone_subjects::uuid[]) AS g (kind, subject)
+    WHERE d.kind = g.kind AND d.subject = g.subject
+),
+moved AS (
+    INSERT INTO chassis.deadline (kind, subject, due_at)
+    SELECT kind, subject, due_at
+    FROM unnest(:kinds::text[], :subjects::uuid[], :due::timestamptz[]) AS m (kind, subject, due_at)
+    ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, failures = 0, last_error = NULL
+)
+""",
+    "events": """
+sent AS (
+    INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
+    SELECT lane, id, topic, record_key, headers, body
+    FROM unnest(:lane::text[], :id::uuid[], :topic::text[], :record_key::bytea[], :headers::bytea[], :body::bytea[])
+        WITH ORDINALITY AS o (lane, id, topic, record_key, headers, body, place)
+    ORDER BY place
+)
+""",
+    "reply": """
+kept AS (
+    INSERT INTO chassis.idempotency_key (caller, key, request_hash, status, body)
+    VALUES (:caller, :key, :request_hash, :status, :reply)
+    ON CONFLICT DO NOTHING RETURNING true
+)
+""",
+}

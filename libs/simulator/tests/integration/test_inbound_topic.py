@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -14,8 +14,16 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from bdcan_chassis.clock import SystemClock
 from bdcan_contracts.catalogue import CATALOGUE, INBOUND_RECEIPTS, INBOUND_REFERRALS
-from bdcan_contracts.envelope import EnvelopeError, decode, encode_body, encode_headers, source_of
+from bdcan_contracts.envelope import (
+    EnvelopeError,
+    Problem,
+    decode,
+    encode_body,
+    encode_headers,
+    source_of,
+)
 from bdcan_contracts.models import FieldProblem, InboundReferralAccepted, InboundReferralRefused
+from bdcan_contracts.vocabulary import NEEDS
 from bdcan_simulator.borough import Borough, Door
 from bdcan_simulator.endpoints import Endpoints, KafkaEndpoint
 from bdcan_simulator.inbound_topic import InboundTopic
@@ -53,6 +61,17 @@ def endpoints(kafka_broker) -> Endpoints:
     return Endpoints(kafka, kafka_broker.password, {}, "", "", "", "", SystemClock())
 
 
+def _know_all(codes: Sequence[str]) -> None:
+    """Refuse words that this borough does not have, as intake does. Raises EnvelopeError."""
+    unknown = tuple(
+        Problem(f"needs.{place}", "unknown-code", "is not known")
+        for place, code in enumerate(codes)
+        if code not in NEEDS
+    )
+    if unknown:
+        raise EnvelopeError("unknown codes", unknown)
+
+
 async def answer_everything(connection, run: str, seen: dict[str, set[str]], over: asyncio.Event) -> None:
     """Intake's part: a receipt for each submission that can be read, and for each whose sender can be told."""
     consumer = AIOKafkaConsumer(INBOUND_REFERRALS.name, auto_offset_reset="earliest", **connection)
@@ -71,6 +90,7 @@ async def answer_everything(connection, run: str, seen: dict[str, set[str]], ove
                         event = decode(
                             CATALOGUE, INBOUND_REFERRALS.name, record.key, record.headers, record.value
                         )
+                        _know_all(event.data.needs)
                     except EnvelopeError as error:
                         problems = tuple(
                             FieldProblem(field=p.field, code=p.code, message=p.message[:300])

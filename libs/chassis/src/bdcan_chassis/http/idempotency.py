@@ -26,10 +26,6 @@ _MAX_KEY = 255
 _TRIES = 3
 
 
-class _DoneBeforeError(Exception):
-    """This key already has a stored reply."""
-
-
 class Once:
     """Does a request's work in one transaction, once per Idempotency-Key. Routes ask for it as `once: OnceOnly`."""
 
@@ -64,7 +60,7 @@ class Once:
                 result = await work(tx)
                 body = b"" if result is None else _dump(result)
                 if key is not None:
-                    await _keep(tx, caller, key, digest, status, body)
+                    tx.keep_reply(caller, key, digest, status, body)
         except Exception as error:
             done = None if key is None or is_transient(error) else await self._replayed(caller, key, digest)
             if done is None:
@@ -96,11 +92,6 @@ class Once:
         return hasher.digest()
 
 
-async def _keep(tx: Tx, caller: str, key: str, digest: bytes, status: int, body: bytes) -> None:
-    if not await tx.connection.fetchval(_KEEP, caller, key, digest, status, body):
-        raise _DoneBeforeError
-
-
 async def _of_request(request: Request) -> Once:
     return Once(request)  # FastAPI would call a class in another thread, for a tenth of the request's time
 
@@ -112,10 +103,5 @@ OnceOnly: TypeAlias = Annotated[Once, Depends(_of_request)]
 def _dump(result: BaseModel) -> bytes:
     return orjson.dumps(result.model_dump(mode="json", exclude_none=True))
 
-
-_KEEP = """
-INSERT INTO chassis.idempotency_key (caller, key, request_hash, status, body) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT DO NOTHING RETURNING true
-"""
 
 _REPLY = "SELECT request_hash, status, body FROM chassis.idempotency_key WHERE caller = $1 AND key = $2"
