@@ -88,7 +88,7 @@ async def test_refusal_counts_as_an_answer(serving, client_of, status: int):
     async with serving(handler) as url, client_of(url) as client:
         got = await client.post(CALLER, "intake", "/v1/x", {}, key="k")
     assert (got.status, got.ok) == (status, False)
-    assert got.problem == f"HTTP {status} No. (needs.0: enum)"
+    assert got.problem == f"HTTP {status} No. (needs.0: unknown-code)"
     assert client.by_route.total() == 1
     assert sum(client.refusals.values()) == 1
 
