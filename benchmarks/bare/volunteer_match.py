@@ -20,14 +20,9 @@ async def work(task: dict[str, Any], pool: asyncpg.Pool) -> None:
 
 
 async def _on_assigned(connection: Connection, events: Sequence[Received]) -> None:
-    circumstances = [
+    needs = [
         orjson.dumps(
-            {
-                "needs": [[need["need_id"], need["code"], True] for need in e.data["needs"]],
-                "household": list(e.data["household"].values()),
-                "diets": [],
-                "flags": [],
-            }
+            [{"need_id": need["need_id"], "code": need["code"], "lane": need["lane"], "open": True} for need in e.data["needs"]]
         ).decode()
         for e in events
     ]
@@ -36,7 +31,8 @@ async def _on_assigned(connection: Connection, events: Sequence[Received]) -> No
         [UUID(e.data["referral_id"]) for e in events],
         [new_id() for _ in events],
         [e.data["hub_id"] for e in events],
-        circumstances,
+        needs,
+        [orjson.dumps(e.data["household"]).decode() for e in events],
         [datetime.fromisoformat(e.data["contact_due_at"]) for e in events],
         datetime.now(UTC),
     )
@@ -44,13 +40,13 @@ async def _on_assigned(connection: Connection, events: Sequence[Received]) -> No
 
 _CALL = """
 INSERT INTO welfare_call (
-    referral_id, call_id, state, revision, hub_id, assignment_version, amendment_version, priority, outreach,
-    confirm_at_call, circumstances, attempts, misses, not_before, due_at, ended
+    referral_id, call_id, state, hub_id, assignment_version, amendment_version, priority, outreach,
+    confirm_at_call, needs, household, attempts, misses, not_before, due_at, ended
 )
-SELECT referral_id, call_id, 'due', 1, hub_id, 1, 1, 'standard', true, true, circumstances::jsonb, 0, 0,
-    $6::timestamptz, due_at, false
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
-    AS c (referral_id, call_id, hub_id, circumstances, due_at)
+SELECT referral_id, call_id, 'due', hub_id, 1, 1, 'standard', true, true, needs::jsonb, household::jsonb, 0, 0,
+    $7::timestamptz, due_at, false
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+    AS c (referral_id, call_id, hub_id, needs, household, due_at)
 ON CONFLICT (referral_id) DO NOTHING
 """
 
