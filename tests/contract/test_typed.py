@@ -6,6 +6,7 @@ import csv
 import unicodedata
 from pathlib import Path
 
+import phonenumbers
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -202,6 +203,19 @@ def test_the_dialled_form_of_a_number_reads_as_itself(digits):
     assert found.e164 == f"+447{digits:09}"
     assert (again := read_phone(found.e164)) is not None
     assert again.e164 == found.e164
+
+
+@given(
+    st.sampled_from(["0", "+44", "+44 ", "(0"]),
+    st.integers(10**9, 10**10 - 1),
+    st.lists(st.sampled_from(["", "", "", " ", "-", ")", "."]), min_size=10, max_size=10),
+)
+def test_a_usual_number_is_dialled_as_phonenumbers_reads_it(prefix, digits, marks):
+    typed = prefix + "".join(digit + mark for digit, mark in zip(str(digits), marks, strict=True))
+    found = read_phone(typed)
+    number = phonenumbers.parse(typed, "GB")
+    assert found is not None
+    assert found.e164 == phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 @pytest.mark.parametrize(

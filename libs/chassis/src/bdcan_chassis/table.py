@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from functools import cached_property, lru_cache
-from operator import attrgetter
+from operator import attrgetter, ne
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 from uuid import UUID
@@ -247,10 +247,11 @@ class Table(Generic[S]):
         """Write rows back, given before and after. Sends only the columns that changed in at least one row."""
         if not pairs:
             return
+        before, after = [was for was, _ in pairs], [row for _, row in pairs]
         columns = tuple(
             column
             for column, attribute in self._fields.items()
-            if column not in self.key and any(_differs(attribute, *pair) for pair in pairs)
+            if column not in self.key and _differ(attribute, before, after)
         )
         if columns or self.keeps_time:
             await self._update(connection, pairs, columns, now)
@@ -276,7 +277,8 @@ class Table(Generic[S]):
         if sent is None and self._plain:
             return self._encode(rows).decode()
         fields = sent or self._fields
-        objects = [{column: getattr(row, attribute) for column, attribute in fields.items()} for row in rows]
+        columns, values = tuple(fields), _values_of(tuple(fields.values()))
+        objects = [dict(zip(columns, values(row), strict=True)) for row in rows]
         for column in self._binary & fields.keys():
             for one in objects:
                 one[column] = _hex(one[column])
@@ -379,8 +381,15 @@ def _hex(value: bytes | None) -> str | None:
     return None if value is None else "\\x" + value.hex()
 
 
-def _differs(attribute: str, before: object, after: object) -> bool:
-    return getattr(before, attribute) != getattr(after, attribute)
+def _differ(attribute: str, before: Iterable[object], after: Iterable[object]) -> bool:
+    """Whether any row differs from the one before in an attribute. Written so that the interpreter sees no single row."""
+    value = attrgetter(attribute)
+    return any(map(ne, map(value, before), map(value, after)))
+
+
+def _values_of(attributes: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
+    values = attrgetter(*attributes)
+    return values if len(attributes) > 1 else lambda row: (values(row),)
 
 
 def _listed(value: Any) -> Any:

@@ -67,7 +67,7 @@ class PersonForm(Body):
 
     def person(self) -> Person:
         """The person as the domain has it."""
-        return Person(**dict(self))
+        return Person(**vars(self))
 
 
 class HouseholdForm(Body):
@@ -79,7 +79,7 @@ class HouseholdForm(Body):
 
     def household(self) -> Household:
         """The household as the contracts have it."""
-        return Household(**dict(self))
+        return Household(**vars(self))
 
 
 class Codes(Body):
@@ -104,7 +104,7 @@ class ReferralForm(Codes):
 
     def submission(self, source: str, import_id: UUID | None = None) -> Submission:
         """The request as the domain has it."""
-        given = dict(self) | {
+        given = vars(self) | {
             "person": self.person.person(),
             "household": self.household and self.household.household(),
         }

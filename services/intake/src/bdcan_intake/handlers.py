@@ -81,8 +81,8 @@ def _examined(event: InboundReferralSubmitted, today: date) -> Examined:
 
 
 def _submission(event: InboundReferralSubmitted) -> Submission:
-    given: dict[str, Any] = dict(event)
-    given["person"] = Person(**dict(event.person)) if event.person else Person()
+    given = dict(vars(event))
+    given["person"] = Person(**vars(event.person)) if event.person else Person()
     return Submission(**given, outreach=event.channel in _LISTS)
 
 

@@ -14,6 +14,8 @@ _DASH = re.compile("[\u2010-\u2015\u2212\u30fc]")
 # digits with the marks that people write between them; a letter, a comma or a colon ends it
 _RUN = re.compile(r"[+(]*\d[\d ().+/-]*")
 _GROUP = re.compile(r"[+(]*\d+")
+_USUAL = re.compile(r"(?:0|\+44)([1-9][0-9]{9})")
+_MARKS = str.maketrans("", "", " -.()")
 _MOST_DIGITS = 20
 """No number has more than 15; `00` and `(0)` may be written with it."""
 _NEEDS_AREA_CODE = 8
@@ -55,6 +57,9 @@ def _first_number(run: str) -> str | None:
 
 
 def _dialled(text: str) -> str | None:
+    # nearly all numbers are British and complete: to parse one costs 30 µs, more than all else about a request
+    if usual := _USUAL.fullmatch(text.translate(_MARKS)):
+        return f"+44{usual[1]}"
     try:
         number = phonenumbers.parse(text, _REGION)
     except phonenumbers.NumberParseException:
