@@ -22,7 +22,10 @@ async def work(task: dict[str, Any], pool: asyncpg.Pool) -> None:
 async def _on_assigned(connection: Connection, events: Sequence[Received]) -> None:
     needs = [
         orjson.dumps(
-            [{"need_id": need["need_id"], "code": need["code"], "lane": need["lane"], "open": True} for need in e.data["needs"]]
+            [
+                {"need_id": need["need_id"], "code": need["code"], "lane": need["lane"], "open": True}
+                for need in e.data["needs"]
+            ]
         ).decode()
         for e in events
     ]

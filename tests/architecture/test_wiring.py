@@ -74,18 +74,20 @@ def test_inbox_outlasts_every_topic(service: Service) -> None:
 
 def test_service_folders_have_one_shape() -> None:
     expected = {
-        "__init__.py",
-        "__main__.py",
-        "app.py",
-        "settings.py",
-        "handlers.py",
-        "worker.py",
-        "metrics.py",
+        "__init__",
+        "__main__",
+        "app",
+        "settings",
+        "api",
+        "handlers",
+        "books",
+        "worker",
+        "metrics",
         "domain",
         "store",
     }
     for name in SERVICES:
-        present = {p.name for p in (ROOT / "services" / name / "src" / own_name(name)).iterdir()}
+        present = {p.stem for p in (ROOT / "services" / name / "src" / own_name(name)).iterdir()}
         assert expected <= present, f"{name} lacks {expected - present}"
         assert {"README.md", "pyproject.toml", "tests"} <= {
             p.name for p in (ROOT / "services" / name).iterdir()

@@ -359,8 +359,8 @@ MUTANTS = (
         "a-lost-update-wins",
         "effects once",
         "table.py",
-        'self._insert_sql(""), self._encoded(in_order)',
-        'self._insert_sql(" ON CONFLICT DO NOTHING"), self._encoded(in_order)',
+        'self._inserting(""), *self._values(in_order, now)',
+        'self._inserting(" ON CONFLICT DO NOTHING"), *self._values(in_order, now)',
         "table",
     ),
     Mutant(

@@ -8,7 +8,7 @@ All calls raise KafkaException when the cluster refuses, and block: call them in
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
@@ -40,7 +40,10 @@ _EVERYWHERE = "*"
 
 
 class Cluster:
-    """A cluster, reached with an administrator's aiokafka options (`kafka.client_options`)."""
+    """A cluster, reached with an administrator's aiokafka options (`kafka.client_options`).
+
+    Use it in a `with`: librdkafka may wait for its thread without end if it is freed after the broker has died.
+    """
 
     def __init__(self, client: Mapping[str, Any]) -> None:
         self._admin = AdminClient(
@@ -54,13 +57,11 @@ class Cluster:
             }
         )
 
-    def answers(self) -> bool:
-        """Whether the cluster answers the administrator now."""
-        try:
-            self._admin.list_topics(timeout=_ANSWER_SECONDS)
-        except KafkaException:
-            return False
-        return True
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._admin.__exit__(*error)
 
     def set_passwords(self, passwords: Mapping[str, str]) -> None:
         """Set the users' passwords; make the users that do not exist. The passwords themselves are never sent."""

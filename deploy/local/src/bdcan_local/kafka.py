@@ -103,12 +103,23 @@ class Kafka:
         try:
             _, writer = await asyncio.open_connection(LOOPBACK, self.port)
         except OSError:
-            return False  # asked first: it costs less than a client
+            return False  # asked first, because aiokafka logs an error for every refused connection
         writer.close()
-        from bdcan_local.cluster import Cluster
+        from aiokafka.admin import AIOKafkaAdminClient
+        from aiokafka.errors import KafkaError
 
-        cluster = Cluster(client_options(self.bootstrap, ADMIN, self.password))
-        return await asyncio.to_thread(cluster.answers)
+        # not Cluster: the broker may die while it is asked
+        admin = AIOKafkaAdminClient(
+            **client_options(self.bootstrap, ADMIN, self.password), request_timeout_ms=5000
+        )
+        try:
+            await admin.start()
+            await admin.describe_cluster()
+        except (TimeoutError, KafkaError, OSError):
+            return False
+        finally:
+            await admin.close()
+        return True
 
     @property
     def _data(self) -> Path:

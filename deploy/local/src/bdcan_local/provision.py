@@ -42,15 +42,15 @@ async def provision_kafka(
     from bdcan_local.cluster import Cluster
 
     def work() -> list[access.Grant]:
-        cluster = Cluster(client)
-        cluster.set_passwords(passwords)
-        cluster.make_topics(access.topic_specs(topics), replicas)
-        cluster.grant(access.grants(topics))
-        cluster.wait_until_ready(access.topic_specs(topics))
-        left = access.superfluous(cluster.grants(), topics)
-        if left and revoke:
-            cluster.revoke(left)
-        return left
+        with Cluster(client) as cluster:
+            cluster.set_passwords(passwords)
+            cluster.make_topics(access.topic_specs(topics), replicas)
+            cluster.grant(access.grants(topics))
+            cluster.wait_until_ready(access.topic_specs(topics))
+            left = access.superfluous(cluster.grants(), topics)
+            if left and revoke:
+                cluster.revoke(left)
+            return left
 
     try:
         return await asyncio.to_thread(work)

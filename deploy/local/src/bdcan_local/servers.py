@@ -105,9 +105,9 @@ class KafkaBroker(ABC):
         specs = [TopicSpec(name, count, ()) for name, count in partitions.items()]
 
         def work() -> None:
-            cluster = Cluster(self.client_options())
-            cluster.make_topics(specs, replicas=1)
-            cluster.wait_until_ready(specs)
+            with Cluster(self.client_options()) as cluster:
+                cluster.make_topics(specs, replicas=1)
+                cluster.wait_until_ready(specs)
 
         await asyncio.to_thread(work)
 
