@@ -172,7 +172,7 @@ def _topic(name: str, owner: str, kind: str) -> Topic:
         owner=owner,
         purpose="",
         key="{thing_id}",
-        lane="normal",
+        traffic_class="normal",
         partitions=1,
         retention=timedelta(days=1),
         compacted=False,
@@ -197,7 +197,7 @@ ON CONFLICT DO NOTHING RETURNING event_key
 """
 
 OUTBOX = """
-INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
+INSERT INTO chassis.outbox (traffic_class, id, topic, record_key, headers, body)
 SELECT 'normal', id, $1, record_key, headers, body
 FROM unnest($2::uuid[], $3::bytea[], $4::bytea[], $5::bytea[]) AS o (id, record_key, headers, body)
 """

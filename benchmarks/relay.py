@@ -61,7 +61,7 @@ _HEADERS = [
 ]
 
 _FILL = """
-INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
+INSERT INTO chassis.outbox (traffic_class, id, topic, record_key, headers, body)
 SELECT 'bulk', id, $1, convert_to(id::text, 'UTF8'), $2,
     convert_to(json_build_object('thing_id', id, 'other_ids', array[gen_random_uuid(), gen_random_uuid()],
         'state', 'assigned', 'explanation', 'By the postcode sector: 12 of 20 postcodes like this one lie in ' || n,

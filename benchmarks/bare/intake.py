@@ -145,7 +145,7 @@ async def _on_assigned(connection: Connection, events: Sequence[Received]) -> No
 
 _REFERRAL = """
 INSERT INTO referral (
-    id, source, reference, channel, priority, outreach, state, version, placement_version, called, out_of_area, owner,
+    id, source, reference, channel, priority, outreach, state, version, assignment_version, called, out_of_area, owner,
     due_at, received_at, contact_due_at, adults, children, infants, diets, flags
 )
 SELECT id, 'bench', reference, 'outreach', 'standard', true, 'received', 1, 0, false, false, 'routing',
@@ -171,7 +171,7 @@ FROM unnest($1::uuid[], $2::uuid[], $5::text[]) AS e (referral_id, event_key, de
 """
 
 _ASSIGN = """
-UPDATE referral AS r SET state = 'assigned', hub_id = n.hub_id, owner = n.hub_id, placement_version = 1
+UPDATE referral AS r SET state = 'assigned', hub_id = n.hub_id, owner = n.hub_id, assignment_version = 1
 FROM unnest($1::uuid[], $2::text[]) AS n (id, hub_id) WHERE r.id = ANY ($1) AND r.id = n.id
 """
 

@@ -124,7 +124,7 @@ async def relay_round(
     await asyncio.gather(*sent)
     if numbers:
         await connection.execute(
-            "DELETE FROM chassis.outbox WHERE lane = 'bulk' AND seq = ANY ($1::bigint[])", numbers
+            "DELETE FROM chassis.outbox WHERE traffic_class = 'bulk' AND seq = ANY ($1::bigint[])", numbers
         )
     return len(numbers)
 
@@ -174,11 +174,11 @@ ON CONFLICT DO NOTHING RETURNING event_key
 """
 
 _OUTBOX = """
-INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
+INSERT INTO chassis.outbox (traffic_class, id, topic, record_key, headers, body)
 SELECT 'bulk', id, $1, record_key, headers, body
 FROM unnest($2::uuid[], $3::bytea[], $4::bytea[], $5::bytea[]) AS o (id, record_key, headers, body)
 """
 
 _UNSENT = """
-SELECT seq, topic, record_key, headers, body FROM chassis.outbox WHERE lane = 'bulk' ORDER BY seq LIMIT $1
+SELECT seq, topic, record_key, headers, body FROM chassis.outbox WHERE traffic_class = 'bulk' ORDER BY seq LIMIT $1
 """

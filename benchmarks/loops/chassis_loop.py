@@ -17,7 +17,7 @@ from bdcan_chassis.dispatch import Dispatcher, ParkLimit, Record
 from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.settings import ServiceSettings
-from bdcan_chassis.subscription import Batch, Loop, On
+from bdcan_chassis.subscription import Batch, Consumer, On
 from bdcan_chassis.transaction import Transactions, Tx
 from benchmarks.contender import Span, main
 from benchmarks.events import LOCK, SAVE, Came, Thing, catalogue, decide
@@ -53,8 +53,8 @@ async def work(task: dict[str, Any]) -> dict[str, Any]:
     known, kafka = catalogue(task["topic"]), task["kafka"]
     settings = service_settings(task["dsn"], kafka, batch_records=task["batch"])
     transactions = Transactions(await open_pool(task["dsn"], 4, "bench"), SystemClock(), "bench", known)
-    loop = Loop(task["group"], (On(known.by_topic[task["topic"]], Came, on_came),))
-    dispatcher = Measured(loop, transactions, ParkLimit(50, 0.5))
+    consumer = Consumer(task["group"], (On(known.by_topic[task["topic"]], Came, on_came),))
+    dispatcher = Measured(consumer, transactions, ParkLimit(50, 0.5))
     dispatcher.span = Span(task["count"])
     stopping = asyncio.Event()
     consuming = asyncio.create_task(ConsumerLoop(dispatcher, settings, "bench").run(stopping))

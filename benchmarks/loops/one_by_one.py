@@ -63,5 +63,5 @@ ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.stat
 """
 
 _OUTBOX = """
-INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body) VALUES ('normal', $1, $2, $3, $4, $5)
+INSERT INTO chassis.outbox (traffic_class, id, topic, record_key, headers, body) VALUES ('normal', $1, $2, $3, $4, $5)
 """

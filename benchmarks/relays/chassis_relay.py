@@ -1,4 +1,4 @@
-"""The chassis's relay, as a worker runs it for one lane."""
+"""The chassis's relay, as a worker runs it for one traffic class."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def work(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sent() -> int:
-    return int(REGISTRY.get_sample_value("bdcan_relay_events_total", {"lane": "bulk"}) or 0)
+    return int(REGISTRY.get_sample_value("bdcan_relay_events_total", {"traffic_class": "bulk"}) or 0)
 
 
 if __name__ == "__main__":

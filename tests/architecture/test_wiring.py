@@ -44,7 +44,7 @@ def test_loops_read_what_the_catalogue_says(
     service: Service,
 ) -> None:
     declared = {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, service.name)}
-    read = {pair for loop in service.loops for pair in loop.bind(CATALOGUE)}
+    read = {pair for consumer in service.consumers for pair in consumer.bind(CATALOGUE)}
     assert read == declared
 
 
@@ -69,7 +69,7 @@ def test_each_owned_event_type_is_made_somewhere(
 def test_inbox_outlasts_every_topic(service: Service) -> None:
     from bdcan_chassis.housekeeping import check_inbox_retention
 
-    check_inbox_retention(service.loops, service.settings.inbox_retention)
+    check_inbox_retention(service.consumers, service.settings.inbox_retention)
 
 
 def test_service_folders_have_one_shape() -> None:

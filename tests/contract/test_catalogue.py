@@ -19,11 +19,11 @@ def test_catalogue_says_the_same_as_the_topic_files(sources: Sources):
     for written in sources.topics:
         topic = CATALOGUE.by_topic[written.name]
         kept = timedelta(days=written.retention_days) if written.retention_days else None
-        assert (topic.owner, topic.writers, topic.key, topic.lane) == (
+        assert (topic.owner, topic.writers, topic.key, topic.traffic_class) == (
             written.owner,
             written.writers,
             written.key,
-            written.lane,
+            written.traffic_class,
         )
         assert (topic.partitions, topic.retention, topic.compacted) == (
             written.partitions,
@@ -47,7 +47,7 @@ def test_usual_topic_comes_first_and_bulk_only_on_request():
 
 
 def test_bulk_topic_matches_its_normal_twin():
-    bulk = [topic for topic in CATALOGUE.topics if topic.lane == "bulk"]
+    bulk = [topic for topic in CATALOGUE.topics if topic.traffic_class == "bulk"]
     assert bulk
     for topic in bulk:
         twin = CATALOGUE.by_topic[topic.name.replace("outreach-", "")]
@@ -56,7 +56,7 @@ def test_bulk_topic_matches_its_normal_twin():
             topic.key,
             topic.partitions,
         )
-        assert twin.lane == "normal"
+        assert twin.traffic_class == "normal"
 
 
 @pytest.mark.parametrize("event_type", CATALOGUE.event_types, ids=lambda e: e.type)

@@ -172,7 +172,7 @@ def test_check_names_a_breach(copied: Path, sentence: str, spoil: Callable[[Path
         ("a required field has no default", field("outreach", default=False)),
         ("unknown entries", topic(lambda t: t.update(colour="blue"))),
         ("either retention_days or", topic(lambda t: t.update(cleanup="compact"))),
-        ("lane is one of", topic(lambda t: t.update(lane="slow"))),
+        ("traffic_class is one of", topic(lambda t: t.update(traffic_class="slow"))),
         (
             "received.v1.schema.json",
             lambda root: (root / "events" / f"{RECEIVED}.schema.json").write_text("{"),

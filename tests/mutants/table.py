@@ -81,9 +81,9 @@ MUTANTS = (
         "inbox-outside-the-transaction",
         "effects once",
         "dispatch.py",
-        "        fresh = await take(connection, self.loop.name, identities)\n",
+        "        fresh = await take(connection, self.consumer.name, identities)\n",
         "        async with self.transactions.pool.acquire() as other:\n"
-        "            fresh = await take(other, self.loop.name, identities)\n",
+        "            fresh = await take(other, self.consumer.name, identities)\n",
         "dispatch conformance",
     ),
     Mutant(
@@ -221,7 +221,7 @@ MUTANTS = (
         "accepted is kept",
         "relay.py",
         "        sent: list[int] = []\n        failure",
-        '        await connection.execute(_SENT, self.lane, [row["seq"] for row in rows])\n'
+        '        await connection.execute(_SENT, self.traffic_class, [row["seq"] for row in rows])\n'
         "        sent: list[int] = []\n        failure",
         "relay",
     ),
@@ -229,7 +229,7 @@ MUTANTS = (
         "never-marked",
         "effects once",
         "relay.py",
-        "            await connection.execute(_SENT, self.lane, sent)\n",
+        "            await connection.execute(_SENT, self.traffic_class, sent)\n",
         "",
         "relay",
     ),
@@ -237,8 +237,8 @@ MUTANTS = (
         "cursor-instead-of-unsent",
         "accepted is kept",
         "relay.py",
-        "        rows = await connection.fetch(_UNSENT, self.lane, ROUND, ROUND_BYTES)\n",
-        "        rows = await connection.fetch(_UNSENT, self.lane, ROUND, ROUND_BYTES)\n"
+        "        rows = await connection.fetch(_UNSENT, self.traffic_class, ROUND, ROUND_BYTES)\n",
+        "        rows = await connection.fetch(_UNSENT, self.traffic_class, ROUND, ROUND_BYTES)\n"
         '        rows = [row for row in rows if row["seq"] > getattr(self, "last", 0)]\n'
         '        self.last = max([row["seq"] for row in rows], default=getattr(self, "last", 0))\n',
         "relay",

@@ -82,7 +82,7 @@ class Evidence:
 
 
 _CHASSIS = {
-    "outbox": "SELECT lane, seq, topic, id FROM chassis.outbox",
+    "outbox": "SELECT traffic_class, seq, topic, id FROM chassis.outbox",
     "deadline": "SELECT kind, subject, due_at, failures, last_error FROM chassis.deadline",
     "inbox": "SELECT consumer, event_key FROM chassis.inbox",
     "dead_letter": """

@@ -217,7 +217,7 @@ DOCTORED: list[tuple[str, Doctor]] = [
     ("timelines are complete", without("intake", "timeline")),
     ("timelines are complete", again("intake", "timeline", event_key=uuid4())),
     ("timelines are in order", changed("intake", "timeline", at=NOW)),
-    ("outboxes are empty", added("foodhub", "outbox", lane="normal", seq=1, topic="t", id=uuid4())),
+    ("outboxes are empty", added("foodhub", "outbox", traffic_class="normal", seq=1, topic="t", id=uuid4())),
     (
         "no deadline is overdue",
         added(

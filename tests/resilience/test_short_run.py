@@ -40,7 +40,7 @@ DOCTORED: dict[str, tuple[str, str]] = {
     ),
     "outboxes are empty": (
         "routing",
-        """INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
+        """INSERT INTO chassis.outbox (traffic_class, id, topic, record_key, headers, body)
            VALUES ('normal', gen_random_uuid(), 'a topic', '', '', '')""",
     ),
     "no deadline is overdue": (

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bdcan_contracts.catalogue import CATALOGUE
-from bdcan_contracts.envelope import Consumer, Topic
+from bdcan_contracts.envelope import Reader, Topic
 from bdcan_local.access import Grant, Operation, Pattern, ResourceType, grants, topic_specs, users
 
 
@@ -15,13 +15,13 @@ def topic(
         owner=owner,
         purpose="test",
         key="id",
-        lane="normal",
+        traffic_class="normal",
         partitions=3,
         retention=None if compacted else timedelta(days=2),
         compacted=compacted,
         event_types=(),
         writers=writers,
-        consumers=tuple(Consumer(reader, ()) for reader in readers),
+        consumers=tuple(Reader(reader, ()) for reader in readers),
     )
 
 

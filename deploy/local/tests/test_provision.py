@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
-from bdcan_contracts.envelope import Consumer, Topic
+from bdcan_contracts.envelope import Reader, Topic
 from bdcan_local.provision import provision_kafka, provision_postgres
 from bdcan_local.servers import KafkaBroker, PostgresServer
 
@@ -20,13 +20,13 @@ OWN = Topic(
     owner="routing",
     purpose="test",
     key="id",
-    lane="normal",
+    traffic_class="normal",
     partitions=1,
     retention=timedelta(days=1),
     compacted=False,
     event_types=(),
     writers=("routing",),
-    consumers=(Consumer("foodhub", ()),),
+    consumers=(Reader("foodhub", ()),),
 )
 OTHER = replace(OWN, name="bdcan.intake.tried.v1", owner="intake", writers=("intake",))
 PASSWORDS = {"bdcan-routing": "r-secret", "bdcan-foodhub": "f-secret", "bdcan-intake": "i-secret"}

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from bdcan_chassis.errors import BadRecordError
 from bdcan_chassis.service import Service
 from bdcan_chassis.settings import ServiceSettings
-from bdcan_chassis.subscription import Batch, Loop, On
+from bdcan_chassis.subscription import Batch, Consumer, On
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.envelope import Catalogue, Consumer, EventType, Topic
+from bdcan_contracts.envelope import Catalogue, EventType, Reader, Topic
 
 
 class Added(BaseModel):
@@ -64,20 +64,20 @@ def ledger_catalogue(tag: str | None = None) -> Catalogue:
         owner="feeder",
         purpose="numbers",
         key="{account_id}",
-        lane="normal",
+        traffic_class="normal",
         partitions=3,
         retention=timedelta(days=7),
         compacted=False,
         event_types=("bdcan.feeder.number.added.v1", "bdcan.feeder.number.struck.v1"),
         writers=("feeder",),
-        consumers=(Consumer("ledger", ("bdcan.feeder.number.added.v1", "bdcan.feeder.number.struck.v1")),),
+        consumers=(Reader("ledger", ("bdcan.feeder.number.added.v1", "bdcan.feeder.number.struck.v1")),),
     )
     entries = Topic(
         name=f"bdcan.ledger.entries-{tag}.v1",
         owner=f"ledger-{tag}",
         purpose="entries",
         key="{account_id}",
-        lane="normal",
+        traffic_class="normal",
         partitions=3,
         retention=timedelta(days=7),
         compacted=False,
@@ -141,7 +141,9 @@ def ledger_service(
             await tx.connection.execute("INSERT INTO rung VALUES ($1, $2)", deadline.subject, deadline.due_at)
 
     numbers = catalogue.topics[0]
-    loop = Loop("numbers", (On(numbers, Added, on_added), On(numbers, Struck, on_struck)), ordered=ordered)
+    consumer = Consumer(
+        "numbers", (On(numbers, Added, on_added), On(numbers, Struck, on_struck)), ordered=ordered
+    )
     return Service(
         name=catalogue.topics[1].owner,  # a consumer group of its own for each test
         package="ledger_process",
@@ -149,6 +151,6 @@ def ledger_service(
         settings=settings,
         catalogue=catalogue,
         personal_fields=frozenset({"phone"}),
-        loops=(loop,),
+        consumers=(consumer,),
         deadlines={"ring": ring},
     )

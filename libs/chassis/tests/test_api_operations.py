@@ -34,7 +34,7 @@ async def audit(ledger: Harness) -> list[tuple[str, ...]]:
 
 
 async def replay(ledger: Harness) -> int:
-    dispatcher = Dispatcher(ledger.service.loops[0], ledger.transactions, ParkLimit(50, 0.5))
+    dispatcher = Dispatcher(ledger.service.consumers[0], ledger.transactions, ParkLimit(50, 0.5))
     return await replay_requested({"numbers": dispatcher}, ledger.transactions)
 
 
@@ -93,7 +93,7 @@ async def test_dead_letter_list_hides_bodies_and_filters(ledger: Harness, shared
     assert "body" not in answer.text
     for query, expected in (
         ({"state": "queued"}, [behind]),
-        ({"loop": "none"}, []),
+        ({"consumer": "none"}, []),
         ({"limit": "1"}, [head]),
         ({"state": "discarded"}, []),
     ):

@@ -136,7 +136,7 @@ async def test_text_that_no_database_stores_is_a_client_error(
 ) -> None:
     answer = await ledger.http.get("/toy/text", params={"text": "a\x00b"})
     is_problem(answer, 422, "unstorable-text")
-    answer = await ledger.http.get("/v1/dead-letters", params={"loop": "a\x00b"})
+    answer = await ledger.http.get("/v1/dead-letters", params={"consumer": "a\x00b"})
     is_problem(answer, 422, "unstorable-text")
     assert (await ledger.http.get("/toy/text", params={"text": "späti 🍞"})).json() == {"number": 7}
 

@@ -154,10 +154,10 @@ async def test_listing_showing_replaying_and_discarding_dead_letters_is_audited(
     assert [str(x.id) in out for x in (head, behind, alone)] == [True] * 3
     assert "3 record(s)" in out
     code, out = await cli(
-        ledger, "dead-letter", "list", "--state", "queued", "--loop", "numbers", capsys=capsys
+        ledger, "dead-letter", "list", "--state", "queued", "--consumer", "numbers", capsys=capsys
     )
     assert (str(behind.id) in out, "1 record(s)" in out) == (True, True)
-    _, out = await cli(ledger, "dead-letter", "list", "--loop", "none", capsys=capsys)
+    _, out = await cli(ledger, "dead-letter", "list", "--consumer", "none", capsys=capsys)
     assert out == "0 record(s)\n"
 
     why = ("--reason", "the bug is mended", "--actor", "kim")

@@ -33,7 +33,7 @@ async def replay_all(given: Harness) -> int:
     async with given.transactions.begin() as tx:
         for letter in await dead_letters.find(tx.connection):
             await dead_letters.request_replay(tx.connection, letter.id, "operator", "the bug is mended")
-    dispatchers = {"numbers": Dispatcher(given.service.loops[0], given.transactions, ParkLimit(50, 0.5))}
+    dispatchers = {"numbers": Dispatcher(given.service.consumers[0], given.transactions, ParkLimit(50, 0.5))}
     settled = 0
     while done := await replay_requested(dispatchers, given.transactions):
         settled += done
@@ -134,7 +134,7 @@ async def test_discarding_a_parked_head_replays_the_queue(given: Harness, faults
     async with given.transactions.begin() as tx:
         [head, _] = await dead_letters.find(tx.connection)
         assert await dead_letters.discard(tx.connection, head.id, "operator", "sent by mistake")
-    dispatcher = Dispatcher(given.service.loops[0], given.transactions, ParkLimit(50, 0.5))
+    dispatcher = Dispatcher(given.service.consumers[0], given.transactions, ParkLimit(50, 0.5))
     assert await replay_requested({"numbers": dispatcher}, given.transactions) == 1
     assert await numbers(given, account) == [2]
 

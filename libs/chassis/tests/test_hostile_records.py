@@ -14,7 +14,7 @@ from ledger import Added, Faults, Struck
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit, Read, stages
-from bdcan_chassis.subscription import Batch, Loop, On, Rejected
+from bdcan_chassis.subscription import Batch, Consumer, On, Rejected
 from bdcan_chassis.testing.harness import FakeRecord, Harness
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
@@ -100,8 +100,8 @@ async def test_repeated_unreadable_record_is_answered_once(
     async def answer(rejected: Rejected, _tx: Tx) -> None:
         answered.append(rejected.error.reason)
 
-    loop = replace(ledger.service.loops[0], on_rejected=answer)
-    dispatcher = Dispatcher(loop, ledger.transactions, ParkLimit(50, 0.5))
+    consumer = replace(ledger.service.consumers[0], on_rejected=answer)
+    dispatcher = Dispatcher(consumer, ledger.transactions, ParkLimit(50, 0.5))
     bad = with_header(ledger.record(Added(account_id=uuid4(), number=1)), "ce_time", b"yesterday")
     assert (await dispatcher.process([bad, bad]))["parked"] == 1
     assert (await dispatcher.process([bad]))["duplicate"] == 1
@@ -164,8 +164,8 @@ async def test_one_handler_for_two_types_keeps_the_order(
         seen.extend(e.data.number for e in batch)
 
     numbers = ledger.service.catalogue.topics[0]
-    loop = Loop("both", (On(numbers, Added, both), On(numbers, Struck, both)))
-    dispatcher = Dispatcher(loop, ledger.transactions, ParkLimit(50, 0.5))
+    consumer = Consumer("both", (On(numbers, Added, both), On(numbers, Struck, both)))
+    dispatcher = Dispatcher(consumer, ledger.transactions, ParkLimit(50, 0.5))
     key, other = uuid4(), uuid4()
     await dispatcher.process(
         [

@@ -14,7 +14,7 @@ from waiting import running, until_true
 from bdcan_chassis import housekeeping, metrics
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.housekeeping import Sample, check_inbox_retention, clear, keep_house, sample
-from bdcan_chassis.subscription import Loop, On
+from bdcan_chassis.subscription import Consumer, On
 from bdcan_chassis.testing.harness import START, Harness
 
 DAYS_45 = timedelta(days=45)
@@ -27,11 +27,11 @@ def value(name: str, **labels: str) -> float | None:
 async def test_inbox_retention_shorter_than_a_topics_is_refused(
     ledger: Harness,
 ) -> None:
-    loops = ledger.service.loops
-    check_inbox_retention(loops, timedelta(days=7, seconds=1))
+    consumers = ledger.service.consumers
+    check_inbox_retention(consumers, timedelta(days=7, seconds=1))
     for too_short in (timedelta(days=7), timedelta(days=1)):
         with pytest.raises(ConfigurationError, match=r"BDCAN_INBOX_RETENTION.*numbers.*7 days"):
-            check_inbox_retention(loops, too_short)
+            check_inbox_retention(consumers, too_short)
 
 
 async def test_only_old_rows_are_deleted_in_batches(ledger: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,12 +71,12 @@ async def test_gauges_follow_what_waits(ledger: Harness, shared_faults: Faults) 
         Sample(plain, (), "SELECT 3 AS value"),
     )
     await sample(ledger.transactions, samples)
-    assert value("bdcan_outbox_pending_rows", lane="normal") == 1
-    assert (value("bdcan_outbox_oldest_seconds", lane="normal") or -1) >= 0
+    assert value("bdcan_outbox_pending_rows", traffic_class="normal") == 1
+    assert (value("bdcan_outbox_oldest_seconds", traffic_class="normal") or -1) >= 0
     assert value("bdcan_deadlines_overdue", kind="ring") == 1
     assert value("bdcan_deadlines_failing", kind="ring") == 1
-    assert value("bdcan_dead_letters", loop="numbers", state="parked") == 1
-    assert value("bdcan_dead_letters", loop="numbers", state="queued") == 2
+    assert value("bdcan_dead_letters", consumer="numbers", state="parked") == 1
+    assert value("bdcan_dead_letters", consumer="numbers", state="queued") == 2
     assert gauge.labels("a", "2")._value.get() == 7
     assert plain._value.get() == 3
 
@@ -84,9 +84,9 @@ async def test_gauges_follow_what_waits(ledger: Harness, shared_faults: Faults) 
         await ledger.fetch(f"DELETE FROM chassis.{table}")
     await sample(ledger.transactions, ())
     for name, labels in (
-        ("bdcan_outbox_pending_rows", {"lane": "normal"}),
+        ("bdcan_outbox_pending_rows", {"traffic_class": "normal"}),
         ("bdcan_deadlines_overdue", {"kind": "ring"}),
-        ("bdcan_dead_letters", {"loop": "numbers", "state": "parked"}),
+        ("bdcan_dead_letters", {"consumer": "numbers", "state": "parked"}),
     ):
         assert not value(name, **labels)
 
@@ -110,4 +110,4 @@ def test_compacted_topic_demands_no_retention(ledger) -> None:
         """Never called."""
 
     topic = replace(ledger.service.catalogue.topics[0], retention=None, compacted=True)
-    check_inbox_retention([Loop("compacted", (On(topic, Added, handler),))], timedelta(days=1))
+    check_inbox_retention([Consumer("compacted", (On(topic, Added, handler),))], timedelta(days=1))

@@ -111,7 +111,7 @@ async def stage(ledger: Harness, shared_faults: Faults, kafka_broker) -> Stage:
     )
     service = ledger_service(settings, catalogue, shared_faults)
     transactions = replace(ledger.transactions, service=service.name, catalogue=catalogue)
-    dispatcher = Dispatcher(service.loops[0], transactions, ParkLimit(50, 0.5))
+    dispatcher = Dispatcher(service.consumers[0], transactions, ParkLimit(50, 0.5))
     return Stage(ledger, catalogue, kafka_broker, ConsumerLoop(dispatcher, settings, service.name))
 
 

@@ -47,35 +47,42 @@ class Stage:
         )
         self.wakes = Wakes()
 
-    def relay(self, lane: str = "normal") -> Relay:
-        return Relay(lane, self.ledger.service.name, self.settings, self.wakes)
+    def relay(self, traffic_class: str = "normal") -> Relay:
+        return Relay(traffic_class, self.ledger.service.name, self.settings, self.wakes)
 
     async def put(
-        self, keys: Iterable[UUID | str], body: bytes = b"{}", *, lane: str = "normal", topic: str = ""
+        self,
+        keys: Iterable[UUID | str],
+        body: bytes = b"{}",
+        *,
+        traffic_class: str = "normal",
+        topic: str = "",
     ) -> list[bytes]:
-        """Rows in the outbox, written past the Tx so that a test chooses lane, topic and size; returns their ids."""
+        """Rows in the outbox, written past the Tx so that a test chooses traffic_class, topic and size; returns their ids."""
         ids = []
         rows = []
         for key in keys:
             event_id = new_id()
             ids.append(str(event_id).encode())
             headers = pack_headers([("ce_id", ids[-1])])
-            rows.append((lane, event_id, topic or self.topic, str(key).encode(), headers, body))
+            rows.append((traffic_class, event_id, topic or self.topic, str(key).encode(), headers, body))
         async with self.ledger.transactions.pool.acquire() as connection:
             await connection.executemany(
-                "INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body) VALUES ($1, $2, $3, $4, $5, $6)",
+                "INSERT INTO chassis.outbox (traffic_class, id, topic, record_key, headers, body) VALUES ($1, $2, $3, $4, $5, $6)",
                 rows,
             )
         self.wakes.all()
         return ids
 
-    async def pending(self, lane: str = "normal") -> int:
-        [row] = await self.ledger.fetch("SELECT count(*) AS n FROM chassis.outbox WHERE lane = $1", lane)
+    async def pending(self, traffic_class: str = "normal") -> int:
+        [row] = await self.ledger.fetch(
+            "SELECT count(*) AS n FROM chassis.outbox WHERE traffic_class = $1", traffic_class
+        )
         return row["n"]
 
-    async def emptied(self, lane: str = "normal", seconds: float = 40) -> None:
+    async def emptied(self, traffic_class: str = "normal", seconds: float = 40) -> None:
         async def empty() -> bool:
-            return await self.pending(lane) == 0
+            return await self.pending(traffic_class) == 0
 
         await until(empty, seconds)
 
@@ -233,7 +240,7 @@ async def test_lower_number_that_commits_later_is_sent_too(stage: Stage) -> None
         await late.start()
         late_id = new_id()
         await slow.execute(
-            "INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body) VALUES ('normal', $1, $2, 'late', $3, '')",
+            "INSERT INTO chassis.outbox (traffic_class, id, topic, record_key, headers, body) VALUES ('normal', $1, $2, 'late', $3, '')",
             late_id,
             stage.topic,
             pack_headers([("ce_id", str(late_id).encode())]),
@@ -249,12 +256,12 @@ async def test_lower_number_that_commits_later_is_sent_too(stage: Stage) -> None
 async def test_blocked_lane_does_not_delay_the_other(
     stage: Stage,
 ) -> None:
-    await stage.put(["a"], lane="bulk", topic=f"there-is-no-such-topic-{secrets.token_hex(4)}")
+    await stage.put(["a"], traffic_class="bulk", topic=f"there-is-no-such-topic-{secrets.token_hex(4)}")
     async with running(stage.relay("bulk").run, 12), running(stage.relay("urgent").run):
-        ids = await stage.put(["u"] * 3, lane="urgent")
+        ids = await stage.put(["u"] * 3, traffic_class="urgent")
         await stage.emptied("urgent")
         assert await stage.pending("bulk") == 1
-        await stage.ledger.fetch("DELETE FROM chassis.outbox WHERE lane = 'bulk'")
+        await stage.ledger.fetch("DELETE FROM chassis.outbox WHERE traffic_class = 'bulk'")
     assert firsts(await stage.sent()) == {b"u": ids}
 
 

@@ -34,8 +34,8 @@ async def test_event_of_another_service_is_refused(ledger: Harness) -> None:
             tx.emit(Added(account_id=uuid4(), number=1))
         with pytest.raises(LookupError):
             tx.emit(Unheard(account_id=uuid4()))
-        with pytest.raises(LookupError, match="lane"):
-            tx.emit(Written(account_id=uuid4(), number=1), lane="no-such-lane")
+        with pytest.raises(LookupError, match="traffic_class"):
+            tx.emit(Written(account_id=uuid4(), number=1), traffic_class="no-such-traffic_class")
     assert await ledger.emitted() == []
 
 

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError
 from waiting import until_true
 
 from bdcan_chassis.consumer import Progress
-from bdcan_chassis.worker import StuckError, loop_check, watch
+from bdcan_chassis.worker import StuckError, consumer_check, watch
 
 PLACE = TopicPartition("numbers", 0)
 
@@ -53,7 +53,7 @@ async def watched(*loops: Scripted, rounds: int = 12) -> None:
 
 
 async def test_lag_without_progress_is_stuck_and_says_where() -> None:
-    with pytest.raises(StuckError, match="loop numbers stands at 3 of 10 in partition 0"):
+    with pytest.raises(StuckError, match="consumer numbers stands at 3 of 10 in partition 0"):
         await watched(Scripted(position=3))
 
 
@@ -62,7 +62,7 @@ async def test_progress_or_no_lag_is_healthy() -> None:
 
 
 async def test_stuck_loop_beside_a_healthy_one_is_found() -> None:
-    with pytest.raises(StuckError, match="loop other"):
+    with pytest.raises(StuckError, match="consumer other"):
         await watched(Scripted(step=1, end=10_000), Scripted(name="other"))
 
 
@@ -102,6 +102,6 @@ async def test_loop_that_stops_polling_is_stuck_even_without_lag() -> None:
 
 async def test_only_a_running_loop_is_ready() -> None:
     loop = Scripted()
-    assert await loop_check(loop)() is None  # type: ignore[arg-type]
+    assert await consumer_check(loop)() is None  # type: ignore[arg-type]
     loop.progress = Progress("blocked", detail="ConnectionRefusedError")
-    assert await loop_check(loop)() == "blocked: ConnectionRefusedError"  # type: ignore[arg-type]
+    assert await consumer_check(loop)() == "blocked: ConnectionRefusedError"  # type: ignore[arg-type]

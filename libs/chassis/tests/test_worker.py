@@ -174,7 +174,7 @@ async def test_worker_handles_and_relays_until_sigterm(
     async with httpx.AsyncClient() as http:
         assert (await http.get(f"{url}/readyz")).json() == {"ready": True, "wrong": {}}
         text = (await http.get(f"{url}/metrics")).text
-    assert 'bdcan_consumer_records_total{loop="numbers",outcome="handled"} 100.0' in text
+    assert 'bdcan_consumer_records_total{consumer="numbers",outcome="handled"} 100.0' in text
     worker.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(worker.wait(), 30) == 0
 

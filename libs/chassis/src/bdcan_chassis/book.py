@@ -69,8 +69,8 @@ class Book(Generic[S]):
 
     # what a service says about its aggregate
 
-    def lane(self, _state: S, _body: BaseModel) -> str | None:
-        """The lane of an event of the aggregate; None: the usual one."""
+    def traffic_class(self, _state: S, _body: BaseModel) -> str | None:
+        """The traffic class of an event of the aggregate; None: the usual one."""
         return None
 
     def wakes(self, _change: Change[S]) -> Iterable[str]:
@@ -165,7 +165,9 @@ class Book(Generic[S]):
         ]
         await self._write(changes)
         async for one in in_turns(self._told):
-            event_id = tx.emit(one.body, cause=one.cause, lane=self.lane(one.state, one.body))
+            event_id = tx.emit(
+                one.body, cause=one.cause, traffic_class=self.traffic_class(one.state, one.body)
+            )
             self.heard(event_id, one.body, one.state)
         await self.follow(changes)
         for (kind, key), due_at in self._deadlines.items():

@@ -63,7 +63,7 @@ def _parser(service: Service) -> argparse.ArgumentParser:
         dest="act", required=True
     )
     listing = letters.add_parser("list", help="open ones, oldest first")
-    listing.add_argument("--loop")
+    listing.add_argument("--consumer")
     listing.add_argument("--state", choices=["parked", "queued", "replayed", "discarded"])
     listing.add_argument("--limit", type=int, default=100)
     for act, text in (
@@ -150,7 +150,7 @@ async def _dead_letter_act(connection: Connection, options: argparse.Namespace) 
     match options.act:
         case "list":
             letters = await dead_letters.find(
-                connection, consumer=options.loop, state=options.state, limit=options.limit
+                connection, consumer=options.consumer, state=options.state, limit=options.limit
             )
             for letter in letters:
                 key = (letter.key or b"-").decode("utf-8", "replace")

@@ -73,7 +73,7 @@ class ConsumerLoop:
     def __init__(self, dispatcher: Dispatcher, settings: ServiceSettings, service: str) -> None:
         self._dispatcher = dispatcher
         self._settings = settings
-        self.name = dispatcher.loop.name
+        self.name = dispatcher.consumer.name
         self.group = f"bdcan.{service}.{self.name}"
         self.progress = Progress()
         self._consumer: AIOKafkaConsumer | None = None
@@ -90,7 +90,7 @@ class ConsumerLoop:
             consumer = make_consumer(self._settings, self.group, f"{self.group}-{id(self):x}")
             try:
                 consumer.subscribe(
-                    self._dispatcher.loop.topics, listener=_Rebalances(self.name, self._commit)
+                    self._dispatcher.consumer.topics, listener=_Rebalances(self.name, self._commit)
                 )
                 self._handled = {}
                 await consumer.start()
@@ -103,7 +103,7 @@ class ConsumerLoop:
                     self._singly = _SINGLY
                 self.progress.state, self.progress.detail = "blocked", type(error).__name__
                 metrics.BLOCKED.labels(self.name).set(1)
-                log.warning("consumer.disconnected", loop=self.name, attempt=attempt, exc_info=error)
+                log.warning("consumer.disconnected", consumer=self.name, attempt=attempt, exc_info=error)
                 await wait(stopping, backoff_seconds(attempt))
                 self.progress.polled_at = time.monotonic()
             finally:
@@ -143,7 +143,7 @@ class ConsumerLoop:
             except StoppedConsumerError as error:
                 self.progress.state, self.progress.detail = "stopped", str(error)
                 metrics.STOPPED.labels(self.name).set(1)
-                log.critical("consumer.stopped", loop=self.name, why=str(error))
+                log.critical("consumer.stopped", consumer=self.name, why=str(error))
                 await self._commit()
                 await stopping.wait()
                 return
@@ -177,7 +177,7 @@ class ConsumerLoop:
                 offset = await consumer.position(place)
                 log.error(
                     "consumer.opaque_record",
-                    loop=self.name,
+                    consumer=self.name,
                     topic=place.topic,
                     partition=place.partition,
                     offset=offset,
@@ -193,14 +193,14 @@ class ConsumerLoop:
         self.progress.state, self.progress.detail = "blocked", type(error).__name__
         metrics.BLOCKED.labels(self.name).set(1)
         metrics.RETRIES.labels(self.name).inc()
-        log.warning("consumer.blocked", loop=self.name, attempt=failures, exc_info=error)
+        log.warning("consumer.blocked", consumer=self.name, attempt=failures, exc_info=error)
 
     def _seek_back(self, consumer: AIOKafkaConsumer, polled: Polled) -> None:
         for tp, batch in polled.items():
             try:
                 consumer.seek(tp, batch[0].offset)
             except (IllegalStateError, AssertionError):
-                log.info("consumer.lost_partition", loop=self.name, partition=tp.partition)
+                log.info("consumer.lost_partition", consumer=self.name, partition=tp.partition)
 
     async def _commit(self) -> None:
         """Commit the offsets handled since the last time, of the partitions that are still ours.
@@ -221,10 +221,10 @@ class ConsumerLoop:
                 await consumer.commit(offsets)
         except TimeoutError:
             self._handled = offsets | self._handled
-            log.warning("consumer.commit_postponed", loop=self.name, seconds=_COMMIT_PATIENCE_SECONDS)
+            log.warning("consumer.commit_postponed", consumer=self.name, seconds=_COMMIT_PATIENCE_SECONDS)
         except (CommitFailedError, IllegalStateError) as error:
             # another member has the partitions and reads the records again: the inbox ignores them
-            log.info("consumer.commit_refused", loop=self.name, exc_info=error)
+            log.info("consumer.commit_refused", consumer=self.name, exc_info=error)
 
     def _count(self, outcome: dict[str, int], records: list[Record], seconds: float) -> None:
         for name, count in outcome.items():
@@ -238,8 +238,8 @@ class ConsumerLoop:
 class _Rebalances(ConsumerRebalanceListener):
     """Counts assignments, and commits before partitions leave, so that their next owner reads little twice."""
 
-    def __init__(self, loop: str, commit: Callable[[], Awaitable[None]]) -> None:
-        self._loop = loop
+    def __init__(self, consumer: str, commit: Callable[[], Awaitable[None]]) -> None:
+        self._consumer = consumer
         self._commit = commit
 
     async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride] # awaited if it can be
@@ -250,23 +250,23 @@ class _Rebalances(ConsumerRebalanceListener):
         try:
             await self._commit()
         except (KafkaError, OSError, TimeoutError) as error:
-            log.info("consumer.revoked_uncommitted", loop=self._loop, exc_info=error)
+            log.info("consumer.revoked_uncommitted", consumer=self._consumer, exc_info=error)
 
     async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride] # awaited if it can be
         self, assigned: Collection[TopicPartition]
     ) -> None:
         """Count."""
-        metrics.REBALANCES.labels(self._loop).inc()
-        log.info("consumer.assigned", loop=self._loop, partitions=len(assigned))
+        metrics.REBALANCES.labels(self._consumer).inc()
+        log.info("consumer.assigned", consumer=self._consumer, partitions=len(assigned))
 
 
-async def _leave(consumer: AIOKafkaConsumer, loop: str) -> None:
+async def _leave(consumer: AIOKafkaConsumer, name: str) -> None:
     """Leave the group, so that its other members do not wait for our session to end. Gives up if the broker is dead."""
     try:
         async with asyncio.timeout(_LEAVE_SECONDS):
             await consumer.stop()
     except (KafkaError, OSError, TimeoutError) as error:
-        log.info("consumer.left_without_goodbye", loop=loop, exc_info=error)
+        log.info("consumer.left_without_goodbye", consumer=name, exc_info=error)
     except asyncio.CancelledError:
         # while the broker is unreachable, aiokafka raises the cancellation of its own fetch task here; ours must pass
         task = asyncio.current_task()

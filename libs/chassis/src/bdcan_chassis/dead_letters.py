@@ -33,7 +33,7 @@ _MAX_KEY_BYTES = 1024
 _LAST_MILLISECOND = 253_402_300_799_999  # of the year 9999
 
 
-class SetAside(NamedTuple):
+class NewDeadLetter(NamedTuple):
     """A record that becomes a dead letter."""
 
     topic: str
@@ -77,8 +77,8 @@ async def parked_keys(connection: Connection, consumer: str, keys: Sequence[Key]
     return {(r["topic"], r["record_key"]) for r in rows}
 
 
-async def set_aside(
-    connection: Connection, consumer: str, records: Sequence[SetAside], *, ordered: bool
+async def keep(
+    connection: Connection, consumer: str, records: Sequence[NewDeadLetter], *, ordered: bool
 ) -> None:
     """Write records to the table, in order. In an ordered consumer their keys are parked from now on."""
     await connection.execute(

@@ -17,12 +17,12 @@ from uuid import UUID
 from msgspec import Struct
 
 from bdcan_chassis import dead_letters, metrics
-from bdcan_chassis.dead_letters import Key, SetAside, record_time
+from bdcan_chassis.dead_letters import Key, NewDeadLetter, record_time
 from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe, is_transient
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import NUMBER, derived_id
 from bdcan_chassis.logs import get_logger
-from bdcan_chassis.subscription import Handler, Loop, Rejected
+from bdcan_chassis.subscription import Consumer, Handler, Rejected
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import EnvelopeError, Event, Headers, decode, type_of
 
@@ -109,16 +109,16 @@ class _Attempt:
     """One attempt at a batch, in one transaction."""
 
     tx: Tx
-    loop: Loop
+    consumer: Consumer
     outcome: Counter[str] = field(default_factory=Counter)
     blocked: set[Key] = field(default_factory=set)
-    aside: list[tuple[int, SetAside]] = field(default_factory=list)
+    dead: list[tuple[int, NewDeadLetter]] = field(default_factory=list)
     failed: dict[int, bool] = field(default_factory=dict)
 
     def park(self, read: Read, reason: str, error: str, *, counted: bool) -> None:
         self._put(read, "parked", reason, error)
         self.failed[read.place] = counted
-        if self.loop.ordered and read.record.key is not None:
+        if self.consumer.ordered and read.record.key is not None:
             self.blocked.add(read.key)
 
     def queue(self, read: Read) -> None:
@@ -127,10 +127,10 @@ class _Attempt:
     def _put(self, read: Read, state: str, reason: str, error: str) -> None:
         r = read.record
         taken = read.event is not None
-        self.aside.append(
+        self.dead.append(
             (
                 read.place,
-                SetAside(
+                NewDeadLetter(
                     r.topic,
                     r.partition,
                     r.offset,
@@ -151,11 +151,11 @@ class _Attempt:
 class Dispatcher:
     """Handles batches of records for one consumer."""
 
-    def __init__(self, loop: Loop, transactions: Transactions, limit: ParkLimit) -> None:
-        self.loop = loop
+    def __init__(self, consumer: Consumer, transactions: Transactions, limit: ParkLimit) -> None:
+        self.consumer = consumer
         self.transactions = transactions
         self._limit = limit
-        self._handlers = loop.bind(transactions.catalogue)
+        self._handlers = consumer.bind(transactions.catalogue)
         # upstream systems write times of their own clocks
         self._own_topics = {t.name for t in transactions.catalogue.topics if t.owner in t.writers}
 
@@ -196,7 +196,9 @@ class Dispatcher:
         ) as error:  # the one place where the consumer catches: retry, or look for the bad record
             if is_transient(error):
                 raise
-            log.warning("consumer.isolating", loop=self.loop.name, records=len(records), exc_info=error)
+            log.warning(
+                "consumer.isolating", consumer=self.consumer.name, records=len(records), exc_info=error
+            )
             attempt = await self._attempt(reads, careful=True)
         attempt.outcome["skipped"] += len(records) - len(reads)
         return attempt.outcome
@@ -204,7 +206,7 @@ class Dispatcher:
     async def _attempt(self, reads: list[Read], *, careful: bool) -> _Attempt:
         async with self.transactions.pool.acquire() as connection, connection.transaction():
             tx = self.transactions.on(connection)
-            attempt = _Attempt(tx, self.loop)
+            attempt = _Attempt(tx, self.consumer)
             if careful:
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             ready = await self._sort_out(attempt, reads)
@@ -217,10 +219,13 @@ class Dispatcher:
                     attempt.outcome["handled"] += len(group)
             failed = [attempt.failed.get(read.place, False) for read in reads]
             self._limit.check(failed)
-            if attempt.aside:
-                attempt.aside.sort(key=lambda item: item[0])
-                await dead_letters.set_aside(
-                    connection, self.loop.name, [item[1] for item in attempt.aside], ordered=self.loop.ordered
+            if attempt.dead:
+                attempt.dead.sort(key=lambda item: item[0])
+                await dead_letters.keep(
+                    connection,
+                    self.consumer.name,
+                    [item[1] for item in attempt.dead],
+                    ordered=self.consumer.ordered,
                 )
             await tx.flush()
         self._limit.remember(failed)
@@ -230,16 +235,16 @@ class Dispatcher:
         """Move the transaction's time to the latest of these events, so that no effect is earlier than its cause."""
         own_time = tx.now
         tx.not_before(*[r.event.time for r in ready if r.event and r.record.topic in self._own_topics])
-        metrics.CLOCK_BEHIND.labels(self.loop.name).set((tx.now - own_time).total_seconds())
+        metrics.CLOCK_BEHIND.labels(self.consumer.name).set((tx.now - own_time).total_seconds())
 
     async def _sort_out(self, attempt: _Attempt, reads: list[Read]) -> list[Read]:
         """Ignore what the inbox has, queue what follows a parked record, park what cannot be read."""
         connection = attempt.tx.connection
-        if self.loop.ordered:
+        if self.consumer.ordered:
             keys = {read.key for read in reads if read.record.key is not None}
-            attempt.blocked = await dead_letters.parked_keys(connection, self.loop.name, list(keys))
+            attempt.blocked = await dead_letters.parked_keys(connection, self.consumer.name, list(keys))
         identities = [read.identity for read in reads]
-        fresh = await take(connection, self.loop.name, identities)
+        fresh = await take(connection, self.consumer.name, identities)
         ready: list[Read] = []
         for read, identity in zip(reads, identities, strict=True):
             if identity not in fresh:
@@ -256,19 +261,19 @@ class Dispatcher:
 
     async def _reject(self, attempt: _Attempt, read: Read) -> None:
         assert read.error is not None  # noqa: S101 # a record without an event has the error that says why
-        if self.loop.on_rejected:
+        if self.consumer.on_rejected:
             rejected = Rejected(read.record.topic, read.record.key, read.record.headers, read.error)
-            await self.loop.on_rejected(rejected, attempt.tx)
+            await self.consumer.on_rejected(rejected, attempt.tx)
         r = read.record
         log.warning(
             "consumer.parked",
-            loop=self.loop.name,
+            consumer=self.consumer.name,
             topic=r.topic,
             partition=r.partition,
             offset=r.offset,
             reason=read.error.reason,
         )
-        attempt.park(read, read.error.reason, str(read.error)[:500], counted=self.loop.count_unreadable)
+        attempt.park(read, read.error.reason, str(read.error)[:500], counted=self.consumer.count_unreadable)
 
     async def _isolate(self, attempt: _Attempt, group: list[Read]) -> None:
         free = []
@@ -295,7 +300,7 @@ class Dispatcher:
             reason = error.reason if isinstance(error, BadRecordError) else dead_letters.HANDLER_FAILED
             log.error(
                 "consumer.parked",
-                loop=self.loop.name,
+                consumer=self.consumer.name,
                 event_id=free[0].event and free[0].event.id,
                 reason=reason,
                 exc_info=error,

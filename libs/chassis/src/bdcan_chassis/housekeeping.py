@@ -19,7 +19,7 @@ from bdcan_chassis import dead_letters, metrics
 from bdcan_chassis.database import wait
 from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.logs import get_logger
-from bdcan_chassis.subscription import Loop
+from bdcan_chassis.subscription import Consumer
 from bdcan_chassis.transaction import Transactions
 
 log = get_logger(__name__)
@@ -39,10 +39,10 @@ class Sample:
     sql: str
 
 
-def check_inbox_retention(loops: Sequence[Loop], retention: timedelta) -> None:
+def check_inbox_retention(consumers: Sequence[Consumer], retention: timedelta) -> None:
     """Raise ConfigurationError if a topic keeps records longer than the inbox keeps their ids."""
-    for loop in loops:
-        for line in loop.table:
+    for consumer in consumers:
+        for line in consumer.table:
             kept = line.topic.retention
             if kept is not None and kept >= retention:
                 raise ConfigurationError(
@@ -75,8 +75,8 @@ async def sample(transactions: Transactions, samples: Sequence[Sample]) -> None:
         metrics.OUTBOX_PENDING.clear()
         metrics.OUTBOX_OLDEST.clear()
         for row in await connection.fetch(_OUTBOX):
-            metrics.OUTBOX_PENDING.labels(row["lane"]).set(row["pending"])
-            metrics.OUTBOX_OLDEST.labels(row["lane"]).set(row["oldest"])
+            metrics.OUTBOX_PENDING.labels(row["traffic_class"]).set(row["pending"])
+            metrics.OUTBOX_OLDEST.labels(row["traffic_class"]).set(row["oldest"])
         metrics.DEADLINES_OVERDUE.clear()
         metrics.DEADLINES_FAILING.clear()
         for row in await connection.fetch(_DEADLINES, transactions.clock.now() - timedelta(minutes=1)):
@@ -106,7 +106,7 @@ async def clear(transactions: Transactions, retention: timedelta) -> None:
 
 
 _OUTBOX = """
-SELECT lane, count(*) AS pending, extract(epoch FROM now() - min(created_at))::float8 AS oldest FROM chassis.outbox GROUP BY lane
+SELECT traffic_class, count(*) AS pending, extract(epoch FROM now() - min(created_at))::float8 AS oldest FROM chassis.outbox GROUP BY traffic_class
 """
 
 _DEADLINES = """

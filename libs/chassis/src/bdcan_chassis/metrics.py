@@ -11,44 +11,50 @@ _SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 RECORDS = Counter(
     "bdcan_consumer_records_total",
     "Records read, by outcome: handled, duplicate, parked, queued (behind a parked one), skipped (not for this consumer)",
-    ["loop", "outcome"],
+    ["consumer", "outcome"],
 )
 BATCH_SECONDS = Histogram(
-    "bdcan_consumer_batch_seconds", "Time from poll to committed transaction", ["loop"], buckets=_FAST
+    "bdcan_consumer_batch_seconds", "Time from poll to committed transaction", ["consumer"], buckets=_FAST
 )
 EVENT_DELAY = Histogram(
     "bdcan_consumer_delay_seconds",
     "Age of the newest record of a batch when the batch has been committed",
-    ["loop"],
+    ["consumer"],
     buckets=_SLOW,
 )
-LAG = Gauge("bdcan_consumer_lag_records", "Records on the broker that the consumer has not read", ["loop"])
-RETRIES = Counter("bdcan_consumer_retries_total", "Batches retried after a transient failure", ["loop"])
-BLOCKED = Gauge("bdcan_consumer_blocked", "1 while a consumer waits for a transient failure to end", ["loop"])
+LAG = Gauge(
+    "bdcan_consumer_lag_records", "Records on the broker that the consumer has not read", ["consumer"]
+)
+RETRIES = Counter("bdcan_consumer_retries_total", "Batches retried after a transient failure", ["consumer"])
+BLOCKED = Gauge(
+    "bdcan_consumer_blocked", "1 while a consumer waits for a transient failure to end", ["consumer"]
+)
 STOPPED = Gauge(
-    "bdcan_consumer_stopped", "1 when a consumer has stopped because too many records were parked", ["loop"]
+    "bdcan_consumer_stopped",
+    "1 when a consumer has stopped because too many records were parked",
+    ["consumer"],
 )
 CLOCK_BEHIND = Gauge(
     "bdcan_consumer_clock_behind_seconds",
     "Domain time by which the last batch's newest event was ahead of this process's clock: one of the two clocks is wrong",
-    ["loop"],
+    ["consumer"],
 )
 REBALANCES = Counter(
-    "bdcan_consumer_rebalances_total", "Partition assignments that a consumer has received", ["loop"]
+    "bdcan_consumer_rebalances_total", "Partition assignments that a consumer has received", ["consumer"]
 )
 
 # The outbox and its relay
 OUTBOX_PENDING = Gauge(
-    "bdcan_outbox_pending_rows", "Events that are committed but not yet on Kafka", ["lane"]
+    "bdcan_outbox_pending_rows", "Events that are committed but not yet on Kafka", ["traffic_class"]
 )
 OUTBOX_OLDEST = Gauge(
-    "bdcan_outbox_oldest_seconds", "Age of the oldest event that is not yet on Kafka", ["lane"]
+    "bdcan_outbox_oldest_seconds", "Age of the oldest event that is not yet on Kafka", ["traffic_class"]
 )
-RELAYED = Counter("bdcan_relay_events_total", "Events that the broker has acknowledged", ["lane"])
+RELAYED = Counter("bdcan_relay_events_total", "Events that the broker has acknowledged", ["traffic_class"])
 RELAY_FAILURES = Counter(
-    "bdcan_relay_failures_total", "Rounds of the relay that failed and were retried", ["lane"]
+    "bdcan_relay_failures_total", "Rounds of the relay that failed and were retried", ["traffic_class"]
 )
-RELAY_LEADER = Gauge("bdcan_relay_leader", "1 in the process whose relay sends", ["lane"])
+RELAY_LEADER = Gauge("bdcan_relay_leader", "1 in the process whose relay sends", ["traffic_class"])
 
 # Deadlines, planners and gateways
 DEADLINES_FIRED = Counter("bdcan_deadlines_fired_total", "Deadlines that came due and were handled", ["kind"])
@@ -70,7 +76,9 @@ PASS_CHANGES = Counter(
 PASS_FAILURES = Counter("bdcan_pass_failures_total", "Passes that failed and were rolled back", ["name"])
 
 # Dead letters
-DEAD_LETTERS = Gauge("bdcan_dead_letters", "Open dead letters, by state: parked or queued", ["loop", "state"])
+DEAD_LETTERS = Gauge(
+    "bdcan_dead_letters", "Open dead letters, by state: parked or queued", ["consumer", "state"]
+)
 
 # The API
 REQUESTS = Counter("bdcan_http_requests_total", "HTTP requests answered", ["method", "route", "status"])

@@ -1,4 +1,4 @@
-"""The relay: sends committed events from the outbox to Kafka. One leader for each lane sends them in order of their numbers.
+"""The relay: sends committed events from the outbox to Kafka. One leader for each traffic class sends them in order.
 
 The relay selects rows that are *unsent* (still in the table), never from a remembered position, because sequence order
 is not commit order. In one round all rows of a partition go as one Kafka batch, which the broker takes whole or not at
@@ -43,13 +43,13 @@ _STOP_SECONDS = 3.0
 
 
 class Relay:
-    """Sends one lane of a service's outbox while it is leader."""
+    """Sends one traffic class of a service's outbox while it is leader."""
 
-    def __init__(self, lane: str, service: str, settings: ServiceSettings, wakes: Wakes) -> None:
-        self.lane = lane
-        self._name = f"bdcan.{service}.relay.{lane}"
+    def __init__(self, traffic_class: str, service: str, settings: ServiceSettings, wakes: Wakes) -> None:
+        self.traffic_class = traffic_class
+        self._name = f"bdcan.{service}.relay.{traffic_class}"
         self._settings = settings
-        self._wake = wakes.of(f"outbox:{lane}")
+        self._wake = wakes.of(f"outbox:{traffic_class}")
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Relay until `stopping`; becomes leader when it can, and starts again after any failure."""
@@ -59,7 +59,7 @@ class Relay:
             try:
                 async with dedicated_connection(dsn, self._name) as connection:
                     if await connection.fetchval(_LEAD, self._name):
-                        metrics.RELAY_LEADER.labels(self.lane).set(1)
+                        metrics.RELAY_LEADER.labels(self.traffic_class).set(1)
                         await self._lead(connection, stopping)
                         attempt = 0
                     else:
@@ -69,23 +69,23 @@ class Relay:
                 if not is_transient(error):
                     raise
                 attempt += 1
-                metrics.RELAY_FAILURES.labels(self.lane).inc()
-                log.warning("relay.failed", lane=self.lane, attempt=attempt, exc_info=error)
+                metrics.RELAY_FAILURES.labels(self.traffic_class).inc()
+                log.warning("relay.failed", traffic_class=self.traffic_class, attempt=attempt, exc_info=error)
                 await wait(stopping, backoff_seconds(attempt))
             finally:
-                metrics.RELAY_LEADER.labels(self.lane).set(0)
+                metrics.RELAY_LEADER.labels(self.traffic_class).set(0)
 
     async def _follow(self, connection: asyncpg.Connection[asyncpg.Record], stopping: asyncio.Event) -> None:
         while not await wait(stopping, _IDLE_SECONDS):
             if await connection.fetchval(_LEAD, self._name):
-                metrics.RELAY_LEADER.labels(self.lane).set(1)
+                metrics.RELAY_LEADER.labels(self.traffic_class).set(1)
                 await self._lead(connection, stopping)
                 return
 
     async def _lead(self, connection: asyncpg.Connection[asyncpg.Record], stopping: asyncio.Event) -> None:
         producer = make_producer(self._settings, self._name)
         await producer.start()
-        log.info("relay.leading", lane=self.lane)
+        log.info("relay.leading", traffic_class=self.traffic_class)
         try:
             while not stopping.is_set():
                 self._wake.clear()
@@ -100,7 +100,7 @@ class Relay:
 
     async def _round(self, connection: asyncpg.Connection[asyncpg.Record], producer: AIOKafkaProducer) -> int:
         """Send the earliest unsent rows; returns how many were taken on."""
-        rows = await connection.fetch(_UNSENT, self.lane, ROUND, ROUND_BYTES)
+        rows = await connection.fetch(_UNSENT, self.traffic_class, ROUND, ROUND_BYTES)
         if not rows:
             return 0
         topics = {row["topic"] for row in rows}
@@ -120,8 +120,8 @@ class Relay:
                 except KafkaError as error:
                     failure = error
         if sent:
-            await connection.execute(_SENT, self.lane, sent)
-            metrics.RELAYED.labels(self.lane).inc(len(sent))
+            await connection.execute(_SENT, self.traffic_class, sent)
+            metrics.RELAYED.labels(self.traffic_class).inc(len(sent))
         if failure is not None:
             raise failure
         return len(rows)
@@ -180,10 +180,10 @@ SELECT seq, topic, record_key, headers, body
 FROM (
     SELECT seq, topic, record_key, headers, body,
         sum(length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - length(body) AS before
-    FROM chassis.outbox WHERE lane = $1 ORDER BY seq LIMIT $2
+    FROM chassis.outbox WHERE traffic_class = $1 ORDER BY seq LIMIT $2
 ) AS earliest
 WHERE before < $3
 ORDER BY seq
 """
 
-_SENT = "DELETE FROM chassis.outbox WHERE lane = $1 AND seq = ANY ($2::bigint[])"
+_SENT = "DELETE FROM chassis.outbox WHERE traffic_class = $1 AND seq = ANY ($2::bigint[])"

@@ -68,7 +68,7 @@ async def _replay(dispatcher: Dispatcher, tx: Tx, rows: list[asyncpg.Record]) ->
     for settled, row in enumerate(rows):
         reason, error = await _handle(dispatcher, tx, row)
         if reason:
-            log.warning("replay.failed_again", loop=row["consumer"], letter=str(row["id"]), reason=reason)
+            log.warning("replay.failed_again", consumer=row["consumer"], letter=str(row["id"]), reason=reason)
             await tx.connection.execute(_STILL_PARKED, row["id"], reason, error)
             await dead_letters.audit(tx.connection, row["id"], "failed again", "worker", reason)
             return settled
@@ -85,7 +85,7 @@ async def _handle(dispatcher: Dispatcher, tx: Tx, row: asyncpg.Record) -> tuple[
     if read.event is None or read.handler is None:
         error: Any = read.error or EnvelopeError("no handler")
         return error.reason, str(error)[:500]
-    if not row["taken"] and not await take(tx.connection, dispatcher.loop.name, [read.event.key]):
+    if not row["taken"] and not await take(tx.connection, dispatcher.consumer.name, [read.event.key]):
         return "", ""  # it could not be read when it was parked, and has arrived a second time since
     mark = tx.mark()
     try:

@@ -77,7 +77,7 @@ CREATE TABLE chassis.inbox (
 );
 
 CREATE TABLE chassis.outbox (
-    lane text NOT NULL,
+    traffic_class text NOT NULL,
     seq bigint NOT NULL,
     id uuid NOT NULL,
     topic text NOT NULL,
@@ -127,7 +127,7 @@ ALTER TABLE ONLY chassis.inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (consumer, event_key);
 
 ALTER TABLE ONLY chassis.outbox
-    ADD CONSTRAINT outbox_pkey PRIMARY KEY (lane, seq);
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (traffic_class, seq);
 
 ALTER TABLE ONLY chassis.parked_key
     ADD CONSTRAINT parked_key_pkey PRIMARY KEY (consumer, topic, record_key);

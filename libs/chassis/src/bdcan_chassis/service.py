@@ -18,7 +18,7 @@ from bdcan_chassis.http.app import create_api
 from bdcan_chassis.http.dead_letters import dead_letter_router
 from bdcan_chassis.passes import Gateway, Planner
 from bdcan_chassis.settings import ServiceSettings
-from bdcan_chassis.subscription import Loop
+from bdcan_chassis.subscription import Consumer
 from bdcan_chassis.transaction import Transactions
 from bdcan_contracts.envelope import Catalogue
 
@@ -36,7 +36,7 @@ class Service:
     settings: ServiceSettings
     catalogue: Catalogue
     personal_fields: frozenset[str]
-    loops: tuple[Loop, ...] = ()
+    consumers: tuple[Consumer, ...] = ()
     deadlines: Mapping[str, DeadlineHandler] = field(default_factory=dict)
     planners: tuple[Planner, ...] = ()
     gateways: tuple[Gateway, ...] = ()
@@ -51,9 +51,9 @@ class Service:
         return parse_clock(self.settings.clock)
 
     @property
-    def lanes(self) -> tuple[str, ...]:
-        """The lanes of the topics that this service writes. Each has a relay."""
-        return tuple(sorted({t.lane for t in self.catalogue.topics if self.name in t.writers}))
+    def traffic_classes(self) -> tuple[str, ...]:
+        """The traffic classes of the topics that this service writes. Each has a relay."""
+        return tuple(sorted({t.traffic_class for t in self.catalogue.topics if self.name in t.writers}))
 
     @property
     def migration_packages(self) -> list[str]:

@@ -40,7 +40,7 @@ class On(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Loop:
+class Consumer:
     """One consumer of a service, with its own consumer group. Topics that must not wait for each other need different ones.
 
     `ordered=False` is for topics whose records are independent: nothing queues behind a parked record.
@@ -61,10 +61,10 @@ class Loop:
         for line in self.table:
             event_type = catalogue.of(line.model)
             if line.topic.name not in {t.name for t in event_type.topics}:
-                raise LookupError(f"loop {self.name}: {event_type.type} is not on {line.topic.name}")
+                raise LookupError(f"consumer {self.name}: {event_type.type} is not on {line.topic.name}")
             if (line.topic.name, event_type.type) in bound:
                 raise LookupError(
-                    f"loop {self.name}: {event_type.type} on {line.topic.name} has two handlers"
+                    f"consumer {self.name}: {event_type.type} on {line.topic.name} has two handlers"
                 )
             bound[line.topic.name, event_type.type] = line.handler
         return bound
@@ -75,15 +75,15 @@ class Loop:
         return tuple(dict.fromkeys(line.topic.name for line in self.table))
 
 
-def with_bulk(catalogue: Catalogue, loop: Loop, bulk: str) -> tuple[Loop, Loop]:
-    """The consumer, and a second one named `bulk` that reads the same events from their topics in the bulk lane.
+def with_bulk(catalogue: Catalogue, consumer: Consumer, bulk: str) -> tuple[Consumer, Consumer]:
+    """The consumer, and a second one named `bulk` that reads the same events from their topics of the bulk class.
 
-    A bulk list then delays nothing else. The second consumer leaves out events without a topic in the bulk lane.
+    A bulk list then delays nothing else. The second consumer leaves out events without a topic of the bulk class.
     """
     lines = [
         On(topic, line.model, line.handler)
-        for line in loop.table
+        for line in consumer.table
         for topic in catalogue.of(line.model).topics
-        if topic.lane == "bulk"
+        if topic.traffic_class == "bulk"
     ]
-    return loop, replace(loop, name=bulk, table=tuple(lines))
+    return consumer, replace(consumer, name=bulk, table=tuple(lines))

@@ -30,7 +30,7 @@ CHANNEL = "bdcan"
 """The NOTIFY channel of a service's database; the payload says who is to wake."""
 
 MAX_BODY_BYTES = 500_000
-"""Half of what a broker takes by default: an event that no broker takes would hold up its lane for ever."""
+"""Half of what a broker takes by default: an event that no broker takes would hold up its traffic class for ever."""
 
 
 MOST_SKEW = timedelta(hours=1)
@@ -38,7 +38,7 @@ MOST_SKEW = timedelta(hours=1)
 
 
 class _Outgoing(NamedTuple):
-    lane: str
+    traffic_class: str
     id: UUID
     topic: str
     record_key: bytes
@@ -89,15 +89,17 @@ class Tx:
     def __post_init__(self) -> None:
         self._latest = self.now + MOST_SKEW
 
-    def emit(self, data: BaseModel, *, cause: Event[Any] | None = None, lane: str | None = None) -> UUID:
+    def emit(
+        self, data: BaseModel, *, cause: Event[Any] | None = None, traffic_class: str | None = None
+    ) -> UUID:
         """Publish an event when the transaction commits; returns its id.
 
-        Topic, key and subject follow from the body's type; `lane` chooses where a type has several topics.
+        Topic, key and subject follow from the body's type; `traffic_class` chooses where a type has several topics.
         `cause` passes on the trace. Raises LookupError for a type that this service does not own, and BadRecordError
         for a body above MAX_BODY_BYTES.
         """
         event_type = self.catalogue.of(type(data))
-        topic = event_type.topic_in(lane)
+        topic = event_type.topic_in(traffic_class)
         if self.service not in topic.writers:
             raise LookupError(f"{self.service} may not write to {topic.name}")
         body = encode_body(data)
@@ -110,7 +112,9 @@ class Tx:
         trace = cause.traceparent if cause else self.traceparent
         headers = encode_headers(event_type, event_id, source_of(self.service), subject, self.now, trace)
         self._events.append(
-            _Outgoing(topic.lane, event_id, topic.name, subject.encode(), pack_headers(headers), body)
+            _Outgoing(
+                topic.traffic_class, event_id, topic.name, subject.encode(), pack_headers(headers), body
+            )
         )
         return event_id
 
@@ -158,7 +162,9 @@ class Tx:
         if self._deadlines:
             parts["deadlines"] = self._moves()
         if self._events:
-            self._wakes.update(f"outbox:{lane}" for lane in {e.lane for e in self._events})
+            self._wakes.update(
+                f"outbox:{traffic_class}" for traffic_class in {e.traffic_class for e in self._events}
+            )
             if are_many(self._events):
                 await self.connection.copy_records_to_table(
                     "outbox", schema_name="chassis", columns=_Outgoing._fields, records=self._events
@@ -259,10 +265,10 @@ moved AS (
 """,
     "events": """
 sent AS (
-    INSERT INTO chassis.outbox (lane, id, topic, record_key, headers, body)
-    SELECT lane, id, topic, record_key, headers, body
-    FROM unnest(:lane::text[], :id::uuid[], :topic::text[], :record_key::bytea[], :headers::bytea[], :body::bytea[])
-        WITH ORDINALITY AS o (lane, id, topic, record_key, headers, body, place)
+    INSERT INTO chassis.outbox (traffic_class, id, topic, record_key, headers, body)
+    SELECT traffic_class, id, topic, record_key, headers, body
+    FROM unnest(:traffic_class::text[], :id::uuid[], :topic::text[], :record_key::bytea[], :headers::bytea[], :body::bytea[])
+        WITH ORDINALITY AS o (traffic_class, id, topic, record_key, headers, body, place)
     ORDER BY place
 )
 """,

@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 
 class Wakes:
-    """Events by name: `outbox:<lane>`, `pass:<name>`, `deadlines`."""
+    """Events by name: `outbox:<traffic_class>`, `pass:<name>`, `deadlines`."""
 
     def __init__(self) -> None:
         self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)

@@ -51,13 +51,15 @@ def parts_of(
     """All parts that a worker runs, by name, and the consumers among them."""
     settings = service.settings
     dispatchers = {
-        loop.name: Dispatcher(loop, transactions, ParkLimit(settings.park_in_a_row, settings.park_ratio))
-        for loop in service.loops
+        consumer.name: Dispatcher(
+            consumer, transactions, ParkLimit(settings.park_in_a_row, settings.park_ratio)
+        )
+        for consumer in service.consumers
     }
     loops = [ConsumerLoop(dispatcher, settings, service.name) for dispatcher in dispatchers.values()]
-    parts: dict[str, Part] = {f"loop {loop.name}": loop.run for loop in loops}
-    for lane in service.lanes:
-        parts[f"relay {lane}"] = Relay(lane, service.name, settings, wakes).run
+    parts: dict[str, Part] = {f"consumer {loop.name}": loop.run for loop in loops}
+    for traffic_class in service.traffic_classes:
+        parts[f"relay {traffic_class}"] = Relay(traffic_class, service.name, settings, wakes).run
     if service.deadlines:
         parts["deadlines"] = Deadlines(service.deadlines, transactions, settings, wakes).run
     replay = Gateway("replay", lambda t: replay_requested(dispatchers, t), timedelta(seconds=10))
@@ -88,7 +90,9 @@ async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio
         for loop in loops:
             running = loop.progress.state == "running"
             if running and now - loop.progress.polled_at > max(stuck_after, 90.0):
-                raise StuckError(f"loop {loop.name} has not polled for {now - loop.progress.polled_at:.0f} s")
+                raise StuckError(
+                    f"consumer {loop.name} has not polled for {now - loop.progress.polled_at:.0f} s"
+                )
             try:
                 async with asyncio.timeout(10):
                     lag = await loop.lag()
@@ -103,11 +107,11 @@ async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio
                     seen[loop.name, partition] = (position, now)
                 elif now - since > stuck_after:
                     raise StuckError(
-                        f"loop {loop.name} stands at {position} of {end} in partition {partition.partition}"
+                        f"consumer {loop.name} stands at {position} of {end} in partition {partition.partition}"
                     )
 
 
-def loop_check(loop: ConsumerLoop) -> Check:
+def consumer_check(loop: ConsumerLoop) -> Check:
     """Ready only while the consumer is running."""
 
     async def check() -> str | None:
@@ -119,7 +123,7 @@ def loop_check(loop: ConsumerLoop) -> Check:
 
 def run_worker(service: Service) -> int:
     """Run the service's worker until it is told to stop; returns the exit code. Raises ConfigurationError at once."""
-    check_inbox_retention(service.loops, service.settings.inbox_retention)
+    check_inbox_retention(service.consumers, service.settings.inbox_retention)
     return run(lambda stopping: _work(service, stopping))
 
 
@@ -128,7 +132,7 @@ async def _work(service: Service, stopping: asyncio.Event) -> int:
     parts, loops = parts_of(service, transactions, Wakes())
     checks = {
         "database": database_check(transactions.pool),
-        **{f"loop {loop.name}": loop_check(loop) for loop in loops},
+        **{f"consumer {loop.name}": consumer_check(loop) for loop in loops},
     }
     parts["ops"] = lambda stopping: serve_ops(service, checks, stopping)
     settle_heap()

@@ -10,20 +10,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bdcan_contracts import models
-from bdcan_contracts.envelope import Catalogue, Consumer, EventType, Topic
+from bdcan_contracts.envelope import Catalogue, Reader, EventType, Topic
 
 SAFEGUARDING = Topic(
     name="bdcan.intake.safeguarding.v1",
     owner="intake",
     purpose="Concerns that somebody may be at risk of harm, before any routing.",
     key="{referral_id}",
-    lane="urgent",
+    traffic_class="urgent",
     partitions=3,
     retention=timedelta(days=14),
     compacted=False,
     event_types=("bdcan.intake.safeguarding-concern.raised.v1",),
     writers=("intake",),
-    consumers=(Consumer("escalation", ("bdcan.intake.safeguarding-concern.raised.v1",)),),
+    consumers=(Reader("escalation", ("bdcan.intake.safeguarding-concern.raised.v1",)),),
 )
 
 ESCALATIONS = Topic(
@@ -31,7 +31,7 @@ ESCALATIONS = Topic(
     owner="escalation",
     purpose="Needs handed to Community Solutions, and what it made of them.",
     key="{escalation_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=3,
     retention=timedelta(days=14),
     compacted=False,
@@ -46,7 +46,7 @@ ESCALATIONS = Topic(
     ),
     writers=("escalation",),
     consumers=(
-        Consumer(
+        Reader(
             "intake",
             (
                 "bdcan.escalation.escalation.opened.v1",
@@ -58,7 +58,7 @@ ESCALATIONS = Topic(
                 "bdcan.escalation.escalation.overdue.v1",
             ),
         ),
-        Consumer("volunteer-match", ("bdcan.escalation.escalation.declined.v1",)),
+        Reader("volunteer-match", ("bdcan.escalation.escalation.declined.v1",)),
     ),
 )
 
@@ -67,7 +67,7 @@ PARCELS = Topic(
     owner="foodhub",
     purpose="Food parcels, from the request to the door.",
     key="{parcel_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=6,
     retention=timedelta(days=14),
     compacted=False,
@@ -83,7 +83,7 @@ PARCELS = Topic(
     ),
     writers=("foodhub",),
     consumers=(
-        Consumer(
+        Reader(
             "intake",
             (
                 "bdcan.foodhub.parcel.requested.v1",
@@ -96,7 +96,7 @@ PARCELS = Topic(
                 "bdcan.foodhub.parcel.cancelled.v1",
             ),
         ),
-        Consumer("volunteer-match", ("bdcan.foodhub.parcel.packed.v1", "bdcan.foodhub.parcel.cancelled.v1")),
+        Reader("volunteer-match", ("bdcan.foodhub.parcel.packed.v1", "bdcan.foodhub.parcel.cancelled.v1")),
     ),
 )
 
@@ -105,7 +105,7 @@ STOCK = Topic(
     owner="foodhub",
     purpose="How much of each item each site has. Compacted: the last event of an item at a site says everything about it.",
     key="{site_id}:{item_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=6,
     retention=None,
     compacted=True,
@@ -123,14 +123,14 @@ INBOUND_RECEIPTS = Topic(
     owner="intake",
     purpose="What became of each submission of an upstream system.",
     key="{source}:{reference}",
-    lane="normal",
+    traffic_class="normal",
     partitions=6,
     retention=timedelta(days=7),
     compacted=False,
     event_types=("bdcan.intake.inbound-referral.accepted.v1", "bdcan.intake.inbound-referral.refused.v1"),
     writers=("intake",),
     consumers=(
-        Consumer(
+        Reader(
             "upstream",
             ("bdcan.intake.inbound-referral.accepted.v1", "bdcan.intake.inbound-referral.refused.v1"),
         ),
@@ -142,13 +142,13 @@ INBOUND_REFERRALS = Topic(
     owner="intake",
     purpose="What upstream systems submit on behalf of people who need help. The one topic with personal data: short retention, and nobody but intake reads it.",
     key="{source}:{reference}",
-    lane="normal",
+    traffic_class="normal",
     partitions=6,
     retention=timedelta(days=3),
     compacted=False,
     event_types=("bdcan.intake.inbound-referral.submitted.v1",),
     writers=("upstream",),
-    consumers=(Consumer("intake", ("bdcan.intake.inbound-referral.submitted.v1",)),),
+    consumers=(Reader("intake", ("bdcan.intake.inbound-referral.submitted.v1",)),),
 )
 
 REFERRALS = Topic(
@@ -156,7 +156,7 @@ REFERRALS = Topic(
     owner="intake",
     purpose="The life of each request for help.",
     key="{referral_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=6,
     retention=timedelta(days=14),
     compacted=False,
@@ -169,7 +169,7 @@ REFERRALS = Topic(
     ),
     writers=("intake",),
     consumers=(
-        Consumer(
+        Reader(
             "routing",
             (
                 "bdcan.intake.referral.received.v1",
@@ -179,7 +179,7 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.reopened.v1",
             ),
         ),
-        Consumer(
+        Reader(
             "volunteer-match",
             (
                 "bdcan.intake.referral.amended.v1",
@@ -187,8 +187,8 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.closed.v1",
             ),
         ),
-        Consumer("foodhub", ("bdcan.intake.referral.amended.v1", "bdcan.intake.referral.withdrawn.v1")),
-        Consumer(
+        Reader("foodhub", ("bdcan.intake.referral.amended.v1", "bdcan.intake.referral.withdrawn.v1")),
+        Reader(
             "escalation",
             (
                 "bdcan.intake.referral.amended.v1",
@@ -204,13 +204,13 @@ VOLUNTEER_ENQUIRIES = Topic(
     owner="intake",
     purpose="People who want to volunteer.",
     key="{enquiry_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=3,
     retention=timedelta(days=14),
     compacted=False,
     event_types=("bdcan.intake.volunteer-enquiry.received.v1",),
     writers=("intake",),
-    consumers=(Consumer("volunteer-match", ("bdcan.intake.volunteer-enquiry.received.v1",)),),
+    consumers=(Reader("volunteer-match", ("bdcan.intake.volunteer-enquiry.received.v1",)),),
 )
 
 ASSIGNMENTS = Topic(
@@ -218,7 +218,7 @@ ASSIGNMENTS = Topic(
     owner="routing",
     purpose="Which hub looks after each referral, and why.",
     key="{referral_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=6,
     retention=timedelta(days=14),
     compacted=False,
@@ -230,7 +230,7 @@ ASSIGNMENTS = Topic(
     ),
     writers=("routing",),
     consumers=(
-        Consumer(
+        Reader(
             "intake",
             (
                 "bdcan.routing.referral.assigned.v1",
@@ -239,11 +239,11 @@ ASSIGNMENTS = Topic(
                 "bdcan.routing.referral.out-of-area.v1",
             ),
         ),
-        Consumer(
+        Reader(
             "volunteer-match", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")
         ),
-        Consumer("foodhub", ("bdcan.routing.referral.reassigned.v1",)),
-        Consumer("escalation", ("bdcan.routing.referral.assigned.v1",)),
+        Reader("foodhub", ("bdcan.routing.referral.reassigned.v1",)),
+        Reader("escalation", ("bdcan.routing.referral.assigned.v1",)),
     ),
 )
 
@@ -252,7 +252,7 @@ DEMAND_SIGNALS = Topic(
     owner="routing",
     purpose="Where much more is asked for than usual. Advisory.",
     key="{scope}:{scope_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=3,
     retention=timedelta(days=7),
     compacted=False,
@@ -266,7 +266,7 @@ HUBS = Topic(
     owner="routing",
     purpose="The hubs as they now stand. Compacted: the last event of a hub says everything about it.",
     key="{hub_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=3,
     retention=None,
     compacted=True,
@@ -277,7 +277,7 @@ HUBS = Topic(
     ),
     writers=("routing",),
     consumers=(
-        Consumer(
+        Reader(
             "volunteer-match",
             (
                 "bdcan.routing.hub.configured.v1",
@@ -293,7 +293,7 @@ TASKS = Topic(
     owner="volunteer-match",
     purpose="What volunteers do, from the first offer to the end.",
     key="{task_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=6,
     retention=timedelta(days=14),
     compacted=False,
@@ -309,7 +309,7 @@ TASKS = Topic(
     ),
     writers=("volunteer-match",),
     consumers=(
-        Consumer(
+        Reader(
             "intake",
             (
                 "bdcan.volunteer-match.task.opened.v1",
@@ -320,7 +320,7 @@ TASKS = Topic(
                 "bdcan.volunteer-match.task.unfilled.v1",
             ),
         ),
-        Consumer(
+        Reader(
             "foodhub",
             (
                 "bdcan.volunteer-match.task.accepted.v1",
@@ -329,7 +329,7 @@ TASKS = Topic(
                 "bdcan.volunteer-match.task.cancelled.v1",
             ),
         ),
-        Consumer("escalation", ("bdcan.volunteer-match.task.concern-raised.v1",)),
+        Reader("escalation", ("bdcan.volunteer-match.task.concern-raised.v1",)),
     ),
 )
 
@@ -338,7 +338,7 @@ VOLUNTEERS = Topic(
     owner="volunteer-match",
     purpose="How many volunteers there are for what; no names. Compacted: the last event of a volunteer says everything about them.",
     key="{volunteer_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=3,
     retention=None,
     compacted=True,
@@ -356,7 +356,7 @@ WELFARE_CALLS = Topic(
     owner="volunteer-match",
     purpose="What came of the calls to residents.",
     key="{referral_id}",
-    lane="normal",
+    traffic_class="normal",
     partitions=6,
     retention=timedelta(days=14),
     compacted=False,
@@ -367,7 +367,7 @@ WELFARE_CALLS = Topic(
     ),
     writers=("volunteer-match",),
     consumers=(
-        Consumer(
+        Reader(
             "intake",
             (
                 "bdcan.volunteer-match.welfare-call.completed.v1",
@@ -375,8 +375,8 @@ WELFARE_CALLS = Topic(
                 "bdcan.volunteer-match.welfare-call.exhausted.v1",
             ),
         ),
-        Consumer("foodhub", ("bdcan.volunteer-match.welfare-call.completed.v1",)),
-        Consumer(
+        Reader("foodhub", ("bdcan.volunteer-match.welfare-call.completed.v1",)),
+        Reader(
             "escalation",
             (
                 "bdcan.volunteer-match.welfare-call.completed.v1",
@@ -389,9 +389,9 @@ WELFARE_CALLS = Topic(
 OUTREACH_REFERRALS = Topic(
     name="bdcan.intake.outreach-referrals.v1",
     owner="intake",
-    purpose="The life of each request for help that came from a bulk outreach list; a lane of its own, so that a list never delays a person who rings.",
+    purpose="The life of each request for help that came from a bulk outreach list; a traffic class of its own, so that a list never delays a person who rings.",
     key="{referral_id}",
-    lane="bulk",
+    traffic_class="bulk",
     partitions=6,
     retention=timedelta(days=14),
     compacted=False,
@@ -404,7 +404,7 @@ OUTREACH_REFERRALS = Topic(
     ),
     writers=("intake",),
     consumers=(
-        Consumer(
+        Reader(
             "routing",
             (
                 "bdcan.intake.referral.received.v1",
@@ -414,7 +414,7 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.reopened.v1",
             ),
         ),
-        Consumer(
+        Reader(
             "volunteer-match",
             (
                 "bdcan.intake.referral.amended.v1",
@@ -422,8 +422,8 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.closed.v1",
             ),
         ),
-        Consumer("foodhub", ("bdcan.intake.referral.amended.v1", "bdcan.intake.referral.withdrawn.v1")),
-        Consumer(
+        Reader("foodhub", ("bdcan.intake.referral.amended.v1", "bdcan.intake.referral.withdrawn.v1")),
+        Reader(
             "escalation",
             (
                 "bdcan.intake.referral.amended.v1",
@@ -439,7 +439,7 @@ OUTREACH_ASSIGNMENTS = Topic(
     owner="routing",
     purpose="Which hub looks after each referral from a bulk outreach list, and why.",
     key="{referral_id}",
-    lane="bulk",
+    traffic_class="bulk",
     partitions=6,
     retention=timedelta(days=14),
     compacted=False,
@@ -451,7 +451,7 @@ OUTREACH_ASSIGNMENTS = Topic(
     ),
     writers=("routing",),
     consumers=(
-        Consumer(
+        Reader(
             "intake",
             (
                 "bdcan.routing.referral.assigned.v1",
@@ -460,11 +460,11 @@ OUTREACH_ASSIGNMENTS = Topic(
                 "bdcan.routing.referral.out-of-area.v1",
             ),
         ),
-        Consumer(
+        Reader(
             "volunteer-match", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")
         ),
-        Consumer("foodhub", ("bdcan.routing.referral.reassigned.v1",)),
-        Consumer("escalation", ("bdcan.routing.referral.assigned.v1",)),
+        Reader("foodhub", ("bdcan.routing.referral.reassigned.v1",)),
+        Reader("escalation", ("bdcan.routing.referral.assigned.v1",)),
     ),
 )
 

@@ -95,7 +95,7 @@ class BodyError(EnvelopeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Consumer:
+class Reader:
     """A service that reads a topic, and the event types that it reads there."""
 
     service: str
@@ -110,13 +110,13 @@ class Topic:
     owner: str
     purpose: str
     key: str
-    lane: str
+    traffic_class: str
     partitions: int
     retention: timedelta | None
     compacted: bool
     event_types: tuple[str, ...]
     writers: tuple[str, ...]
-    consumers: tuple[Consumer, ...]
+    consumers: tuple[Reader, ...]
 
 
 @dataclass(frozen=True)
@@ -160,14 +160,14 @@ class EventType(Generic[T]):
             return _text(getattr(data, self._key_fields[0]))
         return ":".join([_text(getattr(data, name)) for name in self._key_fields])
 
-    def topic_in(self, lane: str | None) -> Topic:
-        """The topic of this type in `lane` (None: the usual one). Raises LookupError where there is none."""
-        if lane is None:
+    def topic_in(self, traffic_class: str | None) -> Topic:
+        """The topic of this type of `traffic_class` (None: the usual one). Raises LookupError where there is none."""
+        if traffic_class is None:
             return self.topics[0]
         for topic in self.topics:
-            if topic.lane == lane:
+            if topic.traffic_class == traffic_class:
                 return topic
-        raise LookupError(f"{self.type} has no topic in lane {lane!r}")
+        raise LookupError(f"{self.type} has no topic of traffic class {traffic_class!r}")
 
 
 @dataclass(frozen=True)

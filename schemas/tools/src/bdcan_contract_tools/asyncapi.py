@@ -90,7 +90,7 @@ def _channel(topic: TopicSource) -> dict[str, Any]:
             }
         },
         "x-owner": topic.owner,
-        "x-lane": topic.lane,
+        "x-traffic-class": topic.traffic_class,
         "x-key": topic.key,
         "x-personal-data": topic.personal_data,
     }

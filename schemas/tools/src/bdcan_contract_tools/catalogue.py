@@ -19,7 +19,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bdcan_contracts import models
-from bdcan_contracts.envelope import Catalogue, Consumer, EventType, Topic
+from bdcan_contracts.envelope import Catalogue, Reader, EventType, Topic
 '''
 
 _DERIVED = {"phone_e164"}
@@ -51,7 +51,7 @@ def render(sources: Sources) -> str:
 def _topic(topic: TopicSource) -> str:
     retention = f"timedelta(days={topic.retention_days})" if topic.retention_days else "None"
     consumers = [
-        f"        Consumer({_text(consumer.service)}, ({_joined([_text(t) for t in consumer.reads])})),"
+        f"        Reader({_text(consumer.service)}, ({_joined([_text(t) for t in consumer.reads])})),"
         for consumer in topic.consumers
     ]
     return "\n".join(
@@ -61,7 +61,7 @@ def _topic(topic: TopicSource) -> str:
             f"    owner={_text(topic.owner)},",
             f"    purpose={_text(topic.purpose)},",
             f"    key={_text(topic.key)},",
-            f"    lane={_text(topic.lane)},",
+            f"    traffic_class={_text(topic.traffic_class)},",
             f"    partitions={topic.partitions},",
             f"    retention={retention},",
             f"    compacted={topic.retention_days is None},",

@@ -19,7 +19,7 @@ unit postcode.
 def render(sources: Sources) -> str:
     """The text of the page."""
     overview = [
-        "| topic | lane | key | kept | partitions | personal data | written by | read by |",
+        "| topic | traffic class | key | kept | partitions | personal data | written by | read by |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *(_row(topic) for topic in sources.topics),
     ]
@@ -31,7 +31,7 @@ def _row(topic: TopicSource) -> str:
     readers = ", ".join(consumer.service for consumer in topic.consumers) or "nobody yet"
     anchor = topic.name.replace(".", "")
     return (
-        f"| [{topic.name}](#{anchor}) | {topic.lane} | `{topic.key}` | {kept} | {topic.partitions} | "
+        f"| [{topic.name}](#{anchor}) | {topic.traffic_class} | `{topic.key}` | {kept} | {topic.partitions} | "
         f"{topic.personal_data} | {', '.join(topic.writers)} | {readers} |"
     )
 

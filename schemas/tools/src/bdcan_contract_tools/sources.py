@@ -19,7 +19,7 @@ from bdcan_contract_tools.vocabulary import Vocabulary
 
 COMMON_ID = "urn:bdcan:schema:common"
 REF_PREFIX = f"{COMMON_ID}#/$defs/"
-LANES = ("urgent", "normal", "bulk")
+TRAFFIC_CLASSES = ("urgent", "normal", "bulk")
 PERSONAL_DATA = ("none", "pseudonymous", "personal")
 SCHEMAS = Path(__file__).parents[3]
 
@@ -47,7 +47,7 @@ class TopicSource:
     writers: tuple[str, ...]
     purpose: str
     key: str
-    lane: str
+    traffic_class: str
     partitions: int
     retention_days: int | None
     personal_data: str
@@ -123,7 +123,7 @@ def load(root: Path = SCHEMAS) -> Sources:
     )
     topics = sorted(
         (_topic(path) for path in (root / "topics").glob("*.yaml")),
-        key=lambda t: (LANES.index(t.lane), t.name),
+        key=lambda t: (TRAFFIC_CLASSES.index(t.traffic_class), t.name),
     )
     return Sources(root, common, events, tuple(topics), vocabulary.load(root / "vocabulary"))
 
@@ -165,21 +165,33 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _topic(path: Path) -> TopicSource:
     found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    known = {"topic", "owner", "writers", "purpose", "key", "lane", "partitions", "retention_days", "cleanup"}
+    known = {
+        "topic",
+        "owner",
+        "writers",
+        "purpose",
+        "key",
+        "traffic_class",
+        "partitions",
+        "retention_days",
+        "cleanup",
+    }
     known |= {"personal_data", "types", "consumers", "unread_because"}
     if unknown := set(found) - known:
         raise SourceError(f"{path.name}: unknown entries {sorted(unknown)}")
     if ("retention_days" in found) == (found.get("cleanup") == "compact"):
         raise SourceError(f"{path.name}: either retention_days or `cleanup: compact`")
-    if found["lane"] not in LANES or found["personal_data"] not in PERSONAL_DATA:
-        raise SourceError(f"{path.name}: lane is one of {LANES}, personal_data one of {PERSONAL_DATA}")
+    if found["traffic_class"] not in TRAFFIC_CLASSES or found["personal_data"] not in PERSONAL_DATA:
+        raise SourceError(
+            f"{path.name}: traffic_class is one of {TRAFFIC_CLASSES}, personal_data one of {PERSONAL_DATA}"
+        )
     return TopicSource(
         name=found["topic"],
         owner=found["owner"],
         writers=tuple(found.get("writers", [found["owner"]])),
         purpose=found["purpose"],
         key=found["key"],
-        lane=found["lane"],
+        traffic_class=found["traffic_class"],
         partitions=found["partitions"],
         retention_days=found.get("retention_days"),
         personal_data=found["personal_data"],

@@ -9,7 +9,7 @@ from bdcan_escalation.deadlines import DEADLINES
 from bdcan_escalation.domain.errors import NotAllowedError
 from bdcan_escalation.metrics import SAMPLES
 from bdcan_escalation.settings import Settings
-from bdcan_escalation.worker import LOOPS
+from bdcan_escalation.worker import CONSUMERS
 
 
 def build() -> Service:
@@ -26,7 +26,7 @@ def service(settings: Settings) -> Service:
         settings=settings,
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
-        loops=LOOPS,
+        consumers=CONSUMERS,
         deadlines=DEADLINES,
         gateways=gateways.gateways(settings),
         samples=SAMPLES,

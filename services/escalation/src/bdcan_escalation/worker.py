@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bdcan_chassis.subscription import Loop, On, with_bulk
+from bdcan_chassis.subscription import Consumer, On, with_bulk
 from bdcan_contracts.catalogue import (
     ASSIGNMENTS,
     CATALOGUE,
@@ -23,7 +23,7 @@ from bdcan_contracts.models import (
 )
 from bdcan_escalation import handlers
 
-_MAIN = Loop(
+_MAIN = Consumer(
     "main",
     (
         On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
@@ -35,9 +35,9 @@ _MAIN = Loop(
     ),
 )
 
-LOOPS = (
-    Loop("safeguarding", (On(SAFEGUARDING, SafeguardingConcernRaised, handlers.on_concern_raised),)),
-    Loop("concerns", (On(TASKS, TaskConcernRaised, handlers.on_task_concern),)),
+CONSUMERS = (
+    Consumer("safeguarding", (On(SAFEGUARDING, SafeguardingConcernRaised, handlers.on_concern_raised),)),
+    Consumer("concerns", (On(TASKS, TaskConcernRaised, handlers.on_task_concern),)),
     *with_bulk(CATALOGUE, _MAIN, "bulk"),
 )
-"""Safeguarding and volunteers' concerns have loops of their own: they wait behind nothing else."""
+"""Safeguarding and volunteers' concerns have consumers of their own: they wait behind nothing else."""

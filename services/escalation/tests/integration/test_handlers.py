@@ -91,7 +91,7 @@ async def test_unknown_need_of_a_newer_release_is_handed_over_by_its_lane(world,
 
 async def test_standard_complex_need_waits_for_the_call(world):
     referral_id, need = new_id(), a_need()
-    await world.service.deliver(assigned(referral_id, need, priority=Priority.STANDARD), lane="bulk")
+    await world.service.deliver(assigned(referral_id, need, priority=Priority.STANDARD), traffic_class="bulk")
     assert await opened(world) == []
     await world.service.deliver(called(referral_id, said(need, CallNeedResult.CHANGED)))
     assert len(await opened(world)) == 1
@@ -157,7 +157,7 @@ async def test_withdrawn_referral_ends_an_unsent_need_and_its_deadline(
 ):
     referral_id = new_id()
     await world.service.deliver(assigned(referral_id, a_need()))
-    await world.service.deliver(withdrawn(referral_id), lane="bulk")
+    await world.service.deliver(withdrawn(referral_id), traffic_class="bulk")
     (event,) = await world.service.emitted(EscalationClosed)
     assert event.data.outcome == EscalationOutcome.WITHDRAWN
     assert await world.service.deadlines() == {}

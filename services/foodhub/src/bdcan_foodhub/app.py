@@ -27,7 +27,7 @@ def service(settings: Settings) -> Service:
         settings=settings,
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
-        loops=worker.loops(settings),
+        consumers=worker.consumers(settings),
         deadlines=DEADLINES,
         planners=PLANNERS,
         samples=SAMPLES,

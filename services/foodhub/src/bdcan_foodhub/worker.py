@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bdcan_chassis.subscription import Loop, On, with_bulk
+from bdcan_chassis.subscription import Consumer, On, with_bulk
 from bdcan_contracts.catalogue import (
     ASSIGNMENTS,
     CATALOGUE,
@@ -26,11 +26,11 @@ from bdcan_foodhub import handlers
 from bdcan_foodhub.settings import Settings
 
 
-def loops(settings: Settings) -> tuple[Loop, ...]:
+def consumers(settings: Settings) -> tuple[Consumer, ...]:
     """Bulk lists have their own consumer, so that they delay nothing else."""
     on_call_completed = partial(handlers.on_call_completed, settings.site_of)
     on_reassigned = partial(handlers.on_reassigned, settings.site_of)
-    main = Loop(
+    main = Consumer(
         "main",
         (
             On(WELFARE_CALLS, WelfareCallCompleted, on_call_completed),

@@ -99,7 +99,7 @@ async def test_withdrawal_frees_reserved_stock(foodhub, tell):
     await tell.received(foodhub, tell.asked_for(call))
     await foodhub.deliver(call)
     await foodhub.run("allocate")
-    record = foodhub.record(tell.withdrawn(call.referral_id), lane="bulk")
+    record = foodhub.record(tell.withdrawn(call.referral_id), traffic_class="bulk")
     await foodhub.deliver(record)
     await foodhub.deliver(record)
     assert await told(foodhub) == ["requested", "reserved", "cancelled"]
@@ -145,14 +145,14 @@ async def test_parcel_with_a_cancelled_delivery_returns_and_is_unpacked(foodhub,
     assert await foodhub.deadlines() == {}
 
 
-@pytest.mark.parametrize("lane", [None, "bulk"])
-async def test_need_withdrawn_by_amendment_has_no_parcel_in_any_order(foodhub, tell, lane):
+@pytest.mark.parametrize("traffic_class", [None, "bulk"])
+async def test_need_withdrawn_by_amendment_has_no_parcel_in_any_order(foodhub, tell, traffic_class):
     before, gone = tell.call_completed()
     kept, staying = tell.call_completed(referral_id=before.referral_id)
     await foodhub.deliver(before, kept)
-    await foodhub.deliver(tell.amended(before.referral_id, gone), lane=lane)
+    await foodhub.deliver(tell.amended(before.referral_id, gone), traffic_class=traffic_class)
     late, late_need = tell.call_completed()
-    await foodhub.deliver(tell.amended(late.referral_id, late_need), lane=lane)
+    await foodhub.deliver(tell.amended(late.referral_id, late_need), traffic_class=traffic_class)
     await foodhub.deliver(late)
     events = [
         (e.type.split(".")[-2], e.data.need_id) for e in await foodhub.emitted() if ".parcel." in e.type
@@ -197,7 +197,7 @@ async def test_waiting_parcel_moves_to_the_new_hub_and_site(foodhub, tell):
     call, need_id = tell.call_completed()
     await foodhub.deliver(call)
     await foodhub.deliver(tell.reassigned(call.referral_id, "thames", 3))
-    await foodhub.deliver(tell.reassigned(call.referral_id, "heath", 2), lane="bulk")  # old news
+    await foodhub.deliver(tell.reassigned(call.referral_id, "heath", 2), traffic_class="bulk")  # old news
     parcel = await the_parcel(foodhub, derived_id(need_id, "parcel"))
     assert (parcel["hub_id"], parcel["site_id"]) == ("thames", "becontree")
 

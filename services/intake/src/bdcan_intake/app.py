@@ -9,7 +9,7 @@ from bdcan_intake.deadlines import DEADLINES
 from bdcan_intake.domain.errors import NotAllowedError, RefusedError, StaleError
 from bdcan_intake.metrics import SAMPLES
 from bdcan_intake.settings import Settings
-from bdcan_intake.worker import LOOPS
+from bdcan_intake.worker import CONSUMERS
 
 
 def build() -> Service:
@@ -26,7 +26,7 @@ def service(settings: Settings) -> Service:
         settings=settings,
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
-        loops=LOOPS,
+        consumers=CONSUMERS,
         deadlines=DEADLINES,
         samples=SAMPLES,
         routers=(api.router(settings),),

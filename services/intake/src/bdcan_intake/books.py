@@ -34,9 +34,9 @@ class Referrals(Book[Referral]):
         self._entries: list[Entry] = []
         self._written = 0
 
-    def lane(self, state: Referral, body: BaseModel) -> str | None:
+    def traffic_class(self, state: Referral, body: BaseModel) -> str | None:
         """The referral's own; a concern never waits in the bulk lane."""
-        return None if isinstance(body, SafeguardingConcernRaised) else state.lane
+        return None if isinstance(body, SafeguardingConcernRaised) else state.traffic_class
 
     async def handle(
         self,

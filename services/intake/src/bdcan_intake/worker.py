@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bdcan_chassis.subscription import Loop, On, with_bulk
+from bdcan_chassis.subscription import Consumer, On, with_bulk
 from bdcan_contracts import models as m
 from bdcan_contracts.catalogue import (
     ASSIGNMENTS,
@@ -16,7 +16,7 @@ from bdcan_contracts.catalogue import (
 from bdcan_intake.domain import progress
 from bdcan_intake.handlers import follow, on_noted, on_submitted, on_unreadable
 
-_INBOUND = Loop(
+_INBOUND = Consumer(
     "inbound",
     (On(INBOUND_REFERRALS, m.InboundReferralSubmitted, on_submitted),),
     ordered=False,
@@ -24,7 +24,7 @@ _INBOUND = Loop(
     count_unreadable=False,
 )
 
-_ASSIGNMENTS = Loop(
+_ASSIGNMENTS = Consumer(
     "assignments",
     (
         On(ASSIGNMENTS, m.ReferralAssigned, follow(progress.assigned)),
@@ -34,7 +34,7 @@ _ASSIGNMENTS = Loop(
     ),
 )
 
-_HELP = Loop(
+_HELP = Consumer(
     "help",
     (
         On(WELFARE_CALLS, m.WelfareCallCompleted, follow(progress.call_completed)),
@@ -57,7 +57,7 @@ _HELP = Loop(
     ),
 )
 
-_ESCALATIONS = Loop(
+_ESCALATIONS = Consumer(
     "escalations",
     (
         On(ESCALATIONS, m.EscalationOpened, follow(progress.escalation_opened)),
@@ -70,5 +70,5 @@ _ESCALATIONS = Loop(
     ),
 )
 
-LOOPS = (_INBOUND, *with_bulk(CATALOGUE, _ASSIGNMENTS, "outreach-assignments"), _HELP, _ESCALATIONS)
+CONSUMERS = (_INBOUND, *with_bulk(CATALOGUE, _ASSIGNMENTS, "outreach-assignments"), _HELP, _ESCALATIONS)
 """What comes in, what routing says, what helpers say and what Community Solutions says do not wait for each other."""

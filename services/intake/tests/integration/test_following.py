@@ -22,7 +22,7 @@ from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
 from bdcan_intake.books import Referrals
 from bdcan_intake.domain.referral import Referral
-from bdcan_intake.worker import LOOPS
+from bdcan_intake.worker import CONSUMERS
 
 
 async def handed_in(given: Harness, *needs: str, **more: Any) -> Referral:
@@ -48,7 +48,7 @@ async def shown(given: Harness, r: Referral) -> dict[str, Any]:
 
 
 def test_intake_handles_exactly_what_the_catalogue_says():
-    handled = {(t.topic.name, CATALOGUE.of(t.model).type) for loop in LOOPS for t in loop.table}
+    handled = {(t.topic.name, CATALOGUE.of(t.model).type) for consumer in CONSUMERS for t in consumer.table}
     assert handled == {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, "intake")}
 
 
@@ -163,7 +163,7 @@ async def test_order_of_topics_changes_neither_timeline_nor_end(given: Harness):
 
 
 @pytest.mark.parametrize("outreach", [False, True])
-async def test_late_concern_reopens_the_referral_in_its_own_lane(given: Harness, outreach: bool):
+async def test_late_concern_reopens_the_referral_in_its_own_class(given: Harness, outreach: bool):
     r = await handed_in(given, "shopping", outreach=outreach)
     await given.deliver(s.assigned(r), s.confirmed(r))
     await given.deliver(s.task(m.TaskCompleted, r, r.needs[0].need_id, vocabulary.TaskKind.SHOPPING))
@@ -172,8 +172,8 @@ async def test_late_concern_reopens_the_referral_in_its_own_lane(given: Harness,
         s.escalation(m.EscalationOpened, r, uuid4(), code=vocabulary.NeedCode.SAFEGUARDING_ADULT)
     )
 
-    rows = await given.fetch("SELECT lane FROM chassis.outbox")
-    assert [row["lane"] for row in rows] == ["bulk" if outreach else "normal"] * 2
+    rows = await given.fetch("SELECT traffic_class FROM chassis.outbox")
+    assert [row["traffic_class"] for row in rows] == ["bulk" if outreach else "normal"] * 2
     closed, reopened = [e.data for e in await given.emitted()]
     assert isinstance(closed, m.ReferralClosed)
     assert isinstance(reopened, m.ReferralReopened)
@@ -289,11 +289,11 @@ async def test_event_about_an_unknown_referral_keeps_its_entry(given: Harness):
     assert len(await given.fetch("SELECT 1 FROM timeline")) == 2
 
 
-async def test_outreach_referral_closes_in_the_bulk_lane(given: Harness):
+async def test_outreach_referral_closes_in_the_bulk_class(given: Harness):
     r = await handed_in(given, "shopping", outreach=True)
-    await given.deliver(s.out_of_area(r), lane="bulk")
-    rows = await given.fetch("SELECT lane FROM chassis.outbox")
-    assert [row["lane"] for row in rows] == ["bulk"]
+    await given.deliver(s.out_of_area(r), traffic_class="bulk")
+    rows = await given.fetch("SELECT traffic_class FROM chassis.outbox")
+    assert [row["traffic_class"] for row in rows] == ["bulk"]
 
 
 async def test_summary_counts_every_referral_once(given: Harness):

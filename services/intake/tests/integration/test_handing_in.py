@@ -171,15 +171,15 @@ async def test_idempotency_key_sent_twice_makes_one_referral(given: Harness):
     assert len(await given.emitted()) == 1
 
 
-async def test_concern_goes_out_at_once_in_the_urgent_lane(given: Harness):
+async def test_concern_goes_out_at_once_in_the_urgent_class(given: Harness):
     await given.http.post(
         "/v1/referrals", json=AMINA | {"needs": ["shopping", "domestic-abuse"], "outreach": True}
     )
-    rows = await given.fetch("SELECT topic, lane FROM chassis.outbox ORDER BY seq")
+    rows = await given.fetch("SELECT topic, traffic_class FROM chassis.outbox ORDER BY seq")
     assert [tuple(r) for r in rows] == [(REFERRALS.name, "normal"), (SAFEGUARDING.name, "urgent")]
 
 
-async def test_all_events_of_an_outreach_referral_keep_to_the_bulk_lane(given: Harness):
+async def test_all_events_of_an_outreach_referral_keep_to_the_bulk_class(given: Harness):
     shown = (await given.http.post("/v1/referrals", json=AMINA | {"outreach": True})).json()
     await given.http.post(f"/v1/referrals/{shown['referral_id']}/withdrawal", json={"reason": "moved-away"})
     rows = await given.fetch("SELECT DISTINCT topic FROM chassis.outbox")

@@ -143,10 +143,10 @@ async def test_row_is_refused_whose_reference_another_door_takes_on_meanwhile(
     assert (done["accepted"], done["duplicates"], done["refused"]) == (49, 0, 1)
 
 
-async def test_list_goes_by_the_bulk_lane_but_for_urgent_rows(given: Harness):
+async def test_list_goes_by_the_bulk_class_but_for_urgent_rows(given: Harness):
     await given.http.post(URL, content="name,priority\nA,\nB,urgent\n")
-    rows = await given.fetch("SELECT lane FROM chassis.outbox ORDER BY seq")
-    assert [r["lane"] for r in rows] == ["bulk", "normal"]
+    rows = await given.fetch("SELECT traffic_class FROM chassis.outbox ORDER BY seq")
+    assert [r["traffic_class"] for r in rows] == ["bulk", "normal"]
 
 
 @pytest.mark.parametrize(

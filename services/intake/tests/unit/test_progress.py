@@ -40,8 +40,8 @@ def test_new_referral_is_with_routing_and_its_concern_with_community_solutions()
 
 
 def test_urgent_row_of_a_list_avoids_the_bulk_lane():
-    assert s.referral(NeedCode.SHOPPING, outreach=True).lane == "bulk"
-    assert s.referral(NeedCode.SHOPPING, outreach=True, priority=m.Priority.URGENT).lane is None
+    assert s.referral(NeedCode.SHOPPING, outreach=True).traffic_class == "bulk"
+    assert s.referral(NeedCode.SHOPPING, outreach=True, priority=m.Priority.URGENT).traffic_class is None
 
 
 def test_need_without_owner_or_time_cannot_be_built():

@@ -11,7 +11,7 @@ from bdcan_routing.domain.errors import NotAllowedError, UnknownPlacesError
 from bdcan_routing.metrics import SAMPLES
 from bdcan_routing.planners import planners
 from bdcan_routing.settings import Settings
-from bdcan_routing.worker import loops
+from bdcan_routing.worker import consumers
 
 
 def build() -> Service:
@@ -28,7 +28,7 @@ def service(settings: Settings) -> Service:
         settings=settings,
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
-        loops=loops(settings),
+        consumers=consumers(settings),
         deadlines=deadlines(settings),
         planners=planners(settings),
         samples=SAMPLES,

@@ -23,7 +23,7 @@ class Assignments(Book[Assignment]):
 
     table = store.assignments.ASSIGNMENT
 
-    def lane(self, state: Assignment, _body: BaseModel) -> str | None:
+    def traffic_class(self, state: Assignment, _body: BaseModel) -> str | None:
         """The traffic class in which the referral came."""
         return "bulk" if state.outreach else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bdcan_chassis.subscription import Loop, On, with_bulk
+from bdcan_chassis.subscription import Consumer, On, with_bulk
 from bdcan_contracts.catalogue import CATALOGUE, REFERRALS
 from bdcan_contracts.models import (
     ReferralAmended,
@@ -17,9 +17,9 @@ from bdcan_routing import handlers
 from bdcan_routing.settings import Settings
 
 
-def loops(settings: Settings) -> tuple[Loop, ...]:
-    """Outreach referrals have a loop of their own: a long list does not delay an urgent referral."""
-    main = Loop(
+def consumers(settings: Settings) -> tuple[Consumer, ...]:
+    """Outreach referrals have a consumer of their own: a long list does not delay an urgent referral."""
+    main = Consumer(
         "referrals",
         (
             On(REFERRALS, ReferralReceived, partial(handlers.on_received, settings)),

@@ -1,4 +1,4 @@
-"""Consumed events through the real database: what is published, in which lane, and what is promised."""
+"""Consumed events through the real database: what is published, in which traffic class, and what is promised."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ async def test_referral_that_comes_again_changes_nothing(routing, referral):
 async def test_answers_to_a_bulk_list_are_bulk_as_well(routing, referral):
     bulk, single = referral(outreach=True), referral()
 
-    await routing.deliver(routing.record(bulk, lane="bulk"), single)
+    await routing.deliver(routing.record(bulk, traffic_class="bulk"), single)
 
-    lanes = await routing.fetch("SELECT lane, topic FROM chassis.outbox ORDER BY lane")
-    assert [(r["lane"], r["topic"]) for r in lanes] == [
+    sent = await routing.fetch("SELECT traffic_class, topic FROM chassis.outbox ORDER BY traffic_class")
+    assert [(r["traffic_class"], r["topic"]) for r in sent] == [
         ("bulk", "bdcan.routing.outreach-assignments.v1"),
         ("normal", "bdcan.routing.assignments.v1"),
     ]

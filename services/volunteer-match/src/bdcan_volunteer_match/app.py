@@ -10,7 +10,7 @@ from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
 from bdcan_volunteer_match.metrics import SAMPLES
 from bdcan_volunteer_match.planners import PLANNERS
 from bdcan_volunteer_match.settings import Settings
-from bdcan_volunteer_match.worker import LOOPS
+from bdcan_volunteer_match.worker import CONSUMERS
 
 
 def build() -> Service:
@@ -27,7 +27,7 @@ def service(settings: Settings) -> Service:
         settings=settings,
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
-        loops=LOOPS,
+        consumers=CONSUMERS,
         deadlines=DEADLINES,
         planners=PLANNERS,
         samples=SAMPLES,

@@ -1,12 +1,12 @@
 """What volunteer-match consumes: topic → event → handler.
 
-Bulk lists have a loop of their own: an import of 60,000 residents does not delay a call that is due in four hours. So
+Bulk lists have a consumer of their own: an import of 60,000 residents does not delay a call that is due in four hours. So
 have people and parcels: the import does not delay a packed parcel either.
 """
 
 from __future__ import annotations
 
-from bdcan_chassis.subscription import Loop, On, with_bulk
+from bdcan_chassis.subscription import Consumer, On, with_bulk
 from bdcan_contracts.catalogue import (
     ASSIGNMENTS,
     CATALOGUE,
@@ -32,7 +32,7 @@ from bdcan_contracts.models import (
 )
 from bdcan_volunteer_match import handlers
 
-_ASSIGNMENTS = Loop(
+_ASSIGNMENTS = Consumer(
     "assignments",
     (
         On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
@@ -43,9 +43,9 @@ _ASSIGNMENTS = Loop(
     ),
 )
 
-LOOPS = (
+CONSUMERS = (
     *with_bulk(CATALOGUE, _ASSIGNMENTS, "outreach"),
-    Loop(
+    Consumer(
         "people-and-parcels",
         (
             On(PARCELS, ParcelPacked, handlers.on_parcel_packed),

@@ -43,7 +43,7 @@ async def test_an_assignment_that_is_delivered_twice_makes_one_call(given: Harne
 
 async def test_an_outreach_list_becomes_calls_that_are_due_in_its_own_loop(given: Harness) -> None:
     events = [assigned(outreach=True) for _ in range(30)]
-    outcome = await given.deliver(*(given.record(e, lane="bulk") for e in events))
+    outcome = await given.deliver(*(given.record(e, traffic_class="bulk") for e in events))
     assert outcome["handled"] == 30
     first = (await given.http.get("/v1/welfare-calls?state=due&limit=20")).json()
     assert len(first["items"]) == 20

@@ -10,15 +10,15 @@ async def test_every_event_that_the_catalogue_names_has_a_handler(given: Harness
     wanted = {
         (topic.name, kind) for topic, kind in consumed_types(given.service.catalogue, "volunteer-match")
     }
-    bound = [pair for loop in given.service.loops for pair in loop.bind(given.service.catalogue)]
+    bound = [pair for consumer in given.service.consumers for pair in consumer.bind(given.service.catalogue)]
     assert set(bound) == wanted
     assert len(bound) == len(set(bound))
 
 
 async def test_bulk_lists_share_no_loop_with_anything_else(given: Harness) -> None:
     lanes = {
-        loop.name: {given.service.catalogue.by_topic[name].lane for name in loop.topics}
-        for loop in given.service.loops
+        consumer.name: {given.service.catalogue.by_topic[name].traffic_class for name in consumer.topics}
+        for consumer in given.service.consumers
     }
     assert lanes["outreach"] == {"bulk"}
     assert all("bulk" not in found for name, found in lanes.items() if name != "outreach")

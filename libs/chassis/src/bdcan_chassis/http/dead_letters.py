@@ -61,14 +61,14 @@ def dead_letter_router() -> APIRouter:
         request: Request,
         _caller: Operator,
         paging: PageAsked,
-        loop: str | None = None,
+        consumer: str | None = None,
         state: Literal["parked", "queued", "replayed", "discarded"] | None = None,
     ) -> Page[DeadLetterView]:
         """Open dead letters, or those in one state, the oldest first."""
         [seq] = paging.after(int)
         async with reading(request) as connection:
             found = await dead_letters.find(
-                connection, consumer=loop, state=state, limit=paging.rows, after=seq or 0
+                connection, consumer=consumer, state=state, limit=paging.rows, after=seq or 0
             )
         return paging.page(found, DeadLetterView.model_validate, lambda letter: (letter.seq,))
 

@@ -12,7 +12,7 @@ CREATE INDEX inbox_received_at ON chassis.inbox USING brin (received_at) WITH (a
 
 -- Events that are not yet on Kafka. A row goes when the broker has it; what is here is unsent.
 CREATE TABLE chassis.outbox (
-    lane text NOT NULL,
+    traffic_class text NOT NULL,
     seq bigint GENERATED ALWAYS AS IDENTITY,
     id uuid NOT NULL,
     topic text NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE chassis.outbox (
     headers bytea NOT NULL,
     body bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (lane, seq)
+    PRIMARY KEY (traffic_class, seq)
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 10000);
 
 -- Promises with a time. One per kind and subject: setting it again moves it.

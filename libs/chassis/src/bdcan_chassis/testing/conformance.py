@@ -33,7 +33,7 @@ from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.housekeeping import check_inbox_retention
 from bdcan_chassis.replay import replay_requested
-from bdcan_chassis.subscription import Batch, Handler, Loop
+from bdcan_chassis.subscription import Batch, Consumer, Handler
 from bdcan_chassis.testing.harness import FakeRecord, Harness
 from bdcan_chassis.transaction import Transactions, Tx
 
@@ -146,8 +146,8 @@ class Conformance:
 
     async def test_records_queue_behind_a_parked_key_and_replay_in_order(self, given: Harness) -> None:
         lives = [_of_first_key(life) for life in self._lives(given)]
-        [loop] = _loops(given, lives[0][0])
-        if not loop.ordered:  # independent records wait for nobody
+        [consumer] = _consumers(given, lives[0][0])
+        if not consumer.ordered:  # independent records wait for nobody
             lives = [life[:1] for life in lives]
         expected = await self._undisturbed(given, lives)
         await self._anew(given)
@@ -160,7 +160,7 @@ class Conformance:
         async with given.transactions.begin() as tx:
             head = (await dead_letters.find(tx.connection))[0]
             await dead_letters.request_replay(tx.connection, head.id, "operator", "the bug is mended")
-        dispatchers = {loop.name: Dispatcher(loop, given.transactions, ParkLimit(_NO_LIMIT, 1))}
+        dispatchers = {consumer.name: Dispatcher(consumer, given.transactions, ParkLimit(_NO_LIMIT, 1))}
         while await replay_requested(dispatchers, given.transactions):
             pass
         assert await picture(given, lives) == expected
@@ -202,15 +202,20 @@ class Conformance:
             steps, told = len(life), told + 1
 
     async def test_inbox_outlives_every_topic_it_reads(self, given: Harness) -> None:
-        loops, kept = given.service.loops, given.service.settings.inbox_retention
-        check_inbox_retention(loops, kept)
+        consumers, kept = given.service.consumers, given.service.settings.inbox_retention
+        check_inbox_retention(consumers, kept)
         longest = max(
-            (line.topic.retention for loop in loops for line in loop.table if line.topic.retention),
+            (
+                line.topic.retention
+                for consumer in consumers
+                for line in consumer.table
+                if line.topic.retention
+            ),
             default=timedelta(0),
         )
         assert longest > timedelta(0), "a service that only reads compacted topics needs another promise"
         with pytest.raises(ConfigurationError):
-            check_inbox_retention(loops, longest)
+            check_inbox_retention(consumers, longest)
 
     def _lives(self, given: Harness) -> list[list[FakeRecord]]:
         return [self.life(given) for _ in range(self.lives)]
@@ -276,12 +281,12 @@ async def _deliver(
     poison: FakeRecord | None = None,
 ) -> Counter[str]:
     """Deliver one batch, in one transaction, to the consumer that reads it."""
-    [loop] = _loops(given, records[0])
+    [consumer] = _consumers(given, records[0])
     if poison is not None:
-        loop = replace(
-            loop, table=tuple(replace(on, handler=_failing(on.handler, poison)) for on in loop.table)
+        consumer = replace(
+            consumer, table=tuple(replace(on, handler=_failing(on.handler, poison)) for on in consumer.table)
         )
-    dispatcher = Dispatcher(loop, transactions or given.transactions, ParkLimit(_NO_LIMIT, 1))
+    dispatcher = Dispatcher(consumer, transactions or given.transactions, ParkLimit(_NO_LIMIT, 1))
     return await dispatcher.process(records)
 
 
@@ -296,8 +301,8 @@ def _failing(handler: Handler[Any], poison: FakeRecord) -> Handler[Any]:
     return fail
 
 
-def _loops(given: Harness, record: FakeRecord) -> list[Loop]:
-    return [loop for loop in given.service.loops if record.topic in loop.topics]
+def _consumers(given: Harness, record: FakeRecord) -> list[Consumer]:
+    return [consumer for consumer in given.service.consumers if record.topic in consumer.topics]
 
 
 def _told(lives: Sequence[Sequence[FakeRecord]]) -> list[FakeRecord]:
@@ -321,7 +326,7 @@ def _batches(given: Harness, records: Sequence[FakeRecord], size: int) -> Iterat
     """Batches as one poll of one consumer could bring them: each ends where the next record is another consumer's."""
     batch: list[FakeRecord] = []
     for record in records:
-        if batch and (len(batch) == size or _loops(given, record) != _loops(given, batch[0])):
+        if batch and (len(batch) == size or _consumers(given, record) != _consumers(given, batch[0])):
             yield batch
             batch = []
         batch.append(record)

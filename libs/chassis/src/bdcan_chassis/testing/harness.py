@@ -111,11 +111,16 @@ class Harness:
     _dispatchers: dict[str, Dispatcher] = field(default_factory=dict)
 
     def record(
-        self, data: BaseModel, *, lane: str | None = None, key: str | None = None, source: str | None = None
+        self,
+        data: BaseModel,
+        *,
+        traffic_class: str | None = None,
+        key: str | None = None,
+        source: str | None = None,
     ) -> FakeRecord:
         """A record as the owner of the event type would write it; give the same one twice to deliver it twice."""
         event_type = self.service.catalogue.of(type(data))
-        topic = event_type.topic_in(lane)
+        topic = event_type.topic_in(traffic_class)
         subject = key or event_type.subject_of(data)
         headers = encode_headers(
             event_type, new_id(), source or source_of(topic.owner), subject, self.clock.now(), None
@@ -125,21 +130,23 @@ class Harness:
             topic.name, 0, self._offset, self._offset, subject.encode(), headers, encode_body(data)
         )
 
-    async def deliver(self, *what: BaseModel | FakeRecord, lane: str | None = None) -> Counter[str]:
+    async def deliver(self, *what: BaseModel | FakeRecord, traffic_class: str | None = None) -> Counter[str]:
         """Give records to the consumers of their topics, as one batch each; returns the outcomes."""
-        records = [w if isinstance(w, FakeRecord) else self.record(w, lane=lane) for w in what]
+        records = [
+            w if isinstance(w, FakeRecord) else self.record(w, traffic_class=traffic_class) for w in what
+        ]
         outcome: Counter[str] = Counter()
         taken = 0
-        for loop in self.service.loops:
-            batch = [r for r in records if r.topic in loop.topics]
+        for consumer in self.service.consumers:
+            batch = [r for r in records if r.topic in consumer.topics]
             if batch:
                 taken += len(batch)
-                dispatcher = self._dispatchers.get(loop.name) or Dispatcher(
-                    loop, self.transactions, ParkLimit(50, 0.5)
+                dispatcher = self._dispatchers.get(consumer.name) or Dispatcher(
+                    consumer, self.transactions, ParkLimit(50, 0.5)
                 )
-                self._dispatchers[loop.name] = dispatcher
+                self._dispatchers[consumer.name] = dispatcher
                 outcome += await dispatcher.process(batch)
-        assert taken >= len(records), "no loop of the service reads one of these topics"
+        assert taken >= len(records), "no consumer of the service reads one of these topics"
         return outcome
 
     async def emitted(self, *kinds: type[BaseModel]) -> list[Event[Any]]:

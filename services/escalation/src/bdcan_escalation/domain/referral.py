@@ -17,7 +17,7 @@ class Referral(Struct, frozen=True):
 
     referral_id: UUID
     hub_id: str | None = None
-    hub_version: int = 0
+    assignment_version: int = 0
     priority: Priority = Priority.STANDARD
     withdrawn_at: datetime | None = None
     withdrawn_needs: frozenset[UUID] = frozenset()
@@ -29,9 +29,11 @@ class Referral(Struct, frozen=True):
 
 def assign(referral: Referral, event: ReferralAssigned) -> Step[Referral]:
     """Routing has assigned the referral. An older assignment than the known one is ignored."""
-    if event.version <= referral.hub_version:
+    if event.version <= referral.assignment_version:
         return Step(referral)
-    return Step(replace(referral, hub_version=event.version, hub_id=event.hub_id, priority=event.priority))
+    return Step(
+        replace(referral, assignment_version=event.version, hub_id=event.hub_id, priority=event.priority)
+    )
 
 
 def called_by(referral: Referral, hub_id: str) -> Step[Referral]:

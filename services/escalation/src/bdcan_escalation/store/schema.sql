@@ -48,7 +48,7 @@ CREATE TABLE public.escalation (
 CREATE TABLE public.referral (
     referral_id uuid NOT NULL,
     hub_id text,
-    hub_version integer DEFAULT 0 NOT NULL,
+    assignment_version integer DEFAULT 0 NOT NULL,
     priority text DEFAULT 'standard'::text NOT NULL,
     withdrawn_at timestamp with time zone,
     withdrawn_needs uuid[] DEFAULT '{}'::uuid[] NOT NULL,

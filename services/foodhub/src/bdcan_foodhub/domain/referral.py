@@ -17,7 +17,7 @@ class Referral(Struct, frozen=True):
 
     referral_id: UUID
     hub_id: str | None = None
-    hub_version: int = 0
+    assignment_version: int = 0
     withdrawn_at: datetime | None = None
     withdrawn_needs: frozenset[UUID] = frozenset()
 
@@ -39,6 +39,6 @@ def withdraw(referral: Referral, event: ReferralWithdrawn) -> Step[Referral]:
 
 def reassign(referral: Referral, event: ReferralReassigned) -> Step[Referral]:
     """Another hub has the resident. An older assignment than the known one is ignored."""
-    if event.version <= referral.hub_version:
+    if event.version <= referral.assignment_version:
         return Step(referral)
-    return Step(replace(referral, hub_version=event.version, hub_id=event.hub_id))
+    return Step(replace(referral, assignment_version=event.version, hub_id=event.hub_id))

@@ -56,7 +56,7 @@ CREATE TABLE public.parcel (
 CREATE TABLE public.referral (
     referral_id uuid NOT NULL,
     hub_id text,
-    hub_version integer DEFAULT 0 NOT NULL,
+    assignment_version integer DEFAULT 0 NOT NULL,
     withdrawn_at timestamp with time zone,
     withdrawn_needs uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     changed_at timestamp with time zone

@@ -93,11 +93,11 @@ def reassigned(referral: Referral, event: models.ReferralReassigned, at: datetim
 @_follows
 def held_for_triage(referral: Referral, event: models.ReferralHeldForTriage, at: datetime) -> Referral:
     """Routing's people decide until the given time."""
-    if event.version <= referral.placement_version:
+    if event.version <= referral.assignment_version:
         return referral
     return replace(
         referral,
-        placement_version=event.version,
+        assignment_version=event.version,
         **_waiting(referral, ROUTING, event.triage_due_at, at, _PLACED),
     )
 
@@ -105,7 +105,7 @@ def held_for_triage(referral: Referral, event: models.ReferralHeldForTriage, at:
 @_follows
 def out_of_area(referral: Referral, event: models.ReferralOutOfArea, at: datetime) -> Referral:
     """Another council must help. A concern for somebody's safety stays with Community Solutions, who pass it on."""
-    if event.version <= referral.placement_version:
+    if event.version <= referral.assignment_version:
         return referral
     needs = tuple(
         need
@@ -113,7 +113,7 @@ def out_of_area(referral: Referral, event: models.ReferralOutOfArea, at: datetim
         else _end(need, NeedState.UNMET, at, "out-of-area")
         for need in referral.needs
     )
-    return replace(referral, needs=needs, placement_version=event.version, out_of_area=True)
+    return replace(referral, needs=needs, assignment_version=event.version, out_of_area=True)
 
 
 @_follows
@@ -300,13 +300,13 @@ def escalation_declined(referral: Referral, event: models.EscalationDeclined, at
 def _placed(
     referral: Referral, event: models.ReferralAssigned | models.ReferralReassigned, at: datetime
 ) -> Referral:
-    if event.version <= referral.placement_version:
+    if event.version <= referral.assignment_version:
         return referral
     return replace(
         referral,
         state=referral.at_least(ReferralState.ASSIGNED),
         hub_id=event.hub_id,
-        placement_version=event.version,
+        assignment_version=event.version,
         out_of_area=False,
         **_waiting(referral, f"hub:{event.hub_id}", event.contact_due_at, at, _PLACED),
     )

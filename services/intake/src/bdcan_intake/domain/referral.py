@@ -110,7 +110,7 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     flags: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
     hub_id: str | None = None
-    placement_version: int = 0
+    assignment_version: int = 0
     called: bool = False
     out_of_area: bool = False
     withdrawn_reason: str | None = None
@@ -118,7 +118,7 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     closed_at: datetime | None = None
 
     @property
-    def lane(self) -> str | None:
+    def traffic_class(self) -> str | None:
         """The lane of its events. All of them have the same, so that they keep their order."""
         return "bulk" if self.outreach else None
 
@@ -224,7 +224,7 @@ def concerns(needs: Iterable[Need], now: datetime) -> list[models.SafeguardingCo
 
 def assignment_overdue(referral: Referral, now: datetime) -> Step[Referral] | None:
     """Routing has not answered: intake owns the referral until routing does, and looks again every hour."""
-    if referral.state is not ReferralState.RECEIVED or referral.placement_version:
+    if referral.state is not ReferralState.RECEIVED or referral.assignment_version:
         return None
     next_look = now + ASSIGNED_WITHIN
     needs = tuple(
@@ -268,8 +268,8 @@ def settled(before: Referral, after: Referral, now: datetime, *events: BaseModel
         events = (*events, turn)
     elif after.state is not ReferralState.CLOSED:
         after = with_next_step(after)
-    answered = after.placement_version or after.state is ReferralState.CLOSED
-    return Step(after, events, {ASSIGNMENT_DUE: None} if answered and not before.placement_version else {})
+    answered = after.assignment_version or after.state is ReferralState.CLOSED
+    return Step(after, events, {ASSIGNMENT_DUE: None} if answered and not before.assignment_version else {})
 
 
 def _nothing_to_come(referral: Referral) -> bool:

@@ -38,7 +38,7 @@ CREATE TABLE public.referral (
     state text NOT NULL,
     version integer NOT NULL,
     hub_id text,
-    placement_version integer NOT NULL,
+    assignment_version integer NOT NULL,
     called boolean NOT NULL,
     out_of_area boolean NOT NULL,
     withdrawn_reason text,

@@ -2,7 +2,7 @@
 CREATE TABLE referral (
     referral_id uuid PRIMARY KEY,
     hub_id text,
-    hub_version int NOT NULL DEFAULT 0,
+    assignment_version int NOT NULL DEFAULT 0,
     priority text NOT NULL DEFAULT 'standard' CHECK (priority IN ('urgent', 'standard', 'routine')),
     withdrawn_at timestamptz
 );

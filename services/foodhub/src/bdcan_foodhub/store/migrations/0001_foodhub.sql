@@ -2,7 +2,7 @@
 CREATE TABLE referral (
     referral_id uuid PRIMARY KEY,
     hub_id text,
-    hub_version int NOT NULL DEFAULT 0,
+    assignment_version int NOT NULL DEFAULT 0,
     withdrawn_at timestamptz
 );
 

@@ -10,7 +10,7 @@ CREATE TABLE referral (
     state text NOT NULL CHECK (state IN ('received', 'assigned', 'in-contact', 'being-helped', 'closed')),
     version int NOT NULL,
     hub_id text,
-    placement_version int NOT NULL,
+    assignment_version int NOT NULL,
     called boolean NOT NULL,
     out_of_area boolean NOT NULL,
     withdrawn_reason text,
