@@ -16,7 +16,7 @@ from bdcan_contracts.models import (
     TaskFailed,
     WelfareCallCompleted,
 )
-from bdcan_contracts.vocabulary import TaskKind
+from bdcan_contracts.vocabulary import Reason, TaskKind
 from bdcan_foodhub import store
 from bdcan_foodhub.books import Parcels, of_referrals
 from bdcan_foodhub.domain import parcel as parcelling
@@ -54,7 +54,7 @@ async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
         referral = referrals.put(referring.amend(referrals[event.data.referral_id], event.data))
         for parcel in parcels.of(referral.referral_id):
             if parcel.need_id in event.data.withdrawn_need_ids:
-                parcels.put(parcelling.cancel(parcel, "need-withdrawn", tx.now), event)
+                parcels.put(parcelling.cancel(parcel, Reason.NEED_WITHDRAWN, tx.now), event)
     await referrals.save()
     await parcels.save()
 
@@ -65,7 +65,7 @@ async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
     for event in batch:
         referral = referrals.put(referring.withdraw(referrals[event.data.referral_id], event.data))
         for parcel in parcels.of(referral.referral_id):
-            parcels.put(parcelling.cancel(parcel, "referral-withdrawn", tx.now), event)
+            parcels.put(parcelling.cancel(parcel, Reason.REFERRAL_WITHDRAWN, tx.now), event)
     await referrals.save()
     await parcels.save()
 
@@ -111,7 +111,7 @@ async def on_task_failed(batch: Batch[TaskFailed], tx: Tx) -> None:
         if parcel := parcels.of_delivery(event.data.kind, event.data.parcel_id):
             back = parcels.put(parcelling.come_back(parcel, event.data.reason, tx.now), event)
             if back.referral_id in nobody_wants:
-                parcels.put(parcelling.cancel(back, "referral-withdrawn", tx.now), event)
+                parcels.put(parcelling.cancel(back, Reason.REFERRAL_WITHDRAWN, tx.now), event)
     await parcels.save()
 
 

@@ -258,6 +258,24 @@ def test_hub_owns_a_need_again_that_its_helper_gives_back(step, event):
     )
 
 
+@pytest.mark.parametrize(
+    ("cancelled_at", "called_at", "owner"),
+    [(2, 3, VOLUNTEERS), (3, 2, f"hub:{s.HUB}")],
+    ids=["before", "after"],
+)
+@pytest.mark.parametrize("call_first", [True, False])
+def test_only_time_tells_whether_a_task_was_cancelled_before_the_call(
+    cancelled_at: int, called_at: int, owner: str, call_first: bool
+):
+    # neither event names the other, because neither topic's writer has read it: their ids are the same in both stories
+    r = s.referral(NeedCode.SHOPPING)
+    r, _ = s.told(r, (p.assigned, s.assigned(r), 1))
+    cancelled = s.task(m.TaskCancelled, r, r.needs[0].need_id, vocabulary.TaskKind.SHOPPING)
+    heard = [(p.call_completed, s.confirmed(r), called_at), (p.task_cancelled, cancelled, cancelled_at)]
+    r, _ = s.told(r, *(heard if call_first else reversed(heard)))
+    assert r.needs[0].owner == owner
+
+
 def test_need_declined_before_the_assignment_goes_to_the_hub_later():
     r = s.referral(NeedCode.HOUSING)
     r, _ = s.told(

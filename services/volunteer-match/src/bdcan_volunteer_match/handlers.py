@@ -22,6 +22,7 @@ from bdcan_contracts.models import (
     ReferralWithdrawn,
     VolunteerEnquiryReceived,
 )
+from bdcan_contracts.vocabulary import Reason
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.books import Calls, Hubs, Tasks, Volunteers
 from bdcan_volunteer_match.domain import call as calling
@@ -56,7 +57,7 @@ async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
 async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
     """Nobody calls any more, and the live tasks are cancelled."""
     await Calls(tx).handle(batch, lambda call, event, _now: calling.withdraw(call, event.data.referral_id))
-    await _handle_tasks(batch, tx, lambda task, _: tasking.cancel(task, "referral-withdrawn", tx.now))
+    await _handle_tasks(batch, tx, lambda task, _: tasking.cancel(task, Reason.REFERRAL_WITHDRAWN, tx.now))
 
 
 async def on_closed(batch: Batch[ReferralClosed], tx: Tx) -> None:
@@ -85,7 +86,7 @@ async def on_parcel_cancelled(batch: Batch[ParcelCancelled], tx: Tx) -> None:
     """There is nothing to deliver any more."""
     await Tasks(tx).handle(
         batch,
-        lambda task, _event, now: tasking.cancel(task, "parcel-cancelled", now) if task else None,
+        lambda task, _event, now: tasking.cancel(task, Reason.PARCEL_CANCELLED, now) if task else None,
         key=_delivery,
     )
 

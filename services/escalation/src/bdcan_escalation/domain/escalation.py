@@ -30,7 +30,7 @@ from bdcan_contracts.models import (
     Need,
     Priority,
 )
-from bdcan_contracts.vocabulary import EscalationOutcome
+from bdcan_contracts.vocabulary import EscalationOutcome, Reason
 from bdcan_escalation.domain import promises
 from bdcan_escalation.domain.errors import NotAllowedError
 
@@ -255,7 +255,7 @@ def hear(escalation: Escalation, heard: CallBack, now: datetime) -> Step[Escalat
         case Said.ACCEPTED:
             then = _accepted(arrived.state, now)
         case Said.DECLINED:
-            then = _declined(arrived.state, heard.reason or "not-stated", now)
+            then = _declined(arrived.state, heard.reason or Reason.NOT_STATED, now)
         case Said.CLOSED:
             then = _closed(arrived.state, heard.outcome or EscalationOutcome.HELPED, now)
         case _:

@@ -34,6 +34,7 @@ from bdcan_contracts.models import (
     Priority,
     WelfareCallCompleted,
 )
+from bdcan_contracts.vocabulary import Reason
 from bdcan_foodhub.domain.contents import Line, bags_for, contents, pieces, weight_grams
 from bdcan_foodhub.domain.errors import NotAllowedError
 from bdcan_foodhub.domain.items import FORBIDDEN
@@ -132,7 +133,7 @@ def take_call(
     """
     alive = next((parcel for parcel in mine if parcel.state is not State.CANCELLED), None)
     if not wanted or need.result is CallNeedResult.DECLINED or need.lane is not Lane.FOOD:
-        return alive and cancel(alive, "need-changed-at-call", now)
+        return alive and cancel(alive, Reason.NEED_CHANGED_AT_CALL, now)
     if alive is None:
         return request(
             uuid5(need.need_id, f"parcel-{len(mine) + 1}" if mine else "parcel"),

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import Household, Lane, NeedState, Priority, ReferralAmended, ReferralWithdrawn
 from bdcan_contracts.typed import free_text
-from bdcan_contracts.vocabulary import NEEDS
+from bdcan_contracts.vocabulary import NEEDS, Reason
 from bdcan_intake.domain.errors import NotAllowedError, StaleError
 from bdcan_intake.domain.referral import (
     CONTACT_WITHIN,
@@ -103,7 +103,7 @@ def amend(
         for code in dict.fromkeys(amendment.add_needs)
         if code not in present
     )
-    kept = tuple(_withdrawn(n, "amended", now) if n.need_id in unwanted else n for n in referral.needs)
+    kept = tuple(_withdrawn(n, Reason.AMENDED, now) if n.need_id in unwanted else n for n in referral.needs)
     household = referral.household if amendment.household is UNSET else amendment.household
     after = replace(
         referral,

@@ -20,7 +20,7 @@ from bdcan_chassis.step import Step
 from bdcan_contracts import models
 from bdcan_contracts.envelope import Event
 from bdcan_contracts.models import CallNeedResult, Lane, NeedState
-from bdcan_contracts.vocabulary import NEEDS, EscalationOutcome, TaskKind
+from bdcan_contracts.vocabulary import NEEDS, EscalationOutcome, Reason, TaskKind
 from bdcan_intake.domain.referral import (
     COMMUNITY_SOLUTIONS,
     CONTACT_WITHIN,
@@ -110,7 +110,7 @@ def out_of_area(referral: Referral, event: models.ReferralOutOfArea, at: datetim
     needs = tuple(
         need
         if need.ended or need.owner == COMMUNITY_SOLUTIONS
-        else _end(need, NeedState.UNMET, at, "out-of-area")
+        else _end(need, NeedState.UNMET, at, Reason.OUT_OF_AREA)
         for need in referral.needs
     )
     return replace(referral, needs=needs, assignment_version=event.version, out_of_area=True)
@@ -133,7 +133,7 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
                 referral.referral_id, said.need_id, said.code, said.lane, NeedState.OPEN, INTAKE, at, at
             )
             if not need.ended and not need.protected:
-                need = _end(need, NeedState.WITHDRAWN, at, "declined-at-call")
+                need = _end(need, NeedState.WITHDRAWN, at, Reason.DECLINED_AT_CALL)
             needs[said.need_id] = need
             continue
         helper = HELPER[said.lane]
@@ -396,7 +396,7 @@ def _given_back(referral: Referral, need_id: UUID, kind: _Kind | None, at: datet
         if referral.withdrawn_reason:
             return _end(need, NeedState.WITHDRAWN, at, referral.withdrawn_reason)
         if referral.out_of_area:
-            return _end(need, NeedState.UNMET, at, "out-of-area")
+            return _end(need, NeedState.UNMET, at, Reason.OUT_OF_AREA)
         return replace(
             need,
             state=NeedState.OPEN,

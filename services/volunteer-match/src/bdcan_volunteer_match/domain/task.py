@@ -32,7 +32,7 @@ from bdcan_contracts.models import (
     TaskOpened,
     TaskUnfilled,
 )
-from bdcan_contracts.vocabulary import Flag, TaskKind, help_for
+from bdcan_contracts.vocabulary import Flag, Reason, TaskKind, help_for
 from bdcan_volunteer_match.domain.call import WelfareCall
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
@@ -252,13 +252,13 @@ def cancel(task: Task, reason: str, now: datetime) -> Step[Task]:
 def amend(task: Task, call: WelfareCall, now: datetime) -> Step[Task]:
     """Intake withdrew needs of the referral. The task of such a need is cancelled."""
     wanted = task.need_id is None or call.wants(task.need_id)
-    return Step(task) if wanted else cancel(task, "need-withdrawn", now)
+    return Step(task) if wanted else cancel(task, Reason.NEED_WITHDRAWN, now)
 
 
 def close(task: Task, event: ReferralClosed, now: datetime) -> Step[Task]:
     """Intake closed the referral. The task of a need that the event does not list stays: the need came up later."""
     listed = task.need_id is None or any(task.need_id == need.need_id for need in event.needs)
-    return cancel(task, "referral-closed", now) if listed else Step(task)
+    return cancel(task, Reason.REFERRAL_CLOSED, now) if listed else Step(task)
 
 
 def take_back(task: Task, reason: str, now: datetime) -> Step[Task]:
@@ -275,7 +275,7 @@ def take_back(task: Task, reason: str, now: datetime) -> Step[Task]:
 def lose_volunteer(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
     """The task's volunteer pauses or leaves. Who pauses keeps what they accepted."""
     kept = task.state is TaskState.ACCEPTED and volunteer.state is VolunteerState.PAUSED
-    return Step(task) if kept else take_back(task, "volunteer-left", now)
+    return Step(task) if kept else take_back(task, Reason.VOLUNTEER_LEFT, now)
 
 
 def on_deadline(task: Task, now: datetime) -> Step[Task]:
@@ -287,7 +287,7 @@ def on_deadline(task: Task, now: datetime) -> Step[Task]:
             # everybody may be asked once more: perhaps they have time by now
             return _alarm(task, replace(task, asked=()), now)
         case _:
-            return take_back(task, "not-done-in-time", now)
+            return take_back(task, Reason.NOT_DONE_IN_TIME, now)
 
 
 def move(task: Task, hub_id: str | None) -> Step[Task]:
