@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import unicodedata
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 import phonenumbers
@@ -46,7 +48,8 @@ awkward = st.text(
     | st.characters(),
     max_size=60,
 )
-READERS = (free_text, one_line, read_postcode, read_phone, read_date)
+TODAY = date(2026, 11, 27)
+READERS = (free_text, one_line, read_postcode, read_phone, partial(read_date, today=TODAY))
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -86,7 +89,7 @@ def test_invisible_characters_and_spare_spaces_go(typed, text):
 
 
 def test_free_text_keeps_its_lines():
-    assert free_text("two\r\nlines \r") == "two\nlines"
+    assert free_text("two\u00a0 \r\nlines \r") == "two\nlines"
 
 
 @given(well_formed, noise, st.booleans(), st.booleans())
@@ -181,6 +184,22 @@ def test_every_postcode_of_code_point_open_reads_and_is_written_alike():
         ("07700 900123 or +44 20 7946 0123", "+447700900123"),
         ("Flat 12, 07700 900123", "+447700900123"),
         ("0800 1111", "+448001111"),
+        ("447700900123", "+447700900123"),
+        ("7.700900123E+09", "+447700900123"),  # all digits are there
+        ("077OO 9OO123", "+447700900123"),
+        ("07700_900_123", "+447700900123"),
+        ("[07700] 900123", "+447700900123"),
+        ("07700,900,123", "+447700900123"),
+        ("p1 07700900123", "+447700900123"),
+        ("Flat 1234, 07700 900123", "+447700900123"),
+        ("20:00 07700 900123", "+447700900123"),
+        ("after 6pm 07700 900123", "+447700900123"),
+        ("07700 900 123 or 124", "+447700900123"),
+        ("none / 07700900123", "+447700900123"),
+        ("07700 900123\n07700 900124", "+447700900123"),
+        ("H: 020 8592 1234 M: 07700 900123", "+442085921234"),
+        ("tel:+44(0)7700900123;ext=5", "+447700900123"),
+        ("\u0660\u0667\u0667\u0660\u0660\u0669\u0660\u0660\u0661\u0662\u0663", "+447700900123"),
     ],
 )
 def test_a_phone_is_dialled_alike_in_any_notation(typed, e164):
@@ -190,7 +209,20 @@ def test_a_phone_is_dialled_alike_in_any_notation(typed, e164):
 
 @pytest.mark.parametrize(
     "typed",
-    ["none", "0770", "ask her neighbour", "ask at 12", "7946 0123", "123 4567", "07700 9001234", "999"],
+    [
+        "none",
+        "0770",
+        "ask her neighbour",
+        "ask at 12",
+        "7946 0123",
+        "123 4567",
+        "07700 9001234",
+        "999",
+        "7.70090E+09",
+        "7.70090012E+09",
+        "7,70090E+09",
+        "07700:900:123",
+    ],
 )
 def test_what_nobody_could_dial_is_kept_without_a_number(typed):
     assert read_phone(typed) == Phone(typed, None)
@@ -218,24 +250,67 @@ def test_a_usual_number_is_dialled_as_phonenumbers_reads_it(prefix, digits, mark
     assert found.e164 == phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+FIRST_OF_MARCH = (
+    """
+1950-03-01|1950-3-1|1950/3/1|1950.03.01|1950-Mar-01|19500301|1950-03-01 00:00:00|1950-03-01T00:00:00Z
+1950-03-01T00:00:00+01:00|1950-02-28T23:30:00-01:00|1950-03-01 00:00:00.000|01/03/1950|1/3/1950|01.03.1950|1. 3. 1950
+01-03-1950|01 03 1950|01\u201303\u20131950|01\\03\\1950|01/03/1950 00:00|01/03/1950 12:00:00 AM|(01/03/1950)|01/03/1950.
+1/3/50|01-Mar-50|01.03.50|1 March 50|01/03/'50|01-Mar-1950|1 March 1950|1st March, 1950|the 1st of March 1950|1Mar1950
+01MAR50|March 1, 1950|Mar 1 1950|Wed 1 Mar 1950|Wednesday, 1st March 1950|01031950|18323|18323.0| 1/3/1950\u200b
+\uff10\uff11/\uff10\uff13/\uff11\uff19\uff15\uff10|1950\u201103\u201101
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+
+
+@pytest.mark.parametrize("typed", FIRST_OF_MARCH)
+def test_a_date_is_read_in_every_usual_notation(typed):
+    assert read_date(typed, TODAY) == date(1950, 3, 1)
+
+
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
-        ("1950-03-01", "1950-03-01"),
-        (" 1/3/1950\u200b", "1950-03-01"),
-        ("０１/０３/１９５０", "1950-03-01"),
+        ("03/25/1950", "1950-03-25"),  # American: it can be no other day
+        ("28/11/26", "1926-11-28"),  # a year of two digits lies in the past
+        ("27/11/26", "2026-11-27"),
+        ("29/02/00", "2000-02-29"),
+        ("1950-05-31T23:00:00Z", "1950-06-01"),  # midnight of British summer time
+        ("9500", "1926-01-03"),  # no year: a day of a spreadsheet
         ("1950", None),
+        ("3/1950", None),
+        ("1950-13-01", None),
         ("31/02/1950", None),
+        ("00/00/0000", None),
+        ("99999", None),
+        ("9999-12-31T23:59:59-09:00", None),
+        ("unknown", None),
+        ("N/A", None),
         ("", None),
     ],
 )
-def test_dates_are_read_in_the_listed_notations(typed, found):
-    read = read_date(typed)
+def test_a_date_that_can_be_several_days_or_none_is_not_read(typed, found):
+    read = read_date(typed, TODAY)
     assert (read and read.isoformat()) == found
 
 
 @given(st.dates())
-def test_every_notation_of_a_date_gives_the_date(day):
+def test_every_recommended_notation_of_a_date_gives_the_date(day):
     for layout in DATE_NOTATIONS.values():
         text = day.strftime(layout.replace("%Y", f"{day.year:04}"))
-        assert read_date(text) == day
+        assert read_date(text, TODAY) == day
+
+
+@given(st.dates(date(1900, 1, 1), TODAY), st.sampled_from(["%d.%m.%Y", "%d-%b-%Y", "%d %B %Y", "%B %d, %Y"]))
+def test_a_date_in_words_or_with_dots_gives_the_date(day, layout):
+    assert read_date(day.strftime(layout), TODAY) == day
+
+
+@given(st.dates(date(1930, 1, 1), TODAY))
+def test_a_year_of_two_digits_is_the_latest_of_the_past(day):
+    read = read_date(day.strftime("%d/%m/%y"), TODAY)
+    assert read is not None
+    assert read <= TODAY
+    assert (read.year % 100, read.month, read.day) == (day.year % 100, day.month, day.day)
+    assert read >= day

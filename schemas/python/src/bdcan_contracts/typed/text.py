@@ -16,15 +16,19 @@ _INVISIBLE = re.compile(
     "\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+DASH = re.compile("[\u2010-\u2015\u2212\u30fc\ufe58\ufe63\uff0d]")
+"""Every dash and minus but the usual one, for reading numbers and dates only."""
+_BLANK_ENDS = re.compile(" +(?=\n)")
 
 
 def free_text(typed: str | None) -> str | None:
-    """Text of one or more lines; None where nothing is left. Lines end with LF."""
+    """Text of one or more lines; None where nothing is left. Lines end with LF, and no line with blanks."""
     if not typed:
         return None
     if not (typed.isascii() and typed.isprintable()):  # nearly all text is ASCII of one line
         visible = _INVISIBLE.sub("", typed)  # first: an invisible character may part a letter from its accent
         typed = _SPACE.sub(" ", _LINE_END.sub("\n", unicodedata.normalize("NFC", visible)))
+        typed = _BLANK_ENDS.sub("", typed)
     return typed.strip() or None
 
 
