@@ -68,6 +68,8 @@ class Flag(Word):
     """Nobody can ring. Intake sets this by itself."""
     NO_POSTCODE = "no-postcode", "No postcode"
     """The home has no usable postcode. Intake sets this by itself."""
+    DETAILS_UNCLEAR = "details-unclear", "Details unclear"
+    """Intake could not read a detail, and keeps it as typed. Ask the resident. Intake sets this by itself."""
     LIVES_ALONE = "lives-alone", "Lives alone"
     """Nobody else lives in the home."""
     INTERPRETER_NEEDED = "interpreter-needed", "Interpreter needed"

@@ -11,22 +11,22 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
 from bdcan_chassis.http.bodies import Body, Text
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Household, Priority
-from bdcan_contracts.typed import DATE_NOTATIONS, free_text, read_date
+from bdcan_contracts.typed import DATE_NOTATIONS, free_text, one_line, read_date
 from bdcan_contracts.vocabulary import Channel, Diet, Flag, NeedCode
 from bdcan_intake.domain.changes import Amendment
-from bdcan_intake.domain.submission import NOBODY_AND_NOTHING, Person, Submission, impossible_birth_date
+from bdcan_intake.domain.submission import NOBODY_AND_NOTHING, Person, Submission
 
 F = TypeVar("F", bound=BaseModel)
 
@@ -34,24 +34,24 @@ Short = Annotated[Text, Field(max_length=60)]
 Notes = Annotated[Text, Field(max_length=2000)]
 
 
-def _day(typed: object) -> object:
-    found = read_date(typed) if isinstance(typed, str) else None
-    if found is None:
-        raise PydanticCustomError(
-            "not-a-date", "is no date: write {notations}", {"notations": " or ".join(DATE_NOTATIONS)}
-        )
-    return found
-
-
-def _possible(born: date, info: ValidationInfo) -> date:
+def _day(typed: object, info: ValidationInfo) -> object:
+    """The date, or the text as it was typed: nobody is refused for a date."""
+    if not isinstance(typed, str):
+        raise PydanticCustomError("text_expected", "Input should be a text, such as 1950-03-01")
     today: date = (info.context or {})["today"]
-    if wrong := impossible_birth_date(born, today):
-        # the code is ours and the message has no braces: nothing is filled in
-        raise PydanticCustomError(wrong[0], wrong[1])  # pyright: ignore[reportArgumentType]
-    return born
+    return read_date(typed, today) or one_line(typed) or ""
 
 
-BirthDate = Annotated[date, BeforeValidator(_day), AfterValidator(_possible)]
+BirthDate = Annotated[
+    date | Annotated[str, Field(max_length=200)],
+    BeforeValidator(_day),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": f"{' or '.join(DATE_NOTATIONS)} or any other notation; kept as typed if nobody can read it",
+        }
+    ),
+]
 
 
 class PersonForm(Body):
@@ -67,7 +67,10 @@ class PersonForm(Body):
 
     def person(self) -> Person:
         """The person as the domain has it."""
-        return Person(**vars(self))
+        born = self.birth_date
+        if not isinstance(born, str):
+            return Person(**vars(self))
+        return Person(**(vars(self) | {"birth_date": None}), unclear={"birth_date": born} if born else {})
 
 
 class HouseholdForm(Body):
@@ -129,7 +132,9 @@ class AmendmentForm(Body):
         """The amendment as the domain has it."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         if self.person is not None:
-            given["person"] = {name: getattr(self.person, name) for name in self.person.model_fields_set}
+            person = self.person.person()
+            given["person"] = {name: getattr(person, name) for name in self.person.model_fields_set}
+            given["unclear"] = person.unclear
         else:
             given.pop("person", None)
         if self.household is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bdcan_chassis.testing.harness import Harness
@@ -72,7 +74,7 @@ async def test_all_faults_are_named_at_once_and_none_is_quoted(given: Harness):
         "/v1/referrals",
         json={
             "channel": "pigeon",
-            "person": {"birth_date": "2999-01-01", "surname": "Secret"},
+            "person": {"birth_date": 19500301, "surname": "Secret"},
             "household": {"adults": 99},
             "needs": ["foood"],
             "reference": "",
@@ -131,6 +133,37 @@ async def test_body_of_another_media_type_is_415(given: Harness):
 async def test_value_of_another_kind_is_refused(given: Harness, said: dict[str, object], field: str):
     answer = await given.http.post("/v1/referrals", json=AMINA | said)
     assert [e["field"] for e in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize("typed", ["31/02/1950", "2999-01-01", "about 1940", "1950", "0001-01-01"])
+async def test_date_that_nobody_can_read_costs_nobody_their_place(given: Harness, typed: str):
+    form = {"channel": "phone", "person": {"birth_date": f" {typed}\u200b"}, "needs": ["domestic-abuse"]}
+    answer = await given.http.post("/v1/referrals", json=form)
+    assert answer.status_code == 201, answer.text
+    assert "details-unclear" in answer.json()["flags"]
+    [row] = await given.fetch("SELECT birth_date, unclear FROM resident")
+    assert (row["birth_date"], json.loads(row["unclear"])) == (None, {"birth_date": typed})
+
+
+async def test_person_who_rings_sees_what_could_not_be_read_until_it_is_amended(given: Harness):
+    form = {"channel": "phone", "person": {"birth_date": "31/02/1950"}, "needs": ["shopping"]}
+    referral_id = (await given.http.post("/v1/referrals", json=form)).json()["referral_id"]
+    await given.transactions.pool.execute("UPDATE referral SET hub_id = 'thames-ward'")
+    asked = {"referral_id": referral_id, "purpose": "welfare_call", "reason": "to ring her"}
+    told = (await given.http.post("/v1/disclosures", json=asked)).json()
+    assert (told["unclear"], told["flags"][-1]) == ({"birth_date": "31/02/1950"}, "details-unclear")
+    url = f"/v1/referrals/{referral_id}/amendments"
+    assert (
+        "details-unclear" in (await given.http.post(url, json={"person": {"name": "Amina"}})).json()["flags"]
+    )
+    again = (await given.http.post(url, json={"person": {"birth_date": "?"}})).json()
+    assert "details-unclear" in again["flags"]
+    assert (await given.http.post("/v1/disclosures", json=asked)).json()["unclear"] == {"birth_date": "?"}
+    amended = (await given.http.post(url, json={"person": {"birth_date": "28 Feb 1950"}})).json()
+    assert "details-unclear" not in amended["flags"]
+    assert (await given.http.post("/v1/disclosures", json=asked)).json()["unclear"] == {}
+    [row] = await given.fetch("SELECT birth_date::text FROM resident")
+    assert row[0] == "1950-02-28"
 
 
 async def test_form_is_documented(given: Harness):
@@ -245,7 +278,7 @@ async def test_amendment_event_carries_everything_as_it_is_now(given: Harness):
     [row] = await given.fetch("SELECT name, phone, notes FROM resident")
     assert tuple(row) == ("Amina Example", None, "Daughter usually shops for her.")
     assert (await given.http.post(url, json={"version": 1, "notes": "x"})).status_code == 409
-    answer = await given.http.post(url, json={"person": {"birth_date": "2999-01-01"}, "add_needs": ["foood"]})
+    answer = await given.http.post(url, json={"person": {"birth_date": 0}, "add_needs": ["foood"]})
     assert [e["field"] for e in answer.json()["errors"]] == ["person.birth_date", "add_needs.0"]
 
 

@@ -60,6 +60,9 @@ class Disclosed(BaseModel):
     flags: list[str] | None = None
     notes: str | None = None
     consent: bool | None = None
+    unclear: Annotated[
+        dict[str, str] | None, Field(description="details that could not be read, as they were typed")
+    ] = None
 
 
 class AuditRow(BaseModel):

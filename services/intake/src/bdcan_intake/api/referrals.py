@@ -185,7 +185,7 @@ def router() -> APIRouter:
             referrals, residents = Referrals(tx), Residents(tx)
             referral = await _locked(referrals, referral_id, caller)
             [known] = await residents.lock_keys([referral_id])
-            resident = residents.put(changes.amend_resident(known, amendment))
+            resident = residents.put(changes.amend_resident(known, amendment, tx.now.date()))
             await residents.save()
             step = changes.amend(referral, resident, amendment, new_id, tx.now)
             return await _changed(referrals, step)

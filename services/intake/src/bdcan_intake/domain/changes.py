@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from bdcan_intake.domain.referral import (
     new_need,
     settled,
 )
-from bdcan_intake.domain.submission import Resident, flags_for, tidy_person
+from bdcan_intake.domain.submission import Resident, flags_for, sent_flags, tidy_person
 
 
 def withdraw(referral: Referral, reason: str, now: datetime) -> Step[Referral]:
@@ -55,6 +55,8 @@ class Amendment(Struct, frozen=True):
     withdraw_needs: tuple[UUID, ...] = ()
     priority: Priority | None = None
     person: Mapping[str, Any] = MappingProxyType({})
+    unclear: Mapping[str, str] = MappingProxyType({})
+    """Details that could not be read, as they were typed; `person` names each of them, too."""
     household: Household | UnsetType | None = UNSET
     diets: tuple[str, ...] | None = None
     flags: tuple[str, ...] | None = None
@@ -62,15 +64,31 @@ class Amendment(Struct, frozen=True):
     consent: bool | UnsetType | None = UNSET
 
 
-def amend_resident(resident: Resident, amendment: Amendment) -> Step[Resident]:
-    """What is known of the person now. The hash of the first submission stays: it tells a repeated one."""
+def amend_resident(resident: Resident, amendment: Amendment, today: date) -> Step[Resident]:
+    """What is known of the person now. The hash of the first submission stays: it tells a repeated one.
+
+    A detail that is given anew is no longer unclear, unless nobody can read it this time either.
+    """
+    given = {"unclear": _still_unclear(resident, amendment), **amendment.person}
     return Step(
         replace(
-            tidy_person(replace(resident, **amendment.person)),
+            tidy_person(replace(resident, **given), today),
             notes=resident.notes if amendment.notes is UNSET else free_text(amendment.notes),
             consent=resident.consent if amendment.consent is UNSET else amendment.consent,
         )
     )
+
+
+def _still_unclear(resident: Resident, amendment: Amendment) -> dict[str, str]:
+    given = {*amendment.person}
+    if amendment.household is not UNSET:
+        given |= {"adults", "children", "infants"}
+    if amendment.priority is not None:
+        given.add("priority")
+    if amendment.consent is not UNSET:
+        given.add("consent")
+    left = {name: typed for name, typed in resident.unclear.items() if name not in given}
+    return {**left, **amendment.unclear}
 
 
 def amend(
@@ -126,7 +144,7 @@ def amend(
         needs=after.open_needs,
         withdrawn_need_ids=amendment.withdraw_needs,
         diets=after.diets,
-        flags=after.flags,
+        flags=sent_flags(after.flags),
         amended_at=now,
     )
     return settled(referral, after, now, told, *concerns(added, now))

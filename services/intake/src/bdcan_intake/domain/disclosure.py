@@ -47,7 +47,18 @@ class Disclosure(Struct, frozen=True, rename={"disclosure_id": "id"}):
 OPENS = {
     Purpose.TRIAGE: Opens(("name", "phone", "phone_e164", "address", "postcode", "notes"), hub_only=True),
     Purpose.WELFARE_CALL: Opens(
-        ("name", "phone", "phone_e164", "email", "address", "postcode", "flags", "notes", "consent"),
+        (
+            "name",
+            "phone",
+            "phone_e164",
+            "email",
+            "address",
+            "postcode",
+            "flags",
+            "notes",
+            "consent",
+            "unclear",
+        ),
         hub_only=True,
     ),
     Purpose.DELIVERY_LABEL: Opens(("name", "address", "postcode"), hub_only=True),
@@ -66,6 +77,7 @@ OPENS = {
             "flags",
             "notes",
             "consent",
+            "unclear",
         ),
         hub_only=False,
     ),

@@ -18,7 +18,7 @@ from bdcan_chassis.step import Step
 from bdcan_contracts import models
 from bdcan_contracts.models import Household, Lane, NeedState, Priority
 from bdcan_contracts.vocabulary import NEEDS, ReferralOutcome
-from bdcan_intake.domain.submission import Submission, priority_of
+from bdcan_intake.domain.submission import Submission, priority_of, sent_flags
 
 ASSIGNMENT_DUE = "assignment-due"
 """Deadline: routing must have said who has the referral."""
@@ -188,7 +188,7 @@ def open_referral(
         household=household,
         needs=referral.open_needs,
         diets=referral.diets,
-        flags=referral.flags,
+        flags=sent_flags(referral.flags),
         received_at=now,
         contact_due_at=referral.contact_due_at,
     )

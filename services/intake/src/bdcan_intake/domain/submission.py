@@ -1,6 +1,7 @@
 """A request for help as it is handed in, whichever door it comes through, and the few reasons to refuse one.
 
-An incomplete form is no reason. Intake refuses only what names neither a person nor a need, and what cannot be true.
+An incomplete form is no reason, and neither is a detail that nobody can read: intake keeps it as typed, and flags it. Intake
+refuses only what names neither a person nor a need.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from bdcan_contracts.typed import Postcode, free_text, one_line, read_phone, rea
 from bdcan_contracts.vocabulary import NEEDS, Flag
 
 OLDEST = timedelta(days=130 * 366)
-"""Nobody has lived longer: an earlier date of birth is a slip of the pen."""
+"""Nobody has lived longer: an earlier date of birth is a slip."""
 
 _SENT_POSTCODE_CHARACTERS = 12
 """What an event's `postcode` holds at most: anything longer is no postcode, and may be an address."""
 
-_DERIVED = frozenset({Flag.NO_PHONE, Flag.NO_POSTCODE})
+DERIVED = frozenset({Flag.NO_PHONE, Flag.NO_POSTCODE, Flag.DETAILS_UNCLEAR})
+"""Flags that say what a person's details lack."""
+
+_SENT_FLAGS = 5
+"""How many flags an event's field holds."""
 
 
 class Person(Struct, frozen=True):
@@ -41,6 +46,8 @@ class Person(Struct, frozen=True):
     nhs_number: str | None = None
     address: str | None = None
     postcode: str | None = None
+    unclear: dict[str, str] = {}
+    """What could not be read, as it was typed, by the name of its field."""
 
     @property
     def known(self) -> bool:
@@ -53,6 +60,7 @@ class Person(Struct, frozen=True):
             or self.nhs_number
             or self.address
             or self.postcode
+            or self.unclear
         )
 
     @property
@@ -93,9 +101,9 @@ class Submission(Struct, frozen=True):
     import_id: UUID | None = None
 
 
-def tidy(submission: Submission) -> Submission:
+def tidy(submission: Submission, today: date) -> Submission:
     """The submission as it is kept, whichever door it came through: text normalised, each code once, flags derived."""
-    person = tidy_person(submission.person)
+    person = tidy_person(submission.person, today)
     household = submission.household
     if household is not None and household.adults + household.children + household.infants == 0:
         household = None
@@ -111,48 +119,55 @@ def tidy(submission: Submission) -> Submission:
     )
 
 
-def tidy_person(person: P) -> P:
-    """The person with all text normalised, the postcode in its usual form, and the number to dial."""
+def tidy_person(person: P, today: date) -> P:
+    """The person with all text normalised, the postcode in its usual form, and the number to dial.
+
+    A date on which nobody who lives was born is unclear.
+    """
     phone, postcode = read_phone(person.phone), read_postcode(person.postcode)
+    born, unclear = person.birth_date, person.unclear
+    if born is not None and not today - OLDEST <= born <= today:
+        born, unclear = None, {**unclear, "birth_date": born.isoformat()}
     return replace(
         person,
         name=one_line(person.name),
         phone=phone and phone.typed,
         phone_e164=phone and phone.e164,
         email=one_line(person.email),
+        birth_date=born,
         nhs_number=one_line(person.nhs_number),
         address=free_text(person.address),
         postcode=str(postcode) if postcode else None,
+        unclear=unclear,
     )
 
 
 def flags_for(person: Person, given: Iterable[str]) -> tuple[str, ...]:
-    """What the sender flagged, and whether a tidy person has a telephone to ring and a postcode to place."""
-    flags = [flag for flag in dict.fromkeys(given) if flag not in _DERIVED]
+    """What the sender flagged, and what a tidy person's details lack."""
+    flags = [flag for flag in dict.fromkeys(given) if flag not in DERIVED]
     if person.phone_e164 is None:
         flags.append(Flag.NO_PHONE)
     if not isinstance(read_postcode(person.postcode), Postcode):
         flags.append(Flag.NO_POSTCODE)
+    if person.unclear:
+        flags.append(Flag.DETAILS_UNCLEAR)
     return tuple(flags)
 
 
-def problems(submission: Submission, today: date) -> tuple[Problem, ...]:
+def sent_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """The flags as events carry them: at most five. What readers see without a flag is left out first."""
+    left = list(flags)
+    for seen_anyway in (Flag.DETAILS_UNCLEAR, Flag.NO_POSTCODE, Flag.NO_PHONE):
+        if len(left) > _SENT_FLAGS and seen_anyway in left:
+            left.remove(seen_anyway)
+    return tuple(left[:_SENT_FLAGS])
+
+
+def problems(submission: Submission) -> tuple[Problem, ...]:
     """Everything that makes a tidied submission impossible to take on; empty for almost all."""
-    found: tuple[Problem, ...] = ()
-    if submission.person.birth_date and (wrong := impossible_birth_date(submission.person.birth_date, today)):
-        found = (Problem("person.birth_date", *wrong),)
-    if not (submission.person.known or submission.needs or submission.notes):
-        found += NOBODY_AND_NOTHING
-    return found
-
-
-def impossible_birth_date(born: date, today: date) -> tuple[str, str] | None:
-    """Code and message if nobody who lives can be born then."""
-    if born > today:
-        return "in-the-future", "lies in the future"
-    if born < today - OLDEST:
-        return "too-long-ago", "is too long ago"
-    return None
+    if submission.person.known or submission.needs or submission.notes:
+        return ()
+    return NOBODY_AND_NOTHING
 
 
 NOBODY_AND_NOTHING = (
@@ -185,12 +200,12 @@ def resident_of(examined: Examined, referral_id: UUID) -> Step[Resident]:
 
 def examine(submission: Submission, today: date) -> Examined:
     """Tidy a submission and look for what is impossible."""
-    tidied = tidy(submission)
+    tidied = tidy(submission, today)
     digest = content_hash(tidied)
     if tidied.import_id is not None and tidied.reference is None:
         # a list without references can still be handed in twice: the content of a row is then its reference
         tidied = replace(tidied, reference=f"row-{digest.hex()[:40]}")
-    return Examined(tidied, problems(tidied, today), digest)
+    return Examined(tidied, problems(tidied), digest)
 
 
 def priority_of(submission: Submission) -> Priority:
@@ -222,6 +237,7 @@ def content_hash(submission: Submission) -> bytes:
             submission.priority and str(submission.priority),
             submission.notes,
             submission.consent,
+            *sorted(person.unclear.items()),
         ]
     )
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest()

@@ -94,7 +94,8 @@ CREATE TABLE public.resident (
     notes text,
     consent boolean,
     content_hash bytea NOT NULL,
-    phone_e164 text
+    phone_e164 text,
+    unclear jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
 CREATE TABLE public.timeline (
