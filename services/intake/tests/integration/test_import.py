@@ -86,7 +86,6 @@ async def test_good_rows_go_in_and_errors_name_line_and_column(given: Harness):
     ]
     assert rows == [
         ("3", "A-2", "needs", "unknown-code"),
-        ("3", "A-2", "birth_date", "in-the-future"),
         ("3", "A-2", "adults", "int-parsing"),
         ("5", "A-3", "person", "nobody-named"),
         ("5", "A-3", "needs", "nothing-needed"),
