@@ -84,10 +84,14 @@ async def test_the_same_text_is_the_same_request_through_every_door(given: Harne
     assert tuple(row) == (name, "07700 900417", "+447700900417", "RM8 1AB", notes)
 
 
-async def test_receipt_names_everything_that_cannot_be_true(given: Harness):
+async def test_date_that_cannot_be_true_costs_nobody_their_place(given: Harness):
     await given.deliver(submitted(person=m.Person(birth_date=date(2999, 1, 1))))
-    [refused] = await given.emitted()
-    assert [p.field for p in refused.data.problems] == ["person.birth_date"]
+    received, _ = await given.emitted()
+    assert "details-unclear" in received.data.flags
+    assert await given.fetch("SELECT FROM resident WHERE unclear->>'birth_date' = '2999-01-01'")
+
+
+async def test_receipt_says_that_neither_person_nor_need_is_named(given: Harness):
     await given.deliver(submitted(person=None, needs=()))
     [refused] = await given.emitted()
     assert [p.code for p in refused.data.problems] == ["nobody-named", "nothing-needed"]

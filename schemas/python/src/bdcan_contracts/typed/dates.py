@@ -19,7 +19,7 @@ _MONTHS = (
 )
 _DECEMBER = len(_MONTHS)
 _MARK = r"\s*[-/.,\\\s]\s*"
-_DAY = r"(?:the\s+)?(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_DAY = r"(?:the\s+)?(?P<day>\d{1,2})(?:st|[nr]d|th)?"
 _WORD = r"(?P<word>[a-z]{3,9})\.?"
 _YEAR = r"(?P<year>'?\d{2}|\d{4})"
 _GRAMMARS = tuple(
