@@ -33,7 +33,7 @@ def _page(lines: list[dict[str, Any]]) -> str:
     parts = [
         "# Results",
         "",
-        "Written by `make bench`; which lines come from which run stands at the end.",
+        "Written by `make bench`; the end says which lines come from which run.",
         "",
     ]
     parts += _table(lines)

@@ -52,7 +52,7 @@ async def things_left_by(
 
 
 @pytest.mark.parametrize("other", [name for name in CONTENDERS if name != "bare"])
-async def test_given_the_same_topic_when_a_contender_is_done_then_the_rows_are_those_of_the_bare_loop(
+async def test_every_contender_leaves_the_rows_of_the_bare_loop(
     other: str,
     guardian: Guardian,
     postgres_server: PostgresServer,
@@ -66,7 +66,7 @@ async def test_given_the_same_topic_when_a_contender_is_done_then_the_rows_are_t
 
 
 @pytest.mark.parametrize("module", RELAYS.values())
-async def test_given_a_full_outbox_when_a_relay_is_done_then_each_row_is_on_kafka_once(
+async def test_a_relay_puts_each_row_of_the_outbox_on_kafka_once(
     module: str, guardian: Guardian, postgres_server: PostgresServer, kafka_broker: KafkaBroker
 ):
     from aiokafka import AIOKafkaConsumer, TopicPartition

@@ -53,7 +53,7 @@ async def watched(*loops: Scripted, rounds: int = 12) -> None:
 
 
 async def test_lag_without_progress_is_stuck_and_says_where() -> None:
-    with pytest.raises(StuckError, match="consumer numbers stands at 3 of 10 in partition 0"):
+    with pytest.raises(StuckError, match="consumer numbers is at 3 of 10 in partition 0"):
         await watched(Scripted(position=3))
 
 

@@ -53,7 +53,7 @@ class Cluster:
                 "sasl.mechanism": client["sasl_mechanism"],
                 "sasl.username": client["sasl_plain_username"],
                 "sasl.password": client["sasl_plain_password"],
-                "log_level": 0,  # a broker that is starting refuses; whoever asks is told so
+                "log_level": 0,  # a broker that is starting refuses, and the caller reports it
             }
         )
 

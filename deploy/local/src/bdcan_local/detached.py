@@ -1,4 +1,4 @@
-"""A runner that goes on after its terminal: started, waited for, stopped."""
+"""A runner that outlives its terminal: start it, wait for it, stop it."""
 
 import os
 import signal

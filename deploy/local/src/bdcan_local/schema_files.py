@@ -28,7 +28,7 @@ _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restr
 
 
 def path_of(service: str) -> Path:
-    """Where the file of a service, or the CHASSIS's, stands, from the root of a checkout."""
+    """Path of the schema file of a service, or of the CHASSIS, from the root of a checkout."""
     if service == CHASSIS:
         return Path("libs", "chassis", "src", "bdcan_chassis", "schema.sql")
     return Path("services", service, "src", own_name(service), "store", "schema.sql")

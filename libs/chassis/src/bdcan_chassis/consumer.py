@@ -68,7 +68,7 @@ Polled: TypeAlias = Mapping[TopicPartition, Sequence[Record]]
 
 
 class ConsumerLoop:
-    """Runs one consumer of a service until it is told to stop."""
+    """Runs one consumer of a service until somebody stops it."""
 
     def __init__(self, dispatcher: Dispatcher, settings: ServiceSettings, service: str) -> None:
         self._dispatcher = dispatcher

@@ -47,7 +47,7 @@ class NewDeadLetter(NamedTuple):
     reason: str
     error: str
     taken: bool
-    """Whether the inbox holds the event already: a replay must then not take it for a duplicate."""
+    """Whether the inbox holds the event already: a replay must then not treat it as a duplicate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Durable deadlines: rows with a time, which fire at least once after they are due and never before.
 
 One leader fires them. It reads due rows without a lock. The handler locks its aggregates and decides. Then the runner
-deletes exactly the rows that it read. If one of them was deleted or moved meanwhile, the whole transaction is rolled
+deletes exactly the rows that it read. If another transaction has deleted or moved one of them, the whole transaction is rolled
 back and the next round sees the new state. A deadline that was cancelled in time therefore has no effect. (To lock the
 rows first would deadlock with handlers, which lock their aggregate before they move its deadline.)
 

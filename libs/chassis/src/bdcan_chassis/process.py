@@ -15,13 +15,13 @@ from typing import Any
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SERVERS = {"api", "worker"}
-"""Verbs that run until they are told to stop. Any other verb that is interrupted has failed."""
+"""Verbs that run until somebody stops them. Any other verb that is interrupted has failed."""
 
 
 def run_service(app: str, arguments: list[str] | None = None) -> int:
     """Run one command of the service that `build()` of this module makes; returns the exit code.
 
-    The caller gives the module's name and does not import it: the imports take a second, and a signal may come meanwhile.
+    The caller gives the module's name and does not import it: the imports take a second, and a signal may come in that second.
     """
     given = sys.argv[1:] if arguments is None else arguments
     if _SERVERS.intersection(given[:1]):

@@ -1,7 +1,7 @@
 """Replay: handle a parked record, and the records queued behind it, in the order in which they came.
 
 A replay handles one key at a time, in one transaction, under the lock that the consumer respects. Records of the key
-that arrive meanwhile wait; then they find the key free or still parked. If the head fails again, it stays parked with
+that arrive during the replay wait; then they find the key free or still parked. If the head fails again, it stays parked with
 the new reason, and the records behind it stay queued.
 """
 

@@ -107,7 +107,7 @@ async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio
                     seen[loop.name, partition] = (position, now)
                 elif now - since > stuck_after:
                     raise StuckError(
-                        f"consumer {loop.name} stands at {position} of {end} in partition {partition.partition}"
+                        f"consumer {loop.name} is at {position} of {end} in partition {partition.partition}"
                     )
 
 
@@ -122,7 +122,7 @@ def consumer_check(loop: ConsumerLoop) -> Check:
 
 
 def run_worker(service: Service) -> int:
-    """Run the service's worker until it is told to stop; returns the exit code. Raises ConfigurationError at once."""
+    """Run the service's worker until somebody stops it; returns the exit code. Raises ConfigurationError at once."""
     check_inbox_retention(service.consumers, service.settings.inbox_retention)
     return run(lambda stopping: _work(service, stopping))
 

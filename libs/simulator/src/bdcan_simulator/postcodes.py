@@ -27,7 +27,7 @@ _OUTSIDE = ("IG1 1", "IG1 2", "IG3 8", "IG5 0", "RM1 4", "RM3 7", "RM7 8", "RM12
 _LETTERS = "ABDEFGHJLNPQRSTUWXYZ"  # Royal Mail's inward codes avoid C I K M O V
 
 UNUSABLE = ("not sure", "IG11", "RM8 ???", "B'ham road", "RM1O 7", "n/k", "ask her son")
-"""What stands in the field where no postcode does."""
+"""What people type where a postcode belongs."""
 
 
 class GazetteerError(Exception):

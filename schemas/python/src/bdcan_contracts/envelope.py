@@ -2,7 +2,7 @@
 
 Nothing here knows an event of ours by name: the generated `catalogue` does. What cannot be read raises one of
 
-    EnvelopeError                 the record cannot be taken for an event of this topic
+    EnvelopeError                 the record is no event of this topic
     ├── HeaderError               a header is missing, not UTF-8, or has a value that the specification forbids
     ├── UnknownTypeError          no such event type in the catalogue
     │   └── UnknownVersionError   the type is known, but not in this version
@@ -55,7 +55,7 @@ class Problem:
 
 
 class EnvelopeError(Exception):
-    """The record cannot be taken for an event of this topic; `reason` is a short, stable code."""
+    """The record is no event of this topic; `reason` is a short, stable code."""
 
     reason = "bad-envelope"
 
@@ -274,14 +274,14 @@ def type_of(headers: Headers) -> str | None:
 def read_headers(headers: Headers) -> dict[str, str]:
     """The headers that matter here, as text; all others, ours to carry or not, may hold anything.
 
-    Raises HeaderError for a CloudEvents header that stands there twice, is over-long, is not UTF-8, or holds a
+    Raises HeaderError for a CloudEvents header that occurs twice, is over-long, is not UTF-8, or holds a
     control character (which CloudEvents forbids, and PostgreSQL cannot always store).
     """
     found: dict[str, str] = {}
     for name, value in headers:
         if name in _ANY_REQUIRED:
             if name in found:
-                raise HeaderError(f"header {name!r} stands there twice")
+                raise HeaderError(f"header {name!r} occurs twice")
             if value is None or len(value) > _MAX_HEADER_BYTES:
                 raise HeaderError(f"header {name!r} has no value or is longer than {_MAX_HEADER_BYTES} bytes")
             try:

@@ -36,7 +36,7 @@ class Help(Struct, frozen=True, kw_only=True):
     """Who helps with a need, and how. One of `parcel`, `task` and `team` is set, as its lane has it.
 
     `words` are what people say when they mean the need. `parcel` is a template of the foodhub, `team` a team of the council.
-    `code` is the name of the lane where the entry stands for every unknown need of a lane.
+    `code` is the name of the lane where the entry is for every unknown need of a lane.
     """
 
     code: str

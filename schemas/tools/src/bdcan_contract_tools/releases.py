@@ -40,7 +40,7 @@ def unreleased(sources: Sources) -> Iterator[str]:
         if known.get(event.type) != event.bundled:
             yield f"{event.type}: {'changed since its release' if event.type in known else 'not released'}; run release"
     files = {path.stem for path in (sources.root / "released").glob("*.json")}
-    yield from (f"released/{name}.json: stands in no lock" for name in sorted(files - set(known)))
+    yield from (f"released/{name}.json: is in no lock" for name in sorted(files - set(known)))
 
 
 def release(sources: Sources) -> Iterator[str]:

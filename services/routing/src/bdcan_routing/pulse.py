@@ -318,7 +318,7 @@ def _led(topic: Mapping[str, Any]) -> bool:
 
 
 def run_pulse() -> int:
-    """Run the pulse until it is told to stop; returns the exit code. 2: the configuration is at fault."""
+    """Run the pulse until somebody stops it; returns the exit code. 2: the configuration is wrong."""
     try:
         settings = Settings.load()
     except ValidationError as error:

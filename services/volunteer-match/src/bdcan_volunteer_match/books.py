@@ -35,7 +35,7 @@ class Tasks(Book[Task]):
 
 
 class Volunteers(Book[Volunteer]):
-    """Volunteers. Whoever pauses or leaves gives tasks back; whoever leaves is forgotten."""
+    """Volunteers. A volunteer who pauses or leaves gives tasks back. Of one who leaves, the person is erased."""
 
     table = store.volunteers.VOLUNTEER
 

@@ -46,7 +46,7 @@ async def match_tasks(tx: Tx) -> int:
     await volunteers.lock(
         store.volunteers.LOCK_ACTIVE, volunteer_ids={found.volunteer_id for found in matches}
     )
-    # whoever paused or left since the candidates were read is not among the locked ones
+    # a volunteer who paused or left after the first read is not among the locked ones
     willing = [found for found in matches if found.volunteer_id in volunteers]
     for found in willing:
         volunteers.put(asked(volunteers[found.volunteer_id], tx.now))

@@ -1,6 +1,6 @@
 """Lists, page by page.
 
-The cursor holds the sort values of a page's last item, not its id. If that row moves meanwhile, the next page still
+The cursor holds the sort values of a page's last item, not its id. If that row moves, the next page still
 skips and repeats nothing else.
 
     @routes.get("/parcels")

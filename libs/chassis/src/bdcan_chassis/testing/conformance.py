@@ -48,7 +48,7 @@ class Conformance:
     """The tests. A service overrides `life`, and `prepare` if its handlers need rows to start with."""
 
     lives = 6
-    """How many lives are told in each test."""
+    """How many lives each test plays."""
 
     def life(self, given: Harness) -> list[FakeRecord]:
         """One life: the events of one aggregate, in the order in which they happen. New ids each time."""
@@ -198,7 +198,7 @@ class Conformance:
                     if topic.owner in topic.writers:  # otherwise an upstream system's clock counts
                         assert event.time >= told_at, f"{event.type} comes before its cause"
                     latest[aggregate] = event.time
-            assert latest, "a life in which nothing is told proves nothing"
+            assert latest, "a life without events proves nothing"
             steps, told = len(life), told + 1
 
     async def test_inbox_outlives_every_topic_it_reads(self, given: Harness) -> None:

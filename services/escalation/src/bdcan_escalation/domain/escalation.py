@@ -176,7 +176,7 @@ def at_hub(escalation: Escalation, hub_id: str | None) -> Step[Escalation]:
 
 
 def reported(escalation: Escalation, call_id: UUID) -> Step[Escalation]:
-    """A call reports its needs while it stands. Should it be declined, the refusal answers this call too."""
+    """A call reports needs of an open escalation. If the council declines it, the refusal answers this call too."""
     if escalation.state in FINAL:
         return Step(escalation)
     return Step(replace(escalation, call_ids=escalation.call_ids | {call_id}))

@@ -205,7 +205,7 @@ def task_completed(referral: Referral, event: models.TaskCompleted, at: datetime
 
 @_follows
 def task_cancelled(referral: Referral, event: models.TaskCancelled, at: datetime) -> Referral:
-    """Nobody does it any more: if the need still stands, the hub has it back."""
+    """The task is cancelled: an open need returns to the hub."""
     if event.need_id is None or event.parcel_id is not None:
         return referral
     return _given_back(referral, event.need_id, _kind_of_task(event.kind), at)
@@ -246,7 +246,7 @@ def parcel_delivered(referral: Referral, event: models.ParcelDelivered, at: date
 
 @_follows
 def parcel_cancelled(referral: Referral, event: models.ParcelCancelled, at: datetime) -> Referral:
-    """No parcel any more: if the need still stands, the hub has it back."""
+    """The parcel is cancelled: an open need returns to the hub."""
     return _given_back(referral, event.need_id, None, at)
 
 

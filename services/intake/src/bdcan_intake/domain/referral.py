@@ -46,7 +46,7 @@ TERMINAL = frozenset({NeedState.MET, NeedState.UNMET, NeedState.REFERRED_ON, Nee
 
 
 class ReferralState(StrEnum):
-    """Where a referral stands. It only moves on; a need that turns up after the end opens it again."""
+    """How far a referral has come. It never moves back, but a need that is found after the end reopens it."""
 
     RECEIVED = "received"
     ASSIGNED = "assigned"
@@ -293,7 +293,7 @@ def outcome_of(referral: Referral) -> ReferralOutcome:
 
 
 def with_next_step(referral: Referral) -> Referral:
-    """The referral takes owner and time from the need that is due first; without one, from whoever calls."""
+    """The referral takes owner and time from the need that is due first; without one, from the team that must ring."""
     first: Need | None = None
     for need in referral.needs:
         if (

@@ -45,7 +45,7 @@ CURABLE = frozenset({TriageReason.NO_HUB_FOR_WARD, TriageReason.UNKNOWN_POSTCODE
 
 
 class State(StrEnum):
-    """Where a referral stands with routing. Held is the one state that waits for a person, and has a deadline."""
+    """What routing decided about a referral. Held is the one state that waits for a person, and has a deadline."""
 
     AWAITED = "awaited"
     HELD = "held"

@@ -1,4 +1,4 @@
-"""Assignments: where each referral stands with routing."""
+"""Assignments: what routing decided about each referral."""
 
 from __future__ import annotations
 

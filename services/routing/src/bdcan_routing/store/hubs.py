@@ -35,7 +35,7 @@ COVERED = Table("hub_ward", Covered, key="ward_gss", stamp=None)
 # Every hub, by id.
 FIND = HUB.query("SELECT {columns} FROM hub ORDER BY hub_id")
 
-# One transaction at a time changes hubs or postcode tables: whoever holds this lock.
+# Only the transaction that holds this lock may change hubs or postcode tables.
 LOCK_SETUP = Statement("SELECT pg_advisory_xact_lock(hashtextextended('bdcan.routing.setup', 0))")
 
 # The wards of some hubs, before they are written again.

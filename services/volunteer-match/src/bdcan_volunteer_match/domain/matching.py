@@ -28,7 +28,7 @@ Want: TypeAlias = tuple[str, str]
 
 
 class Candidate(Struct):
-    """An active volunteer with `free` places for offers. Changes while a pass goes on."""
+    """An active volunteer with `free` places for offers. Changes during a pass."""
 
     volunteer_id: UUID
     hub_ids: tuple[str, ...]

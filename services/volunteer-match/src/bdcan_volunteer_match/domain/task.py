@@ -60,7 +60,7 @@ ALARM_AFTER = {
     Priority.STANDARD: timedelta(hours=8),
     Priority.ROUTINE: timedelta(hours=24),
 }
-"""How long a task may stay open before somebody is told; then again and again."""
+"""How long a task may stay open before the hub is warned; the warning repeats at this interval."""
 
 LEAST_TIME_TO_DO = timedelta(hours=4)
 """A volunteer who accepts late still gets this long."""
