@@ -149,7 +149,7 @@ BREACHES: list[tuple[str, Callable[[Path], object]]] = [
     ("asyncapi.yaml: is stale", topic(lambda t: t.update(partitions=7))),
     ("events.md: is stale", topic(lambda t: t.update(purpose="Other words."))),
     ("changed since its release", field("channel", description="Other words.")),
-    ("stands in no lock", lambda root: (root / "released" / "x.json").write_text("{}")),
+    ("is in no lock", lambda root: (root / "released" / "x.json").write_text("{}")),
     ("an old reader may meet", field("postcode", maxLength=99)),
 ]
 
