@@ -104,14 +104,12 @@ def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
     return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
 
 
-def amended(referral_id: UUID, *withdrawn_need_ids: UUID) -> ReferralAmended:
+def amended(referral_id: UUID, *withdrawn_need_ids: UUID, **facts: Any) -> ReferralAmended:
     return ReferralAmended(
         referral_id=referral_id,
-        version=2,
-        priority=Priority.STANDARD,
         needs=(),
         withdrawn_need_ids=withdrawn_need_ids,
-        amended_at=START,
+        **{"amended_at": START, "version": 2, "priority": Priority.STANDARD} | facts,
     )
 
 

@@ -80,6 +80,8 @@ PARCELS = Topic(
         "bdcan.foodhub.parcel.delivered.v1",
         "bdcan.foodhub.parcel.returned.v1",
         "bdcan.foodhub.parcel.cancelled.v1",
+        "bdcan.foodhub.parcel.stopped.v1",
+        "bdcan.foodhub.parcel.warned.v1",
     ),
     writers=("foodhub",),
     consumers=(
@@ -94,6 +96,8 @@ PARCELS = Topic(
                 "bdcan.foodhub.parcel.delivered.v1",
                 "bdcan.foodhub.parcel.returned.v1",
                 "bdcan.foodhub.parcel.cancelled.v1",
+                "bdcan.foodhub.parcel.stopped.v1",
+                "bdcan.foodhub.parcel.warned.v1",
             ),
         ),
         Reader("volunteer-match", ("bdcan.foodhub.parcel.packed.v1", "bdcan.foodhub.parcel.cancelled.v1")),
@@ -576,6 +580,18 @@ CATALOGUE = Catalogue(
             "bdcan.foodhub.parcel.short.v1",
             models.ParcelShort,
             "urn:bdcan:schema:bdcan.foodhub.parcel.short.v1",
+            (PARCELS,),
+        ),
+        EventType(
+            "bdcan.foodhub.parcel.stopped.v1",
+            models.ParcelStopped,
+            "urn:bdcan:schema:bdcan.foodhub.parcel.stopped.v1",
+            (PARCELS,),
+        ),
+        EventType(
+            "bdcan.foodhub.parcel.warned.v1",
+            models.ParcelWarned,
+            "urn:bdcan:schema:bdcan.foodhub.parcel.warned.v1",
             (PARCELS,),
         ),
         EventType(

@@ -530,6 +530,52 @@ class ParcelShort(_Body):
     """When it fell short."""
 
 
+class ParcelStopped(_Body):
+    """A parcel must not go on before a person has decided: it may no longer fit the resident, or its goods
+    are not safe.
+    """
+
+    parcel_id: UUID
+    """The parcel."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that is served."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    site_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The food site."""
+    facts: Annotated[tuple[Code, ...], Field(min_length=1, max_length=20, strict=False)]
+    """What changed, such as diets, household or recall."""
+    due_at: AwareDatetime
+    """By when a person must have decided."""
+    stopped_at: AwareDatetime
+    """When it was stopped."""
+
+
+class ParcelWarned(_Body):
+    """A fact changed about a parcel that has left: somebody must tell whoever has it."""
+
+    parcel_id: UUID
+    """The parcel."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID
+    """The need that is served."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    site_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The food site."""
+    task_id: UUID | None = None
+    """The delivery, where one is on its way."""
+    facts: Annotated[tuple[Code, ...], Field(min_length=1, max_length=20, strict=False)]
+    """What changed, such as diets, household or recall."""
+    due_at: AwareDatetime
+    """By when it must have been passed on."""
+    warned_at: AwareDatetime
+    """When the fact was heard."""
+
+
 class StockChanged(_Body):
     """How much of an item a site has."""
 
@@ -679,6 +725,12 @@ class ReferralAmended(_Body):
     """What food must respect."""
     flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
     """Circumstances that change how help is given."""
+    dropped_diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
+    """Diets that this amendment took away. A diet that a call found stays unless it is named here."""
+    changed: Annotated[tuple[Code, ...], Field(max_length=20, strict=False)] = ()
+    """The facts that this amendment changed, such as address or household; empty where the writer does not
+    say.
+    """
     amended_at: AwareDatetime
     """When it changed."""
 

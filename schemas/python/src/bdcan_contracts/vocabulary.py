@@ -59,6 +59,35 @@ class Diet(Word):
     """Nothing that must be cooked."""
 
 
+class Fact(Word):
+    """Something known of a resident or of goods that changes what must be brought."""
+
+    DIETS = "diets", "Diets"
+    """What food must respect, allergies included."""
+    HOUSEHOLD = "household", "Household"
+    """How many adults, children and babies live there."""
+    FLAGS = "flags", "Flags"
+    """A circumstance that changes how help is given."""
+    PRIORITY = "priority", "Priority"
+    """How soon help must come."""
+    LANGUAGE = "language", "Language"
+    """The language that the resident speaks."""
+    CONSENT = "consent", "Consent"
+    """Whether the resident agreed to be helped."""
+    ADDRESS = "address", "Address"
+    """Where the resident lives."""
+    PERSON = "person", "Person"
+    """The resident's name, telephone number or other details."""
+    NEEDS = "needs", "Needs"
+    """What is asked for."""
+    NOTES = "notes", "Notes"
+    """What somebody wrote beside the request."""
+    RECALL = "recall", "Recall"
+    """A supplier called back goods that the parcel may contain."""
+    EXPIRED = "expired", "Expired"
+    """The goods are past their date."""
+
+
 class Flag(Word):
     """A circumstance that changes how help is given."""
 
@@ -190,6 +219,8 @@ class TriageReason(Word):
 class Reason(Word):
     """Why a service ended, moved or gave back something by itself."""
 
+    ADDRESS_CHANGED = "address-changed", "Address changed"
+    """The resident moved to another area."""
     AMENDED = "amended", "Amended"
     """An amendment took the need away."""
     DECLINED_AT_CALL = "declined-at-call", "Declined at the call"

@@ -27,7 +27,7 @@ from bdcan_foodhub import store
 from bdcan_foodhub.books import Parcels, Stock
 from bdcan_foodhub.domain import parcel as parcelling
 from bdcan_foodhub.domain.items import ITEMS
-from bdcan_foodhub.domain.parcel import Parcel, State
+from bdcan_foodhub.domain.parcel import Decision, Parcel, State
 from bdcan_foodhub.domain.stock import Level, MoveKind, Movement, Place
 from bdcan_foodhub.recall import recall
 from bdcan_foodhub.settings import Settings
@@ -98,6 +98,19 @@ class DietDecision(Body):
     diets: Annotated[tuple[Diet, ...], Field(max_length=20)]
 
 
+class StopDecision(Body):
+    """What a person decides about a stopped parcel, and why, as a code: let it go as it is, or pack it anew."""
+
+    decision: Decision
+    reason: Reason
+
+
+class PassedOn(Body):
+    """How a warning was passed on, as a code."""
+
+    reason: Reason = "told"
+
+
 class StockView(BaseModel):
     """An item at a site, in its unit. received = on_hand + issued + wasted; free = on_hand - reserved."""
 
@@ -142,6 +155,20 @@ class MissingView(BaseModel):
     quantity: int
 
 
+class NoticeView(BaseModel):
+    """Something that a person must see to about a parcel. `stops`: the parcel does not go on before a decision."""
+
+    facts: list[str]
+    stops: bool
+    owner: str
+    since: datetime
+    due_at: datetime
+    settled_at: datetime | None
+    settled_by: str | None
+    decision: str | None
+    reason: str | None
+
+
 class ParcelView(BaseModel):
     """A parcel with its lines: what a picker needs, without a name."""
 
@@ -157,7 +184,10 @@ class ParcelView(BaseModel):
         description="diets that a person must decide about; until then nothing is reserved"
     )
     people: int | None
+    flags: list[str]
     state: State
+    stopped: bool = Field(description="a person must decide before the parcel goes on; see notices")
+    notices: list[NoticeView] = Field(description="what a person must see to, and what was seen to")
     lines: list[LineView]
     missing: list[MissingView]
     requested_at: datetime
@@ -184,7 +214,10 @@ class ParcelView(BaseModel):
             diets=list(parcel.diets),
             undecided=list(parcel.undecided),
             people=home.adults + home.children + home.infants if home else None,
+            flags=list(parcel.flags),
             state=parcel.state,
+            stopped=parcel.stopped,
+            notices=[NoticeView(**asdict(notice)) for notice in parcel.notices],
             lines=[
                 LineView(item_id=x.item_id, unit=x.unit, quantity=x.quantity, instead_of=x.instead_of)
                 for x in parcel.lines
@@ -306,6 +339,46 @@ def _parcel_routes(routes: APIRouter) -> None:
                 limit=paging.rows,
             )
         return paging.page(found, ParcelView.of, lambda parcel: (parcel.due_at, parcel.parcel_id))
+
+    @routes.get("/parcel-notices", tags=["parcels"])
+    async def list_notices(
+        request: Request, caller: ParcelReader, paging: PageAsked, site: Slug | None = None
+    ) -> Page[ParcelView]:
+        """Parcels that a person must see to: stopped ones, and warnings that nobody has passed on. In due order."""
+        due_at, parcel_id = paging.after(datetime, UUID)
+        async with reading(request) as connection:
+            found = await store.parcels.FIND_NOTICED.all(
+                connection,
+                site_id=site,
+                hubs=caller.visible_hubs,
+                due_at=due_at,
+                parcel_id=parcel_id,
+                limit=paging.rows,
+            )
+        return paging.page(found, ParcelView.of, lambda parcel: (parcel.due_at, parcel.parcel_id))
+
+    @routes.post("/parcels/{parcel_id}/decision", response_model=ParcelView, tags=["parcels"])
+    async def decide_stop(
+        parcel_id: UUID, body: StopDecision, caller: ParcelWriter, once: OnceOnly
+    ) -> Response:
+        """Decide about a stopped parcel: keep it as it is, or pack it anew for what is known now."""
+        return await once(
+            lambda tx: _step(
+                tx,
+                caller,
+                parcel_id,
+                lambda p: parcelling.decide(p, body.decision, body.reason, caller.name, tx.now),
+            )
+        )
+
+    @routes.post("/parcels/{parcel_id}/passed-on", response_model=ParcelView, tags=["parcels"])
+    async def pass_on(parcel_id: UUID, body: PassedOn, caller: ParcelWriter, once: OnceOnly) -> Response:
+        """Say that the driver, or the resident, was told about a change."""
+        return await once(
+            lambda tx: _step(
+                tx, caller, parcel_id, lambda p: parcelling.pass_on(p, body.reason, caller.name, tx.now)
+            )
+        )
 
     @routes.get("/parcels/{parcel_id}", tags=["parcels"])
     async def get_parcel(request: Request, parcel_id: UUID, caller: ParcelReader) -> ParcelView:

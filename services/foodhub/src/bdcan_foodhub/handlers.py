@@ -19,6 +19,7 @@ from bdcan_contracts.models import (
 from bdcan_contracts.vocabulary import Reason, TaskKind
 from bdcan_foodhub import store
 from bdcan_foodhub.books import Parcels, of_referrals
+from bdcan_foodhub.domain import facts as ruling
 from bdcan_foodhub.domain import parcel as parcelling
 from bdcan_foodhub.domain import referral as referring
 
@@ -27,34 +28,40 @@ SiteOf = Callable[[str], str]
 
 
 async def on_call_completed(site_of: SiteOf, batch: Batch[WelfareCallCompleted], tx: Tx) -> None:
-    """A confirmed food need becomes a parcel. A changed or declined need changes or cancels its parcel."""
+    """A confirmed food need becomes a parcel. What the call changed reaches every parcel of the referral."""
     referrals, parcels = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
-        referral = referrals[event.data.referral_id]
+        referral = referrals.put(referring.hear_call(referrals[event.data.referral_id], event.data))
         if referral.withdrawn_at is not None:
             continue
-        hub_id = referral.hub_id or event.data.hub_id
+        site_id = site_of(referral.hub_id or event.data.hub_id)
+        told = {need.need_id for need in event.data.needs}
+        for parcel in parcels.of(referral.referral_id):
+            if parcel.need_id not in told:
+                parcels.put(ruling.follow(parcel, referral, tx.now), event)
         for need in event.data.needs:
             mine = parcels.of_need(referral.referral_id, need.need_id)
-            wanted = referral.wants(need.need_id)
-            if step := parcelling.take_call(
-                mine, event.data, need, hub_id, site_of(hub_id), tx.now, wanted=wanted
-            ):
+            if step := ruling.take_call(mine, referral, event.data, need, site_id, tx.now):
                 parcels.put(step, event)
+    await referrals.save()
     await parcels.save()
 
 
 async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
-    """Cancel the parcels of withdrawn needs, unless they are on the road. Later calls make no new ones."""
-    told = [event for event in batch if event.data.withdrawn_need_ids]
-    if not told:  # most amendments withdraw nothing
-        return
-    referrals, parcels = await of_referrals(tx, (e.data.referral_id for e in told))
-    for event in told:
-        referral = referrals.put(referring.amend(referrals[event.data.referral_id], event.data))
+    """Cancel the parcels of withdrawn needs, unless they are on the road. The others follow, stop, or have their driver warned.
+
+    Later calls make no parcel for a withdrawn need.
+    """
+    referrals, parcels = await of_referrals(tx, (e.data.referral_id for e in batch))
+    for event in batch:
+        before = referrals[event.data.referral_id]
+        referral = referrals.put(referring.amend(before, event.data))
+        named = event.data.changed if event.data.version > before.amendment_version else ()
         for parcel in parcels.of(referral.referral_id):
             if parcel.need_id in event.data.withdrawn_need_ids:
                 parcels.put(parcelling.cancel(parcel, Reason.NEED_WITHDRAWN, tx.now), event)
+            else:
+                parcels.put(ruling.follow(parcel, referral, tx.now, named=named), event)
     await referrals.save()
     await parcels.save()
 
@@ -76,8 +83,14 @@ async def on_reassigned(site_of: SiteOf, batch: Batch[ReferralReassigned], tx: T
     for event in batch:
         referral = referrals.put(referring.reassign(referrals[event.data.referral_id], event.data))
         hub_id = referral.hub_id or event.data.hub_id
+        moved = event.data.reason == Reason.ADDRESS_CHANGED
         for parcel in parcels.of(referral.referral_id):
-            parcels.put(parcelling.move_hub(parcel, hub_id, site_of(hub_id)), event)
+            step = (
+                parcelling.move_house(parcel, hub_id, site_of(hub_id), tx.now)
+                if moved
+                else parcelling.move_hub(parcel, hub_id, site_of(hub_id))
+            )
+            parcels.put(step, event)
     await referrals.save()
     await parcels.save()
 
@@ -109,7 +122,7 @@ async def on_task_failed(batch: Batch[TaskFailed], tx: Tx) -> None:
     nobody_wants = {record["referral_id"] for record in withdrawn}
     for event in batch:
         if parcel := parcels.of_delivery(event.data.kind, event.data.parcel_id):
-            back = parcels.put(parcelling.come_back(parcel, event.data.reason, tx.now), event)
+            back = parcels.put(ruling.bring_back(parcel, event.data.reason, tx.now), event)
             if back.referral_id in nobody_wants:
                 parcels.put(parcelling.cancel(back, Reason.REFERRAL_WITHDRAWN, tx.now), event)
     await parcels.save()
@@ -120,7 +133,7 @@ async def on_task_cancelled(batch: Batch[TaskCancelled], tx: Tx) -> None:
     parcels = await _delivered_by(batch, tx)
     for event in batch:
         if parcel := parcels.of_delivery(event.data.kind, event.data.parcel_id):
-            back = parcels.put(parcelling.come_back(parcel, event.data.reason, tx.now), event)
+            back = parcels.put(ruling.bring_back(parcel, event.data.reason, tx.now), event)
             parcels.put(parcelling.cancel(back, event.data.reason, tx.now), event)
     await parcels.save()
 

@@ -9,11 +9,23 @@ from bdcan_foodhub import store
 
 PARCELS = Gauge("bdcan_parcels", "Food parcels by state", ["state"])
 PARCELS_OVERDUE = Gauge("bdcan_parcels_overdue", "Parcels that should be at the door by now and are not")
+NOTICES = Gauge(
+    "bdcan_parcel_notices",
+    "What people must see to: parcels that are stopped, and warnings not passed on",
+    ["kind"],
+)
+NOTICE_DUE = Gauge(
+    "bdcan_parcel_notice_due_timestamp_seconds",
+    "When the first notice of a kind must have been seen to: a time in the past is late",
+    ["kind"],
+)
 STOCK_LOW = Gauge("bdcan_stock_low_items", "Items that are low at a site, as last announced", ["site"])
 
 SAMPLES = (
     Sample(PARCELS, ("state",), store.parcels.COUNT_BY_STATE.sql),
     Sample(PARCELS_OVERDUE, (), store.parcels.COUNT_OVERDUE.sql),
+    Sample(NOTICES, ("kind",), store.parcels.COUNT_NOTICES.sql),
+    Sample(NOTICE_DUE, ("kind",), store.parcels.FIRST_NOTICE.sql),
     Sample(STOCK_LOW, ("site",), store.stock.COUNT_LOW.sql),
 )
 """What housekeeping reads."""

@@ -23,9 +23,9 @@ async def allocate_stock(tx: Tx) -> int:
     waiting = await parcels.lock(store.parcels.LOCK_WAITING, limit=PARCELS_A_PASS)
     waiting.sort(key=lambda parcel: (parcel.due_at, parcel.parcel_id))
     for parcel in waiting:
-        if parcel.undecided:
+        if parcel.undecided or parcel.stopped:
             parcels.put(wait_for_decision(parcel, tx.now))
-    ready = [parcel for parcel in waiting if not parcel.undecided]
+    ready = [parcel for parcel in waiting if not (parcel.undecided or parcel.stopped)]
     stock = parcels.stock
     await stock.lock_places(Place(p.site_id, line.item_id) for p in ready for line in p.lines)
     plan = allocate({level.place: level.free for level in stock}, ready)

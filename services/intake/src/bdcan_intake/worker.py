@@ -54,6 +54,8 @@ _HELP = Consumer(
         On(PARCELS, m.ParcelDelivered, follow(progress.parcel_delivered)),
         On(PARCELS, m.ParcelReturned, follow(progress.parcel_returned)),
         On(PARCELS, m.ParcelCancelled, follow(progress.parcel_cancelled)),
+        On(PARCELS, m.ParcelStopped, on_noted),
+        On(PARCELS, m.ParcelWarned, on_noted),
     ),
 )
 

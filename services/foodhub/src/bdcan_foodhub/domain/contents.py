@@ -65,6 +65,12 @@ def contents(code: str, household: Household | None, diets: Iterable[str]) -> tu
     return tuple(lines.values())
 
 
+def unsuitable(lines: Iterable[Line], diets: Iterable[str]) -> tuple[str, ...]:
+    """The items of these lines that a diet rules out."""
+    forbidden = frozenset[Content]().union(*(FORBIDDEN[d] for d in diets if d in FORBIDDEN))
+    return tuple(line.item_id for line in lines if not ITEMS[line.item_id].suits(forbidden))
+
+
 def weight_grams(lines: Iterable[Line]) -> int:
     """The weight of all lines, in whole grams, rounded up."""
     return -(-sum(ITEMS[line.item_id].milligrams * line.quantity for line in lines) // 1000)

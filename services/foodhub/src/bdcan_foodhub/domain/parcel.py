@@ -7,19 +7,17 @@ step: the new parcel, its events and its deadlines.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
-    CalledNeed,
-    CallNeedResult,
     Household,
     Lane,
     MissingItem,
@@ -31,14 +29,14 @@ from bdcan_contracts.models import (
     ParcelReserved,
     ParcelReturned,
     ParcelShort,
+    ParcelStopped,
+    ParcelWarned,
     Priority,
-    WelfareCallCompleted,
 )
-from bdcan_contracts.vocabulary import Reason
 from bdcan_foodhub.domain.contents import Line, bags_for, contents, pieces, weight_grams
 from bdcan_foodhub.domain.errors import NotAllowedError
 from bdcan_foodhub.domain.items import FORBIDDEN
-from bdcan_foodhub.domain.stock import Move, MoveKind, Movement, Promise
+from bdcan_foodhub.domain.stock import Move, MoveKind, Movement, Place, Promise
 
 DUE = "parcel-due"
 """Deadline: the parcel should be at the door by now."""
@@ -51,6 +49,14 @@ RETRY_AFTER = timedelta(hours=4)
 
 LOOK_AGAIN_AFTER = timedelta(hours=24)
 """An overdue parcel raises its alarm again after so long."""
+
+STOP_WITHIN = timedelta(hours=1)
+"""A person at the site decides about a stopped parcel within this time."""
+
+WARN_WITHIN = timedelta(minutes=30)
+"""Somebody at the hub passes a warning on within this time."""
+
+_URGENCY = (Priority.URGENT, Priority.STANDARD, Priority.ROUTINE)
 
 _DUE_WITHIN = {
     Priority.URGENT: timedelta(hours=24),
@@ -78,12 +84,57 @@ WAITING = frozenset({State.REQUESTED, State.SHORT})
 HOLDING = frozenset({State.RESERVED, State.PICKING})
 """States in which stock is promised to a parcel."""
 
+PACKED = frozenset({State.PACKED, State.DISPATCHED, State.DELIVERED})
+"""States in which the goods are in bags."""
+
 FINAL = frozenset({State.DELIVERED, State.CANCELLED})
 """States that a parcel never leaves."""
 
 
+class Decision(StrEnum):
+    """What a person decides about a parcel that is stopped."""
+
+    KEEP = "keep"
+    REPACK = "repack"
+
+
+class Notice(Struct, frozen=True):
+    """Something that a person must see to. `stops`: until then the parcel does not go on.
+
+    `owner`: who sees to it, `site:` and its id, or `hub:` and its id. `settled_by` is the account that did.
+    """
+
+    facts: tuple[str, ...]
+    stops: bool
+    owner: str
+    since: datetime
+    due_at: datetime
+    settled_at: datetime | None = None
+    settled_by: str | None = None
+    decision: str | None = None
+    reason: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it still waits for a person."""
+        return self.settled_at is None
+
+
+class Departure(Struct, frozen=True):
+    """What was known of the resident when the parcel left. `kept`: a person had decided that it may go as it is."""
+
+    left_at: datetime
+    household: Household | None
+    diets: tuple[str, ...]
+    kept: bool
+
+
 class Parcel(Struct, frozen=True):
-    """One parcel for one need. `missing` is what a short parcel lacks. The allocation tries it again at `retry_at`."""
+    """One parcel for one need. `missing` is what a short parcel lacks. The allocation tries it again at `retry_at`.
+
+    `household`, `diets`, `flags` and `priority` follow what is known of the resident. `lines` follow them by the rules of
+    `facts`. `decided` are diets that no release knows and that a person has replaced by `added`.
+    """
 
     parcel_id: UUID
     referral_id: UUID
@@ -105,6 +156,11 @@ class Parcel(Struct, frozen=True):
     bags: int | None = None
     weight_grams: int | None = None
     overdue: bool = False
+    flags: tuple[str, ...] = ()
+    decided: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    departure: Departure | None = None
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -116,38 +172,20 @@ class Parcel(Struct, frozen=True):
         """The items that the parcel lacks."""
         return tuple(item.item_id for item in self.missing)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it waits for a person's decision before it may go on."""
+        return any(notice.open and notice.stops for notice in self.notices)
 
-def take_call(
-    mine: Sequence[Parcel],
-    event: WelfareCallCompleted,
-    need: CalledNeed,
-    hub_id: str,
-    site_id: str,
-    now: datetime,
-    *,
-    wanted: bool,
-) -> Step[Parcel] | None:
-    """Apply a call's report of a need: request, refill or cancel its parcel. None if it has no parcel and needs none.
+    @property
+    def noticed(self) -> bool:
+        """Whether a person must see to something."""
+        return any(notice.open for notice in self.notices)
 
-    `mine`: the need's parcels so far, of which at most one is not cancelled. `wanted` is False for a need that was withdrawn.
-    """
-    alive = next((parcel for parcel in mine if parcel.state is not State.CANCELLED), None)
-    if not wanted or need.result is CallNeedResult.DECLINED or need.lane is not Lane.FOOD:
-        return alive and cancel(alive, Reason.NEED_CHANGED_AT_CALL, now)
-    if alive is None:
-        return request(
-            uuid5(need.need_id, f"parcel-{len(mine) + 1}" if mine else "parcel"),
-            event.referral_id,
-            need.need_id,
-            need.code,
-            hub_id,
-            site_id,
-            event.priority,
-            event.household,
-            event.diets,
-            now,
-        )
-    return refill(alive, need.code, event.household or alive.household, event.diets or alive.diets, now)
+    @property
+    def wanted(self) -> tuple[Line, ...]:
+        """What it should hold by what is known now."""
+        return contents(self.code, self.household, self.diets)
 
 
 def request(
@@ -161,6 +199,7 @@ def request(
     household: Household | None,
     diets: tuple[str, ...],
     now: datetime,
+    flags: tuple[str, ...] = (),
 ) -> Step[Parcel]:
     """A confirmed food need becomes a parcel."""
     parcel = Parcel(
@@ -178,6 +217,7 @@ def request(
         requested_at=now,
         due_at=now + _DUE_WITHIN[priority],
         changed_at=now,
+        flags=flags,
     )
     return Step(parcel, (_requested(parcel, now),), {DUE: parcel.due_at})
 
@@ -185,24 +225,124 @@ def request(
 def refill(
     parcel: Parcel, code: str, household: Household | None, diets: tuple[str, ...], now: datetime
 ) -> Step[Parcel]:
-    """Change what the parcel must hold, after a later call. A parcel that is being picked goes out as it is."""
+    """Change what the parcel must hold. Only before somebody picks it: later the rules of `facts` stop it or warn."""
+    if parcel.state not in WAITING | {State.RESERVED}:
+        return Step(parcel)
     lines = contents(code, household, diets)
     unknown = any(diet not in FORBIDDEN and diet not in parcel.diets for diet in diets)
-    same = not unknown and (parcel.code, frozenset(parcel.lines)) == (code, frozenset(lines))
-    if same or parcel.state not in WAITING | {State.RESERVED}:
-        return Step(parcel)
+    told = replace(parcel, code=code, household=household, diets=tuple(sorted(set(diets))))
+    if not unknown and (parcel.code, frozenset(parcel.lines)) == (code, frozenset(lines)):
+        return Step(told)
+    return _anew(replace(told, lines=lines), now)
+
+
+def _anew(parcel: Parcel, now: datetime) -> Step[Parcel]:
+    """It waits for the stock of its lines from the beginning."""
     changed = replace(
         parcel,
-        code=code,
-        household=household,
-        diets=tuple(sorted(set(diets))),
-        lines=lines,
         state=State.REQUESTED,
         changed_at=now,
         missing=(),
         retry_at=None,
+        bags=None,
+        weight_grams=None,
     )
     return Step(changed, (_requested(changed, now),), _no_retry(parcel))
+
+
+def reschedule(parcel: Parcel, priority: Priority, now: datetime) -> Step[Parcel]:
+    """The resident's priority changed, and with it the time by which the parcel must be at the door."""
+    if parcel.priority == priority or parcel.state in FINAL:
+        return Step(parcel)
+    due_at = parcel.requested_at + _DUE_WITHIN[priority]
+    if _URGENCY.index(priority) < _URGENCY.index(parcel.priority):
+        due_at = min(parcel.due_at, now + _DUE_WITHIN[priority])
+    after = replace(
+        parcel, priority=priority, due_at=due_at, overdue=parcel.overdue and due_at <= now, changed_at=now
+    )
+    if parcel.state in WAITING | HOLDING:
+        return Step(after, (_requested(after, now),), {DUE: due_at})
+    return Step(after, (_packed(after, now),) if parcel.state is State.PACKED else (), {DUE: due_at})
+
+
+def stop(parcel: Parcel, facts: tuple[str, ...], now: datetime) -> Step[Parcel]:
+    """The parcel does not go on before a person at the site has decided. Says so once for each fact."""
+    return _note(parcel, facts, now, stops=True)
+
+
+def warn(parcel: Parcel, facts: tuple[str, ...], now: datetime) -> Step[Parcel]:
+    """The parcel has left: the hub passes the change on to the driver, or to the resident. Says so once for each fact."""
+    return _note(parcel, facts, now, stops=False)
+
+
+def _note(parcel: Parcel, facts: tuple[str, ...], now: datetime, *, stops: bool) -> Step[Parcel]:
+    known = next((n for n in parcel.notices if n.open and n.stops is stops), None)
+    new = tuple(fact for fact in facts if known is None or fact not in known.facts)
+    if not new:
+        return Step(parcel)
+    owner = f"site:{parcel.site_id}" if stops else f"hub:{parcel.hub_id}"
+    due_at = now + (STOP_WITHIN if stops else WARN_WITHIN)
+    noticed = Notice((*(known.facts if known else ()), *new), stops, owner, now, due_at)
+    others = tuple(notice for notice in parcel.notices if notice is not known)
+    after = replace(parcel, notices=(*others, noticed), changed_at=now)
+    about = {"site_id": parcel.site_id, "facts": new, "due_at": due_at}
+    event = (
+        ParcelStopped(**_about(parcel), **about, stopped_at=now)
+        if stops
+        else ParcelWarned(**_about(parcel), **about, task_id=parcel.task_id, warned_at=now)
+    )
+    return Step(after, (event,))
+
+
+def decide(parcel: Parcel, decision: Decision, reason: str, by: str, now: datetime) -> Step[Parcel]:
+    """A person lets a stopped parcel go as it is, or has it packed anew. Raises NotAllowedError unless it is stopped."""
+    if not parcel.stopped:
+        raise NotAllowedError("This parcel is not stopped, so there is nothing to decide.")
+    settled = _settle(parcel, by, now, stops=True, decision=decision.value, reason=reason)
+    if decision is Decision.REPACK and settled.state is not State.DISPATCHED:
+        return _anew(replace(settled, lines=settled.wanted), now)
+    if settled.state is State.PACKED and settled.task_id is not None:
+        return dispatch(settled, settled.task_id, now)
+    return look_again(settled)
+
+
+def pass_on(parcel: Parcel, reason: str, by: str, now: datetime) -> Step[Parcel]:
+    """Somebody passed the warnings on. Raises NotAllowedError if there is none."""
+    if not any(notice.open and not notice.stops for notice in parcel.notices):
+        raise NotAllowedError("No warning about this parcel waits for anybody.")
+    return Step(_settle(parcel, by, now, stops=False, decision="passed-on", reason=reason))
+
+
+def settle_warnings(parcel: Parcel, now: datetime) -> Parcel:
+    """The parcel is back at the site: nobody is left to be warned."""
+    return _settle(parcel, "foodhub", now, stops=False, decision="came-back", reason="came-back")
+
+
+def fits_again(parcel: Parcel, facts: frozenset[str], now: datetime) -> Step[Parcel]:
+    """The facts that stopped it changed back: it goes on by itself, unless something else stops it."""
+    if not parcel.stopped or not all(set(n.facts) <= facts for n in parcel.notices if n.open and n.stops):
+        return Step(parcel)
+    settled = _settle(parcel, "foodhub", now, stops=True, decision=Decision.KEEP.value, reason="fits-again")
+    if settled.state is State.PACKED and settled.task_id is not None:
+        return dispatch(settled, settled.task_id, now)
+    return Step(settled)
+
+
+def _settle(parcel: Parcel, by: str, now: datetime, *, stops: bool, decision: str, reason: str) -> Parcel:
+    notices = tuple(
+        replace(n, settled_at=now, settled_by=by, decision=decision, reason=reason)
+        if n.open and n.stops is stops
+        else n
+        for n in parcel.notices
+    )
+    return replace(parcel, notices=notices, changed_at=now)
+
+
+def move_house(parcel: Parcel, hub_id: str, site_id: str, now: datetime) -> Step[Parcel]:
+    """The resident moved to another hub's area. A parcel that nobody picks yet is filled at the new site."""
+    if parcel.state is State.RESERVED and parcel.site_id != site_id:
+        return _anew(replace(parcel, hub_id=hub_id, site_id=site_id), now)
+    return move_hub(parcel, hub_id, site_id)
 
 
 def move_hub(parcel: Parcel, hub_id: str, site_id: str) -> Step[Parcel]:
@@ -244,7 +384,7 @@ def fall_short(parcel: Parcel, missing: tuple[MissingItem, ...], now: datetime) 
 
 
 def wait_for_decision(parcel: Parcel, now: datetime) -> Step[Parcel]:
-    """Nobody knows what one of its diets rules out: it waits for a person, and is looked at again until one has decided."""
+    """It is stopped, or nobody knows a diet of it: it waits for a person, and is looked at again until one has decided."""
     _must(parcel, WAITING, "wait for a decision")
     retry_at = now + RETRY_AFTER
     after = replace(parcel, state=State.SHORT, missing=(), retry_at=retry_at, changed_at=now)
@@ -255,12 +395,16 @@ def decide_diets(parcel: Parcel, diets: tuple[str, ...], now: datetime) -> Step[
     """A person says which known diets the parcel must respect. Raises NotAllowedError unless it waits for that."""
     if not parcel.undecided or parcel.state not in WAITING:
         raise NotAllowedError("No diet of this parcel waits for a decision.")
-    asked = replace(parcel, diets=())  # the decision counts, even if the lines stay the same
-    step = refill(asked, parcel.code, parcel.household, diets, now)
-    if step.events:
-        return step
-    decided = replace(parcel, diets=diets, state=State.REQUESTED, changed_at=now, missing=(), retry_at=None)
-    return Step(decided, (), _no_retry(parcel))
+    decided = replace(
+        parcel,
+        decided=tuple(sorted({*parcel.decided, *parcel.undecided})),
+        added=tuple(sorted({*parcel.added, *diets} - set(parcel.diets))),
+        diets=tuple(sorted(set(diets))),
+    )
+    if frozenset(decided.wanted) != frozenset(parcel.lines):
+        return _anew(replace(decided, lines=decided.wanted), now)
+    again = replace(decided, state=State.REQUESTED, changed_at=now, missing=(), retry_at=None)
+    return Step(again, (), _no_retry(parcel))
 
 
 def lose_reservation(parcel: Parcel, now: datetime) -> Step[Parcel]:
@@ -283,6 +427,7 @@ def fall_due(parcel: Parcel, now: datetime) -> Step[Parcel]:
 
 def start_picking(parcel: Parcel, now: datetime) -> Step[Parcel]:
     """A picker collects the lines. To repeat it changes nothing."""
+    _must_not_be_stopped(parcel)
     if parcel.state is State.PICKING:
         return Step(parcel)
     _must(parcel, {State.RESERVED}, "be picked")
@@ -293,6 +438,7 @@ def pack(parcel: Parcel, bags: int | None, grams: int | None, now: datetime) -> 
     """The bags are ready. Bags and weight come from the lines unless somebody counted. To repeat it changes nothing."""
     if parcel.state is State.PACKED:
         return Step(parcel)
+    _must_not_be_stopped(parcel)
     _must(parcel, {State.PICKING}, "be packed")
     weight = weight_grams(parcel.lines) if grams is None else grams
     after = replace(
@@ -302,14 +448,24 @@ def pack(parcel: Parcel, bags: int | None, grams: int | None, now: datetime) -> 
         weight_grams=weight,
         bags=bags_for(weight) if bags is None else bags,
     )
-    return Step(after, (_packed(after, now),))
+    packed = Step(after, (_packed(after, now),))
+    if after.task_id is None:
+        return packed
+    gone = dispatch(
+        after, after.task_id, now
+    )  # the volunteer of the parcel that was packed anew waits for it
+    return Step(gone.state, packed.events + gone.events)
 
 
 def dispatch(parcel: Parcel, task_id: UUID, now: datetime) -> Step[Parcel]:
-    """A volunteer has accepted the delivery. Ignored unless the parcel waits for one."""
-    if parcel.state is not State.PACKED:
+    """A volunteer has accepted the delivery. A parcel that is stopped, or packed anew, leaves when it may."""
+    if parcel.state in FINAL | {State.DISPATCHED}:
         return Step(parcel)
-    after = replace(parcel, state=State.DISPATCHED, changed_at=now, task_id=task_id)
+    if parcel.state is not State.PACKED or parcel.stopped:
+        return Step(replace(parcel, task_id=task_id))
+    after = replace(
+        parcel, state=State.DISPATCHED, changed_at=now, task_id=task_id, departure=_leave(parcel, now)
+    )
     event = ParcelDispatched(
         **_about(parcel),
         task_id=task_id,
@@ -319,22 +475,42 @@ def dispatch(parcel: Parcel, task_id: UUID, now: datetime) -> Step[Parcel]:
 
 
 def deliver(parcel: Parcel, now: datetime) -> Step[Parcel]:
-    """The parcel is at the door. A packed parcel may skip the dispatch, because that event may never arrive."""
+    """The parcel is at the door. A packed parcel may skip the dispatch, because that event may never arrive.
+
+    If it was stopped, the volunteer took it all the same: the hub must tell the resident.
+    """
     if parcel.state not in {State.PACKED, State.DISPATCHED}:
         return Step(parcel)
-    after = replace(parcel, state=State.DELIVERED, changed_at=now, overdue=False)
+    after = replace(
+        parcel,
+        state=State.DELIVERED,
+        changed_at=now,
+        overdue=False,
+        departure=parcel.departure or _leave(parcel, now),
+    )
     event = ParcelDelivered(
         **_about(parcel),
         delivered_at=now,
     )
-    return Step(after, (event,), {DUE: None})
+    if not parcel.stopped:
+        return Step(after, (event,), {DUE: None})
+    facts = tuple(fact for n in parcel.notices if n.open and n.stops for fact in n.facts)
+    left = _settle(after, "foodhub", now, stops=True, decision="left-all-the-same", reason="delivered")
+    warned = warn(left, facts, now)
+    return Step(warned.state, (event, *warned.events), {DUE: None})
+
+
+def _leave(parcel: Parcel, now: datetime) -> Departure:
+    kept = any(n.stops and not n.open and n.decision == Decision.KEEP for n in parcel.notices)
+    return Departure(now, parcel.household, parcel.diets, kept)
 
 
 def come_back(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
     """The delivery failed: the parcel waits, packed, for the next volunteer."""
     if parcel.state is not State.DISPATCHED:
-        return Step(parcel)
-    after = replace(parcel, state=State.PACKED, changed_at=now, task_id=None)
+        waited = parcel.task_id is not None and parcel.state not in FINAL
+        return Step(replace(parcel, task_id=None) if waited else parcel)
+    after = replace(parcel, state=State.PACKED, changed_at=now, task_id=None, departure=None)
     event = ParcelReturned(
         **_about(parcel),
         reason=reason,
@@ -347,7 +523,17 @@ def cancel(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
     """Nobody needs the parcel any more. Ignored if it is on the road, delivered or cancelled."""
     if parcel.state in FINAL or parcel.state is State.DISPATCHED:
         return Step(parcel)
-    after = replace(parcel, state=State.CANCELLED, changed_at=now, overdue=False, missing=(), retry_at=None)
+    unseen = tuple(replace(n, settled_at=now, decision="cancelled") if n.open else n for n in parcel.notices)
+    after = replace(
+        parcel,
+        state=State.CANCELLED,
+        changed_at=now,
+        overdue=False,
+        missing=(),
+        retry_at=None,
+        task_id=None,
+        notices=unseen,
+    )
     event = ParcelCancelled(
         **_about(parcel),
         reason=reason,
@@ -358,32 +544,37 @@ def cancel(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
 
 def stock_moves(before: Parcel | None, after: Parcel) -> tuple[Move, ...]:
     """What a change of a parcel does to the stock: reserved until it is packed, then issued."""
-    match _stake(before), _stake(after):
-        case (None, None) | ("promise", "promise") | ("goods", "goods"):
-            return ()
-        case None, "promise":
-            return tuple(Promise(after.site_id, x.item_id, x.quantity) for x in after.lines)
-        case "promise", None if before:
-            return tuple(Promise(before.site_id, x.item_id, -x.quantity) for x in before.lines)
-        case "promise", "goods":
-            return _movements(after, MoveKind.ISSUED)
-        case "goods", None:
-            return _movements(after, MoveKind.PUT_BACK)
-        case had, has:
-            raise AssertionError(f"no parcel goes from {had} to {has}")
+    promised, goods = _promised(after), _goods(after)
+    promised.subtract(_promised(before))
+    goods.subtract(_goods(before))
+    moves: list[Move] = []
+    for place in dict.fromkeys((*promised, *goods)):
+        gone, kept = goods[place], promised[place]
+        if gone:
+            kind = MoveKind.ISSUED if gone > 0 else MoveKind.PUT_BACK
+            moves.append(Movement(*place, kind, abs(gone), after.parcel_id))
+        if kept := kept + max(0, gone):  # issued goods were reserved before
+            moves.append(Promise(*place, kept))
+    return tuple(moves)
 
 
-def _stake(parcel: Parcel | None) -> str | None:
-    """What a parcel holds of the stock: nothing, a reservation, or the goods themselves."""
-    if parcel is None or parcel.state in {State.REQUESTED, State.SHORT, State.CANCELLED}:
-        return None
-    return "promise" if parcel.state in HOLDING else "goods"
+def _promised(parcel: Parcel | None) -> Counter[Place]:
+    """What is reserved for it."""
+    holds = parcel is not None and parcel.state in HOLDING
+    return _at_site(parcel, parcel.lines if parcel and holds else ())
 
 
-def _movements(parcel: Parcel, kind: MoveKind) -> tuple[Move, ...]:
-    return tuple(
-        Movement(parcel.site_id, line.item_id, kind, line.quantity, parcel.parcel_id) for line in parcel.lines
-    )
+def _goods(parcel: Parcel | None) -> Counter[Place]:
+    """The goods that have left the shelf for it."""
+    holds = parcel is not None and parcel.state in PACKED
+    return _at_site(parcel, parcel.lines if parcel and holds else ())
+
+
+def _at_site(parcel: Parcel | None, lines: tuple[Line, ...]) -> Counter[Place]:
+    found: Counter[Place] = Counter()
+    for line in lines:
+        found[Place(parcel.site_id if parcel else "", line.item_id)] += line.quantity
+    return found
 
 
 def _no_retry(parcel: Parcel) -> dict[str, datetime | None]:
@@ -425,6 +616,14 @@ def _packed(parcel: Parcel, now: datetime) -> ParcelPacked:
         due_at=parcel.due_at,
         packed_at=now,
     )
+
+
+def _must_not_be_stopped(parcel: Parcel) -> None:
+    facts = ", ".join(fact for n in parcel.notices if n.open and n.stops for fact in n.facts)
+    if facts:
+        raise NotAllowedError(
+            f"This parcel is stopped, because something changed: {facts}. Decide about it first: keep it or repack it."
+        )
 
 
 def _must(parcel: Parcel, allowed: frozenset[State] | set[State], what: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bdcan_chassis.table import Statement, Table
 from bdcan_foodhub.domain.parcel import Parcel
 
-PARCEL = Table("parcel", Parcel, key="parcel_id", derived=("missing_items",))
+PARCEL = Table("parcel", Parcel, key="parcel_id", derived=("missing_items", "noticed"))
 
 # All parcels of some referrals, locked in the order of their ids.
 LOCK_OF_REFERRALS = PARCEL.query(
@@ -55,6 +55,36 @@ FIND = PARCEL.query(
         AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
         AND (:due_at::timestamptz IS NULL OR (due_at, parcel_id) > (:due_at, :parcel_id::uuid))
     ORDER BY due_at, parcel_id LIMIT :limit
+    """
+)
+
+# A page of parcels that a person must see to, in due order, of these hubs (NULL: of all).
+FIND_NOTICED = PARCEL.query(
+    """
+    SELECT {columns} FROM parcel
+    WHERE noticed AND (:site_id::text IS NULL OR site_id = :site_id)
+        AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
+        AND (:due_at::timestamptz IS NULL OR (due_at, parcel_id) > (:due_at, :parcel_id::uuid))
+    ORDER BY due_at, parcel_id LIMIT :limit
+    """
+)
+
+# When somebody must have seen to the first notice of each kind, in seconds since 1970.
+FIRST_NOTICE = Statement(
+    """
+    SELECT CASE WHEN (n ->> 'stops')::boolean THEN 'stop' ELSE 'warning' END AS kind,
+        extract(epoch FROM min((n ->> 'due_at')::timestamptz))::float8 AS value
+    FROM parcel, jsonb_array_elements(notices) AS n
+    WHERE noticed AND n ->> 'settled_at' IS NULL GROUP BY 1
+    """
+)
+
+# How many notices of each kind wait for a person.
+COUNT_NOTICES = Statement(
+    """
+    SELECT CASE WHEN (n ->> 'stops')::boolean THEN 'stop' ELSE 'warning' END AS kind, count(*) AS value
+    FROM parcel, jsonb_array_elements(notices) AS n
+    WHERE noticed AND n ->> 'settled_at' IS NULL GROUP BY 1
     """
 )
 

@@ -45,6 +45,12 @@ CREATE TABLE public.parcel (
     bags integer,
     weight_grams integer,
     overdue boolean NOT NULL,
+    flags text[] DEFAULT '{}'::text[] NOT NULL,
+    decided text[] DEFAULT '{}'::text[] NOT NULL,
+    added text[] DEFAULT '{}'::text[] NOT NULL,
+    notices jsonb DEFAULT '[]'::jsonb NOT NULL,
+    noticed boolean DEFAULT false NOT NULL,
+    departure jsonb,
     CONSTRAINT parcel_bags_check CHECK ((bags > 0)),
     CONSTRAINT parcel_check CHECK (((state <> ALL (ARRAY['packed'::text, 'dispatched'::text, 'delivered'::text])) OR ((bags IS NOT NULL) AND (weight_grams IS NOT NULL)))),
     CONSTRAINT parcel_check1 CHECK (((state <> 'short'::text) OR (retry_at IS NOT NULL))),
@@ -59,7 +65,10 @@ CREATE TABLE public.referral (
     assignment_version integer DEFAULT 0 NOT NULL,
     withdrawn_at timestamp with time zone,
     withdrawn_needs uuid[] DEFAULT '{}'::uuid[] NOT NULL,
-    changed_at timestamp with time zone
+    changed_at timestamp with time zone,
+    amendment_version integer DEFAULT 0 NOT NULL,
+    desk jsonb,
+    call jsonb
 );
 
 CREATE TABLE public.replenishment (
@@ -119,6 +128,8 @@ CREATE INDEX movement_cause ON public.movement USING btree (cause);
 CREATE INDEX movement_place ON public.movement USING btree (site_id, item_id, movement_id);
 
 CREATE INDEX parcel_by_state ON public.parcel USING btree (state, due_at, parcel_id);
+
+CREATE INDEX parcel_noticed ON public.parcel USING btree (due_at, parcel_id) WHERE noticed;
 
 CREATE INDEX parcel_overdue ON public.parcel USING btree (parcel_id) WHERE overdue;
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import Household, Lane, NeedState, Priority, ReferralAmended, ReferralWithdrawn
 from bdcan_contracts.typed import free_text
-from bdcan_contracts.vocabulary import NEEDS, Reason
+from bdcan_contracts.vocabulary import NEEDS, Fact, Reason
 from bdcan_intake.domain.errors import NotAllowedError, StaleError
 from bdcan_intake.domain.referral import (
     CONTACT_WITHIN,
@@ -145,9 +145,28 @@ def amend(
         withdrawn_need_ids=amendment.withdraw_needs,
         diets=after.diets,
         flags=sent_flags(after.flags),
+        dropped_diets=tuple(diet for diet in referral.diets if diet not in after.diets),
+        changed=changed_facts(referral, after, amendment),
         amended_at=now,
     )
     return settled(referral, after, now, told, *concerns(added, now))
+
+
+def changed_facts(before: Referral, after: Referral, amendment: Amendment) -> tuple[str, ...]:
+    """The facts that an amendment changes. Whoever copied one of them must look at what they made from it."""
+    address = bool(amendment.person.keys() & {"address", "postcode"})
+    given = {
+        Fact.DIETS: set(before.diets) != set(after.diets),
+        Fact.HOUSEHOLD: before.household != after.household,
+        Fact.FLAGS: set(before.flags) != set(after.flags),
+        Fact.PRIORITY: before.priority != after.priority,
+        Fact.CONSENT: amendment.consent is not UNSET,
+        Fact.ADDRESS: address,
+        Fact.PERSON: bool(amendment.person.keys() - {"address", "postcode"}),
+        Fact.NEEDS: bool(amendment.add_needs or amendment.withdraw_needs),
+        Fact.NOTES: amendment.notes is not UNSET,
+    }
+    return tuple(fact.value for fact, changes in given.items() if changes)
 
 
 def _withdrawn(need: Need, reason: str, now: datetime) -> Need:
