@@ -118,7 +118,7 @@ def hear_call(referral: Referral, event: WelfareCallCompleted) -> Step[Referral]
     before = referral.call
     if before and before.at > event.completed_at:
         return Step(referral)
-    same = before and event.household in {before.household, None}
+    same = before and event.household in (before.household, None)
     word = Word(
         event.completed_at,
         event.priority,
