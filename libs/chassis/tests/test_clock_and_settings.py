@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -93,6 +93,19 @@ def test_loaded_secrets_are_not_shown(environment) -> None:
     assert "secret-2" not in repr(settings)
 
 
+def test_settings_make_the_calendar(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("BDCAN_TIME_ZONE", "Europe/Dublin")
+    environment.setenv("BDCAN_BANK_HOLIDAYS", "IE")
+    environment.setenv("BDCAN_WORKING_DAYS", "mon tue")
+    environment.setenv("BDCAN_CLOSED_DAYS", "2026-12-28 2026-12-29")
+    calendar = ServiceSettings.load().calendar
+    assert calendar.zone.key == "Europe/Dublin"
+    assert not calendar.is_working_day(date(2026, 3, 17))
+    assert not calendar.is_working_day(date(2026, 12, 29))
+    assert calendar.is_working_day(date(2026, 12, 22))
+    assert not calendar.is_working_day(date(2026, 12, 23))
+
+
 def test_secret_files_fill_in_what_the_environment_lacks(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -115,6 +128,18 @@ def test_secret_files_fill_in_what_the_environment_lacks(
         ("BDCAN_DATABASE_POOL_SIZE", "1"),
         ("BDCAN_HTTP_PORT", "70000"),
         ("BDCAN_CLOCK", "sundial"),
+        ("BDCAN_TIME_ZONE", "Europe/Barking"),
+        ("BDCAN_TIME_ZONE", "../../etc/passwd"),
+        ("BDCAN_TIME_ZONE", ""),
+        ("BDCAN_WORKING_HOURS", "18:00-08:00"),
+        ("BDCAN_WORKING_HOURS", "office hours"),
+        ("BDCAN_WORKING_DAYS", "mon-fri"),
+        ("BDCAN_WORKING_DAYS", " "),
+        ("BDCAN_CALLING_HOURS", "09:00"),
+        ("BDCAN_CALLING_HOURS", "09:00+01:00-20:00"),
+        ("BDCAN_BANK_HOLIDAYS", "Albion"),
+        ("BDCAN_BANK_HOLIDAYS", "GB-XX"),
+        ("BDCAN_CLOSED_DAYS", "24.12.2026"),
         ("BDCAN_INBOX_RETENTION", "for ever"),
         ("BDCAN_PARK_RATIO", "0"),
         ("BDCAN_LOG_LEVEL", "chatty"),

@@ -8,6 +8,7 @@ secret has to stand in an environment or a compose file.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -15,12 +16,26 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bdcan_chassis.calendar import (
+    Calendar,
+    make_calendar,
+    parse_bank_holidays,
+    parse_days,
+    parse_hours,
+    parse_weekdays,
+    parse_zone,
+)
 from bdcan_chassis.clock import parse_clock
 
 
-def _is_clock(text: str) -> str:
-    parse_clock(text)
-    return text
+def _read_by(parse: Callable[[str], object]) -> AfterValidator:
+    """Accept a text that this function can read; it raises ValueError for any other."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
 
 
 class ServiceSettings(BaseSettings):
@@ -59,7 +74,19 @@ class ServiceSettings(BaseSettings):
     oidc_audience: str = "bdcan"
     api_keys_file: Path | None = Field(default=None, description='JSON: [{"name","sha256","scopes","hubs"}]')
 
-    clock: Annotated[str, AfterValidator(_is_clock)] = "system"
+    clock: Annotated[str, _read_by(parse_clock)] = "system"
+    time_zone: Annotated[str, _read_by(parse_zone)] = "Europe/London"
+    working_hours: Annotated[str, _read_by(parse_hours)] = "08:00-18:00"
+    working_days: Annotated[str, _read_by(parse_weekdays)] = "mon tue wed thu fri"
+    calling_hours: Annotated[str, _read_by(parse_hours)] = Field(
+        default="09:00-20:00", description="hours of any day in which people may be rung"
+    )
+    bank_holidays: Annotated[str, _read_by(parse_bank_holidays)] = Field(
+        default="GB-ENG", description="ISO 3166: a country, or a part of it; none"
+    )
+    closed_days: Annotated[str, _read_by(parse_days)] = Field(
+        default="", description="more dates on which the office is closed, with blanks between them"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     batch_records: int = Field(default=500, ge=1, le=5000, description="records in one transaction at most")
@@ -76,6 +103,18 @@ class ServiceSettings(BaseSettings):
     stuck_after: timedelta = Field(
         default=timedelta(seconds=60), description="lag without progress for so long ends the process"
     )
+
+    @property
+    def calendar(self) -> Calendar:
+        """The local time of the borough."""
+        return make_calendar(
+            self.time_zone,
+            self.working_hours,
+            self.working_days,
+            self.calling_hours,
+            self.bank_holidays,
+            self.closed_days,
+        )
 
     @classmethod
     def load(cls) -> Self:

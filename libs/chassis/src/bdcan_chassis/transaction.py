@@ -19,6 +19,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel
 
+from bdcan_chassis.calendar import Calendar, make_calendar
 from bdcan_chassis.clock import Clock
 from bdcan_chassis.database import Connection, Pool, are_many, columns
 from bdcan_chassis.errors import BadRecordError, ChassisError
@@ -80,6 +81,7 @@ class Tx:
     service: str
     catalogue: Catalogue
     traceparent: str | None = None
+    calendar: Calendar = field(default_factory=make_calendar)
     _events: list[_Outgoing] = field(default_factory=list)
     _deadlines: _Deadlines = field(default_factory=lambda: defaultdict(dict))
     _wakes: set[str] = field(default_factory=set)
@@ -211,6 +213,7 @@ class Transactions:
     clock: Clock
     service: str
     catalogue: Catalogue
+    calendar: Calendar = field(default_factory=make_calendar)
 
     @asynccontextmanager
     async def begin(self, traceparent: str | None = None) -> AsyncIterator[Tx]:
@@ -222,7 +225,7 @@ class Transactions:
 
     def on(self, connection: Connection, traceparent: str | None = None) -> Tx:
         """A Tx on a connection whose transaction the caller has opened; the caller flushes."""
-        return Tx(connection, self.clock.now(), self.service, self.catalogue, traceparent)
+        return Tx(connection, self.clock.now(), self.service, self.catalogue, traceparent, self.calendar)
 
 
 def pack_headers(headers: list[tuple[str, bytes]]) -> bytes:
