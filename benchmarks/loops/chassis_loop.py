@@ -52,7 +52,7 @@ async def work(task: dict[str, Any]) -> dict[str, Any]:
     settle_heap()  # as every worker does when it starts
     known, kafka = catalogue(task["topic"]), task["kafka"]
     settings = service_settings(task["dsn"], kafka, batch_records=task["batch"])
-    transactions = Transactions(await open_pool(task["dsn"], 4, "bench"), SystemClock(), "bench", known)
+    transactions = Transactions(await open_pool(task["dsn"], 4, "bench"), SystemClock(), "bench", known, ())
     consumer = Consumer(task["group"], (On(known.by_topic[task["topic"]], Came, on_came),))
     dispatcher = Measured(consumer, transactions, ParkLimit(50, 0.5))
     dispatcher.span = Span(task["count"])

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import ast
 import importlib
+import pkgutil
+import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import Gauge
 
 from bdcan_chassis.service import Service
 from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.table import Table
 from bdcan_chassis.testing.harness import settings_for
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
 from bdcan_local.processes import SERVICES, own_name
+from bdcan_local.schema_files import path_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,3 +97,32 @@ def test_service_folders_have_one_shape() -> None:
         assert {"README.md", "pyproject.toml", "tests"} <= {
             p.name for p in (ROOT / "services" / name).iterdir()
         }
+
+
+def test_every_gauge_of_a_service_is_read_from_its_database(service: Service) -> None:
+    metrics = importlib.import_module(f"{own_name(service.name)}.metrics")
+    gauges = {name for name, value in vars(metrics).items() if isinstance(value, Gauge)}
+    read = [sample.gauge for sample in service.samples]
+    assert {name for name in gauges if getattr(metrics, name) not in read} == set()
+
+
+def test_every_field_of_a_struct_is_a_column_of_its_table(service: Service) -> None:
+    schema = (ROOT / path_of(service.name)).read_text("utf-8")
+    stores = importlib.import_module(f"{own_name(service.name)}.store")
+    tables = {
+        id(value): value
+        for module in pkgutil.iter_modules(stores.__path__, f"{stores.__name__}.")
+        for value in vars(importlib.import_module(module.name)).values()
+        if isinstance(value, Table)
+    }
+    assert tables
+    for table in tables.values():
+        found = re.search(rf"^CREATE TABLE [\w.]+\.{table.name} \((.*?)^\)", schema, re.MULTILINE | re.DOTALL)
+        assert found, f"no migration makes {table.name}"
+        columns = dict(re.findall(r"^    (?!CONSTRAINT)(\w+) (.*?),?$", found[1], re.MULTILINE))
+        assert set(table.columns) <= set(columns), table.name
+        needed = {name for name, kind in columns.items() if "NOT NULL" in kind and "DEFAULT" not in kind}
+        numbered = re.findall(rf"\.{table.name} ALTER COLUMN (\w+) ADD GENERATED", schema)
+        assert needed - {*table.columns, *numbered, table.stamp} == set(), (
+            f"{table.name}: nothing fills these"
+        )

@@ -152,5 +152,5 @@ def ledger_service(
         catalogue=catalogue,
         personal_fields=frozenset({"phone"}),
         consumers=(consumer,),
-        deadlines={"ring": ring},
+        deadlines={"ring": ring, "review": ring, "other": ring},
     )

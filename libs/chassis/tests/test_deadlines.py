@@ -22,10 +22,10 @@ from bdcan_chassis.wake import Wakes
 HOUR = timedelta(hours=1)
 
 
-async def promise(ledger: Harness, *subjects: UUID, after: timedelta = HOUR, kind: str = "ring") -> None:
+async def promise(ledger: Harness, *subjects: UUID, after: timedelta = HOUR) -> None:
     async with ledger.transactions.begin() as tx:
         for subject in subjects:
-            tx.set_deadline(kind, subject, START + after)
+            tx.set_deadline("ring", subject, START + after)
 
 
 async def rung(ledger: Harness) -> list[UUID]:
@@ -220,7 +220,11 @@ async def test_unknown_kind_waits_and_blocks_nobody(
     ledger: Harness,
 ) -> None:
     subject = uuid4()
-    await promise(ledger, subject, kind="of-a-later-release")
+    await ledger.fetch(
+        "INSERT INTO chassis.deadline (kind, subject, due_at) VALUES ('of-a-later-release', $1, $2)",
+        subject,
+        START + HOUR,
+    )
     await promise(ledger, subject)
     ledger.clock.advance(HOUR)
     assert await ledger.fire() == 1

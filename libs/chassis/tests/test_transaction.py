@@ -77,7 +77,7 @@ async def test_unit_whose_events_cannot_be_written_keeps_no_state(
     async def unit() -> None:
         async with ledger.transactions.begin() as tx:
             await tx.connection.execute("INSERT INTO account VALUES ($1, '{1}')", account)
-            tx.set_deadline("ring\x00", account, START)  # no column takes a NUL
+            tx.wake("planner\x00")  # PostgreSQL takes no NUL
 
     with pytest.raises(asyncpg.PostgresError):
         await unit()
@@ -172,7 +172,13 @@ def test_headers_survive_packing(
 
 
 def test_units_share_no_fields() -> None:
-    one = Tx(None, START, "a", None)  # type: ignore[arg-type]
-    other = Tx(None, START, "a", None)  # type: ignore[arg-type]
+    one = Tx(None, START, "a", None, {"ring"})  # type: ignore[arg-type]
+    other = Tx(None, START, "a", None, ())  # type: ignore[arg-type]
     one.set_deadline("ring", uuid4(), START)
     assert one.mark() != other.mark()
+
+
+async def test_deadline_without_a_handler_is_refused(ledger: Harness) -> None:
+    with pytest.raises(LookupError, match="no handler for the deadline tea-time"):
+        async with ledger.transactions.begin() as tx:
+            tx.set_deadline("tea-time", uuid4(), tx.now)

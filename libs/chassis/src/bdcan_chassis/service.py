@@ -68,7 +68,7 @@ class Service:
             settings.database_pool_size,
             f"bdcan.{self.name}.{process}",
         )
-        return Transactions(pool, self.clock, self.name, self.catalogue, settings.calendar)
+        return Transactions(pool, self.clock, self.name, self.catalogue, self.deadlines, settings.calendar)
 
     def api(self, transactions: Transactions) -> FastAPI:
         """The service's API: its own routes and the common ones."""

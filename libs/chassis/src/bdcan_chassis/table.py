@@ -176,6 +176,11 @@ class Table(Generic[S]):
         self._inserting = lru_cache(maxsize=8)(self._insert_sql)
         self._statement = lru_cache(maxsize=256)(self._update_sql)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that an insert fills from a row, in order."""
+        return tuple(self._fields)
+
     def query(self, sql: str) -> Query[S]:
         """A SELECT of rows of this table."""
         more = (self.stamp,) if self.stamp and self.keeps_time else ()
@@ -315,7 +320,7 @@ class Table(Generic[S]):
 
     def insert_of(self, place: int) -> str:
         """An INSERT of the rows in a parameter. The parameter for the time is the second."""
-        columns = tuple(self._fields)
+        columns = self.columns
         return _INSERT.format(
             table=self.name,
             columns=", ".join((*columns, str(self.stamp)) if self.keeps_time else columns),

@@ -8,7 +8,7 @@ events get their sequence numbers, and the outbox has each aggregate's events in
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -80,6 +80,7 @@ class Tx:
     now: datetime
     service: str
     catalogue: Catalogue
+    deadline_kinds: Collection[str]
     traceparent: str | None = None
     calendar: Calendar = field(default_factory=make_calendar)
     _events: list[_Outgoing] = field(default_factory=list)
@@ -131,7 +132,9 @@ class Tx:
         self.now = max(self.now, min(latest, self._latest))
 
     def set_deadline(self, kind: str, subject: UUID, due_at: datetime) -> None:
-        """Set the deadline `kind` of `subject` to `due_at`, or move it there."""
+        """Set the deadline `kind` of `subject` to `due_at`, or move it there. Raises LookupError if no handler waits for it."""
+        if kind not in self.deadline_kinds:
+            raise LookupError(f"{self.service} has no handler for the deadline {kind}: name it in DEADLINES")
         self._deadlines[kind][subject] = due_at
 
     def cancel_deadline(self, kind: str, subject: UUID) -> None:
@@ -213,6 +216,7 @@ class Transactions:
     clock: Clock
     service: str
     catalogue: Catalogue
+    deadline_kinds: Collection[str]
     calendar: Calendar = field(default_factory=make_calendar)
 
     @asynccontextmanager
@@ -225,7 +229,15 @@ class Transactions:
 
     def on(self, connection: Connection, traceparent: str | None = None) -> Tx:
         """A Tx on a connection whose transaction the caller has opened; the caller flushes."""
-        return Tx(connection, self.clock.now(), self.service, self.catalogue, traceparent, self.calendar)
+        return Tx(
+            connection,
+            self.clock.now(),
+            self.service,
+            self.catalogue,
+            self.deadline_kinds,
+            traceparent,
+            self.calendar,
+        )
 
 
 def pack_headers(headers: list[tuple[str, bytes]]) -> bytes:

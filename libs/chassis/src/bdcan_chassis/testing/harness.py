@@ -265,7 +265,9 @@ async def harness(
         pool = await open_pool(dsn, 10, "test")
         if used:
             await pool.execute(_EMPTY)
-        transactions = Transactions(pool, clock, service.name, service.catalogue, service.settings.calendar)
+        transactions = Transactions(
+            pool, clock, service.name, service.catalogue, service.deadlines, service.settings.calendar
+        )
         app = service.api(transactions)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
         server.capture_signals = nullcontext  # pyright: ignore[reportAttributeAccessIssue] # the test runner has the signals
