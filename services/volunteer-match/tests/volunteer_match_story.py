@@ -14,6 +14,7 @@ from bdcan_contracts.models import (
     EscalationDeclined,
     EscalationKind,
     Household,
+    HubConfigured,
     Lane,
     Need,
     NeedState,
@@ -28,6 +29,7 @@ from bdcan_contracts.models import (
     VolunteerEnquiryReceived,
 )
 from bdcan_contracts.vocabulary import NEEDS, NeedCode, ReferralOutcome, TaskKind
+from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
 
 
 def need(code: NeedCode = NeedCode.ERRAND) -> Need:
@@ -75,15 +77,19 @@ def reassigned(before: ReferralAssigned, hub_id: str, version: int = 2) -> Refer
 
 
 def amended(
-    referral_id: UUID, needs: tuple[Need, ...], version: int = 2, withdrawn_need_ids: tuple[UUID, ...] = ()
+    referral_id: UUID,
+    needs: tuple[Need, ...],
+    version: int = 2,
+    withdrawn_need_ids: tuple[UUID, ...] = (),
+    **more: Any,
 ) -> ReferralAmended:
+    usual: dict[str, Any] = {"priority": Priority.STANDARD, "amended_at": START}
     return ReferralAmended(
         referral_id=referral_id,
         version=version,
-        priority=Priority.STANDARD,
         needs=needs,
         withdrawn_need_ids=withdrawn_need_ids,
-        amended_at=START,
+        **(usual | more),
     )
 
 
@@ -157,8 +163,31 @@ def enquiry() -> VolunteerEnquiryReceived:
     )
 
 
+def hub(hub_id: str) -> HubConfigured:
+    return HubConfigured(
+        hub_id=hub_id,
+        version=1,
+        name=hub_id.title(),
+        wards=(),
+        paused=False,
+        configured_at=START,
+    )
+
+
+def helper(volunteer_id: UUID | None = None, **more: Any) -> Volunteer:
+    """Somebody who may do anything, unless the test says otherwise."""
+    usual: dict[str, Any] = {
+        "state": VolunteerState.ACTIVE,
+        "hub_ids": ("thames",),
+        "task_kinds": tuple(TaskKind),
+        "dbs_cleared": True,
+    }
+    return Volunteer(volunteer_id or uuid4(), **(usual | more))
+
+
 async def volunteer(given: Harness, *hubs: str, kinds: tuple[str, ...] = ("errand",), **more: Any) -> UUID:
     """Somebody who may be asked."""
+    await given.deliver(*(hub(hub_id) for hub_id in hubs or ("thames",)))
     answer = await given.http.post(
         "/v1/volunteers",
         json={"hub_ids": list(hubs or ("thames",)), "task_kinds": list(kinds), **more},

@@ -17,7 +17,7 @@ from bdcan_simulator.volunteers import Volunteer, chance, recruit
 _A_QUEUE = 50
 COORDINATOR = person(
     "borough-coordinator",
-    "volunteers:read volunteers:write tasks:read routing:read routing:write referrals:write referrals:read hubs:all",
+    "volunteers:read volunteers:write calls:read tasks:read routing:read routing:write referrals:write referrals:read hubs:all",
 )
 
 
@@ -40,11 +40,13 @@ class Coordinators:
     hubs: tuple[str, ...]
     seed: int
     _recruited: int = 0
+    _hubs_known: asyncio.Event = field(default_factory=asyncio.Event)
     _enquired: list[Volunteer] = field(default_factory=list)
     _welcomed: dict[str, Volunteer] = field(default_factory=dict)
 
     async def sign_up(self, volunteers: Sequence[Volunteer], over: asyncio.Event) -> None:
         """Make everybody active: some come through the front door first, as an enquiry, others straight to their hub."""
+        await keep_at(self._learn_hubs, self._hubs_known)
         await self.client.for_each(volunteers, self._enquire_or_sign_up)
         ended = asyncio.Event()
 
@@ -84,6 +86,13 @@ class Coordinators:
         body = _activation(volunteer)
         answer = await self.client.post(COORDINATOR, "volunteer-match", "/v1/volunteers", body, key=key)
         self.ledger.done["volunteers found for a task left over"] += answer.ok
+
+    async def _learn_hubs(self) -> int:
+        """Volunteer-match takes on volunteers of the hubs that it has heard of: routing's news may be on its way."""
+        answer = await self.client.get(COORDINATOR, "volunteer-match", "/v1/hubs")
+        if {hub["hub_id"] for hub in answer.json().get("items", ())} >= set(self.hubs):
+            self._hubs_known.set()
+        return 0
 
     async def decide_triage(self, over: asyncio.Event) -> None:
         """Decide whatever routing holds for a person."""

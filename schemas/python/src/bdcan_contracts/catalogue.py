@@ -310,6 +310,8 @@ TASKS = Topic(
         "bdcan.volunteer-match.task.cancelled.v1",
         "bdcan.volunteer-match.task.unfilled.v1",
         "bdcan.volunteer-match.task.concern-raised.v1",
+        "bdcan.volunteer-match.task.offer-withdrawn.v1",
+        "bdcan.volunteer-match.task.changed.v1",
     ),
     writers=("volunteer-match",),
     consumers=(
@@ -368,6 +370,7 @@ WELFARE_CALLS = Topic(
         "bdcan.volunteer-match.welfare-call.completed.v1",
         "bdcan.volunteer-match.welfare-call.unanswered.v1",
         "bdcan.volunteer-match.welfare-call.exhausted.v1",
+        "bdcan.volunteer-match.welfare-call.held.v1",
     ),
     writers=("volunteer-match",),
     consumers=(
@@ -739,6 +742,12 @@ CATALOGUE = Catalogue(
             (TASKS,),
         ),
         EventType(
+            "bdcan.volunteer-match.task.changed.v1",
+            models.TaskChanged,
+            "urn:bdcan:schema:bdcan.volunteer-match.task.changed.v1",
+            (TASKS,),
+        ),
+        EventType(
             "bdcan.volunteer-match.task.completed.v1",
             models.TaskCompleted,
             "urn:bdcan:schema:bdcan.volunteer-match.task.completed.v1",
@@ -754,6 +763,12 @@ CATALOGUE = Catalogue(
             "bdcan.volunteer-match.task.failed.v1",
             models.TaskFailed,
             "urn:bdcan:schema:bdcan.volunteer-match.task.failed.v1",
+            (TASKS,),
+        ),
+        EventType(
+            "bdcan.volunteer-match.task.offer-withdrawn.v1",
+            models.TaskOfferWithdrawn,
+            "urn:bdcan:schema:bdcan.volunteer-match.task.offer-withdrawn.v1",
             (TASKS,),
         ),
         EventType(
@@ -802,6 +817,12 @@ CATALOGUE = Catalogue(
             "bdcan.volunteer-match.welfare-call.exhausted.v1",
             models.WelfareCallExhausted,
             "urn:bdcan:schema:bdcan.volunteer-match.welfare-call.exhausted.v1",
+            (WELFARE_CALLS,),
+        ),
+        EventType(
+            "bdcan.volunteer-match.welfare-call.held.v1",
+            models.WelfareCallHeld,
+            "urn:bdcan:schema:bdcan.volunteer-match.welfare-call.held.v1",
             (WELFARE_CALLS,),
         ),
         EventType(

@@ -1085,6 +1085,42 @@ class TaskCancelled(_Body):
     """When it was cancelled."""
 
 
+class TaskChanged(_Body):
+    """What is known of the resident changed, or a person decided about the check: the task as it now is.
+    Whoever has it is told.
+    """
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID | None = None
+    """The need that is served."""
+    parcel_id: UUID | None = None
+    """The parcel that is delivered."""
+    kind: Code
+    """What there is to do."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    priority: Priority
+    """How soon help must come."""
+    due_at: AwareDatetime
+    """When it must be done."""
+    requires_dbs: bool
+    """Whether the law asks for an enhanced DBS check."""
+    volunteer_id: UUID | None = None
+    """The volunteer."""
+    facts: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
+        Field(max_length=20, strict=False),
+    ]
+    """Which facts changed. The facts themselves are disclosed by intake."""
+    stopped_by: Code | None = None
+    """Why the task must not go on until a person has looked; absent where it may."""
+    changed_at: AwareDatetime
+    """When it changed."""
+
+
 class TaskCompleted(_Body):
     """The task is done."""
 
@@ -1140,6 +1176,27 @@ class TaskFailed(_Body):
     """Why it failed. A code, never free text."""
     failed_at: AwareDatetime
     """When it failed."""
+
+
+class TaskOfferWithdrawn(_Body):
+    """An offer ended because its volunteer may not do the task any more: tell them. Somebody else is asked."""
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID | None = None
+    """The need that is served."""
+    parcel_id: UUID | None = None
+    """The parcel that is delivered."""
+    kind: Code
+    """What there is to do."""
+    volunteer_id: UUID
+    """The volunteer."""
+    reason: Code
+    """Why the offer ended."""
+    withdrawn_at: AwareDatetime
+    """When the offer ended."""
 
 
 class TaskOffered(_Body):
@@ -1308,6 +1365,27 @@ class WelfareCallExhausted(_Body):
     """
     exhausted_at: AwareDatetime
     """When the ladder ended."""
+
+
+class WelfareCallHeld(_Body):
+    """A person at the hub must look at the referral by a stated time: nobody was reached, or nobody may be
+    rung.
+    """
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    call_id: UUID
+    """The round of welfare calls."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    reason: Code
+    """Why a person must look."""
+    review_by: AwareDatetime
+    """When the person must have decided."""
+    overdue: bool
+    """Whether the time passed without a decision: an alarm."""
+    held_at: AwareDatetime
+    """When it began, or became overdue."""
 
 
 class WelfareCallUnanswered(_Body):

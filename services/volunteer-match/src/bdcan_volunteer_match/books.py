@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
 
 from bdcan_chassis.book import Book, Change
 from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Event
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.domain.call import WelfareCall
+from bdcan_volunteer_match.domain.following import follow
 from bdcan_volunteer_match.domain.hub import Hub
-from bdcan_volunteer_match.domain.task import Task, TaskState, lose_volunteer
+from bdcan_volunteer_match.domain.task import Task, TaskState, follow_volunteer
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
 
 MATCH = "match"
@@ -35,19 +39,19 @@ class Tasks(Book[Task]):
 
 
 class Volunteers(Book[Volunteer]):
-    """Volunteers. A volunteer who pauses or leaves gives tasks back. Of one who leaves, the person is erased."""
+    """Volunteers. Whoever may not do a task any more gives it back; of one who leaves, the person is erased."""
 
     table = store.volunteers.VOLUNTEER
 
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
-        self._away: list[Volunteer] = []
+        self._changed: dict[UUID, Change[Volunteer]] = {}
 
     async def follow(self, changes: Sequence[Change[Volunteer]]) -> None:
         """Delete the names and telephone numbers of those who left."""
-        away = {VolunteerState.PAUSED, VolunteerState.LEFT}
-        self._away = [change.after for change in changes if change.after.state in away]
-        left = [one.volunteer_id for one in self._away if one.state is VolunteerState.LEFT]
+        news = [c for c in changes if c.before is not None and c.before.version != c.after.version]
+        self._changed = {change.after.volunteer_id: change for change in news}
+        left = [key for key, change in self._changed.items() if change.after.state is VolunteerState.LEFT]
         if left:
             await store.volunteers.FORGET_PERSONS.execute(self.tx.connection, volunteer_ids=left)
 
@@ -59,15 +63,14 @@ class Volunteers(Book[Volunteer]):
     async def save(self) -> None:
         """Write what changed, and then the tasks that nobody has in hand any more."""
         await super().save()
-        if not self._away:
+        if not self._changed:
             return
         tasks = Tasks(self.tx)
-        await tasks.lock(
-            store.tasks.LOCK_IN_HAND, volunteer_ids=[volunteer.volunteer_id for volunteer in self._away]
-        )
+        await tasks.lock(store.tasks.LOCK_IN_HAND, volunteer_ids=list(self._changed))
         for task in tasks:
             if task.volunteer_id is not None:
-                tasks.put(lose_volunteer(task, self[task.volunteer_id], self.tx.now))
+                change = self._changed[task.volunteer_id]
+                tasks.put(follow_volunteer(task, change.before or change.after, change.after, self.tx.now))
         await tasks.save()
 
 
@@ -75,6 +78,35 @@ class Hubs(Book[Hub]):
     """Hubs."""
 
     table = store.hubs.HUB
+
+
+async def follow_facts(
+    tx: Tx,
+    before: Mapping[UUID, WelfareCall],
+    after: Mapping[UUID, WelfareCall],
+    causes: Mapping[UUID, Event[Any]],
+) -> None:
+    """Let the live tasks of these referrals follow the facts. Their volunteers are read once the tasks are locked.
+
+    `causes`: the event of each referral that changed them.
+    """
+    if not after:
+        return
+    tasks = Tasks(tx)
+    await tasks.lock(store.tasks.LOCK_LIVE_OF, referral_ids=list(after))
+    holders = await holders_of(tx, tasks)
+    for task in tasks:
+        key = task.referral_id
+        holder = holders.get(task.volunteer_id) if task.volunteer_id else None
+        tasks.put(follow(task, before.get(key), after[key], holder, tx.now), causes.get(key))
+    await tasks.save()
+
+
+async def holders_of(tx: Tx, tasks: Iterable[Task]) -> dict[UUID, Volunteer]:
+    """Whoever has one of these locked tasks in hand, as they are now."""
+    held = {task.volunteer_id for task in tasks if task.volunteer_id is not None}
+    found = await store.volunteers.VOLUNTEER.get.all(tx.connection, keys=held) if held else []
+    return {volunteer.volunteer_id: volunteer for volunteer in found}
 
 
 def _holder(task: Task | None) -> object:

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from bdcan_chassis.deadlines import DeadlineHandler, Due
 from bdcan_chassis.transaction import Tx
 from bdcan_volunteer_match.books import Calls, Tasks, Volunteers
-from bdcan_volunteer_match.domain.call import CLAIM, lapse
+from bdcan_volunteer_match.domain.call import CLAIM, REVIEW, fall_overdue, lapse
 from bdcan_volunteer_match.domain.task import DEADLINE, on_deadline
-from bdcan_volunteer_match.domain.volunteer import RETURN, come_back
+from bdcan_volunteer_match.domain.volunteer import CHECK, RETURN, come_back, lapse_check
 
 
 async def on_claim_over(due: Sequence[Due], tx: Tx) -> None:
@@ -37,7 +37,29 @@ async def on_pause_over(due: Sequence[Due], tx: Tx) -> None:
     await volunteers.save()
 
 
+async def on_check_over(due: Sequence[Due], tx: Tx) -> None:
+    """A volunteer's DBS check has run out: they give back what requires one."""
+    volunteers = Volunteers(tx)
+    for volunteer in await volunteers.lock_keys(d.subject for d in due):
+        volunteers.put(lapse_check(volunteer, tx.now))
+    await volunteers.save()
+
+
+async def on_review_due(due: Sequence[Due], tx: Tx) -> None:
+    """Nobody has looked at a referral in time."""
+    calls = Calls(tx)
+    for call in await calls.lock_keys(d.subject for d in due):
+        calls.put(fall_overdue(call, tx.now))
+    await calls.save()
+
+
 DEADLINES: Mapping[str, DeadlineHandler] = MappingProxyType(
-    {CLAIM: on_claim_over, DEADLINE: on_task_due, RETURN: on_pause_over}
+    {
+        CLAIM: on_claim_over,
+        REVIEW: on_review_due,
+        DEADLINE: on_task_due,
+        RETURN: on_pause_over,
+        CHECK: on_check_over,
+    }
 )
 """Handlers by kind."""

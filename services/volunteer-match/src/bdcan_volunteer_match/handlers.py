@@ -7,10 +7,12 @@ from operator import attrgetter
 from typing import TypeVar
 from uuid import UUID
 
+from bdcan_chassis.book import Decide
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.step import Step
 from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Event
 from bdcan_contracts.models import (
     EscalationDeclined,
     ParcelCancelled,
@@ -24,34 +26,31 @@ from bdcan_contracts.models import (
 )
 from bdcan_contracts.vocabulary import Reason
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.books import Calls, Hubs, Tasks, Volunteers
+from bdcan_volunteer_match.books import Calls, Hubs, Tasks, Volunteers, follow_facts
 from bdcan_volunteer_match.domain import call as calling
 from bdcan_volunteer_match.domain import hub, volunteer
 from bdcan_volunteer_match.domain import task as tasking
+from bdcan_volunteer_match.domain.call import WelfareCall
 from bdcan_volunteer_match.domain.hub import HubEvent
 from bdcan_volunteer_match.domain.task import Task, delivery_task_id
 
-T = TypeVar("T", ReferralReassigned, ReferralAmended, ReferralWithdrawn, ReferralClosed)
+F = TypeVar("F", ReferralAssigned, ReferralReassigned, ReferralAmended)
+T = TypeVar("T", ReferralWithdrawn, ReferralClosed)
 
 
 async def on_assigned(batch: Batch[ReferralAssigned], tx: Tx) -> None:
-    """A welfare call is due."""
-    await Calls(tx).handle(batch, lambda call, event, _now: calling.assign(call, event.data))
+    """A welfare call is due. A later decision of routing may bring other facts."""
+    await _follow_facts(batch, tx, lambda call, event, _now: calling.assign(call, event.data))
 
 
 async def on_reassigned(batch: Batch[ReferralReassigned], tx: Tx) -> None:
-    """The call and the live tasks go to the new hub."""
-    calls = Calls(tx)
-    await calls.handle(batch, lambda call, event, _now: calling.assign(call, event.data))
-    await _handle_tasks(batch, tx, lambda task, _: tasking.move(task, calls[task.referral_id].hub_id))
+    """The call and the live tasks go to the new hub. Whoever has a task keeps it, and is told."""
+    await _follow_facts(batch, tx, lambda call, event, _now: calling.assign(call, event.data))
 
 
 async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
-    """Needs, household, diets or priority changed. A new need leads to a call; a withdrawn one needs no help."""
-    calls = Calls(tx)
-    await calls.handle(batch, lambda call, event, _now: calling.amend(call, event.data))
-    told = [event for event in batch if event.data.withdrawn_need_ids]  # most amendments withdraw nothing
-    await _handle_tasks(told, tx, lambda task, _: tasking.amend(task, calls[task.referral_id], tx.now))
+    """Facts or needs changed. A new need leads to a call; a withdrawn one needs no help; live tasks follow the facts."""
+    await _follow_facts(batch, tx, lambda call, event, _now: calling.amend(call, event.data))
 
 
 async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
@@ -105,6 +104,20 @@ async def on_hub(batch: Batch[HubEvent], tx: Tx) -> None:
     await Hubs(tx).handle(
         batch, lambda known, event, _now: hub.announce(known, event.data), key=attrgetter("hub_id")
     )
+
+
+async def _follow_facts(batch: Batch[F], tx: Tx, decide: Decide[WelfareCall, F]) -> None:
+    """Decide about the calls, event by event, and let the live tasks follow from the first facts to the last."""
+    calls = Calls(tx)
+    before = {call.referral_id: call for call in await calls.lock_keys(e.data.referral_id for e in batch)}
+    causes: dict[UUID, Event[F]] = {}
+    async for event in in_turns(batch):
+        key = event.data.referral_id
+        step = decide(calls.get(key), event, tx.now)
+        if step is not None and calls.put(step, event) != before.get(key):
+            causes[key] = event
+    await calls.save()
+    await follow_facts(tx, before, {key: calls[key] for key in causes}, causes)
 
 
 async def _handle_tasks(batch: Batch[T], tx: Tx, decide: Callable[[Task, T], Step[Task]]) -> None:

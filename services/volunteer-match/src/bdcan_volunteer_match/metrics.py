@@ -11,6 +11,11 @@ CALLS = Gauge("bdcan_welfare_calls", "Welfare calls by state", ["state"])
 FIRST_DUE = Gauge(
     "bdcan_welfare_call_due_timestamp_seconds", "When the most pressing welfare call of a hub is due", ["hub"]
 )
+REVIEWS = Gauge(
+    "bdcan_welfare_call_reviews",
+    "Referrals at which a person of the hub must look, because nobody was reached or nobody may ring",
+    ["hub", "reason", "overdue"],
+)
 TASKS = Gauge("bdcan_tasks", "Tasks by kind and state", ["kind", "state"])
 UNFILLED = Gauge("bdcan_tasks_unfilled", "Tasks for which nobody was found in time", ["hub"])
 VOLUNTEERS = Gauge("bdcan_volunteers", "Volunteers by state", ["state"])
@@ -22,6 +27,7 @@ FIRST_WELCOME = Gauge(
 SAMPLES = (
     Sample(CALLS, ("state",), store.calls.COUNT_BY_STATE.sql),
     Sample(FIRST_DUE, ("hub",), store.calls.FIRST_DUE.sql),
+    Sample(REVIEWS, ("hub", "reason", "overdue"), store.calls.COUNT_REVIEWS.sql),
     Sample(TASKS, ("kind", "state"), store.tasks.COUNT_BY_KIND_AND_STATE.sql),
     Sample(UNFILLED, ("hub",), store.tasks.COUNT_UNFILLED.sql),
     Sample(VOLUNTEERS, ("state",), store.volunteers.COUNT_BY_STATE.sql),

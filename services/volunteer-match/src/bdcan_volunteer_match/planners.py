@@ -9,7 +9,7 @@ from bdcan_chassis.passes import Planner
 from bdcan_chassis.transaction import Tx
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.books import MATCH, Tasks, Volunteers
-from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate, Want, match
+from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate, Match, Want, match
 from bdcan_volunteer_match.domain.task import offer
 from bdcan_volunteer_match.domain.volunteer import asked
 
@@ -29,6 +29,7 @@ async def match_tasks(tx: Tx) -> int:
         return 0
     candidates = await store.volunteers.CANDIDATES.all(
         tx.connection,
+        now=tx.now,
         most=MOST_AT_ONCE,
         hub_ids={hub_id for hub_id, _ in wants},
         kinds={kind for _, kind in wants},
@@ -46,11 +47,13 @@ async def match_tasks(tx: Tx) -> int:
     await volunteers.lock(
         store.volunteers.LOCK_ACTIVE, volunteer_ids={found.volunteer_id for found in matches}
     )
-    # a volunteer who paused or left after the first read is not among the locked ones
-    willing = [found for found in matches if found.volunteer_id in volunteers]
-    for found in willing:
-        volunteers.put(asked(volunteers[found.volunteer_id], tx.now))
-        tasks.put(offer(found.task, found.volunteer_id, tx.now))
+    # whoever paused, left or may do less since the candidates were read is not asked
+    willing = [
+        (found.task, volunteers[found.volunteer_id]) for found in matches if _may_do(found, volunteers)
+    ]
+    for task, volunteer in willing:
+        volunteers.put(asked(volunteers[volunteer.volunteer_id], tx.now))
+        tasks.put(offer(task, volunteer, tx.now))
     await tasks.save()
     await volunteers.save()
     return len(willing)
@@ -58,6 +61,13 @@ async def match_tasks(tx: Tx) -> int:
 
 PLANNERS = (Planner(MATCH, match_tasks),)
 """What the worker runs."""
+
+
+def _may_do(found: Match, volunteers: Volunteers) -> bool:
+    volunteer, task = volunteers.get(found.volunteer_id), found.task
+    if volunteer is None or task.hub_id not in volunteer.hub_ids:
+        return False
+    return volunteer.why_unfit(task.kind, requires_dbs=task.requires_dbs, now=volunteers.tx.now) is None
 
 
 def _places(wants: set[Want], candidates: Sequence[Candidate]) -> Counter[tuple[str, str, bool]]:

@@ -9,6 +9,7 @@ from volunteer_match_story import (
     START,
     assigned,
     enquiry,
+    hub,
     packed,
     parcel_cancelled,
     reassigned,
@@ -93,7 +94,7 @@ async def test_a_delivery_that_failed_is_offered_to_somebody_else(given: Harness
 
 async def test_an_enquiry_waits_to_be_welcomed_and_becomes_a_volunteer(given: Harness) -> None:
     record = given.record(enquiry())
-    await given.deliver(record)
+    await given.deliver(hub("thames"), record)
     await given.deliver(record)
     waiting = (await given.http.get("/v1/volunteers?state=enquired")).json()["items"]
     assert len(waiting) == 1
@@ -116,7 +117,7 @@ async def test_an_enquiry_waits_to_be_welcomed_and_becomes_a_volunteer(given: Ha
 
 async def test_an_enquiry_that_comes_late_does_not_undo_an_activation(given: Harness) -> None:
     event = enquiry()
-    await given.deliver(event)
+    await given.deliver(hub("thames"), event)
     volunteer_id = uuid5(event.enquiry_id, "volunteer")
     body = {"hub_ids": ["thames"], "task_kinds": ["errand"]}
     await given.http.post(f"/v1/volunteers/{volunteer_id}/activation", json=body)

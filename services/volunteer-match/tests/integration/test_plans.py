@@ -38,6 +38,7 @@ ID = new_id()
                 "state": "offered",
                 "hubs": None,
                 "volunteer_id": None,
+                "attention": False,
                 "due_at": START,
                 "task_id": ID,
                 "limit": 50,
@@ -46,7 +47,11 @@ ID = new_id()
         ),
         (tasks.OPEN_WANTS, {}, "task_to_offer"),
         # every task in hand is counted: live ones are few among all
-        (volunteers.CANDIDATES, {"most": 3, "hub_ids": ["thames"], "kinds": ["errand"]}, "task_live"),
+        (
+            volunteers.CANDIDATES,
+            {"now": START, "most": 3, "hub_ids": ["thames"], "kinds": ["errand"]},
+            "task_live",
+        ),
         (volunteers.VOLUNTEER.lock, {"keys": [ID]}, "volunteer_pkey"),
         (volunteers.LOCK_ACTIVE, {"volunteer_ids": [ID]}, "volunteer_state"),
     ],

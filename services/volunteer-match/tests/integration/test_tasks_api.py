@@ -31,10 +31,22 @@ async def test_accepting_and_completing_twice_is_told_once(given: Harness) -> No
 @pytest.mark.parametrize("what", ["acceptance", "refusal", "completion", "failure"])
 async def test_somebody_elses_task_is_not_ones_own(given: Harness, what: str) -> None:
     task_id, _ = await offered_task(given)
+    other = await volunteer(given)
+    await given.emitted()
     more = {"reason": "nobody-home"} if what == "failure" else {}
-    answer = await given.http.post(f"/v1/tasks/{task_id}/{what}", json={"volunteer_id": str(uuid4()), **more})
+    answer = await given.http.post(f"/v1/tasks/{task_id}/{what}", json={"volunteer_id": str(other), **more})
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:bdcan:problem:task-not-yours")
     assert (await task(given, task_id))["state"] == "offered"
+    assert await given.emitted() == []
+
+
+@pytest.mark.parametrize("what", ["acceptance", "refusal", "completion", "failure", "concerns"])
+async def test_an_id_that_is_nobodys_is_refused(given: Harness, what: str) -> None:
+    task_id, _ = await offered_task(given)
+    more = {"failure": {"reason": "nobody-home"}, "concerns": {"code": "safeguarding-adult"}}.get(what, {})
+    answer = await given.http.post(f"/v1/tasks/{task_id}/{what}", json={"volunteer_id": str(uuid4()), **more})
+    assert answer.status_code == 422
+    assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [("volunteer_id", "unknown")]
     assert await given.emitted() == []
 
 

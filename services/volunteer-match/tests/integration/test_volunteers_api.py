@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
-from volunteer_match_story import enquiry, volunteer
+from volunteer_match_story import enquiry, hub, volunteer
 
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_contracts.models import VolunteerActivated, VolunteerPaused
@@ -127,6 +127,7 @@ async def test_a_hub_does_not_learn_of_another_hubs_volunteers(given: Harness, w
 
 async def test_a_hub_takes_on_volunteers_for_itself_alone(given: Harness) -> None:
     heath = given.client(["volunteers:read", "volunteers:write"], ["heath"])
+    await given.deliver(hub("heath"))
     assert (await heath.post("/v1/volunteers", json=OFFERING)).status_code == 404
     mine = await heath.post("/v1/volunteers", json={**OFFERING, "hub_ids": ["heath"]})
     assert mine.status_code == 201

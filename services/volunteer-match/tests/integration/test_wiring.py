@@ -38,6 +38,7 @@ async def test_every_route_answers_in_the_openapi_document(given: Harness) -> No
         "/v1/tasks/{task_id}/completion",
         "/v1/tasks/{task_id}/failure",
         "/v1/tasks/{task_id}/concerns",
+        "/v1/tasks/{task_id}/flag-decision",
         "/v1/volunteers",
         "/v1/volunteers/{volunteer_id}/activation",
         "/v1/volunteers/{volunteer_id}/pause",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, cast
 from uuid import uuid4
 
-from volunteer_match_story import packed
+from volunteer_match_story import helper, packed
 
 from bdcan_chassis.book import Change
 from bdcan_chassis.testing.harness import START
@@ -25,7 +25,7 @@ from bdcan_volunteer_match.domain.task import (
 )
 from bdcan_volunteer_match.domain.volunteer import Offering, Volunteer, activate, asked, pause
 
-ANNA = uuid4()
+ANNA = helper()
 NO_TX = cast("Any", None)  # wakes looks at nothing but the change
 
 
@@ -44,14 +44,14 @@ def test_a_task_that_is_open_wakes_the_planner() -> None:
     offered = offer(task, ANNA, START).state
     accepted = accept(offered, ANNA, START).state
     assert woken(None, task) == (MATCH,)
-    assert woken(offered, refuse(offered, ANNA, START).state) == (MATCH,)
-    assert woken(accepted, fail(accepted, ANNA, "nobody-home", START).state) == (MATCH,)
+    assert woken(offered, refuse(offered, ANNA.volunteer_id, START).state) == (MATCH,)
+    assert woken(accepted, fail(accepted, ANNA.volunteer_id, "nobody-home", START).state) == (MATCH,)
 
 
 def test_a_task_that_frees_its_volunteer_wakes_the_planner() -> None:
     offered = offer(opened(), ANNA, START).state
     accepted = accept(offered, ANNA, START).state
-    assert woken(accepted, complete(accepted, ANNA, START).state) == (MATCH,)
+    assert woken(accepted, complete(accepted, ANNA.volunteer_id, START).state) == (MATCH,)
     assert woken(offered, cancel(offered, "referral-withdrawn", START).state) == (MATCH,)
 
 
@@ -63,7 +63,7 @@ def test_an_offer_and_its_acceptance_wake_nobody() -> None:
 
 
 def test_a_volunteer_who_may_be_asked_from_now_on_wakes_the_planner() -> None:
-    enquired = Volunteer(ANNA)
+    enquired = Volunteer(ANNA.volunteer_id)
     active = activate(enquired, Offering(("thames",), (TaskKind.ERRAND,)), START).state
     wakes = Volunteers(NO_TX).wakes
     assert tuple(wakes(Change(enquired, active))) == (MATCH,)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from volunteer_match_story import assigned, packed
+from volunteer_match_story import assigned, helper, packed
 
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
@@ -29,7 +29,7 @@ from bdcan_volunteer_match.domain.task import (
     take_back,
 )
 
-ANNA, BEN = uuid4(), uuid4()
+ANNA = helper()
 
 
 def delivery() -> Task:
@@ -106,16 +106,16 @@ def test_a_volunteer_who_did_not_do_a_task_counts_as_asked() -> None:
     task = offered_to_anna()
     accepted = accept(task, ANNA, START).state
     for after in (
-        refuse(task, ANNA, START),
+        refuse(task, ANNA.volunteer_id, START),
         on_deadline(task, START + timedelta(hours=2)),
-        fail(accepted, ANNA, "nobody-home", START),
+        fail(accepted, ANNA.volunteer_id, "nobody-home", START),
         take_back(accepted, "volunteer-left", START),
     ):
-        assert (after.state.state, after.state.asked) == (TaskState.OPEN, (ANNA,))
+        assert (after.state.state, after.state.asked) == (TaskState.OPEN, (ANNA.volunteer_id,))
 
 
 def test_an_alarm_for_time_lets_everybody_be_asked_once_more() -> None:
-    task = refuse(offered_to_anna(), ANNA, START).state
+    task = refuse(offered_to_anna(), ANNA.volunteer_id, START).state
     step = on_deadline(task, task.alarm_at)
     alarmed = step.state
     assert [type(e) for e in step.events] == [TaskUnfilled]

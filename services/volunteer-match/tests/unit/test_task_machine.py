@@ -8,12 +8,21 @@ from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from volunteer_match_story import packed
+from volunteer_match_story import assigned, helper, packed
 
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
-from bdcan_contracts.models import TaskAccepted, TaskCancelled, TaskCompleted, TaskOpened, TaskUnfilled
+from bdcan_contracts.models import (
+    Priority,
+    TaskAccepted,
+    TaskCancelled,
+    TaskCompleted,
+    TaskOpened,
+    TaskUnfilled,
+)
+from bdcan_volunteer_match.domain.call import assign
 from bdcan_volunteer_match.domain.errors import NotAllowedError
+from bdcan_volunteer_match.domain.following import follow
 from bdcan_volunteer_match.domain.task import (
     DEADLINE,
     ENDS,
@@ -25,7 +34,6 @@ from bdcan_volunteer_match.domain.task import (
     complete,
     fail,
     for_parcel,
-    move,
     offer,
     on_deadline,
     refuse,
@@ -48,6 +56,7 @@ class Tasks(RuleBasedStateMachine):
         self.task, self.told = opened.state, list(opened.events)
         self.deadline = opened.deadlines[DEADLINE]
         self.offers_since_alarm = 0
+        self.facts = assign(None, assigned(self.task.referral_id)).state
 
     def _decide(self, decide: Callable[[], Step[Task]]) -> bool:
         before = self.task
@@ -71,8 +80,8 @@ class Tasks(RuleBasedStateMachine):
     @rule(who=WHO)
     def it_is_offered(self, who: UUID | None) -> None:
         volunteer = self._somebody(who)
-        was_open = self.task.state is TaskState.OPEN
-        assert self._decide(lambda: offer(self.task, volunteer, self.now)) == was_open
+        was_open = self.task.state is TaskState.OPEN and not self.task.stopped_by
+        assert self._decide(lambda: offer(self.task, helper(volunteer), self.now)) == was_open
         self.offers_since_alarm += was_open
 
     @rule(who=WHO)
@@ -82,7 +91,7 @@ class Tasks(RuleBasedStateMachine):
             TaskState.OFFERED,
             TaskState.ACCEPTED,
         )
-        assert self._decide(lambda: accept(self.task, volunteer, self.now)) == mine
+        assert self._decide(lambda: accept(self.task, helper(volunteer), self.now)) == mine
 
     @rule(who=WHO)
     def a_volunteer_refuses(self, who: UUID | None) -> None:
@@ -111,9 +120,22 @@ class Tasks(RuleBasedStateMachine):
     def it_is_not_wanted_any_more(self) -> None:
         self._decide(lambda: cancel(self.task, "referral-withdrawn", self.now))
 
-    @rule()
-    def the_referral_moves(self) -> None:
-        self._decide(lambda: move(self.task, "heath"))
+    @rule(
+        flags=st.sets(st.sampled_from(["shielding", "no-consent", "dialysis", "lives-alone"])),
+        priority=st.sampled_from(Priority),
+        hub_id=st.sampled_from(["thames", "heath"]),
+        checked=st.booleans(),
+    )
+    def a_fact_changes(self, flags: set[str], priority: Priority, hub_id: str, checked: bool) -> None:
+        facts = assigned(self.task.referral_id, flags=tuple(sorted(flags)), priority=priority, hub_id=hub_id)
+        before, self.facts = self.facts, assign(None, facts).state
+        holder = helper(self.task.volunteer_id, dbs_cleared=checked) if self.task.volunteer_id else None
+        self._decide(lambda: follow(self.task, before, self.facts, holder, self.now))
+        if self.task.state not in ENDS:
+            assert self.task.requires_dbs == ("dialysis" in flags)
+            held = self.task.state in (TaskState.OFFERED, TaskState.ACCEPTED)
+            assert not held or (checked or not self.task.requires_dbs)
+            assert not held or "no-consent" not in flags
 
     @rule(minutes=st.integers(1, 3000))
     def time_passes(self, minutes: int) -> None:

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Slug
 from bdcan_chassis.http.idempotency import OnceOnly
-from bdcan_chassis.http.paging import Page, PageAsked
+from bdcan_chassis.http.paging import Page, PageAsked, Paging
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
@@ -70,6 +70,10 @@ class CallView(BaseModel):
     outreach: bool
     claimed_by: str | None = None
     claim_expires_at: datetime | None = None
+    warnings: list[str] = Field(description="facts that changed since the call was claimed")
+    review: str | None = Field(default=None, description="why a coordinator must look before anybody rings")
+    review_by: datetime | None = Field(default=None, description="a coordinator must have looked by then")
+    review_overdue: bool = Field(description="the alarm is on: nobody has looked in time")
 
 
 class FindingBody(Body):
@@ -114,9 +118,14 @@ def router() -> APIRouter:
         state: Annotated[
             CallState | None, Query(description="`due`: all that should be made now, after a miss as well")
         ] = None,
+        review: Annotated[
+            bool, Query(description="all at which a coordinator must look, the soonest first")
+        ] = False,
     ) -> Page[CallView]:
         """Calls, the soonest due first."""
         due_at, referral_id = paging.after(datetime, UUID)
+        if review:
+            return await _reviews(request, paging, hubs_to_show(caller, hub), due_at, referral_id)
         page = {
             "hubs": hubs_to_show(caller, hub),
             "due_at": due_at,
@@ -182,6 +191,20 @@ def router() -> APIRouter:
         return await once(work)
 
     return router
+
+
+async def _reviews(
+    request: Request,
+    paging: Paging,
+    hubs: list[str] | None,
+    review_by: datetime | None,
+    referral_id: UUID | None,
+) -> Page[CallView]:
+    async with reading(request) as connection:
+        found = await store.calls.FIND_REVIEWS.all(
+            connection, hubs=hubs, review_by=review_by, referral_id=referral_id, limit=paging.rows
+        )
+    return paging.page(found, CallView.model_validate, lambda call: (call.review_by, call.referral_id))
 
 
 async def _open_tasks(tx: Tx, reported: Step[WelfareCall]) -> list[UUID]:

@@ -7,24 +7,29 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.bodies import Body, Reason, Slug
+from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
+from bdcan_chassis.http.problems import InvalidError
 from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Lane, Priority
-from bdcan_contracts.vocabulary import NEEDS, NeedCode
+from bdcan_contracts.vocabulary import NEEDS, Flag, NeedCode
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import hubs_to_show
-from bdcan_volunteer_match.books import Tasks
+from bdcan_volunteer_match.books import Calls, Tasks, holders_of
+from bdcan_volunteer_match.domain import following
 from bdcan_volunteer_match.domain import task as tasking
+from bdcan_volunteer_match.domain.call import unknown
 from bdcan_volunteer_match.domain.task import Task, TaskState
+from bdcan_volunteer_match.domain.volunteer import Volunteer
 from bdcan_volunteer_match.store.tasks import Concern
 
 Reader = Annotated[Caller, Depends(needs("tasks:read"))]
@@ -51,6 +56,16 @@ class TaskView(BaseModel):
     offers_made: int
     failures: int
     unfilled: bool = Field(description="the alarm is on: nobody was found in time")
+    returned_because: str | None = Field(default=None, description="why its last volunteer no longer has it")
+    stopped_by: str | None = Field(
+        default=None, description="nobody may go there until a person has looked at the referral"
+    )
+    undecided: list[str] = Field(
+        description="flags that nobody here knows: the strictest check holds until a flag decision"
+    )
+    warnings: list[str] = Field(
+        description="facts that changed after the volunteer accepted: tell them, and look at the disclosure again"
+    )
 
 
 class ByVolunteer(Body):
@@ -70,6 +85,13 @@ def _about_safety(code: NeedCode) -> NeedCode:
         choices = ", ".join(code for code, known in NEEDS.items() if known.lane is Lane.SAFEGUARDING)
         raise ValueError(f"is not about somebody's safety: choose one of {choices}")
     return code
+
+
+class FlagDecision(Body):
+    """Which known flags stand for those that nobody here knows, and why. None: they ask for no check."""
+
+    flags: list[Flag] = Field(max_length=10)
+    reason: Text = Field(min_length=3, max_length=500)
 
 
 class ConcernBody(Body):
@@ -98,6 +120,12 @@ def router() -> APIRouter:
         state: TaskState | None = None,
         hub: Slug | None = None,
         volunteer: UUID | None = None,
+        attention: Annotated[
+            bool,
+            Query(
+                description="only those at which a coordinator must look: stopped, returned, undecided, unfilled, warned"
+            ),
+        ] = False,
     ) -> Page[TaskView]:
         """Tasks, the soonest due first."""
         due_at, task_id = paging.after(datetime, UUID)
@@ -108,6 +136,7 @@ def router() -> APIRouter:
                 state=state,
                 hubs=visible,
                 volunteer_id=volunteer,
+                attention=attention,
                 due_at=due_at,
                 task_id=task_id,
                 limit=paging.rows,
@@ -123,33 +152,61 @@ def router() -> APIRouter:
 
     @router.post("/{task_id}/acceptance", response_model=TaskView)
     async def accept(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
-        """The volunteer accepts the task."""
+        """The volunteer accepts the task, if they may still do it."""
         return await once(
-            lambda tx: _decide(tx, task_id, caller, lambda t: tasking.accept(t, body.volunteer_id, tx.now))
+            lambda tx: _decide_by(tx, task_id, caller, body, lambda t, who: tasking.accept(t, who, tx.now))
         )
 
     @router.post("/{task_id}/refusal", response_model=TaskView)
     async def refuse(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
         """The volunteer refuses the task: somebody else is asked."""
         return await once(
-            lambda tx: _decide(tx, task_id, caller, lambda t: tasking.refuse(t, body.volunteer_id, tx.now))
+            lambda tx: _decide_by(
+                tx, task_id, caller, body, lambda t, who: tasking.refuse(t, who.volunteer_id, tx.now)
+            )
         )
 
     @router.post("/{task_id}/completion", response_model=TaskView)
     async def complete(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
         """The task is done."""
         return await once(
-            lambda tx: _decide(tx, task_id, caller, lambda t: tasking.complete(t, body.volunteer_id, tx.now))
+            lambda tx: _decide_by(
+                tx, task_id, caller, body, lambda t, who: tasking.complete(t, who.volunteer_id, tx.now)
+            )
         )
 
     @router.post("/{task_id}/failure", response_model=TaskView)
     async def fail(task_id: UUID, body: FailureBody, caller: Writer, once: OnceOnly) -> Response:
         """The volunteer could not do the task: somebody else is asked."""
         return await once(
-            lambda tx: _decide(
-                tx, task_id, caller, lambda t: tasking.fail(t, body.volunteer_id, body.reason, tx.now)
+            lambda tx: _decide_by(
+                tx,
+                task_id,
+                caller,
+                body,
+                lambda t, who: tasking.fail(t, who.volunteer_id, body.reason, tx.now),
             )
         )
+
+    @router.post("/{task_id}/flag-decision", response_model=TaskView)
+    async def decide_flags(task_id: UUID, body: FlagDecision, caller: Writer, once: OnceOnly) -> Response:
+        """Say what the flags mean that nobody here knows, after asking. The check follows; the decision is recorded."""
+
+        async def work(tx: Tx) -> BaseModel:
+            found = await store.tasks.TASK.get.first(tx.connection, keys=[task_id])
+            calls, tasks = Calls(tx), Tasks(tx)
+            await calls.lock_keys([found.referral_id] if found else [])
+            task = await _locked(tasks, task_id, caller)
+            call = calls.get(task.referral_id) or unknown(task.referral_id)
+            holders = await holders_of(tx, [task])
+            holder = holders.get(task.volunteer_id) if task.volunteer_id else None
+            decided = tasks.put(following.decide_flags(task, call, body.flags, holder, tx.now))
+            await tasks.save()
+            said = f"flags {' '.join(task.undecided)} mean {' '.join(body.flags) or 'nothing'}"
+            await store.decisions.record(tx, task_id, said, caller.name, body.reason)
+            return TaskView.model_validate(decided)
+
+        return await once(work)
 
     @router.post("/{task_id}/concerns", status_code=201, response_model=ConcernView)
     async def raise_concern(task_id: UUID, body: ConcernBody, caller: Writer, once: OnceOnly) -> Response:
@@ -158,6 +215,8 @@ def router() -> APIRouter:
         async def work(tx: Tx) -> BaseModel:
             tasks = Tasks(tx)
             task = await _locked(tasks, task_id, caller)
+            if body.volunteer_id is not None:
+                await _known(tx, body.volunteer_id)
             concern = Concern(new_id(), task_id, body.code, body.volunteer_id)
             await store.tasks.CONCERN.insert(tx.connection, [concern], tx.now)
             tasks.put(tasking.raise_concern(task, concern.concern_id, concern.code, tx.now))
@@ -169,11 +228,23 @@ def router() -> APIRouter:
     return router
 
 
-async def _decide(tx: Tx, task_id: UUID, caller: Caller, decide: Callable[[Task], Step[Task]]) -> BaseModel:
+async def _decide_by(
+    tx: Tx, task_id: UUID, caller: Caller, body: ByVolunteer, decide: Callable[[Task, Volunteer], Step[Task]]
+) -> BaseModel:
     tasks = Tasks(tx)
-    task = tasks.put(decide(await _locked(tasks, task_id, caller)))
+    task = await _locked(tasks, task_id, caller)
+    volunteer = await _known(tx, body.volunteer_id)  # read after the lock of the task: see store
+    decided = tasks.put(decide(task, volunteer))
     await tasks.save()
-    return TaskView.model_validate(task)
+    return TaskView.model_validate(decided)
+
+
+async def _known(tx: Tx, volunteer_id: UUID) -> Volunteer:
+    """The volunteer of that id. Raises InvalidError where it is nobody's."""
+    found = await store.volunteers.VOLUNTEER.get.first(tx.connection, keys=[volunteer_id])
+    if found is None:
+        raise InvalidError.of(Problem("volunteer_id", "unknown", "is not the id of a volunteer"))
+    return found
 
 
 async def _locked(tasks: Tasks, task_id: UUID, caller: Caller) -> Task:

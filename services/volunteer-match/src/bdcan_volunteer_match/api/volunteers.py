@@ -42,6 +42,10 @@ class VolunteerView(BaseModel):
     hub_ids: list[str]
     task_kinds: list[str]
     dbs_cleared: bool
+    dbs_expires_at: datetime | None = Field(
+        default=None,
+        description="the check is in force until then; with `dbs_cleared` false: it ran out then",
+    )
     has_car: bool
     welcome_by: datetime | None = Field(default=None, description="an enquiry must be answered by then")
     paused_until: datetime | None = None
@@ -53,6 +57,7 @@ class OfferingBody(Body):
     hub_ids: list[Slug] = Field(min_length=1, max_length=50)
     task_kinds: list[TaskKind] = Field(min_length=1, max_length=8)
     dbs_cleared: bool = Field(default=False, description="their enhanced DBS check is in force")
+    dbs_expires_at: AwareDatetime | None = Field(default=None, description="the check is in force until then")
     has_car: bool = False
     name: Text | None = Field(default=None, min_length=1, max_length=200)
     phone: Text | None = Field(default=None, min_length=3, max_length=40)
@@ -171,11 +176,13 @@ async def _activate(
 ) -> BaseModel:
     for hub_id in body.hub_ids:
         caller.must_see_hub(hub_id)
+    await _must_fit(body, volunteers.tx)
     offering = Offering(
         tuple(dict.fromkeys(body.hub_ids)),
         tuple(dict.fromkeys(body.task_kinds)),
         body.dbs_cleared,
         body.has_car,
+        body.dbs_expires_at,
     )
     tx = volunteers.tx
     view = await _save(volunteers, volunteering.activate(volunteer, offering, tx.now))
@@ -189,6 +196,25 @@ async def _activate(
             phone_e164=phone and phone.e164,
         )
     return view
+
+
+async def _must_fit(body: OfferingBody, tx: Tx) -> None:
+    """Raise InvalidError for a hub that routing has not announced, and for a check that is not in force."""
+    hubs = {hub.hub_id for hub in await store.hubs.FIND.all(tx.connection)}
+    if not hubs:  # the topic of hubs has not been read yet: transient, so the answer is 503
+        raise ConnectionError("routing has announced no hub yet")
+    problems = [
+        Problem(f"hub_ids.{place}", "unknown", "is not a hub: see the list of hubs")
+        for place, hub_id in enumerate(body.hub_ids)
+        if hub_id not in hubs
+    ]
+    expires_at = body.dbs_expires_at
+    if expires_at is not None and not body.dbs_cleared:
+        problems.append(Problem("dbs_expires_at", "not-wanted", "is only for a check that is in force"))
+    elif expires_at is not None and expires_at <= tx.now:
+        problems.append(Problem("dbs_expires_at", "past", "must lie ahead"))
+    if problems:
+        raise InvalidError.of(*problems)
 
 
 async def _save(volunteers: Volunteers, step: Step[Volunteer]) -> VolunteerView:

@@ -8,8 +8,10 @@ lists: another need opens the referral again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, TypeAlias
 from uuid import UUID, uuid5
 
@@ -27,14 +29,30 @@ from bdcan_contracts.models import (
     ReferralAssigned,
     ReferralClosed,
     ReferralReassigned,
+    WelfareCallHeld,
 )
+from bdcan_contracts.vocabulary import Flag, Reason
 from bdcan_volunteer_match.domain.errors import NotAllowedError
+from bdcan_volunteer_match.domain.facts import Fact, Rule
 
 CLAIM = "claim"
 """Deadline: the claim of a call runs out."""
 
 CLAIM_FOR = timedelta(minutes=30)
 """How long a call belongs to the caller who claimed it."""
+
+REVIEW = "review"
+"""Deadline: a person must have looked at the referral."""
+
+REVIEW_WITHIN = {
+    Priority.URGENT: timedelta(hours=4),
+    Priority.STANDARD: timedelta(hours=24),
+    Priority.ROUTINE: timedelta(hours=24),
+}
+"""How soon a person at the hub looks at a referral whose resident cannot be reached, or must not be rung."""
+
+STOPS: Mapping[str, Reason] = MappingProxyType({"no-consent": Reason.NO_CONSENT, "deceased": Reason.DECEASED})
+"""Flags with which nobody rings and nobody comes, until a person has looked."""
 
 FOLLOW_UP_WITHIN = {
     Priority.URGENT: timedelta(hours=4),
@@ -55,6 +73,30 @@ class CallState(StrEnum):
     EXHAUSTED = "exhausted"
     CANCELLED = "cancelled"
 
+
+_FOLLOWS = {
+    CallState.AWAITING: Rule.FOLLOW,
+    CallState.DUE: Rule.FOLLOW,
+    CallState.CLAIMED: Rule.WARN,
+    CallState.UNANSWERED: Rule.FOLLOW,
+    CallState.ANSWERED: Rule.FOLLOW,
+    CallState.EXHAUSTED: Rule.FOLLOW,
+    CallState.CANCELLED: Rule.NONE,
+}
+_STOPPED = {s: Rule.NONE if s is CallState.CANCELLED else Rule.STOP for s in CallState}
+
+CALL_RULES: Mapping[Fact, Mapping[CallState, Rule]] = MappingProxyType(
+    {
+        Fact.PRIORITY: _FOLLOWS,
+        Fact.FLAGS: _FOLLOWS,
+        Fact.LANGUAGE: _FOLLOWS,
+        Fact.CONSENT: _STOPPED,
+        Fact.ADDRESS: {**_FOLLOWS, CallState.CLAIMED: Rule.FOLLOW},
+        Fact.HOUSEHOLD: _FOLLOWS,
+        Fact.DIETS: _FOLLOWS,
+    }
+)
+"""Fact × state of the round → what a change does. A claim ends when the referral gets another hub, whose callers then ring."""
 
 LIVE = frozenset({CallState.DUE, CallState.CLAIMED, CallState.UNANSWERED})
 """A call has still to be made."""
@@ -77,7 +119,9 @@ class WelfareCall(Struct, frozen=True):
     """A referral as its callers know it, and its present round of calls.
 
     `not_before`: when the slot of the next call begins. `closed_needs`: needs that a closing listed or an amendment
-    withdrew. `ended`: withdrawn, or closed without another need since.
+    withdrew. `ended`: withdrawn, or closed without another need since. `review`: why a person at the hub must look, by
+    `review_by`. `cleared`: flags of STOPS with which a person has allowed to ring all the same. `warnings`: facts that
+    changed since the caller claimed the call.
     """
 
     referral_id: UUID
@@ -102,6 +146,17 @@ class WelfareCall(Struct, frozen=True):
     closed_needs: frozenset[UUID] = frozenset()
     withdrawn: bool = False
     ended: bool = False
+    review: str | None = None
+    review_by: datetime | None = None
+    review_overdue: bool = False
+    cleared: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def stopped_by(self) -> Reason | None:
+        """Why nobody may ring or come; None where they may."""
+        found = (reason for flag, reason in STOPS.items() if flag in self.flags and flag not in self.cleared)
+        return next(found, None)
 
     def wants(self, need_id: UUID) -> bool:
         """Whether help with this need may still be wanted, as far as is known here."""
@@ -168,7 +223,7 @@ def assign(call: WelfareCall | None, event: Assignment) -> Step[WelfareCall]:
         }
     elif known.state is CallState.CLAIMED and event.hub_id != known.hub_id:
         placed |= {"state": known.waiting, **_UNCLAIMED}
-    return moved(call, replace(known, **placed))
+    return looked_at(call, replace(known, **placed), event.assigned_at)
 
 
 def amend(call: WelfareCall | None, event: ReferralAmended) -> Step[WelfareCall]:
@@ -183,10 +238,19 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> Step[WelfareCall]
         # a call may have found a need that intake had not heard of when it wrote this
         *(need for need in known.needs if need.need_id not in told and not need.open),
     )
+    due_at = known.due_at
+    if (
+        due_at is not None
+        and known.priority is not event.priority
+        and known.state in LIVE
+        and not known.attempts
+    ):
+        due_at = min(due_at, event.amended_at + FOLLOW_UP_WITHIN[event.priority])
     amended = replace(
         known,
         amendment_version=event.version,
         priority=event.priority,
+        due_at=due_at,
         household=event.household or known.household,
         diets=event.diets,
         flags=event.flags,
@@ -198,7 +262,7 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> Step[WelfareCall]
         amended = _new_round(
             amended, uuid5(known.referral_id, f"amendment-{event.version}"), event.amended_at
         )
-    return moved(call, amended)
+    return looked_at(call, amended, event.amended_at)
 
 
 def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime) -> Step[WelfareCall] | None:
@@ -223,7 +287,7 @@ def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime
     )
     if call.state not in LIVE:
         returned = _new_round(returned, uuid5(event.escalation_id, "welfare-call"), now)
-    return moved(call, returned)
+    return looked_at(call, returned, now)
 
 
 def withdraw(call: WelfareCall | None, referral_id: UUID) -> Step[WelfareCall]:
@@ -253,11 +317,15 @@ def claim(call: WelfareCall, caller: str, now: datetime) -> Step[WelfareCall]:
 
     A call may be claimed before its slot: the resident may have rung back. Raises NotAllowedError.
     """
+    must_not_wait_for_a_person(call)
     match call.state:
         case CallState.DUE | CallState.UNANSWERED:
             until = now + CLAIM_FOR
             return moved(
-                call, replace(call, state=CallState.CLAIMED, claimed_by=caller, claim_expires_at=until)
+                call,
+                replace(
+                    call, state=CallState.CLAIMED, claimed_by=caller, claim_expires_at=until, warnings=()
+                ),
             )
         case CallState.CLAIMED if call.claimed_by == caller:
             return Step(call)
@@ -274,11 +342,88 @@ def lapse(call: WelfareCall, now: datetime) -> Step[WelfareCall]:
     return moved(call, replace(call, state=call.waiting, **_UNCLAIMED))
 
 
+def changed_facts(before: WelfareCall, after: WelfareCall) -> frozenset[Fact]:
+    """Which facts about the resident differ. A home that another hub looks after is another address."""
+    flags = frozenset(before.flags) ^ frozenset(after.flags)
+    differs = {
+        Fact.PRIORITY: before.priority is not after.priority,
+        Fact.FLAGS: not flags <= {*STOPS, Flag.INTERPRETER_NEEDED},
+        Fact.LANGUAGE: Flag.INTERPRETER_NEEDED in flags,
+        Fact.CONSENT: before.stopped_by is not after.stopped_by,
+        Fact.ADDRESS: before.hub_id is not None and before.hub_id != after.hub_id,
+        Fact.HOUSEHOLD: before.household != after.household,
+        Fact.DIETS: frozenset(before.diets) != frozenset(after.diets),
+    }
+    return frozenset(fact for fact, it_does in differs.items() if it_does)
+
+
+def fall_overdue(call: WelfareCall, now: datetime) -> Step[WelfareCall]:
+    """Nobody has looked in time: an alarm, and again after the same time."""
+    if call.review is None or call.review_by is None or call.review_by > now or call.hub_id is None:
+        return Step(call)
+    review_by = now + REVIEW_WITHIN[call.priority]
+    late = replace(call, review_overdue=True, review_by=review_by)
+    return moved(call, late, _held(late, call.hub_id, call.review, review_by, now))
+
+
+def hold(before: WelfareCall | None, call: WelfareCall, reason: str, at: datetime) -> Step[WelfareCall]:
+    """A person at the hub must look at the referral. A claim ends: nobody rings meanwhile."""
+    if call.review == reason or call.hub_id is None:
+        return moved(before, call)
+    review_by = at + REVIEW_WITHIN[call.priority]
+    held = replace(call, review=reason, review_by=review_by, review_overdue=False)
+    if held.state is CallState.CLAIMED:
+        held = replace(held, state=held.waiting, **_UNCLAIMED)
+    return moved(before, held, _held(held, call.hub_id, reason, review_by, at))
+
+
+def looked_at(before: WelfareCall | None, after: WelfareCall, at: datetime) -> Step[WelfareCall]:
+    """A step after which a person must look, where the facts ask for it, and need not look where they no longer do."""
+    if after.hub_id is None or after.withdrawn:
+        return moved(before, after)
+    if before is not None and after.state is CallState.CLAIMED:
+        warned = {f for f in changed_facts(before, after) if CALL_RULES[f][before.state] is Rule.WARN}
+        after = replace(after, warnings=tuple(sorted({*after.warnings, *warned})))
+    if after.stopped_by is not None and not after.ended:
+        return hold(before, after, after.stopped_by, at)
+    if after.state is CallState.EXHAUSTED and not after.ended and after.review is not None:
+        return hold(before, after, Reason.NOT_REACHED, at)
+    return moved(before, replace(after, **NO_REVIEW))
+
+
 def moved(before: WelfareCall | None, after: WelfareCall, *events: BaseModel) -> Step[WelfareCall]:
-    """A step whose deadline follows the claim."""
-    claimed_until = before and before.claim_expires_at
-    kept = claimed_until == after.claim_expires_at
-    return Step(after, events, {} if kept else {CLAIM: after.claim_expires_at})
+    """A step whose deadlines follow the claim and the review."""
+    deadlines: dict[str, datetime | None] = {}
+    if (before and before.claim_expires_at) != after.claim_expires_at:
+        deadlines[CLAIM] = after.claim_expires_at
+    if (before and before.review_by) != after.review_by:
+        deadlines[REVIEW] = after.review_by
+    return Step(after, events, deadlines)
+
+
+NO_REVIEW: dict[str, Any] = {"review": None, "review_by": None, "review_overdue": False}
+"""The fields of a call at which nobody must look."""
+
+
+def must_not_wait_for_a_person(call: WelfareCall) -> None:
+    """Raise NotAllowedError where nobody may ring until a coordinator has looked."""
+    if call.review is not None and call.state in LIVE:
+        raise NotAllowedError(
+            "person-must-look",
+            f"Do not ring: a coordinator must look at this referral first ({call.review}).",
+        )
+
+
+def _held(call: WelfareCall, hub_id: str, reason: str, review_by: datetime, at: datetime) -> WelfareCallHeld:
+    return WelfareCallHeld(
+        referral_id=call.referral_id,
+        call_id=call.call_id,
+        hub_id=hub_id,
+        reason=reason,
+        review_by=review_by,
+        overdue=call.review_overdue,
+        held_at=at,
+    )
 
 
 _UNCLAIMED: dict[str, Any] = {"claimed_by": None, "claim_expires_at": None}
@@ -293,4 +438,6 @@ def _new_round(call: WelfareCall, call_id: UUID, now: datetime) -> WelfareCall:
 
 def _over(call: WelfareCall) -> WelfareCall:
     live = call.state in LIVE or call.state is CallState.AWAITING
-    return replace(call, ended=True, state=CallState.CANCELLED if live else call.state, **_UNCLAIMED)
+    return replace(
+        call, ended=True, state=CallState.CANCELLED if live else call.state, **_UNCLAIMED, **NO_REVIEW
+    )

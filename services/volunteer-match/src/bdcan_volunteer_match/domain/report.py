@@ -22,7 +22,14 @@ from bdcan_contracts.models import (
     WelfareCallUnanswered,
 )
 from bdcan_contracts.vocabulary import NEEDS, CallOutcome, NeedCode
-from bdcan_volunteer_match.domain.call import CallNeed, CallState, WelfareCall, moved, welfare_concern
+from bdcan_volunteer_match.domain.call import (
+    CallNeed,
+    CallState,
+    WelfareCall,
+    moved,
+    must_not_wait_for_a_person,
+    welfare_concern,
+)
 from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
 from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER, MOST_ATTEMPTS, next_slot
 
@@ -136,6 +143,7 @@ def unanswered(
 
 
 def _must_have_claimed(call: WelfareCall, caller: str) -> str:
+    must_not_wait_for_a_person(call)
     if call.state is not CallState.CLAIMED:
         if call.state in (CallState.DUE, CallState.UNANSWERED):
             raise NotAllowedError(

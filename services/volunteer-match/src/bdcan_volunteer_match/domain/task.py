@@ -6,6 +6,7 @@ while offers continue. A task that has not ended always has one deadline, `deadl
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -29,18 +30,19 @@ from bdcan_contracts.models import (
     TaskConcernRaised,
     TaskFailed,
     TaskOffered,
+    TaskOfferWithdrawn,
     TaskOpened,
     TaskUnfilled,
 )
 from bdcan_contracts.vocabulary import Flag, Reason, TaskKind, help_for
-from bdcan_volunteer_match.domain.call import WelfareCall
+from bdcan_volunteer_match.domain.call import STOPS, WelfareCall
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
 
 DEADLINE = "task"
 """Deadline of every task that has not ended: its state says what happens then."""
 
-_FLAGS = frozenset(map(str, Flag))
+_FLAGS = frozenset(map(str, Flag)) | STOPS.keys()
 
 OFFER_FOR = timedelta(hours=2)
 """How long a volunteer may think about an offer."""
@@ -84,7 +86,13 @@ ENDS = frozenset({TaskState.DONE, TaskState.CANCELLED})
 
 
 class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
-    """A task. `asked`: the volunteers who did not take or do it, since the last alarm for time."""
+    """A task. `asked`: the volunteers who did not take or do it, since the last alarm for time.
+
+    `returned_because`: why its last volunteer does not have it any more. `stopped_by`: why it must not go on until a person
+    has looked. `undecided`: flags that nobody here knows, for which the strictest check holds until a person has decided.
+    `decided`: those that a person has read. `respects`: the known flags that the person chose instead. `warnings`: facts
+    that changed after the volunteer accepted.
+    """
 
     task_id: UUID
     referral_id: UUID
@@ -106,6 +114,12 @@ class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
     unfilled: bool = False
     asked: tuple[UUID, ...] = ()
     settled_at: datetime | None = None
+    returned_because: str | None = None
+    stopped_by: str | None = None
+    undecided: tuple[str, ...] = ()
+    decided: tuple[str, ...] = ()
+    respects: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def deadline_at(self) -> datetime | None:
@@ -129,6 +143,7 @@ def for_need(call: WelfareCall, need: CalledNeed, now: datetime) -> Step[Task] |
     known = help_for(need.code, need.lane)
     if known.task is None or need.result is CallNeedResult.DECLINED or call.hub_id is None:
         return None
+    undecided = unknown_flags(call.flags)
     return _opened(
         Task(
             task_id=uuid5(need.need_id, "task"),
@@ -137,12 +152,19 @@ def for_need(call: WelfareCall, need: CalledNeed, now: datetime) -> Step[Task] |
             kind=known.task,
             hub_id=call.hub_id,
             priority=call.priority,
-            requires_dbs=known.requires_dbs(call.flags) or not _FLAGS.issuperset(call.flags),
+            requires_dbs=known.requires_dbs(call.flags) or bool(undecided),
+            undecided=undecided,
+            stopped_by=call.stopped_by,
             due_at=now + DONE_WITHIN[call.priority],
             alarm_at=now + ALARM_AFTER[call.priority],
             opened_at=now,
         )
     )
+
+
+def unknown_flags(flags: Iterable[str], decided: Iterable[str] = ()) -> tuple[str, ...]:
+    """Flags of a newer release about which no person has decided."""
+    return tuple(sorted(set(flags) - _FLAGS - set(decided)))
 
 
 def delivery_task_id(parcel_id: UUID) -> UUID:
@@ -159,6 +181,7 @@ def for_parcel(
     """
     if task is not None or (call is not None and not call.wants(event.need_id)):
         return None
+    undecided = unknown_flags(call.flags) if call else ()
     return _opened(
         Task(
             task_id=delivery_task_id(event.parcel_id),
@@ -168,7 +191,9 @@ def for_parcel(
             kind=TaskKind.PARCEL_DELIVERY,
             hub_id=(call and call.hub_id) or event.hub_id,
             priority=event.priority,
-            requires_dbs=False,
+            requires_dbs=bool(undecided),
+            undecided=undecided,
+            stopped_by=call and call.stopped_by,
             due_at=event.due_at,
             alarm_at=now + ALARM_AFTER[event.priority],
             opened_at=now,
@@ -176,10 +201,12 @@ def for_parcel(
     )
 
 
-def offer(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
-    """Offer an open task to a volunteer. Raises NotAllowedError."""
-    if task.state is not TaskState.OPEN:
-        raise NotAllowedError("task-not-open", f"The task is {task.state.value}.")
+def offer(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
+    """Offer an open task to a volunteer who may do it. Raises NotAllowedError."""
+    if task.state is not TaskState.OPEN or task.stopped_by:
+        raise NotAllowedError("task-not-open", f"The task is {task.stopped_by or task.state.value}.")
+    _must_be_fit(task, volunteer, now)
+    volunteer_id = volunteer.volunteer_id
     expires_at = now + OFFER_FOR
     offered = replace(
         task,
@@ -188,19 +215,32 @@ def offer(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
         offer_expires_at=expires_at,
         offers_made=task.offers_made + 1,
     )
-    told = TaskOffered(**_about(task), volunteer_id=volunteer_id, expires_at=expires_at, offered_at=now)
-    return _moved(task, offered, told)
+    told = TaskOffered(**about(task), volunteer_id=volunteer_id, expires_at=expires_at, offered_at=now)
+    return moved(task, offered, told)
 
 
-def accept(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
-    """The volunteer accepts. A second acceptance changes nothing. Raises NotAllowedError."""
+def accept(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
+    """The volunteer accepts. A second acceptance changes nothing. Raises NotAllowedError.
+
+    What they may do is looked at again: a check may have run out since the offer.
+    """
+    volunteer_id = volunteer.volunteer_id
     if task.state is TaskState.ACCEPTED and task.volunteer_id == volunteer_id:
         return Step(task)
     _must_be(task, TaskState.OFFERED, volunteer_id, "This offer is not this volunteer's, or has run out")
+    _must_be_fit(task, volunteer, now)
     do_by = max(task.due_at, now + LEAST_TIME_TO_DO)
-    accepted = replace(task, state=TaskState.ACCEPTED, do_by=do_by, offer_expires_at=None, unfilled=False)
-    told = TaskAccepted(**_about(task), volunteer_id=volunteer_id, due_at=do_by, accepted_at=now)
-    return _moved(task, accepted, told)
+    accepted = replace(
+        task,
+        state=TaskState.ACCEPTED,
+        do_by=do_by,
+        offer_expires_at=None,
+        unfilled=False,
+        returned_because=None,
+        warnings=(),
+    )
+    told = TaskAccepted(**about(task), volunteer_id=volunteer_id, due_at=do_by, accepted_at=now)
+    return moved(task, accepted, told)
 
 
 def refuse(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
@@ -216,10 +256,10 @@ def complete(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
     if task.state is TaskState.DONE and task.volunteer_id == volunteer_id:
         return Step(task)
     _must_be(task, TaskState.ACCEPTED, volunteer_id, "The task is not in this volunteer's hands")
-    return _moved(
+    return moved(
         task,
         replace(task, state=TaskState.DONE, settled_at=now, unfilled=False, do_by=None),
-        TaskCompleted(**_about(task), volunteer_id=volunteer_id, completed_at=now),
+        TaskCompleted(**about(task), volunteer_id=volunteer_id, completed_at=now),
     )
 
 
@@ -227,9 +267,16 @@ def fail(task: Task, volunteer_id: UUID, reason: str, now: datetime) -> Step[Tas
     """The volunteer could not do it: the task is open again for somebody else. Raises NotAllowedError."""
     _must_be(task, TaskState.ACCEPTED, volunteer_id, "The task is not in this volunteer's hands")
     failures = task.failures + 1
-    again = _reopened(replace(task, failures=failures, alarm_at=now + ALARM_AFTER[task.priority]))
-    told = TaskFailed(**_about(task), volunteer_id=volunteer_id, reason=reason, failed_at=now)
-    return _moved(task, again, told) if failures % FAILURES_BEFORE_ALARM else _alarm(task, again, now, told)
+    again = _reopened(
+        replace(
+            task,
+            failures=failures,
+            alarm_at=now + ALARM_AFTER[task.priority],
+            returned_because=reason,
+        )
+    )
+    told = TaskFailed(**about(task), volunteer_id=volunteer_id, reason=reason, failed_at=now)
+    return moved(task, again, told) if failures % FAILURES_BEFORE_ALARM else _alarm(task, again, now, told)
 
 
 def cancel(task: Task, reason: str, now: datetime) -> Step[Task]:
@@ -245,14 +292,8 @@ def cancel(task: Task, reason: str, now: datetime) -> Step[Task]:
         do_by=None,
         offer_expires_at=None,
     )
-    told = TaskCancelled(**_about(task), volunteer_id=task.volunteer_id, reason=reason, cancelled_at=now)
-    return _moved(task, cancelled, told)
-
-
-def amend(task: Task, call: WelfareCall, now: datetime) -> Step[Task]:
-    """Intake withdrew needs of the referral. The task of such a need is cancelled."""
-    wanted = task.need_id is None or call.wants(task.need_id)
-    return Step(task) if wanted else cancel(task, Reason.NEED_WITHDRAWN, now)
+    told = TaskCancelled(**about(task), volunteer_id=task.volunteer_id, reason=reason, cancelled_at=now)
+    return moved(task, cancelled, told)
 
 
 def close(task: Task, event: ReferralClosed, now: datetime) -> Step[Task]:
@@ -272,10 +313,46 @@ def take_back(task: Task, reason: str, now: datetime) -> Step[Task]:
             return Step(task)
 
 
-def lose_volunteer(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
-    """The task's volunteer pauses or leaves. Who pauses keeps what they accepted."""
-    kept = task.state is TaskState.ACCEPTED and volunteer.state is VolunteerState.PAUSED
-    return Step(task) if kept else take_back(task, Reason.VOLUNTEER_LEFT, now)
+def withhold(task: Task, reason: str, now: datetime) -> Step[Task]:
+    """The volunteer must not do it: an offer is withdrawn, an accepted task is handed back, for `reason`.
+
+    It is no fault of the volunteer: no failure is counted, and they may be asked again.
+    """
+    again = replace(
+        _reopened(task), asked=task.asked, returned_because=reason, alarm_at=now + ALARM_AFTER[task.priority]
+    )
+    match task.state, task.volunteer_id:
+        case TaskState.OFFERED, UUID() as volunteer_id:
+            told = TaskOfferWithdrawn(
+                **about(task), volunteer_id=volunteer_id, reason=reason, withdrawn_at=now
+            )
+            if task.offers_made % OFFERS_BEFORE_ALARM == 0:
+                return _alarm(task, again, now, told)
+            return moved(task, again, told)
+        case TaskState.ACCEPTED, UUID() as volunteer_id:
+            return moved(
+                task,
+                again,
+                TaskFailed(**about(task), volunteer_id=volunteer_id, reason=reason, failed_at=now),
+            )
+        case _:
+            return Step(task)
+
+
+def follow_volunteer(task: Task, before: Volunteer, after: Volunteer, now: datetime) -> Step[Task]:
+    """The task's volunteer left, paused, or may do other things than before.
+
+    Who pauses keeps what they accepted, while they may do it.
+    """
+    unfit = after.why_unfit(task.kind, requires_dbs=task.requires_dbs, now=now)
+    if unfit is Reason.VOLUNTEER_LEFT:
+        return take_back(task, unfit, now)
+    if unfit is None and task.hub_id in before.hub_ids and task.hub_id not in after.hub_ids:
+        unfit = Reason.HUB_NOT_HELPED
+    if unfit is not None:
+        return withhold(task, unfit, now)
+    pauses = after.state is VolunteerState.PAUSED and task.state is TaskState.OFFERED
+    return take_back(task, "volunteer-paused", now) if pauses else Step(task)
 
 
 def on_deadline(task: Task, now: datetime) -> Step[Task]:
@@ -288,11 +365,6 @@ def on_deadline(task: Task, now: datetime) -> Step[Task]:
             return _alarm(task, replace(task, asked=()), now)
         case _:
             return take_back(task, Reason.NOT_DONE_IN_TIME, now)
-
-
-def move(task: Task, hub_id: str | None) -> Step[Task]:
-    """The referral has another hub, whose volunteers are asked from now on. Whoever holds the task keeps it."""
-    return Step(task if task.state in ENDS else replace(task, hub_id=hub_id or task.hub_id))
 
 
 def raise_concern(task: Task, concern_id: UUID, code: str, now: datetime) -> Step[Task]:
@@ -308,13 +380,28 @@ def raise_concern(task: Task, concern_id: UUID, code: str, now: datetime) -> Ste
     return Step(task, (told,))
 
 
-def _moved(before: Task | None, after: Task, *events: BaseModel) -> Step[Task]:
+def moved(before: Task | None, after: Task, *events: BaseModel) -> Step[Task]:
     """A step whose deadline follows the state."""
     kept = before is not None and before.deadline_at == after.deadline_at
     return Step(after, events, {} if kept else {DEADLINE: after.deadline_at})
 
 
-def _about(task: Task) -> dict[str, Any]:
+def _must_be_fit(task: Task, volunteer: Volunteer, now: datetime) -> None:
+    unfit = volunteer.why_unfit(task.kind, requires_dbs=task.requires_dbs, now=now)
+    if unfit is not None:
+        raise NotAllowedError(
+            unfit, f"{_UNFIT[unfit]} Somebody else is asked: the coordinator can tell you more."
+        )
+
+
+_UNFIT = {
+    Reason.VOLUNTEER_LEFT: "This volunteer has left.",
+    Reason.KIND_NOT_OFFERED: "This volunteer does not do this kind of task any more.",
+    Reason.CHECK_MISSING: "The task requires an enhanced DBS check that is in force, and this volunteer has none.",
+}
+
+
+def about(task: Task) -> dict[str, Any]:
     """What every event of a task says."""
     return {
         "task_id": task.task_id,
@@ -332,14 +419,14 @@ def _must_be(task: Task, state: TaskState, volunteer_id: UUID, otherwise: str) -
 
 def _opened(task: Task) -> Step[Task]:
     told = TaskOpened(
-        **_about(task),
+        **about(task),
         hub_id=task.hub_id,
         priority=task.priority,
         due_at=task.due_at,
         requires_dbs=task.requires_dbs,
         opened_at=task.opened_at,
     )
-    return _moved(None, task, told)
+    return moved(None, task, told)
 
 
 def _reopened(task: Task) -> Task:
@@ -356,17 +443,17 @@ def _reopened(task: Task) -> Task:
 
 def _let_go(task: Task, now: datetime) -> Step[Task]:
     again = _reopened(task)
-    return _moved(task, again) if task.offers_made % OFFERS_BEFORE_ALARM else _alarm(task, again, now)
+    return moved(task, again) if task.offers_made % OFFERS_BEFORE_ALARM else _alarm(task, again, now)
 
 
 def _alarm(before: Task, after: Task, now: datetime, *told: BaseModel) -> Step[Task]:
     """Nobody was found in time: somebody must look, while offers continue."""
     alarmed = replace(after, unfilled=True, alarm_at=now + ALARM_AFTER[after.priority])
     unfilled = TaskUnfilled(
-        **_about(after),
+        **about(after),
         hub_id=after.hub_id,
         priority=after.priority,
         offers_made=after.offers_made,
         unfilled_at=now,
     )
-    return _moved(before, alarmed, *told, unfilled)
+    return moved(before, alarmed, *told, unfilled)

@@ -18,10 +18,14 @@ from bdcan_contracts.models import (
     VolunteerLeft,
     VolunteerPaused,
 )
+from bdcan_contracts.vocabulary import Reason
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 
 RETURN = "volunteer-return"
 """Deadline: a volunteer's pause ends."""
+
+CHECK = "volunteer-check"
+"""Deadline: a volunteer's DBS check runs out."""
 
 WELCOME_WITHIN = timedelta(days=2)
 """How soon a person answers an enquiry."""
@@ -37,7 +41,10 @@ class VolunteerState(StrEnum):
 
 
 class Volunteer(Struct, frozen=True):
-    """What decides about offers. `version` counts the events of the volunteer."""
+    """What decides about offers. `version` counts the events of the volunteer.
+
+    A check that has run out keeps its `dbs_expires_at`, so that a coordinator sees why `dbs_cleared` is False.
+    """
 
     volunteer_id: UUID
     state: VolunteerState = VolunteerState.ENQUIRED
@@ -49,6 +56,19 @@ class Volunteer(Struct, frozen=True):
     welcome_by: datetime | None = None
     paused_until: datetime | None = None
     last_offered_at: datetime | None = None
+    dbs_expires_at: datetime | None = None
+
+    def is_checked(self, now: datetime) -> bool:
+        """Whether their enhanced DBS check is in force."""
+        return self.dbs_cleared and (self.dbs_expires_at is None or now < self.dbs_expires_at)
+
+    def why_unfit(self, kind: str, *, requires_dbs: bool, now: datetime) -> Reason | None:
+        """Why the volunteer must not have a task of this kind; None where nothing speaks against it."""
+        if self.state is VolunteerState.LEFT:
+            return Reason.VOLUNTEER_LEFT
+        if kind not in self.task_kinds:
+            return Reason.KIND_NOT_OFFERED
+        return Reason.CHECK_MISSING if requires_dbs and not self.is_checked(now) else None
 
 
 class Offering(Struct, frozen=True):
@@ -58,6 +78,7 @@ class Offering(Struct, frozen=True):
     task_kinds: tuple[str, ...]
     dbs_cleared: bool = False
     has_car: bool = False
+    dbs_expires_at: datetime | None = None
 
 
 def volunteer_id_of(enquiry_id: UUID) -> UUID:
@@ -91,6 +112,7 @@ def activate(volunteer: Volunteer, offering: Offering, now: datetime) -> Step[Vo
         hub_ids=offering.hub_ids,
         task_kinds=offering.task_kinds,
         dbs_cleared=offering.dbs_cleared,
+        dbs_expires_at=offering.dbs_expires_at,
         has_car=offering.has_car,
         welcome_by=None,
         paused_until=None,
@@ -105,10 +127,7 @@ def pause(volunteer: Volunteer, until: datetime | None, now: datetime) -> Step[V
         raise NotAllowedError("not-active", "This volunteer has not started yet.")
     if volunteer.state is VolunteerState.PAUSED and volunteer.paused_until == until:
         return Step(volunteer)
-    paused = replace(
-        volunteer, state=VolunteerState.PAUSED, paused_until=until, version=volunteer.version + 1
-    )
-    return _moved(volunteer, paused, VolunteerPaused(**_about(paused), until=until, paused_at=now))
+    return _paused(volunteer, replace(volunteer, state=VolunteerState.PAUSED, paused_until=until), now)
 
 
 def come_back(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
@@ -117,6 +136,16 @@ def come_back(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
         return Step(volunteer)
     active = replace(volunteer, state=VolunteerState.ACTIVE, paused_until=None)
     return _activated(volunteer, active, now)
+
+
+def lapse_check(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
+    """The check has run out: no tasks that require one, until somebody records a new check."""
+    if not volunteer.dbs_cleared or volunteer.is_checked(now):
+        return Step(volunteer)
+    unchecked = replace(volunteer, dbs_cleared=False)
+    if volunteer.state is VolunteerState.PAUSED:
+        return _paused(volunteer, unchecked, now)
+    return _activated(volunteer, unchecked, now)
 
 
 def leave(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
@@ -129,6 +158,8 @@ def leave(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
         version=volunteer.version + 1,
         welcome_by=None,
         paused_until=None,
+        dbs_cleared=False,
+        dbs_expires_at=None,
     )
     told = VolunteerLeft(volunteer_id=gone.volunteer_id, version=gone.version, left_at=now)
     return _moved(volunteer, gone, told)
@@ -144,10 +175,23 @@ def _activated(before: Volunteer, active: Volunteer, now: datetime) -> Step[Volu
     return _moved(before, after, VolunteerActivated(**_about(after), activated_at=now))
 
 
+def _paused(before: Volunteer, paused: Volunteer, now: datetime) -> Step[Volunteer]:
+    after = replace(paused, version=before.version + 1)
+    return _moved(before, after, VolunteerPaused(**_about(after), until=after.paused_until, paused_at=now))
+
+
 def _moved(before: Volunteer, after: Volunteer, *events: BaseModel) -> Step[Volunteer]:
-    """A step whose deadline follows the pause."""
-    kept = before.paused_until == after.paused_until
-    return Step(after, events, {} if kept else {RETURN: after.paused_until})
+    """A step whose deadlines follow the pause and the check."""
+    deadlines: dict[str, datetime | None] = {}
+    if before.paused_until != after.paused_until:
+        deadlines[RETURN] = after.paused_until
+    if (ends := _check_ends(after)) != _check_ends(before):
+        deadlines[CHECK] = ends
+    return Step(after, events, deadlines)
+
+
+def _check_ends(volunteer: Volunteer) -> datetime | None:
+    return volunteer.dbs_expires_at if volunteer.dbs_cleared else None
 
 
 def _about(volunteer: Volunteer) -> dict[str, Any]:

@@ -34,7 +34,7 @@ LOCK_ROUND = CALL.query("SELECT {columns} FROM welfare_call WHERE call_id = :cal
 FIND_DUE = CALL.query(
     """
     SELECT {columns} FROM welfare_call
-    WHERE state IN ('due', 'unanswered') AND not_before <= :now
+    WHERE state IN ('due', 'unanswered') AND review IS NULL AND not_before <= :now
         AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
         AND (:due_at::timestamptz IS NULL OR (due_at, referral_id) > (:due_at, :referral_id::uuid))
     ORDER BY due_at, referral_id LIMIT :limit
@@ -59,6 +59,24 @@ COUNT_BY_STATE = Statement("SELECT state, count(*) AS value FROM welfare_call GR
 FIRST_DUE = Statement(
     """
     SELECT hub_id AS hub, extract(epoch FROM min(due_at))::float8 AS value FROM welfare_call
-    WHERE state IN ('due', 'unanswered', 'claimed') GROUP BY hub_id
+    WHERE state IN ('due', 'unanswered', 'claimed') AND review IS NULL GROUP BY hub_id
+    """
+)
+
+# A page of the calls of these hubs (NULL: of all) at which a person must look, the soonest first.
+FIND_REVIEWS = CALL.query(
+    """
+    SELECT {columns} FROM welfare_call
+    WHERE review IS NOT NULL AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
+        AND (:review_by::timestamptz IS NULL OR (review_by, referral_id) > (:review_by, :referral_id::uuid))
+    ORDER BY review_by, referral_id LIMIT :limit
+    """
+)
+
+# How many calls wait for a person, by hub, reason, and whether the person is late.
+COUNT_REVIEWS = Statement(
+    """
+    SELECT hub_id AS hub, review AS reason, review_overdue::text AS overdue, count(*) AS value FROM welfare_call
+    WHERE review IS NOT NULL GROUP BY hub_id, review, review_overdue
     """
 )

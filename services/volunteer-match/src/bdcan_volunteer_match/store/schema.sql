@@ -34,6 +34,24 @@ ALTER TABLE public.contact_view ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTIT
     CACHE 1
 );
 
+CREATE TABLE public.decision (
+    seq bigint NOT NULL,
+    subject_id uuid NOT NULL,
+    decision text NOT NULL,
+    caller text NOT NULL,
+    reason text NOT NULL,
+    decided_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.decision ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.decision_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.hub (
     hub_id text NOT NULL,
     version integer NOT NULL,
@@ -63,6 +81,12 @@ CREATE TABLE public.task (
     unfilled boolean NOT NULL,
     changed_at timestamp with time zone,
     asked_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    returned_because text,
+    stopped_by text,
+    undecided text[] DEFAULT '{}'::text[] NOT NULL,
+    decided text[] DEFAULT '{}'::text[] NOT NULL,
+    respects text[] DEFAULT '{}'::text[] NOT NULL,
+    warnings text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT task_check CHECK (((state = ANY (ARRAY['offered'::text, 'accepted'::text, 'done'::text])) = (volunteer_id IS NOT NULL))),
     CONSTRAINT task_check1 CHECK (((state = 'offered'::text) = (offer_expires_at IS NOT NULL))),
     CONSTRAINT task_check2 CHECK (((state = 'accepted'::text) = (do_by IS NOT NULL))),
@@ -86,6 +110,7 @@ CREATE TABLE public.volunteer (
     paused_until timestamp with time zone,
     last_offered_at timestamp with time zone,
     changed_at timestamp with time zone,
+    dbs_expires_at timestamp with time zone,
     CONSTRAINT volunteer_check CHECK (((state = 'enquired'::text) = (welcome_by IS NOT NULL))),
     CONSTRAINT volunteer_check1 CHECK (((paused_until IS NULL) OR (state = 'paused'::text))),
     CONSTRAINT volunteer_state_check CHECK ((state = ANY (ARRAY['enquired'::text, 'active'::text, 'paused'::text, 'left'::text])))
@@ -122,6 +147,11 @@ CREATE TABLE public.welfare_call (
     household jsonb,
     diets text[] DEFAULT '{}'::text[] NOT NULL,
     flags text[] DEFAULT '{}'::text[] NOT NULL,
+    review text,
+    review_by timestamp with time zone,
+    review_overdue boolean DEFAULT false NOT NULL,
+    cleared text[] DEFAULT '{}'::text[] NOT NULL,
+    warnings text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT welfare_call_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT welfare_call_check CHECK (((misses >= 0) AND (misses <= attempts))),
     CONSTRAINT welfare_call_check1 CHECK (((state = ANY (ARRAY['awaiting'::text, 'cancelled'::text])) OR ((hub_id IS NOT NULL) AND (not_before IS NOT NULL) AND (due_at IS NOT NULL)))),
@@ -141,6 +171,9 @@ ALTER TABLE ONLY public.concern
 
 ALTER TABLE ONLY public.contact_view
     ADD CONSTRAINT contact_view_pkey PRIMARY KEY (seq);
+
+ALTER TABLE ONLY public.decision
+    ADD CONSTRAINT decision_pkey PRIMARY KEY (seq);
 
 ALTER TABLE ONLY public.hub
     ADD CONSTRAINT hub_pkey PRIMARY KEY (hub_id);
@@ -163,6 +196,10 @@ CREATE INDEX concern_task ON public.concern USING btree (task_id);
 
 CREATE INDEX contact_view_volunteer ON public.contact_view USING btree (volunteer_id);
 
+CREATE INDEX decision_subject ON public.decision USING btree (subject_id);
+
+CREATE INDEX task_attention ON public.task USING btree (due_at, task_id) WHERE ((state = ANY (ARRAY['open'::text, 'offered'::text, 'accepted'::text])) AND (unfilled OR (stopped_by IS NOT NULL) OR (returned_because IS NOT NULL) OR (undecided <> '{}'::text[]) OR (warnings <> '{}'::text[])));
+
 CREATE INDEX task_by_due ON public.task USING btree (due_at, task_id);
 
 CREATE INDEX task_in_hand ON public.task USING btree (volunteer_id) WHERE (state = ANY (ARRAY['offered'::text, 'accepted'::text]));
@@ -176,6 +213,8 @@ CREATE INDEX task_to_offer ON public.task USING btree (hub_id, kind, requires_db
 CREATE INDEX volunteer_state ON public.volunteer USING btree (state, volunteer_id);
 
 CREATE UNIQUE INDEX welfare_call_call_id ON public.welfare_call USING btree (call_id);
+
+CREATE INDEX welfare_call_review ON public.welfare_call USING btree (review_by, referral_id) WHERE (review IS NOT NULL);
 
 CREATE INDEX welfare_call_to_make ON public.welfare_call USING btree (hub_id, due_at, referral_id) WHERE (state = ANY (ARRAY['due'::text, 'unanswered'::text, 'claimed'::text]));
 

@@ -45,11 +45,12 @@ LOCK_IN_HAND = TASK.query(
 OPEN_WANTS = Statement(
     """
     WITH RECURSIVE want AS (
-        (SELECT hub_id, kind FROM task WHERE state = 'open' ORDER BY hub_id, kind LIMIT 1)
+        (SELECT hub_id, kind FROM task WHERE state = 'open' AND stopped_by IS NULL ORDER BY hub_id, kind LIMIT 1)
         UNION ALL
         SELECT further.hub_id, further.kind FROM want CROSS JOIN LATERAL (
             SELECT hub_id, kind FROM task
-            WHERE state = 'open' AND (hub_id, kind) > (want.hub_id, want.kind) ORDER BY hub_id, kind LIMIT 1
+            WHERE state = 'open' AND stopped_by IS NULL AND (hub_id, kind) > (want.hub_id, want.kind)
+            ORDER BY hub_id, kind LIMIT 1
         ) AS further
     )
     SELECT hub_id, kind FROM want
@@ -63,18 +64,22 @@ LOCK_OPEN = TASK.query(
         AS w (hub_id, kind, requires_dbs, most)
     CROSS JOIN LATERAL (
         SELECT {columns} FROM task
-        WHERE state = 'open' AND hub_id = w.hub_id AND kind = w.kind AND requires_dbs = w.requires_dbs
+        WHERE state = 'open' AND stopped_by IS NULL AND hub_id = w.hub_id AND kind = w.kind AND requires_dbs = w.requires_dbs
         ORDER BY due_at, task_id LIMIT w.most FOR NO KEY UPDATE SKIP LOCKED
     ) AS t
     """
 )
 
-# A page of the tasks of these hubs, in this state, of this volunteer (NULL: of any), the soonest due first.
+# A page of the tasks of these hubs, in this state, of this volunteer (NULL: of any), the soonest due first. With
+# `attention`, only those at which a coordinator must look.
 FIND = TASK.query(
     """
     SELECT {columns} FROM task
     WHERE (:state::text IS NULL OR state = :state) AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
         AND (:volunteer_id::uuid IS NULL OR volunteer_id = :volunteer_id)
+        AND (NOT :attention::boolean OR (state IN ('open', 'offered', 'accepted') AND (
+            unfilled OR stopped_by IS NOT NULL OR returned_because IS NOT NULL OR undecided <> '{}' OR warnings <> '{}'
+        )))
         AND (:due_at::timestamptz IS NULL OR (due_at, task_id) > (:due_at, :task_id::uuid))
     ORDER BY due_at, task_id LIMIT :limit
     """

@@ -43,7 +43,8 @@ LOCK_ACTIVE = VOLUNTEER.query(
 # Active volunteers of some hubs, for some kinds of task, who have less than `most` tasks in hand.
 CANDIDATES = Query(
     """
-    SELECT v.volunteer_id, v.hub_ids, v.task_kinds, v.dbs_cleared, v.last_offered_at,
+    SELECT v.volunteer_id, v.hub_ids, v.task_kinds, v.last_offered_at,
+        v.dbs_cleared AND (v.dbs_expires_at IS NULL OR v.dbs_expires_at > :now) AS dbs_cleared,
         (:most::int - coalesce(held.tasks, 0))::int AS free
     FROM volunteer AS v
     LEFT JOIN (
