@@ -41,6 +41,8 @@ class Record:
     key: UUID | None = None
     time: datetime | None = None
     referral_id: UUID | None = None
+    parcel_id: UUID | None = None
+    diets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Evidence:
 _CHASSIS = {
     "outbox": "SELECT traffic_class, seq, topic, id FROM chassis.outbox",
     "deadline": "SELECT kind, subject, due_at, failures, last_error FROM chassis.deadline",
-    "inbox": "SELECT consumer, event_key FROM chassis.inbox",
+    "inbox": "SELECT consumer, event_key, received_at FROM chassis.inbox",
     "dead_letter": """
         SELECT consumer, topic, record_partition, record_offset, record_key, state, reason, error FROM chassis.dead_letter
     """,
@@ -105,7 +107,9 @@ QUERIES: dict[tuple[str, str], str] = {
         SELECT task_id, referral_id, need_id, parcel_id, kind, state, unfilled FROM task
     """,
     ("volunteer-match", "concern"): "SELECT concern_id, task_id FROM concern",
-    ("foodhub", "parcel"): "SELECT parcel_id, referral_id, need_id, site_id, state, lines FROM parcel",
+    ("foodhub", "parcel"): """
+        SELECT parcel_id, referral_id, need_id, site_id, state, code, lines, top_up, back_order, sent, departure FROM parcel
+    """,
     ("foodhub", "stock"): "SELECT site_id, item_id, received, issued, wasted, on_hand, reserved FROM stock",
     ("foodhub", "movement"): "SELECT site_id, item_id, kind, quantity, cause FROM movement",
     ("foodhub", "referral"): "SELECT referral_id, hub_id, withdrawn_at FROM referral",
@@ -140,8 +144,8 @@ async def read_rows(connections: Connections) -> dict[tuple[str, str], list[Row]
 
 def _plain(row: asyncpg.Record) -> Row:
     found = dict(row)
-    for name in ("lines", "needs"):
-        if name in found:
+    for name in ("lines", "needs", "top_up", "back_order", "sent", "departure"):
+        if found.get(name) is not None:
             found[name] = json.loads(found[name])
     return found
 
@@ -179,7 +183,16 @@ def _record(raw: Any) -> Record:
         event = decode(CATALOGUE, raw.topic, raw.key, raw.headers, raw.value)
     except EnvelopeError:
         return Record(*place)
-    return Record(*place, event.type, event.key, event.time, getattr(event.data, "referral_id", None))
+    about = event.data
+    return Record(
+        *place,
+        event.type,
+        event.key,
+        event.time,
+        getattr(about, "referral_id", None),
+        getattr(about, "parcel_id", None),
+        tuple(getattr(about, "diets", ())),
+    )
 
 
 async def read_cases(system: System) -> list[dict[str, Any]]:

@@ -10,6 +10,9 @@ from uuid import UUID
 
 from bdcan_contracts.catalogue import CATALOGUE, INBOUND_REFERRALS
 from bdcan_contracts.envelope import consumed_types
+from bdcan_contracts.models import Household
+from bdcan_foodhub.domain.contents import contents
+from bdcan_foodhub.domain.items import FORBIDDEN, ITEMS
 from bdcan_local.processes import SERVICES
 
 from .evidence import Evidence, Record
@@ -21,6 +24,12 @@ _ENDED = frozenset({"met", "unmet", "referred-on", "withdrawn"})
 _OWN = ("bdcan.intake.referral.", "bdcan.intake.safeguarding-concern.")
 _NOTES = frozenset({"assignment.overdue"})
 """What intake writes into a timeline for itself, and tells nobody."""
+
+_ACCEPTED = "bdcan.volunteer-match.task.accepted.v1"
+_AMENDED = "bdcan.intake.referral.amended.v1"
+
+_AT_ONCE = timedelta(seconds=1)
+"""Real time within which nobody can say which of two transactions was first."""
 
 _LIVE_TASK = frozenset({"open", "offered", "accepted"})
 _LIVE_PARCEL = frozenset({"requested", "short", "reserved", "picking", "packed", "dispatched"})
@@ -92,8 +101,14 @@ def stock_balances(e: Evidence) -> Iterator[str]:
         into = {"reserved": promised, "picking": promised} | dict.fromkeys(
             ("packed", "dispatched", "delivered"), issued
         )
-        for line in parcel["lines"] if parcel["state"] in into else ():
-            into[parcel["state"]][parcel["site_id"], line["item_id"]] += line["quantity"]
+        held = (
+            (into.get(parcel["state"]), parcel["lines"]),
+            (promised, parcel["top_up"]),
+            (issued, parcel["sent"]),
+        )
+        for total, lines in held:
+            for line in lines if total is not None else ():
+                total[parcel["site_id"], line["item_id"]] += line["quantity"]
     for level in e.of("foodhub", "stock"):
         site, item = place = level["site_id"], level["item_id"]
         free = level["on_hand"] - level["reserved"]
@@ -116,6 +131,44 @@ def stock_balances(e: Evidence) -> Iterator[str]:
                 yield f"{site} {item}: {what} is {' or '.join(map(str, said))}"
         if free < 0:
             yield f"{site} {item}: {free} are free"
+
+
+def what_leaves_fits(e: Evidence) -> Iterator[str]:
+    """What leaves the door fits what was known of the resident when it left, unless a person said that it may go."""
+    received = {row["event_key"]: row["received_at"] for row in e.of("foodhub", "inbox")}
+    fetched: dict[UUID, datetime] = {}
+    amended: dict[UUID, list[Record]] = defaultdict(list)
+    for r in e.records:
+        if r.key not in received:
+            continue
+        if r.type == _ACCEPTED and r.parcel_id:
+            fetched[r.parcel_id] = max(received[r.key], fetched.get(r.parcel_id, received[r.key]))
+        elif r.type == _AMENDED and r.referral_id:
+            amended[r.referral_id].append(r)
+    for parcel in e.of("foodhub", "parcel"):
+        what, left = f"parcel {parcel['parcel_id']}", parcel["departure"]
+        if parcel["state"] in {"dispatched", "delivered"} and left is None:
+            yield f"{what} has left, and nobody noted what was known"
+        if left is None or left["kept"]:
+            continue
+        home = left["household"] and Household.model_validate(left["household"], strict=False)
+        right = Counter({x.item_id: x.quantity for x in contents(parcel["code"], home, left["diets"])})
+        held: Counter[str] = Counter()
+        for line in (line for name in ("lines", "back_order", "top_up", "sent") for line in parcel[name]):
+            held[line["item_id"]] += line["quantity"]
+        # what is no food follows, and may have been given up since
+        lacks = right - held
+        if held - right or any(ITEMS[item_id].food for item_id in lacks):
+            yield f"{what} left with {dict(held)}, and the resident should have {dict(right)}"
+        known = [
+            r
+            for r in amended[parcel["referral_id"]]
+            if parcel["parcel_id"] in fetched and received[r.key] < fetched[parcel["parcel_id"]] - _AT_ONCE
+        ]
+        diets = known[-1].diets if known else ()
+        for item_id in held:
+            if not ITEMS[item_id].suits(frozenset().union(*(FORBIDDEN.get(diet, ()) for diet in diets))):
+                yield f"{what} left with {item_id}, and foodhub knew of {', '.join(diets)}"
 
 
 def timelines_are_complete(e: Evidence) -> Iterator[str]:
@@ -386,6 +439,7 @@ INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "each referral has one current hub": one_current_hub,
     "no need is served twice": nothing_served_twice,
     "stock received = on hand + reserved + issued + wasted": stock_balances,
+    "what leaves the door fits what was known": what_leaves_fits,
     "timelines are complete": timelines_are_complete,
     "timelines are in order": timelines_are_in_order,
     "outboxes are empty": outboxes_are_empty,

@@ -14,6 +14,7 @@ import pytest
 
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
+from bdcan_foodhub.domain.contents import contents
 from bdcan_local.processes import SERVICES
 
 from .evidence import QUERIES, Evidence, Record, Sent
@@ -21,6 +22,10 @@ from .invariants import INVARIANTS, judge
 
 NOW = datetime(2020, 3, 23, 18, tzinfo=UTC)
 FED, ADVISED, NEED_OF_FED, NEED_OF_ADVISED, PARCEL, CASE, CALL = (uuid4() for _ in range(7))
+
+
+IN_PARCEL = {line.item_id: line.quantity for line in contents("food-parcel", None, ())}
+RECEIPT = uuid4()
 
 
 def happened() -> list[Record]:
@@ -58,7 +63,9 @@ def sound() -> Evidence:
     for service in SERVICES:
         reads = {(topic.name, name) for topic, name in consumed_types(CATALOGUE, service)}
         rows[service, "inbox"] = [
-            {"consumer": "main", "event_key": r.key} for r in records if (r.topic, r.type) in reads
+            {"consumer": "main", "event_key": r.key, "received_at": r.time}
+            for r in records
+            if (r.topic, r.type) in reads
         ]
     for referral_id, reference, need_id, code, state, outcome in (
         (FED, "1", NEED_OF_FED, "food-parcel", "met", "helped"),
@@ -129,23 +136,30 @@ def sound() -> Evidence:
             "need_id": NEED_OF_FED,
             "site_id": "central",
             "state": "delivered",
-            "lines": [{"item_id": "egg", "quantity": 6}],
+            "code": "food-parcel",
+            "lines": [{"item_id": item, "quantity": quantity} for item, quantity in IN_PARCEL.items()],
+            "top_up": [],
+            "back_order": [],
+            "sent": [],
+            "departure": {"household": None, "diets": [], "kept": False},
         }
     )
-    rows["foodhub", "stock"].append(
+    rows["foodhub", "stock"] = [
         {
             "site_id": "central",
-            "item_id": "egg",
-            "received": 20,
-            "issued": 6,
+            "item_id": item,
+            "received": 20_000,
+            "issued": quantity,
             "wasted": 0,
-            "on_hand": 14,
+            "on_hand": 20_000 - quantity,
             "reserved": 0,
         }
-    )
+        for item, quantity in IN_PARCEL.items()
+    ]
     rows["foodhub", "movement"] = [
-        {"site_id": "central", "item_id": "egg", "kind": "received", "quantity": 20, "cause": uuid4()},
-        {"site_id": "central", "item_id": "egg", "kind": "issued", "quantity": 6, "cause": PARCEL},
+        {"site_id": "central", "item_id": item, "kind": kind, "quantity": moved, "cause": cause}
+        for item, quantity in IN_PARCEL.items()
+        for kind, moved, cause in (("received", 20_000, RECEIPT), ("issued", quantity, PARCEL))
     ]
     rows["escalation", "escalation"].append(
         {
@@ -214,6 +228,19 @@ DOCTORED: list[tuple[str, Doctor]] = [
     ),
     ("stock received = on hand + reserved + issued + wasted", changed("foodhub", "stock", reserved=2)),
     ("stock received = on hand + reserved + issued + wasted", again("foodhub", "movement")),
+    ("what leaves the door fits what was known", changed("foodhub", "parcel", departure=None)),
+    (
+        "what leaves the door fits what was known",
+        changed(
+            "foodhub",
+            "parcel",
+            departure={"household": None, "diets": ["seafood-allergy"], "kept": False},
+        ),
+    ),
+    (
+        "what leaves the door fits what was known",
+        changed("foodhub", "parcel", departure={"household": {"adults": 6}, "diets": [], "kept": False}),
+    ),
     ("timelines are complete", without("intake", "timeline")),
     ("timelines are complete", again("intake", "timeline", event_key=uuid4())),
     ("timelines are in order", changed("intake", "timeline", at=NOW)),
@@ -294,6 +321,37 @@ def test_event_resent_with_another_body_is_found() -> None:
     assert not broken(replace(evidence, records=[*evidence.records, same]))
     other = replace(same, digest=b"another")
     assert broken(replace(evidence, records=[*evidence.records, other])) == {"an event is one event"}
+
+
+def test_allergy_that_foodhub_had_heard_must_count() -> None:
+    evidence = sound()
+    amended = Record(
+        "bdcan.intake.referrals.v1",
+        0,
+        50,
+        str(FED).encode(),
+        b"amended",
+        "bdcan.intake.referral.amended.v1",
+        uuid4(),
+        NOW,
+        FED,
+        diets=("seafood-allergy",),
+    )
+    accepted = replace(
+        amended,
+        topic="bdcan.volunteer-match.tasks.v1",
+        type="bdcan.volunteer-match.task.accepted.v1",
+        key=uuid4(),
+        parcel_id=PARCEL,
+        diets=(),
+    )
+    name = "what leaves the door fits what was known"
+    for minutes, breaks in ((-5, True), (5, False)):
+        rows: Rows = deepcopy(dict(evidence.rows))
+        for record, at in ((amended, NOW + timedelta(minutes=minutes)), (accepted, NOW)):
+            rows["foodhub", "inbox"].append({"consumer": "main", "event_key": record.key, "received_at": at})
+        seen = replace(evidence, rows=rows, records=[*evidence.records, amended, accepted])
+        assert (name in broken(seen)) is breaks
 
 
 def test_unreadable_record_must_be_parked() -> None:

@@ -33,6 +33,10 @@ DOCTORED: dict[str, tuple[str, str]] = {
         "foodhub",
         "UPDATE stock SET received = received + 1 WHERE item_id = 'egg'",
     ),
+    "what leaves the door fits what was known": (
+        "foodhub",
+        "UPDATE parcel SET departure = jsonb_set(departure, '{household}', '{\"adults\": 20}') WHERE departure IS NOT NULL",
+    ),
     "timelines are complete": ("intake", "DELETE FROM timeline WHERE kind = 'task.accepted'"),
     "timelines are in order": (
         "intake",

@@ -86,6 +86,8 @@ class Fact(Word):
     """A supplier called back goods that the parcel may contain."""
     EXPIRED = "expired", "Expired"
     """The goods are past their date."""
+    BACK_ORDER = "back-order", "Back-order"
+    """Items that were missing and follow the parcel."""
 
 
 class Flag(Word):

@@ -27,7 +27,7 @@ from bdcan_foodhub import store
 from bdcan_foodhub.books import Parcels, Stock
 from bdcan_foodhub.domain import parcel as parcelling
 from bdcan_foodhub.domain.items import ITEMS
-from bdcan_foodhub.domain.parcel import Decision, Parcel, State
+from bdcan_foodhub.domain.parcel import BackOrderOutcome, Decision, Parcel, State
 from bdcan_foodhub.domain.stock import Level, MoveKind, Movement, Place
 from bdcan_foodhub.recall import recall
 from bdcan_foodhub.settings import Settings
@@ -105,6 +105,13 @@ class StopDecision(Body):
     reason: Reason
 
 
+class BackOrder(Body):
+    """What became of the items that were to follow a parcel, and how or why, as a code."""
+
+    outcome: BackOrderOutcome
+    reason: Reason
+
+
 class PassedOn(Body):
     """How a warning was passed on, as a code."""
 
@@ -146,6 +153,15 @@ class LineView(BaseModel):
     unit: StockUnit
     quantity: int
     instead_of: str | None
+
+
+class OwedView(BaseModel):
+    """A line that was missing and follows the parcel. `ready`: it is reserved and can be sent."""
+
+    item_id: str
+    unit: StockUnit
+    quantity: int
+    ready: bool
 
 
 class MissingView(BaseModel):
@@ -190,6 +206,8 @@ class ParcelView(BaseModel):
     notices: list[NoticeView] = Field(description="what a person must see to, and what was seen to")
     lines: list[LineView]
     missing: list[MissingView]
+    owed: list[OwedView] = Field(description="lines that were missing and follow later; the site owes them")
+    owed_due_at: datetime | None
     requested_at: datetime
     due_at: datetime
     changed_at: datetime
@@ -223,6 +241,12 @@ class ParcelView(BaseModel):
                 for x in parcel.lines
             ],
             missing=[MissingView(item_id=m.item_id, quantity=m.quantity) for m in parcel.missing],
+            owed=[
+                OwedView(item_id=x.item_id, unit=x.unit, quantity=x.quantity, ready=ready)
+                for lines, ready in ((parcel.top_up, True), (parcel.back_order, False))
+                for x in lines
+            ],
+            owed_due_at=parcel.owed_due_at,
             requested_at=parcel.requested_at,
             due_at=parcel.due_at,
             changed_at=parcel.changed_at,
@@ -356,6 +380,37 @@ def _parcel_routes(routes: APIRouter) -> None:
                 limit=paging.rows,
             )
         return paging.page(found, ParcelView.of, lambda parcel: (parcel.due_at, parcel.parcel_id))
+
+    @routes.get("/back-orders", tags=["parcels"])
+    async def list_back_orders(
+        request: Request, caller: ParcelReader, paging: PageAsked, site: Slug | None = None
+    ) -> Page[ParcelView]:
+        """Parcels that missing items are to follow, in due order."""
+        due_at, parcel_id = paging.after(datetime, UUID)
+        async with reading(request) as connection:
+            found = await store.parcels.FIND_OWED.all(
+                connection,
+                site_id=site,
+                hubs=caller.visible_hubs,
+                due_at=due_at,
+                parcel_id=parcel_id,
+                limit=paging.rows,
+            )
+        return paging.page(found, ParcelView.of, lambda parcel: (parcel.due_at, parcel.parcel_id))
+
+    @routes.post("/parcels/{parcel_id}/back-order", response_model=ParcelView, tags=["parcels"])
+    async def settle_back_order(
+        parcel_id: UUID, body: BackOrder, caller: ParcelWriter, once: OnceOnly
+    ) -> Response:
+        """Say that the missing items were sent, or that nobody needs them. 409 if they have not come in."""
+        return await once(
+            lambda tx: _step(
+                tx,
+                caller,
+                parcel_id,
+                lambda p: parcelling.settle_back_order(p, body.outcome, body.reason, caller.name, tx.now),
+            )
+        )
 
     @routes.post("/parcels/{parcel_id}/decision", response_model=ParcelView, tags=["parcels"])
     async def decide_stop(

@@ -135,7 +135,7 @@ def bring_back(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
     if parcel.departure is None or back.state.state is not State.PACKED:
         return back
     since = [n for n in parcel.notices if not n.stops and n.since >= parcel.departure.left_at]
-    fits = frozenset(parcel.lines) == frozenset(parcel.wanted) and not parcel.undecided
+    fits = parcel.fits and not parcel.undecided
     facts = tuple(
         fact.value
         for fact, rules in RULES.items()
@@ -169,7 +169,7 @@ def _follow_contents(parcel: Parcel, referral: Referral, code: str, now: datetim
         harms = unsuitable(parcel.lines, diets) and now - parcel.changed_at < EATEN_AFTER
         return warn(told, facts, now) if Rule.WARN in rules and harms else Step(parcel)
     unknown = set(told.undecided) - set(parcel.undecided)
-    if not unknown and frozenset(told.wanted) == frozenset(parcel.lines):
+    if not unknown and told.fits:
         return fits_again(told, _CONTENTS, now)
     if Rule.STOP in rules:
         return stop(told, facts, now)

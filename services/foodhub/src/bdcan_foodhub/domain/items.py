@@ -62,7 +62,10 @@ class Substitute(Struct, frozen=True):
 
 
 class Item(Struct, frozen=True):
-    """One kind of stock. `milligrams`: the weight of one unit. `low_below`: with fewer free units, the item is low."""
+    """One kind of stock. `milligrams`: the weight of one unit. `low_below`: with fewer free units, the item is low.
+
+    Food never waits for an item that is no food: that one follows later.
+    """
 
     item_id: str
     unit: StockUnit
@@ -70,6 +73,7 @@ class Item(Struct, frozen=True):
     low_below: int
     contents: frozenset[Content] = frozenset()
     substitutes: tuple[Substitute, ...] = ()
+    food: bool = True
 
     def suits(self, forbidden: frozenset[Content]) -> bool:
         """Whether the item contains nothing forbidden."""
@@ -80,6 +84,10 @@ def _each(
     item_id: str, grams: int, *contents: Content, low: int = 50, instead: tuple[Substitute, ...] = ()
 ) -> Item:
     return Item(item_id, StockUnit.EACH, grams * 1000, low, frozenset(contents), instead)
+
+
+def _supply(item_id: str, grams: int, low: int = 50) -> Item:
+    return Item(item_id, StockUnit.EACH, grams * 1000, low, food=False)
 
 
 def _gram(item_id: str, *contents: Content, instead: tuple[Substitute, ...] = ()) -> Item:
@@ -126,14 +134,14 @@ _ALL = (
     _gram("rice", C.NEEDS_COOKING),
     _each("ready-rice-pouch", 250),
     _each("egg", 60, C.EGG, C.NEEDS_COOKING, low=120, instead=(Substitute(_CHICKPEAS, 1, 3),)),
-    _each("toilet-roll", 100),
-    _each("nappies-pack", 1200, low=20),
-    _each("baby-wipes-pack", 400, low=20),
+    _supply("toilet-roll", 100),
+    _supply("nappies-pack", 1200, low=20),
+    _supply("baby-wipes-pack", 400, low=20),
     _each("baby-food-pouch", 120, low=60),
-    _each("soap-bar", 100),
-    _each("toothpaste-tube", 130, low=20),
-    _each("shampoo-bottle", 450, low=20),
-    _each("sanitary-towels-pack", 90, low=20),
+    _supply("soap-bar", 100),
+    _supply("toothpaste-tube", 130, low=20),
+    _supply("shampoo-bottle", 450, low=20),
+    _supply("sanitary-towels-pack", 90, low=20),
 )
 
 ITEMS: Mapping[str, Item] = MappingProxyType({item.item_id: item for item in _ALL})

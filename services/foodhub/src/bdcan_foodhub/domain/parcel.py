@@ -33,6 +33,7 @@ from bdcan_contracts.models import (
     ParcelWarned,
     Priority,
 )
+from bdcan_contracts.vocabulary import Fact
 from bdcan_foodhub.domain.contents import Line, bags_for, contents, pieces, weight_grams
 from bdcan_foodhub.domain.errors import NotAllowedError
 from bdcan_foodhub.domain.items import FORBIDDEN
@@ -55,6 +56,9 @@ STOP_WITHIN = timedelta(hours=1)
 
 WARN_WITHIN = timedelta(minutes=30)
 """Somebody at the hub passes a warning on within this time."""
+
+OWED_WITHIN = timedelta(hours=72)
+"""Items that were missing and are no food follow the parcel within this time."""
 
 _URGENCY = (Priority.URGENT, Priority.STANDARD, Priority.ROUTINE)
 
@@ -98,6 +102,13 @@ class Decision(StrEnum):
     REPACK = "repack"
 
 
+class BackOrderOutcome(StrEnum):
+    """What became of the items that were to follow."""
+
+    SENT = "sent"
+    NOT_NEEDED = "not-needed"
+
+
 class Notice(Struct, frozen=True):
     """Something that a person must see to. `stops`: until then the parcel does not go on.
 
@@ -133,7 +144,8 @@ class Parcel(Struct, frozen=True):
     """One parcel for one need. `missing` is what a short parcel lacks. The allocation tries it again at `retry_at`.
 
     `household`, `diets`, `flags` and `priority` follow what is known of the resident. `lines` follow them by the rules of
-    `facts`. `decided` are diets that no release knows and that a person has replaced by `added`.
+    `facts`. `back_order` are lines that were missing and follow later; the site owes them until `owed_due_at`. `top_up` are
+    those of them that are reserved by now, and `sent` those that have left. `decided` are diets that no release knows and that a person has replaced by `added`.
     """
 
     parcel_id: UUID
@@ -161,6 +173,15 @@ class Parcel(Struct, frozen=True):
     added: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
     departure: Departure | None = None
+    back_order: tuple[Line, ...] = ()
+    top_up: tuple[Line, ...] = ()
+    sent: tuple[Line, ...] = ()
+    owed_due_at: datetime | None = None
+
+    @property
+    def owed_items(self) -> tuple[str, ...]:
+        """The items that it waits for after it was reserved."""
+        return tuple(line.item_id for line in self.back_order)
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -181,6 +202,11 @@ class Parcel(Struct, frozen=True):
     def noticed(self) -> bool:
         """Whether a person must see to something."""
         return any(notice.open for notice in self.notices)
+
+    @property
+    def fits(self) -> bool:
+        """Whether it holds, or is owed, what it should by what is known now."""
+        return frozenset((*self.lines, *self.back_order, *self.top_up, *self.sent)) == frozenset(self.wanted)
 
     @property
     def wanted(self) -> tuple[Line, ...]:
@@ -228,18 +254,21 @@ def refill(
     """Change what the parcel must hold. Only before somebody picks it: later the rules of `facts` stop it or warn."""
     if parcel.state not in WAITING | {State.RESERVED}:
         return Step(parcel)
-    lines = contents(code, household, diets)
     unknown = any(diet not in FORBIDDEN and diet not in parcel.diets for diet in diets)
     told = replace(parcel, code=code, household=household, diets=tuple(sorted(set(diets))))
-    if not unknown and (parcel.code, frozenset(parcel.lines)) == (code, frozenset(lines)):
+    if not unknown and parcel.code == code and told.fits:
         return Step(told)
-    return _anew(replace(told, lines=lines), now)
+    return _anew(told, now)
 
 
 def _anew(parcel: Parcel, now: datetime) -> Step[Parcel]:
-    """It waits for the stock of its lines from the beginning."""
+    """It waits for the stock of what it should hold, from the beginning."""
     changed = replace(
         parcel,
+        lines=tuple(line for line in parcel.wanted if line not in parcel.sent),
+        back_order=(),
+        top_up=(),
+        owed_due_at=None,
         state=State.REQUESTED,
         changed_at=now,
         missing=(),
@@ -282,9 +311,10 @@ def _note(parcel: Parcel, facts: tuple[str, ...], now: datetime, *, stops: bool)
         return Step(parcel)
     owner = f"site:{parcel.site_id}" if stops else f"hub:{parcel.hub_id}"
     due_at = now + (STOP_WITHIN if stops else WARN_WITHIN)
+    missing = () if stops else parcel.missing  # a stopped parcel holds nobody else up
     noticed = Notice((*(known.facts if known else ()), *new), stops, owner, now, due_at)
     others = tuple(notice for notice in parcel.notices if notice is not known)
-    after = replace(parcel, notices=(*others, noticed), changed_at=now)
+    after = replace(parcel, notices=(*others, noticed), missing=missing, changed_at=now)
     about = {"site_id": parcel.site_id, "facts": new, "due_at": due_at}
     event = (
         ParcelStopped(**_about(parcel), **about, stopped_at=now)
@@ -300,7 +330,7 @@ def decide(parcel: Parcel, decision: Decision, reason: str, by: str, now: dateti
         raise NotAllowedError("This parcel is not stopped, so there is nothing to decide.")
     settled = _settle(parcel, by, now, stops=True, decision=decision.value, reason=reason)
     if decision is Decision.REPACK and settled.state is not State.DISPATCHED:
-        return _anew(replace(settled, lines=settled.wanted), now)
+        return _anew(settled, now)
     if settled.state is State.PACKED and settled.task_id is not None:
         return dispatch(settled, settled.task_id, now)
     return look_again(settled)
@@ -353,16 +383,68 @@ def move_hub(parcel: Parcel, hub_id: str, site_id: str) -> Step[Parcel]:
     return Step(replace(parcel, hub_id=hub_id, site_id=moved))
 
 
-def reserve(parcel: Parcel, now: datetime) -> Step[Parcel]:
-    """All that the parcel needs is reserved for it."""
+def reserve(parcel: Parcel, now: datetime, later: tuple[Line, ...] = ()) -> Step[Parcel]:
+    """All that the parcel needs is reserved for it, but for lines that follow later."""
     _must(parcel, WAITING, "be reserved")
-    after = replace(parcel, state=State.RESERVED, changed_at=now, missing=(), retry_at=None)
+    after = replace(
+        parcel,
+        state=State.RESERVED,
+        changed_at=now,
+        missing=(),
+        retry_at=None,
+        lines=tuple(line for line in parcel.lines if line not in later),
+        back_order=later,
+        owed_due_at=now + OWED_WITHIN if later else None,
+    )
     event = ParcelReserved(
         **_about(parcel),
         site_id=parcel.site_id,
         reserved_at=now,
     )
     return Step(after, (event,), _no_retry(parcel))
+
+
+def fill(parcel: Parcel, lines: tuple[Line, ...], now: datetime) -> Step[Parcel]:
+    """Lines that were to follow have come in. They join the parcel, or are kept for it if somebody picks it already."""
+    rest = tuple(line for line in parcel.back_order if line not in lines)
+    filled = replace(parcel, back_order=rest, changed_at=now)
+    if parcel.state is State.RESERVED:
+        due_at = parcel.owed_due_at if rest else None
+        return Step(replace(filled, lines=(*parcel.lines, *lines), owed_due_at=due_at))
+    return Step(replace(filled, top_up=(*parcel.top_up, *lines)))
+
+
+def settle_back_order(
+    parcel: Parcel, outcome: BackOrderOutcome, reason: str, by: str, now: datetime
+) -> Step[Parcel]:
+    """A person has sent what was to follow, or nobody needs it. Raises NotAllowedError if there is nothing to send."""
+    if not parcel.back_order and not parcel.top_up:
+        raise NotAllowedError("Nothing is to follow this parcel.")
+    if outcome is BackOrderOutcome.SENT and not parcel.top_up:
+        raise NotAllowedError("What is to follow has not come in. Book a receipt first.")
+    sent = parcel.top_up if outcome is BackOrderOutcome.SENT else ()
+    rest = parcel.back_order if outcome is BackOrderOutcome.SENT else ()
+    done = Notice(
+        (Fact.BACK_ORDER.value,),
+        stops=False,
+        owner=f"site:{parcel.site_id}",
+        since=now,
+        due_at=parcel.owed_due_at or now,
+        settled_at=now,
+        settled_by=by,
+        decision=outcome.value,
+        reason=reason,
+    )
+    after = replace(
+        parcel,
+        top_up=(),
+        back_order=rest,
+        sent=(*parcel.sent, *sent),
+        notices=(*parcel.notices, done),
+        owed_due_at=parcel.owed_due_at if rest else None,
+        changed_at=now,
+    )
+    return Step(after)
 
 
 def fall_short(parcel: Parcel, missing: tuple[MissingItem, ...], now: datetime) -> Step[Parcel]:
@@ -401,8 +483,8 @@ def decide_diets(parcel: Parcel, diets: tuple[str, ...], now: datetime) -> Step[
         added=tuple(sorted({*parcel.added, *diets} - set(parcel.diets))),
         diets=tuple(sorted(set(diets))),
     )
-    if frozenset(decided.wanted) != frozenset(parcel.lines):
-        return _anew(replace(decided, lines=decided.wanted), now)
+    if not decided.fits:
+        return _anew(decided, now)
     again = replace(decided, state=State.REQUESTED, changed_at=now, missing=(), retry_at=None)
     return Step(again, (), _no_retry(parcel))
 
@@ -410,7 +492,17 @@ def decide_diets(parcel: Parcel, diets: tuple[str, ...], now: datetime) -> Step[
 def lose_reservation(parcel: Parcel, now: datetime) -> Step[Parcel]:
     """The reserved stock is gone. The parcel waits for stock again, and the next allocation decides."""
     _must(parcel, {State.RESERVED}, "lose its reservation")
-    return Step(replace(parcel, state=State.REQUESTED, changed_at=now))
+    lines = (*parcel.lines, *parcel.back_order, *parcel.top_up)
+    after = replace(
+        parcel,
+        state=State.REQUESTED,
+        changed_at=now,
+        lines=lines,
+        back_order=(),
+        top_up=(),
+        owed_due_at=None,
+    )
+    return Step(after)
 
 
 def look_again(parcel: Parcel) -> Step[Parcel]:
@@ -520,7 +612,9 @@ def come_back(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
 
 
 def cancel(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
-    """Nobody needs the parcel any more. Ignored if it is on the road, delivered or cancelled."""
+    """Nobody needs the parcel any more. Ignored if it is on the road or at its end, but nothing follows a delivered one."""
+    if parcel.state is State.DELIVERED and (parcel.back_order or parcel.top_up):
+        return Step(replace(parcel, back_order=(), top_up=(), owed_due_at=None, changed_at=now))
     if parcel.state in FINAL or parcel.state is State.DISPATCHED:
         return Step(parcel)
     unseen = tuple(replace(n, settled_at=now, decision="cancelled") if n.open else n for n in parcel.notices)
@@ -533,6 +627,9 @@ def cancel(parcel: Parcel, reason: str, now: datetime) -> Step[Parcel]:
         retry_at=None,
         task_id=None,
         notices=unseen,
+        back_order=(),
+        top_up=(),
+        owed_due_at=None,
     )
     event = ParcelCancelled(
         **_about(parcel),
@@ -560,20 +657,22 @@ def stock_moves(before: Parcel | None, after: Parcel) -> tuple[Move, ...]:
 
 def _promised(parcel: Parcel | None) -> Counter[Place]:
     """What is reserved for it."""
-    holds = parcel is not None and parcel.state in HOLDING
-    return _at_site(parcel, parcel.lines if parcel and holds else ())
+    if parcel is None:
+        return Counter()
+    return _at_site(parcel, (*(parcel.lines if parcel.state in HOLDING else ()), *parcel.top_up))
 
 
 def _goods(parcel: Parcel | None) -> Counter[Place]:
     """The goods that have left the shelf for it."""
-    holds = parcel is not None and parcel.state in PACKED
-    return _at_site(parcel, parcel.lines if parcel and holds else ())
+    if parcel is None:
+        return Counter()
+    return _at_site(parcel, (*(parcel.lines if parcel.state in PACKED else ()), *parcel.sent))
 
 
-def _at_site(parcel: Parcel | None, lines: tuple[Line, ...]) -> Counter[Place]:
+def _at_site(parcel: Parcel, lines: tuple[Line, ...]) -> Counter[Place]:
     found: Counter[Place] = Counter()
     for line in lines:
-        found[Place(parcel.site_id if parcel else "", line.item_id)] += line.quantity
+        found[Place(parcel.site_id, line.item_id)] += line.quantity
     return found
 
 

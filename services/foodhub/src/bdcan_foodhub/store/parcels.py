@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from bdcan_chassis.table import Statement, Table
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from bdcan_chassis.table import Query, Statement, Table
 from bdcan_foodhub.domain.parcel import Parcel
 
-PARCEL = Table("parcel", Parcel, key="parcel_id", derived=("missing_items", "noticed"))
+PARCEL = Table("parcel", Parcel, key="parcel_id", derived=("missing_items", "noticed", "owed_items"))
 
 # All parcels of some referrals, locked in the order of their ids.
 LOCK_OF_REFERRALS = PARCEL.query(
@@ -44,6 +49,68 @@ LOCK_LACKING = PARCEL.query(
         SELECT 1 FROM unnest(:site_ids::text[], :item_ids::text[]) AS n (site_id, item_id)
         WHERE n.site_id = p.site_id AND n.item_id = ANY (p.missing_items))
     ORDER BY p.parcel_id FOR NO KEY UPDATE OF p
+    """
+)
+
+# Parcels that wait for one of these items at its site to follow them, locked in the order of their ids.
+LOCK_OWING = PARCEL.query(
+    """
+    SELECT {p.columns} FROM parcel AS p
+    WHERE p.owed_items <> '{}' AND p.site_id = ANY (:site_ids::text[]) AND EXISTS (
+        SELECT 1 FROM unnest(:site_ids::text[], :item_ids::text[]) AS n (site_id, item_id)
+        WHERE n.site_id = p.site_id AND n.item_id = ANY (p.owed_items))
+    ORDER BY p.parcel_id FOR NO KEY UPDATE OF p
+    """
+)
+
+
+class First(Struct, frozen=True):
+    """The parcel that waits first for an item."""
+
+    site_id: str
+    item_id: str
+    due_at: datetime
+    parcel_id: UUID
+
+
+# Who waits first for each of these items, those parcels left out.
+FIRST_WAITING = Query(
+    """
+    SELECT DISTINCT ON (p.site_id, i.item_id) p.site_id, i.item_id, p.due_at, p.parcel_id
+    FROM (
+        SELECT site_id, missing_items AS items, due_at, parcel_id FROM parcel
+        WHERE state = 'short' AND site_id = ANY (:site_ids)
+        UNION ALL
+        SELECT site_id, owed_items, due_at, parcel_id FROM parcel
+        WHERE owed_items <> '{}' AND site_id = ANY (:site_ids)
+    ) AS p, unnest(p.items) AS i (item_id)
+    WHERE i.item_id = ANY (:item_ids) AND p.parcel_id <> ALL (:parcel_ids)
+    ORDER BY p.site_id, i.item_id, p.due_at, p.parcel_id
+    """,
+    First,
+)
+
+# A page of parcels that something is to follow, in due order, of these hubs (NULL: of all).
+FIND_OWED = PARCEL.query(
+    """
+    SELECT {columns} FROM parcel
+    WHERE owed_due_at IS NOT NULL AND (:site_id::text IS NULL OR site_id = :site_id)
+        AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
+        AND (:due_at::timestamptz IS NULL OR (due_at, parcel_id) > (:due_at, :parcel_id::uuid))
+    ORDER BY due_at, parcel_id LIMIT :limit
+    """
+)
+
+# How many parcels of each site something is to follow.
+COUNT_OWED = Statement(
+    "SELECT site_id AS site, count(*) AS value FROM parcel WHERE owed_due_at IS NOT NULL GROUP BY site_id"
+)
+
+# By when the first of them must have been sent, in seconds since 1970.
+FIRST_OWED = Statement(
+    """
+    SELECT site_id AS site, extract(epoch FROM min(owed_due_at))::float8 AS value
+    FROM parcel WHERE owed_due_at IS NOT NULL GROUP BY site_id
     """
 )
 

@@ -51,6 +51,11 @@ CREATE TABLE public.parcel (
     notices jsonb DEFAULT '[]'::jsonb NOT NULL,
     noticed boolean DEFAULT false NOT NULL,
     departure jsonb,
+    back_order jsonb DEFAULT '[]'::jsonb NOT NULL,
+    top_up jsonb DEFAULT '[]'::jsonb NOT NULL,
+    sent jsonb DEFAULT '[]'::jsonb NOT NULL,
+    owed_items text[] DEFAULT '{}'::text[] NOT NULL,
+    owed_due_at timestamp with time zone,
     CONSTRAINT parcel_bags_check CHECK ((bags > 0)),
     CONSTRAINT parcel_check CHECK (((state <> ALL (ARRAY['packed'::text, 'dispatched'::text, 'delivered'::text])) OR ((bags IS NOT NULL) AND (weight_grams IS NOT NULL)))),
     CONSTRAINT parcel_check1 CHECK (((state <> 'short'::text) OR (retry_at IS NOT NULL))),
@@ -132,6 +137,10 @@ CREATE INDEX parcel_by_state ON public.parcel USING btree (state, due_at, parcel
 CREATE INDEX parcel_noticed ON public.parcel USING btree (due_at, parcel_id) WHERE noticed;
 
 CREATE INDEX parcel_overdue ON public.parcel USING btree (parcel_id) WHERE overdue;
+
+CREATE INDEX parcel_owed ON public.parcel USING btree (due_at, parcel_id) WHERE (owed_due_at IS NOT NULL);
+
+CREATE INDEX parcel_owed_items ON public.parcel USING btree (site_id) WHERE (owed_items <> '{}'::text[]);
 
 CREATE INDEX parcel_referral ON public.parcel USING btree (referral_id);
 

@@ -91,8 +91,10 @@ DRIFTED = LEVEL.query(
         FROM movement GROUP BY site_id, item_id
     ), promised AS (
         SELECT p.site_id, l.item_id, sum(l.quantity) AS reserved
-        FROM parcel AS p, jsonb_to_recordset(p.lines) AS l (item_id text, quantity bigint)
-        WHERE p.state IN ('reserved', 'picking') GROUP BY p.site_id, l.item_id
+        FROM parcel AS p, jsonb_to_recordset(
+            CASE WHEN p.state IN ('reserved', 'picking') THEN p.lines || p.top_up ELSE p.top_up END
+        ) AS l (item_id text, quantity bigint)
+        GROUP BY p.site_id, l.item_id
     )
     SELECT {s.columns} FROM stock AS s
     LEFT JOIN ledger AS m ON m.site_id = s.site_id AND m.item_id = s.item_id
