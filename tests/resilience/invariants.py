@@ -102,12 +102,12 @@ def stock_balances(e: Evidence) -> Iterator[str]:
             ("packed", "dispatched", "delivered"), issued
         )
         held = (
-            (into.get(parcel["state"]), parcel["lines"]),
+            (into.get(parcel["state"], Counter()), parcel["lines"]),
             (promised, parcel["top_up"]),
             (issued, parcel["sent"]),
         )
         for total, lines in held:
-            for line in lines if total is not None else ():
+            for line in lines:
                 total[parcel["site_id"], line["item_id"]] += line["quantity"]
     for level in e.of("foodhub", "stock"):
         site, item = place = level["site_id"], level["item_id"]
