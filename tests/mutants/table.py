@@ -162,8 +162,8 @@ MUTANTS = (
         "replay-backwards",
         "order by key",
         "replay.py",
-        "state IN ('parked', 'queued') ORDER BY seq LIMIT $4",
-        "state IN ('parked', 'queued') ORDER BY seq DESC LIMIT $4",
+        "ORDER BY seq LIMIT :limit",
+        "ORDER BY seq DESC LIMIT :limit",
         "dispatch conformance",
     ),
     Mutant(

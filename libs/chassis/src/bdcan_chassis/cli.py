@@ -8,9 +8,9 @@ import getpass
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from uuid import UUID
 
+from msgspec.structs import asdict
 from pydantic import ValidationError
 
 from bdcan_chassis import dead_letters

@@ -8,16 +8,17 @@ and looks again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import asyncpg
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_chassis.database import Connection
 from bdcan_chassis.errors import storable
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.table import Query
 from bdcan_chassis.transaction import pack_headers, unpack_headers
 from bdcan_contracts.envelope import Headers, type_of
 
@@ -50,8 +51,11 @@ class NewDeadLetter(NamedTuple):
     """Whether the inbox holds the event already: a replay must then not treat it as a duplicate."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(
+    Struct,
+    frozen=True,
+    rename={"partition": "record_partition", "offset": "record_offset", "key": "record_key"},
+):
     """A dead letter without its body. `seq` grows with each dead letter."""
 
     id: UUID
@@ -115,8 +119,13 @@ async def find(
 
     This reading is not audited. It therefore shows only the class of a handler's error, whose text may quote a record.
     """
-    rows = await connection.fetch(_FIND, consumer, [state] if state else ["parked", "queued"], limit, after)
-    letters = [_letter(r) for r in rows]
+    letters = await _FIND.all(
+        connection,
+        consumer=consumer,
+        states=[state] if state else ["parked", "queued"],
+        after=after,
+        limit=limit,
+    )
     return [replace(x, error=x.error.partition(":")[0]) if x.reason == HANDLER_FAILED else x for x in letters]
 
 
@@ -124,12 +133,13 @@ async def show(
     connection: Connection, letter_id: UUID, actor: str, reason: str
 ) -> tuple[DeadLetter, dict[str, Any]] | None:
     """One dead letter with headers and body. The audit records who looked and why."""
-    row = await connection.fetchrow(_SHOW, letter_id)
-    if row is None:
+    letter = await _SHOW.first(connection, id=letter_id)
+    if letter is None:
         return None
     await connection.execute(_AUDIT, letter_id, "shown", actor, reason)
+    [row] = await connection.fetch(_CONTENT, letter_id)
     body: bytes | None = row["body"]
-    return _letter(row), {
+    return letter, {
         "headers": {k: v.decode("utf-8", "replace") for k, v in unpack_headers(row["headers"])},
         "body": None if body is None else body.decode("utf-8", "replace"),
     }
@@ -185,24 +195,6 @@ async def counts(connection: Connection) -> list[tuple[str, str, int]]:
     return [(r["consumer"], r["state"], r["n"]) for r in await connection.fetch(_COUNT)]
 
 
-def _letter(row: asyncpg.Record) -> DeadLetter:
-    return DeadLetter(
-        id=row["id"],
-        seq=row["seq"],
-        consumer=row["consumer"],
-        topic=row["topic"],
-        partition=row["record_partition"],
-        offset=row["record_offset"],
-        key=row["record_key"],
-        event_type=row["event_type"],
-        state=row["state"],
-        reason=row["reason"],
-        error=row["error"],
-        parked_at=row["parked_at"],
-        settled_at=row["settled_at"],
-    )
-
-
 def record_time(milliseconds: int) -> datetime:
     """A Kafka record's time stamp as an instant; a time stamp outside the calendar gives the nearest one inside."""
     return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST_MILLISECOND) / 1000, UTC)
@@ -211,8 +203,6 @@ def record_time(milliseconds: int) -> datetime:
 def _stored_key(key: bytes | None) -> bytes | None:
     return None if key is None else key[:_MAX_KEY_BYTES]
 
-
-_COLUMNS = "id, seq, consumer, topic, record_partition, record_offset, record_key, event_type, state, reason, error, parked_at, settled_at"
 
 _ANY_KEY = "SELECT EXISTS (SELECT FROM chassis.parked_key WHERE consumer = $1)"
 
@@ -241,13 +231,20 @@ INSERT INTO chassis.parked_key (consumer, topic, record_key)
 SELECT $1, t, k FROM unnest($2::text[], $3::bytea[]) AS parked (t, k) ON CONFLICT DO NOTHING
 """
 
-_FIND = f"""
-SELECT {_COLUMNS} FROM chassis.dead_letter
-WHERE ($1::text IS NULL OR consumer = $1) AND state = ANY ($2::text[]) AND seq > $4
-ORDER BY seq LIMIT $3
-"""  # noqa: S608 # the columns are a constant of this module
+# Dead letters in some states, behind a `seq`. No consumer: those of all consumers.
+_FIND = Query(
+    """
+    SELECT {columns} FROM chassis.dead_letter
+    WHERE (:consumer::text IS NULL OR consumer = :consumer) AND state = ANY (:states::text[]) AND seq > :after
+    ORDER BY seq LIMIT :limit
+    """,
+    DeadLetter,
+)
 
-_SHOW = f"SELECT {_COLUMNS}, headers, body FROM chassis.dead_letter WHERE id = $1"  # noqa: S608 # as above
+# One dead letter.
+_SHOW = Query("SELECT {columns} FROM chassis.dead_letter WHERE id = :id", DeadLetter)
+
+_CONTENT = "SELECT headers, body FROM chassis.dead_letter WHERE id = $1"
 
 _OPEN = """
 SELECT consumer, topic, record_key, state FROM chassis.dead_letter WHERE id = $1 AND state IN ('parked', 'queued')

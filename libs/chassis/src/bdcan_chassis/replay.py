@@ -8,15 +8,17 @@ the new reason, and the records behind it stay queued.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-import asyncpg
+from msgspec import Struct
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.dispatch import Dispatcher, take
 from bdcan_chassis.errors import BadRecordError, describe, is_transient
 from bdcan_chassis.logs import get_logger
+from bdcan_chassis.table import Query
 from bdcan_chassis.transaction import Transactions, Tx, unpack_headers
 from bdcan_contracts.envelope import EnvelopeError, Headers
 
@@ -25,17 +27,39 @@ log = get_logger(__name__)
 _ROUND = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """A dead letter as a row of the table."""
+class _Kept(
+    Struct,
+    frozen=True,
+    rename={
+        "partition": "record_partition",
+        "offset": "record_offset",
+        "key": "record_key",
+        "packed": "headers",
+        "value": "body",
+    },
+):
+    """A dead letter, read as the record that it was."""
 
+    id: UUID
+    consumer: str
     topic: str
     partition: int
     offset: int
-    timestamp: int
+    record_time: datetime
     key: bytes | None
-    headers: Headers
+    packed: bytes
     value: bytes | None
+    taken: bool
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds, as Kafka counts."""
+        return int(self.record_time.timestamp() * 1000)
+
+    @property
+    def headers(self) -> Headers:
+        """The record's headers."""
+        return unpack_headers(self.packed)
 
 
 async def replay_requested(dispatchers: Mapping[str, Dispatcher], transactions: Transactions) -> int:
@@ -48,44 +72,44 @@ async def replay_requested(dispatchers: Mapping[str, Dispatcher], transactions: 
         key = await connection.fetchrow(_NEXT_KEY, list(dispatchers))
         if key is not None:
             scope = (key["consumer"], key["topic"], key["record_key"])
-            rows = await connection.fetch(_OF_KEY, *scope, _ROUND)
-            settled = await _replay(dispatchers[key["consumer"]], tx, rows)
-            if settled < len(rows):
+            letters = await _OF_KEY.all(connection, **key, limit=_ROUND)
+            settled = await _replay(dispatchers[key["consumer"]], tx, letters)
+            if settled < len(letters):
                 await connection.execute(_GIVE_UP, *scope)
-            elif len(rows) < _ROUND:
+            elif len(letters) < _ROUND:
                 await connection.execute(_FREE, *scope)
             return settled
-        row = await connection.fetchrow(_NEXT_ALONE, list(dispatchers))
-        if row is None:
+        alone = await _NEXT_ALONE.first(connection, consumers=list(dispatchers))
+        if alone is None:
             return 0
-        settled = await _replay(dispatchers[row["consumer"]], tx, [row])
+        settled = await _replay(dispatchers[alone.consumer], tx, [alone])
         if not settled:
-            await connection.execute(_GIVE_UP_ALONE, row["id"])
+            await connection.execute(_GIVE_UP_ALONE, alone.id)
         return settled
 
 
-async def _replay(dispatcher: Dispatcher, tx: Tx, rows: list[asyncpg.Record]) -> int:
-    for settled, row in enumerate(rows):
-        reason, error = await _handle(dispatcher, tx, row)
+async def _replay(dispatcher: Dispatcher, tx: Tx, letters: list[_Kept]) -> int:
+    for settled, letter in enumerate(letters):
+        reason, error = await _handle(dispatcher, tx, letter)
         if reason:
-            log.warning("replay.failed_again", consumer=row["consumer"], letter=str(row["id"]), reason=reason)
-            await tx.connection.execute(_STILL_PARKED, row["id"], reason, error)
-            await dead_letters.audit(tx.connection, row["id"], "failed again", "worker", reason)
+            log.warning("replay.failed_again", consumer=letter.consumer, letter=str(letter.id), reason=reason)
+            await tx.connection.execute(_STILL_PARKED, letter.id, reason, error)
+            await dead_letters.audit(tx.connection, letter.id, "failed again", "worker", reason)
             return settled
-        await dead_letters.settle(tx.connection, [row["id"]], "replayed")
-        await dead_letters.audit(tx.connection, row["id"], "replayed", "worker", "handled")
-    return len(rows)
+        await dead_letters.settle(tx.connection, [letter.id], "replayed")
+        await dead_letters.audit(tx.connection, letter.id, "replayed", "worker", "handled")
+    return len(letters)
 
 
-async def _handle(dispatcher: Dispatcher, tx: Tx, row: asyncpg.Record) -> tuple[str, str]:
+async def _handle(dispatcher: Dispatcher, tx: Tx, letter: _Kept) -> tuple[str, str]:
     """Handle one record inside a savepoint; returns ("", "") or the reason and the error."""
-    read = dispatcher.read(0, _stored(row))
+    read = dispatcher.read(0, letter)
     if read is None:
         return "", ""  # no longer read here
     if read.event is None or read.handler is None:
         error: Any = read.error or EnvelopeError("no handler")
         return error.reason, str(error)[:500]
-    if not row["taken"] and not await take(tx.connection, dispatcher.consumer.name, [read.event.key]):
+    if not letter.taken and not await take(tx.connection, dispatcher.consumer.name, [read.event.key]):
         return "", ""  # it could not be read when it was parked, and has arrived a second time since
     mark = tx.mark()
     try:
@@ -101,38 +125,31 @@ async def _handle(dispatcher: Dispatcher, tx: Tx, row: asyncpg.Record) -> tuple[
     return "", ""
 
 
-def _stored(row: asyncpg.Record) -> _Stored:
-    return _Stored(
-        row["topic"],
-        row["record_partition"],
-        row["record_offset"],
-        int(row["record_time"].timestamp() * 1000),
-        row["record_key"],
-        unpack_headers(row["headers"]),
-        row["body"],
-    )
-
-
 _NEXT_KEY = """
 SELECT consumer, topic, record_key FROM chassis.parked_key
 WHERE replay_requested_at IS NOT NULL AND consumer = ANY ($1::text[])
 ORDER BY replay_requested_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 
-_COLUMNS = (
-    "id, consumer, topic, record_partition, record_offset, record_time, record_key, headers, body, taken"
+# The open dead letters of a key, in order.
+_OF_KEY = Query(
+    """
+    SELECT {columns} FROM chassis.dead_letter
+    WHERE consumer = :consumer AND topic = :topic AND record_key = :record_key AND state IN ('parked', 'queued')
+    ORDER BY seq LIMIT :limit
+    """,
+    _Kept,
 )
 
-_OF_KEY = f"""
-SELECT {_COLUMNS} FROM chassis.dead_letter
-WHERE consumer = $1 AND topic = $2 AND record_key = $3 AND state IN ('parked', 'queued') ORDER BY seq LIMIT $4
-"""  # noqa: S608 # the columns are a constant of this module
-
-_NEXT_ALONE = f"""
-SELECT {_COLUMNS} FROM chassis.dead_letter
-WHERE replay_requested_at IS NOT NULL AND state = 'parked' AND consumer = ANY ($1::text[])
-ORDER BY replay_requested_at LIMIT 1 FOR UPDATE SKIP LOCKED
-"""  # noqa: S608 # as above
+# The next dead letter without a key that somebody wants to be handled.
+_NEXT_ALONE = Query(
+    """
+    SELECT {columns} FROM chassis.dead_letter
+    WHERE replay_requested_at IS NOT NULL AND state = 'parked' AND consumer = ANY (:consumers::text[])
+    ORDER BY replay_requested_at LIMIT 1 FOR UPDATE SKIP LOCKED
+    """,
+    _Kept,
+)
 
 _FREE = "DELETE FROM chassis.parked_key WHERE consumer = $1 AND topic = $2 AND record_key = $3"
 

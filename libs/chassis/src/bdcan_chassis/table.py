@@ -406,7 +406,7 @@ def _listed(value: Any) -> Any:
 def _plain(model: object) -> object:
     if isinstance(model, BaseModel):
         return model.__dict__
-    raise NotImplementedError(type(model).__name__)
+    raise NotImplementedError(type(model).__name__)  # msgspec asks for this error
 
 
 def _model(kind: type, value: object) -> object:
