@@ -170,6 +170,7 @@ REFERRALS = Topic(
         "bdcan.intake.referral.withdrawn.v1",
         "bdcan.intake.referral.closed.v1",
         "bdcan.intake.referral.reopened.v1",
+        "bdcan.intake.referral.linked.v1",
     ),
     writers=("intake",),
     consumers=(
@@ -354,7 +355,7 @@ VOLUNTEERS = Topic(
         "bdcan.volunteer-match.volunteer.left.v1",
     ),
     writers=("volunteer-match",),
-    consumers=(),
+    consumers=(Reader("intake", ("bdcan.volunteer-match.volunteer.left.v1",)),),
 )
 
 WELFARE_CALLS = Topic(
@@ -408,6 +409,7 @@ OUTREACH_REFERRALS = Topic(
         "bdcan.intake.referral.withdrawn.v1",
         "bdcan.intake.referral.closed.v1",
         "bdcan.intake.referral.reopened.v1",
+        "bdcan.intake.referral.linked.v1",
     ),
     writers=("intake",),
     consumers=(
@@ -643,6 +645,12 @@ CATALOGUE = Catalogue(
             "bdcan.intake.referral.closed.v1",
             models.ReferralClosed,
             "urn:bdcan:schema:bdcan.intake.referral.closed.v1",
+            (REFERRALS, OUTREACH_REFERRALS),
+        ),
+        EventType(
+            "bdcan.intake.referral.linked.v1",
+            models.ReferralLinked,
+            "urn:bdcan:schema:bdcan.intake.referral.linked.v1",
             (REFERRALS, OUTREACH_REFERRALS),
         ),
         EventType(

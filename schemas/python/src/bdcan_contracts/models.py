@@ -207,6 +207,23 @@ class Person(_Body):
     """Postcode of the home, in any notation."""
 
 
+class CallCorrections(_Body):
+    """What the resident corrected on the telephone. A field that is absent was not spoken of."""
+
+    amendment_version: Annotated[int, Field(ge=0, le=2147483647)] | None = None
+    """The last amendment of the referral that the caller knew of; 0 or absent: none."""
+    household: Household | None = None
+    """Who lives there."""
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] | None = None
+    """All diets, as the resident said them."""
+    flags: Annotated[tuple[Code, ...], Field(max_length=20, strict=False)] | None = None
+    """All flags, as the resident said them."""
+    priority: Priority | None = None
+    """How soon help must come."""
+    consent: bool | None = None
+    """Whether the resident agrees to be contacted."""
+
+
 class EscalationAccepted(_Body):
     """Community Solutions takes it on."""
 
@@ -658,6 +675,8 @@ class InboundReferralAccepted(_Body):
     """Whether an earlier submission had already opened this referral."""
     received_at: AwareDatetime
     """When the referral was first taken on."""
+    previous_referral_id: UUID | None = None
+    """The closed referral of the same reference that this one follows; absent where it is the first."""
 
 
 class InboundReferralRefused(_Body):
@@ -748,6 +767,21 @@ class ReferralClosed(_Body):
     """When it was closed."""
 
 
+class ReferralLinked(_Body):
+    """Other open referrals may be about the same person or household. The event carries all links as they
+    now are; each referral has an event of its own.
+    """
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    same_person_ids: Annotated[tuple[UUID, ...], Field(max_length=20, strict=False)] = ()
+    """Open referrals that may be about the same person, the oldest first."""
+    same_household_ids: Annotated[tuple[UUID, ...], Field(max_length=20, strict=False)] = ()
+    """Open referrals of other people who may live in the same home, the oldest first."""
+    linked_at: AwareDatetime
+    """When the links changed."""
+
+
 class ReferralReceived(_Body):
     """Somebody asked for help, and it is on record."""
 
@@ -775,6 +809,8 @@ class ReferralReceived(_Body):
     """When the request came in."""
     contact_due_at: AwareDatetime
     """When the resident must have been called."""
+    previous_referral_id: UUID | None = None
+    """The closed referral of the same person that this one follows; absent where it is the first."""
 
 
 class ReferralReopened(_Body):
@@ -1346,6 +1382,8 @@ class WelfareCallCompleted(_Body):
     """How soon help must come."""
     completed_at: AwareDatetime
     """When the call ended."""
+    corrections: CallCorrections | None = None
+    """What the call corrected; intake amends the referral by it. Absent where nothing was corrected."""
 
 
 class WelfareCallExhausted(_Body):

@@ -1,8 +1,9 @@
 """Taking on requests for help, many at a time, through whichever door they come.
 
 A referral, its resident, its needs, its events and its first deadline commit together. A source and a reference identify a
-request. The same request again gets the same referral as its answer. The same reference with other content is refused:
-the person is being helped already, and nothing may be lost in silence.
+request. The same request again gets the same referral as its answer while that is open. The same reference with other content
+is refused then: the person is being helped already, and nothing may be lost in silence. Once the referral is closed, the person
+needs help again: a new referral is linked to the closed one and answers to the reference from now on.
 """
 
 from __future__ import annotations
@@ -15,17 +16,14 @@ from msgspec import Struct
 
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.step import Step
 from bdcan_contracts.envelope import Problem
 from bdcan_intake import store
-from bdcan_intake.books import Referrals, Residents
-from bdcan_intake.domain.referral import Referral, open_referral
+from bdcan_intake.books import Notes, Referrals, Residents
+from bdcan_intake.domain import timeline
+from bdcan_intake.domain.note import Note, add_note
+from bdcan_intake.domain.referral import Referral, ReferralState, followed_by, open_referral
 from bdcan_intake.domain.submission import Examined, resident_of
-
-_REUSED = Problem(
-    "reference",
-    "reference-reused",
-    "this reference was taken on before with other content; amend that referral instead",
-)
 
 
 class Accepted(Struct, frozen=True):
@@ -52,30 +50,55 @@ Answer = Accepted | Duplicate | Refused
 
 async def take_on(referrals: Referrals, examined: Sequence[Examined]) -> list[Answer]:
     """Take on what can be taken on; returns an answer for each, in order. It takes a handful of statements, however many."""
-    tx, residents = referrals.tx, Residents(referrals.tx)
-    opened = {}
-    async for place, one in in_turns(enumerate(examined)):
-        if not one.problems:
-            need_ids = tuple(new_id() for _ in one.submission.needs)
-            opened[place] = open_referral(one.submission, new_id(), need_ids, tx.now)
-    new = await referrals.put_missing(opened.values(), store.referrals.SAME_REQUEST)
-    accepted = {referral.referral_id: Accepted(referral) for referral in new}
-    for place, step in opened.items():
-        if step.state.referral_id in accepted:
-            residents.put(resident_of(examined[place], step.state.referral_id))
-    await residents.save()
-    await referrals.save()
-    said_again = [place for place, step in opened.items() if step.state.referral_id not in accepted]
-    answers = await _said_again(referrals, {place: examined[place] for place in said_again})
-    for place, one in enumerate(examined):
-        if one.problems:
-            answers[place] = Refused(one.problems)
-        elif place not in answers:
-            answers[place] = accepted[opened[place].state.referral_id]
+    answers: dict[int, Answer] = {
+        place: Refused(one.problems) for place, one in enumerate(examined) if one.problems
+    }
+    good = {place: one for place, one in enumerate(examined) if place not in answers}
+    answers |= await _open(referrals, {place: (one, new_id(), None) for place, one in good.items()})
+    answers |= await _said_again(referrals, {p: one for p, one in good.items() if p not in answers})
     return [answers[place] for place in range(len(examined))]
 
 
+async def take_note(
+    referrals: Referrals, referral_id: UUID, typed: str | None, author: str, call_id: UUID | None
+) -> Note | None:
+    """Add a note about a locked referral's resident, with its entry in the timeline; None if there is nothing new."""
+    if typed is None:
+        return None
+    tx, notes = referrals.tx, Notes(referrals.tx)
+    earlier = await store.notes.OF_REFERRAL.all(tx.connection, referral_id=referral_id)
+    step = add_note(typed, earlier, new_id(), referral_id, author, tx.now, call_id)
+    if step is None:
+        return None
+    referrals.enter([timeline.noted(step.state)])
+    noted = notes.put(step)
+    await notes.save()
+    return noted
+
+
+async def _open(
+    referrals: Referrals, wanted: dict[int, tuple[Examined, UUID, Referral | None]]
+) -> dict[int, Answer]:
+    """Open referrals with these ids, each behind the closed one that it follows. A request that is known already has no answer."""
+    tx, residents = referrals.tx, Residents(referrals.tx)
+    opened: dict[int, Step[Referral]] = {}
+    async for place, (one, referral_id, previous) in in_turns(wanted.items()):
+        need_ids = tuple(new_id() for _ in one.submission.needs)
+        opened[place] = open_referral(one.submission, referral_id, need_ids, tx.now, previous=previous)
+    new = await referrals.put_missing(opened.values(), store.referrals.SAME_REQUEST)
+    accepted = {referral.referral_id: Accepted(referral) for referral in new}
+    answers: dict[int, Answer] = {}
+    for place, step in opened.items():
+        if answer := accepted.get(step.state.referral_id):
+            residents.put(resident_of(wanted[place][0], step.state.referral_id))
+            answers[place] = answer
+    await residents.save()
+    await referrals.save()
+    return answers
+
+
 async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> dict[int, Answer]:
+    """Answer requests that are known: with the referral that is open, or with a new one if the known one is closed."""
     if not examined:
         return {}
     tx = referrals.tx
@@ -85,10 +108,35 @@ async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> di
         references=[one.submission.reference for one in examined.values()],
     )
     tx.not_before(*[one.received_at for one in known])
+    await referrals.lock_keys(one.referral_id for one in known if one.closed)
     first = {(one.source, one.reference): one for one in known}
     answers: dict[int, Answer] = {}
+    later: dict[int, Examined] = {}
+    following: dict[int, tuple[Examined, UUID, Referral | None]] = {}
     for place, one in examined.items():
         earlier = first[one.submission.source, one.submission.reference or ""]
-        same = earlier.content_hash == one.content_hash
-        answers[place] = Duplicate(earlier.referral_id, earlier.received_at) if same else Refused((_REUSED,))
-    return answers
+        closed = referrals.get(earlier.referral_id) if earlier.closed else None
+        if closed is None or closed.state is not ReferralState.CLOSED:
+            same = earlier.content_hash == one.content_hash
+            answers[place] = (
+                Duplicate(earlier.referral_id, earlier.received_at)
+                if same
+                else Refused((_reused(earlier.referral_id),))
+            )
+        elif closed.next_referral_id is not None:  # a request before this one has opened the next referral
+            later[place] = one
+        else:
+            step = followed_by(closed, new_id())
+            following[place] = (one, step.state.next_referral_id or closed.referral_id, closed)
+            referrals.put(step)
+    await referrals.save()  # the reference must be free
+    answers |= await _open(referrals, following)
+    return answers | await _said_again(referrals, later)
+
+
+def _reused(referral_id: UUID) -> Problem:
+    return Problem(
+        "reference",
+        "reference-reused",
+        f"this reference was taken on before with other content: amend referral {referral_id} instead",
+    )

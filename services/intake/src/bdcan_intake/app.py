@@ -8,6 +8,7 @@ from bdcan_intake import api
 from bdcan_intake.deadlines import DEADLINES
 from bdcan_intake.domain.errors import NotAllowedError, RefusedError, StaleError
 from bdcan_intake.metrics import SAMPLES
+from bdcan_intake.planners import PLANNERS
 from bdcan_intake.settings import Settings
 from bdcan_intake.worker import CONSUMERS
 
@@ -28,6 +29,7 @@ def service(settings: Settings) -> Service:
         personal_fields=PERSONAL_FIELDS,
         consumers=CONSUMERS,
         deadlines=DEADLINES,
+        planners=PLANNERS,
         samples=SAMPLES,
         routers=(api.router(settings),),
         domain_errors={NotAllowedError: 409, StaleError: 409, RefusedError: 422},

@@ -17,6 +17,7 @@ from bdcan_contracts.models import SafeguardingConcernRaised
 from bdcan_intake import store
 from bdcan_intake.domain import timeline
 from bdcan_intake.domain.enquiry import Enquiry
+from bdcan_intake.domain.note import Note
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.submission import Resident
 from bdcan_intake.domain.timeline import Entry
@@ -77,6 +78,12 @@ class Residents(Book[Resident]):
     """Who referrals are about. Whoever changes a resident has locked the referral."""
 
     table = store.residents.RESIDENT
+
+
+class Notes(Book[Note]):
+    """Notes about residents. Whoever adds one has locked the referral."""
+
+    table = store.notes.NOTE
 
 
 class Enquiries(Book[Enquiry]):

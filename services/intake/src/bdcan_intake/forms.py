@@ -115,7 +115,10 @@ class ReferralForm(Codes):
 
 
 class AmendmentForm(Body):
-    """What changes. A field that is left out stays; null takes a personal detail or the household away."""
+    """What changes. A field that is left out stays; null takes a personal detail or the household away.
+
+    `notes` is a further note: earlier ones stay. `call_id`: the welfare call in which all this was said.
+    """
 
     version: int | None = None
     person: PersonForm | None = None
@@ -126,11 +129,12 @@ class AmendmentForm(Body):
     flags: Annotated[tuple[Flag, ...], Field(max_length=20)] | None = None
     priority: Priority | None = None
     notes: Notes | None = None
+    call_id: UUID | None = None
     consent: bool | None = None
 
     def amendment(self) -> Amendment:
         """The amendment as the domain has it."""
-        given = {name: getattr(self, name) for name in self.model_fields_set}
+        given = {name: getattr(self, name) for name in self.model_fields_set if name != "call_id"}
         if self.person is not None:
             person = self.person.person()
             given["person"] = {name: getattr(person, name) for name in self.person.model_fields_set}

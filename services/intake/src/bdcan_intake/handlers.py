@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from bdcan_chassis.book import Decide
 from bdcan_chassis.fairness import in_turns
+from bdcan_chassis.ids import new_id
 from bdcan_chassis.subscription import Batch, Handler, Rejected
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
@@ -18,10 +19,15 @@ from bdcan_contracts.models import (
     InboundReferralAccepted,
     InboundReferralRefused,
     InboundReferralSubmitted,
+    VolunteerLeft,
+    WelfareCallCompleted,
 )
 from bdcan_contracts.vocabulary import Channel
+from bdcan_intake import store
 from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
-from bdcan_intake.books import Referrals
+from bdcan_intake.books import Enquiries, Referrals, Residents
+from bdcan_intake.domain import changes, progress
+from bdcan_intake.domain.enquiry import erase, volunteer_id_of
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.submission import Examined, Person, Submission, examine
 from bdcan_intake.forms import read_codes
@@ -61,6 +67,40 @@ async def on_noted(batch: Batch[Any], tx: Tx) -> None:
     await referrals.save()
 
 
+async def on_call_completed(batch: Batch[WelfareCallCompleted], tx: Tx) -> None:
+    """What is needed is known. What the call corrected amends the referral, so that every service follows."""
+    referrals, residents = Referrals(tx), Residents(tx)
+    referrals.note(batch)
+    await referrals.lock_keys(event.data.referral_id for event in batch)
+    await residents.lock_keys(event.data.referral_id for event in batch if event.data.corrections)
+    async for event in in_turns(batch):
+        if step := progress.call_completed(referrals.get(event.data.referral_id), event, tx.now):
+            referrals.put(step, event)
+        referral, resident = referrals.get(event.data.referral_id), residents.get(event.data.referral_id)
+        if referral is None or resident is None or event.data.corrections is None:
+            continue
+        if amendment := changes.by_call(event.data.corrections, referral, resident):
+            resident = residents.put(changes.amend_resident(resident, amendment, tx.now.date()))
+            if changes.may_be_amended(referral):
+                referrals.put(changes.amend(referral, resident, amendment, new_id, tx.now), event)
+    await residents.save()
+    await referrals.save()
+
+
+async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:
+    """Erase who the volunteer was: in the enquiry, and in the reasons of its disclosures."""
+    left = {event.data.volunteer_id for event in batch}
+    enquiries = Enquiries(tx)
+    found = await enquiries.lock(store.enquiries.LOCK_OF_VOLUNTEERS, volunteer_ids=left)
+    theirs = [one for one in found if volunteer_id_of(one.enquiry_id) in left]
+    for one in theirs:
+        enquiries.put(erase(one, tx.now))
+    await enquiries.save()
+    await store.disclosures.ERASE_REASONS.execute(
+        tx.connection, subject_ids=[one.enquiry_id for one in theirs]
+    )
+
+
 def follow(decide: Decide[Referral, T]) -> Handler[T]:
     """The handler that moves referrals on by a domain function."""
 
@@ -89,18 +129,28 @@ def _submission(event: InboundReferralSubmitted) -> Submission:
 def _receipt(
     event: InboundReferralSubmitted, answer: Answer, now: datetime
 ) -> InboundReferralAccepted | InboundReferralRefused:
-    who = {"source": event.source, "reference": event.reference}
     match answer:
         case Accepted(referral):
             return InboundReferralAccepted(
-                **who, referral_id=referral.referral_id, duplicate=False, received_at=referral.received_at
+                source=event.source,
+                reference=event.reference,
+                referral_id=referral.referral_id,
+                duplicate=False,
+                previous_referral_id=referral.previous_referral_id,
+                received_at=referral.received_at,
             )
         case Duplicate(referral_id, received_at):
             return InboundReferralAccepted(
-                **who, referral_id=referral_id, duplicate=True, received_at=received_at
+                source=event.source,
+                reference=event.reference,
+                referral_id=referral_id,
+                duplicate=True,
+                received_at=received_at,
             )
         case Refused(problems):
-            return InboundReferralRefused(**who, problems=_told(problems), refused_at=now)
+            return InboundReferralRefused(
+                source=event.source, reference=event.reference, problems=_told(problems), refused_at=now
+            )
         case _:
             assert_never(answer)
 

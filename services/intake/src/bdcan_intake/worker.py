@@ -11,10 +11,18 @@ from bdcan_contracts.catalogue import (
     INBOUND_REFERRALS,
     PARCELS,
     TASKS,
+    VOLUNTEERS,
     WELFARE_CALLS,
 )
 from bdcan_intake.domain import progress
-from bdcan_intake.handlers import follow, on_noted, on_submitted, on_unreadable
+from bdcan_intake.handlers import (
+    follow,
+    on_call_completed,
+    on_noted,
+    on_submitted,
+    on_unreadable,
+    on_volunteer_left,
+)
 
 _INBOUND = Consumer(
     "inbound",
@@ -37,7 +45,7 @@ _ASSIGNMENTS = Consumer(
 _HELP = Consumer(
     "help",
     (
-        On(WELFARE_CALLS, m.WelfareCallCompleted, follow(progress.call_completed)),
+        On(WELFARE_CALLS, m.WelfareCallCompleted, on_call_completed),
         On(WELFARE_CALLS, m.WelfareCallUnanswered, follow(progress.call_unanswered)),
         On(WELFARE_CALLS, m.WelfareCallExhausted, follow(progress.call_exhausted)),
         On(TASKS, m.TaskOpened, follow(progress.task_opened)),
@@ -72,5 +80,13 @@ _ESCALATIONS = Consumer(
     ),
 )
 
-CONSUMERS = (_INBOUND, *with_bulk(CATALOGUE, _ASSIGNMENTS, "outreach-assignments"), _HELP, _ESCALATIONS)
+_VOLUNTEERS = Consumer("volunteers", (On(VOLUNTEERS, m.VolunteerLeft, on_volunteer_left),))
+
+CONSUMERS = (
+    _INBOUND,
+    *with_bulk(CATALOGUE, _ASSIGNMENTS, "outreach-assignments"),
+    _HELP,
+    _ESCALATIONS,
+    _VOLUNTEERS,
+)
 """What comes in, what routing says, what helpers say and what Community Solutions says do not wait for each other."""

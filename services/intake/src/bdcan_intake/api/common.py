@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
-from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.problems import InvalidError, NotFoundError
+from bdcan_chassis.http.auth import Caller, caller_of, needs
+from bdcan_chassis.http.problems import ForbiddenError, InvalidError, NotFoundError
 from bdcan_chassis.http.reading import transactions_of
 from bdcan_contracts.envelope import Problem
+from bdcan_intake.domain.audience import may_not_know
+from bdcan_intake.domain.changes import NOT_OPEN
+from bdcan_intake.domain.errors import NotAllowedError
 from bdcan_intake.domain.referral import Referral
 
 F = TypeVar("F", bound=BaseModel)
 
 Reader = Annotated[Caller, Depends(needs("referrals:read"))]
 Writer = Annotated[Caller, Depends(needs("referrals:write"))]
+
+
+async def _amender(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+    if caller.scopes.isdisjoint({"referrals:write", "referrals:amend"}):
+        raise ForbiddenError("The scope referrals:write or referrals:amend is needed.")
+    return caller
+
+
+Amender = Annotated[Caller, Depends(_amender)]
+"""Who may correct what a referral says and add notes; a hub's people may, without handing in referrals."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,12 @@ def must_see(caller: Caller, referral: Referral | None) -> Referral:
     if referral.source != caller.name:
         caller.must_see_hub(referral.hub_id)
     return referral
+
+
+def must_see_needs(caller: Caller, referral: Referral, need_ids: Iterable[UUID]) -> None:
+    """Raise NotAllowedError, in the words for a need that is not open, if the caller may not see one of these needs."""
+    if not caller.sees_hub(referral.hub_id) and may_not_know(referral, need_ids):
+        raise NotAllowedError(NOT_OPEN)
 
 
 def _json(body: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -18,9 +18,11 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import Household
 from bdcan_intake import store
-from bdcan_intake.api.common import Reader, must_see
+from bdcan_intake.api.common import Reader
 from bdcan_intake.books import Referrals
 from bdcan_intake.domain.disclosure import OPENS, Disclosure, Purpose, must_be_live
+from bdcan_intake.domain.enquiry import Enquiry, volunteer_id_of
+from bdcan_intake.domain.note import all_notes
 
 
 class DisclosureAsked(Body):
@@ -30,13 +32,19 @@ class DisclosureAsked(Body):
     reason: Annotated[Text, Field(min_length=3, max_length=300)]
     referral_id: UUID | None = None
     enquiry_id: UUID | None = None
+    volunteer_id: Annotated[
+        UUID | None, Field(description="with volunteer_induction: as volunteer-match's list has it")
+    ] = None
 
     @model_validator(mode="after")
     def _names_its_subject(self) -> DisclosureAsked:
-        wanted = "enquiry_id" if self.purpose is Purpose.VOLUNTEER_INDUCTION else "referral_id"
-        other = "referral_id" if wanted == "enquiry_id" else "enquiry_id"
-        if getattr(self, wanted) is None or getattr(self, other) is not None:
-            raise ValueError(f"{self.purpose} is about a {wanted}, and nothing else")
+        of_volunteer = self.purpose is Purpose.VOLUNTEER_INDUCTION
+        wanted = ("enquiry_id", "volunteer_id") if of_volunteer else ("referral_id",)
+        named = [
+            name for name in ("referral_id", "enquiry_id", "volunteer_id") if getattr(self, name) is not None
+        ]
+        if len(named) != 1 or named[0] not in wanted:
+            raise ValueError(f"{self.purpose} is about one {' or '.join(wanted)}, and nothing else")
         return self
 
 
@@ -48,6 +56,7 @@ class Disclosed(BaseModel):
     disclosed_at: datetime
     referral_id: UUID | None = None
     enquiry_id: UUID | None = None
+    volunteer_id: UUID | None = None
     name: str | None = None
     phone: Annotated[str | None, Field(description="as it was typed")] = None
     phone_e164: Annotated[str | None, Field(description="as it is dialled")] = None
@@ -98,13 +107,15 @@ def router() -> APIRouter:
             raise ForbiddenError(f"The scope disclosures:{body.purpose} is needed.")
         async with transactions_of(request).begin(request.state.traceparent) as tx:
             if body.referral_id is not None:
+                subject_id = body.referral_id
                 fields = await _about_resident(tx, body.referral_id, body.purpose, caller)
             else:
-                fields = await _about_volunteer(tx, body.enquiry_id)
+                enquiry = await _enquiry(tx, body)
+                subject_id, fields = enquiry.enquiry_id, asdict(enquiry)
             opened = {name: fields[name] for name in OPENS[body.purpose].fields}
             audit = Disclosure(
                 new_id(),
-                body.referral_id or body.enquiry_id or new_id(),
+                subject_id,
                 body.purpose,
                 OPENS[body.purpose].fields,
                 caller.name,
@@ -118,7 +129,8 @@ def router() -> APIRouter:
                 "purpose": body.purpose,
                 "disclosed_at": audit.disclosed_at,
                 "referral_id": body.referral_id,
-                "enquiry_id": body.enquiry_id,
+                "enquiry_id": None if body.referral_id else subject_id,
+                "volunteer_id": body.volunteer_id,
                 **opened,
             }
         )
@@ -126,7 +138,8 @@ def router() -> APIRouter:
     @routes.get("/referrals/{referral_id}/disclosures")
     async def audit(request: Request, referral_id: UUID, caller: Reader) -> Audit:
         async with reading(request) as connection:
-            must_see(caller, await store.referrals.REFERRAL.get.first(connection, keys=[referral_id]))
+            # not for the sender: who was told why may give a sensitive need away
+            caller.must_see(await store.referrals.REFERRAL.get.first(connection, keys=[referral_id]))
             found = await store.disclosures.OF_SUBJECT.all(connection, subject_id=referral_id)
         return Audit(items=[AuditRow.model_validate(row) for row in found])
 
@@ -144,11 +157,17 @@ async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: C
     must_be_live(referral, purpose)
     resident = await store.residents.RESIDENT.get.first(tx.connection, keys=[referral_id])
     told = asdict(resident) if resident else {}
-    return told | {"household": referral.household, "flags": list(referral.flags)}
+    noted = await store.notes.OF_REFERRAL.all(tx.connection, referral_id=referral_id)
+    notes = all_notes(told.get("notes"), noted, UTC)
+    return told | {"household": referral.household, "flags": list(referral.flags), "notes": notes}
 
 
-async def _about_volunteer(tx: Tx, enquiry_id: UUID | None) -> dict[str, object]:
-    enquiry = await store.enquiries.ENQUIRY.get.first(tx.connection, keys=[enquiry_id])
-    if enquiry is None:
+async def _enquiry(tx: Tx, asked: DisclosureAsked) -> Enquiry:
+    if asked.enquiry_id is not None:
+        found = await store.enquiries.ENQUIRY.get.all(tx.connection, keys=[asked.enquiry_id])
+    else:
+        found = await store.enquiries.OF_VOLUNTEER.all(tx.connection, volunteer_id=asked.volunteer_id)
+        found = [one for one in found if volunteer_id_of(one.enquiry_id) == asked.volunteer_id]
+    if not found or found[0].erased_at is not None:
         raise NotFoundError
-    return asdict(enquiry)
+    return found[0]

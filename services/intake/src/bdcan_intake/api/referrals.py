@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.database import Connection
 from bdcan_chassis.http import bodies
@@ -22,10 +22,11 @@ from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.typed import one_line
 from bdcan_intake import forms, store
-from bdcan_intake.admission import Accepted, Duplicate, Refused, take_on
-from bdcan_intake.api.common import Reader, Unread, Writer, filled_in, must_see
+from bdcan_intake.admission import Accepted, Duplicate, Refused, take_note, take_on
+from bdcan_intake.api.common import Amender, Reader, Unread, Writer, filled_in, must_see, must_see_needs
 from bdcan_intake.books import Referrals, Residents
 from bdcan_intake.domain import changes
+from bdcan_intake.domain.audience import IN_HAND, entries_without_sensitive, without_sensitive
 from bdcan_intake.domain.errors import RefusedError
 from bdcan_intake.domain.referral import Referral, ReferralState
 from bdcan_intake.domain.submission import examine
@@ -33,12 +34,16 @@ from bdcan_intake.domain.timeline import Entry
 
 
 class NeedShown(BaseModel):
-    """A need: whose it is, its state, when something must happen."""
+    """A need: whose it is, its state, when something must happen.
+
+    Needs that only the hub's and the council's people may see are shown to others as one need with the state
+    `something-is-in-hand` and nothing else.
+    """
 
     model_config = ConfigDict(from_attributes=True)
-    need_id: UUID
-    code: str
-    lane: str
+    need_id: UUID | None = None
+    code: str | None = None
+    lane: str | None = None
     state: str
     reason: str | None = None
     owner: str | None = None
@@ -63,7 +68,7 @@ class ReferralListed(BaseModel):
     source: str
     reference: str | None
     channel: str
-    priority: str
+    priority: Annotated[str | None, Field(description="absent for callers who may not see every need")]
     outreach: bool
     state: str
     version: int
@@ -72,7 +77,19 @@ class ReferralListed(BaseModel):
     owner: str | None
     due_at: datetime | None
     received_at: datetime
-    contact_due_at: datetime
+    contact_due_at: Annotated[
+        datetime | None, Field(description="absent for callers who may not see every need")
+    ]
+    previous_referral_id: Annotated[
+        UUID | None, Field(description="the closed referral of the same reference that this one follows")
+    ] = None
+    next_referral_id: Annotated[UUID | None, Field(description="the referral that follows this one")] = None
+    same_person_ids: Annotated[
+        list[UUID], Field(description="referrals that may be about the same person: a person decides")
+    ] = []
+    same_household_ids: Annotated[
+        list[UUID], Field(description="referrals that may be about the same household: a person decides")
+    ] = []
     closed_at: datetime | None
     flags: list[str]
 
@@ -82,6 +99,20 @@ class ReferralShown(ReferralListed):
 
     needs: list[NeedShown]
     timeline: list[EntryShown]
+
+
+class NoteForm(bodies.Body):
+    """A note about a resident. `call_id`: the welfare call in which it was said."""
+
+    text: Annotated[bodies.Text, Field(min_length=1, max_length=2000)]
+    call_id: UUID | None = None
+
+
+class NoteTaken(BaseModel):
+    """The note is kept. Without `note_id`, the caller has said the same before, and it is kept once."""
+
+    referral_id: UUID
+    note_id: UUID | None = None
 
 
 class Withdrawal(bodies.Body):
@@ -115,14 +146,11 @@ def router() -> APIRouter:
             [answer] = await take_on(referrals, [examine(form.submission(caller.name), tx.now.date())])
             match answer:
                 case Refused(problems) if problems[0].code == "reference-reused":
-                    raise ConflictError(
-                        "This reference was taken on before with other content: amend that referral instead.",
-                        code="reference-reused",
-                    )
+                    raise ConflictError(f"{problems[0].message.capitalize()}.", code="reference-reused")
                 case Refused(problems):
                     raise RefusedError(problems)
                 case Accepted(referral):
-                    return _shown(referral, referrals.entered(referral.referral_id))
+                    return _shown(referral, referrals.entered(referral.referral_id), caller)
                 case Duplicate(referral_id):
                     known = True
                     return await _found(tx.connection, referral_id, caller)
@@ -155,7 +183,10 @@ def router() -> APIRouter:
                 referral_id=referral_id,
                 limit=paging.rows,
             )
-        return paging.page(found, ReferralListed.model_validate, lambda referral: (referral.referral_id,))
+            found = await _with_needs(connection, found, caller)
+        return paging.page(
+            found, lambda referral: _listed(referral, caller), lambda referral: (referral.referral_id,)
+        )
 
     @routes.get("/{referral_id}")
     async def show(request: Request, referral_id: UUID, caller: Reader) -> ReferralShown:
@@ -167,7 +198,7 @@ def router() -> APIRouter:
         async def work(tx: Tx) -> BaseModel:
             referrals = Referrals(tx)
             referral = await _locked(referrals, referral_id, caller)
-            return await _changed(referrals, changes.withdraw(referral, body.reason, tx.now))
+            return await _changed(referrals, changes.withdraw(referral, body.reason, tx.now), caller)
 
         return await once(work)
 
@@ -175,22 +206,38 @@ def router() -> APIRouter:
     async def amend(
         request: Request,
         referral_id: UUID,
-        caller: Writer,
+        caller: Amender,
         once: OnceOnly,
         body: Annotated[Any, Unread(forms.AmendmentForm), Body()],
     ) -> Response:
-        amendment = filled_in(request, forms.read_amendment, body).amendment()
+        form = filled_in(request, forms.read_amendment, body)
 
         async def work(tx: Tx) -> BaseModel:
             referrals, residents = Referrals(tx), Residents(tx)
             referral = await _locked(referrals, referral_id, caller)
             [known] = await residents.lock_keys([referral_id])
+            amendment = form.amendment()
+            must_see_needs(caller, referral, amendment.withdraw_needs)
             resident = residents.put(changes.amend_resident(known, amendment, tx.now.date()))
             await residents.save()
+            await take_note(referrals, referral_id, form.notes, caller.name, form.call_id)
             step = changes.amend(referral, resident, amendment, new_id, tx.now)
-            return await _changed(referrals, step)
+            return await _changed(referrals, step, caller)
 
         return await once(work)
+
+    @routes.post("/{referral_id}/notes", status_code=201, response_model=NoteTaken)
+    async def note(referral_id: UUID, body: NoteForm, caller: Amender, once: OnceOnly) -> Response:
+        """Add a note about the resident, at any time. It is read through a disclosure."""
+
+        async def work(tx: Tx) -> BaseModel:
+            referrals = Referrals(tx)
+            await _locked(referrals, referral_id, caller)
+            noted = await take_note(referrals, referral_id, body.text, caller.name, body.call_id)
+            await referrals.save()
+            return NoteTaken(referral_id=referral_id, note_id=noted and noted.note_id)
+
+        return await once(work, status=201)
 
     return routes
 
@@ -200,25 +247,52 @@ async def _locked(referrals: Referrals, referral_id: UUID, caller: Caller) -> Re
     return must_see(caller, referrals.get(referral_id))
 
 
-async def _changed(referrals: Referrals, step: Step[Referral]) -> ReferralShown:
+async def _changed(referrals: Referrals, step: Step[Referral], caller: Caller) -> ReferralShown:
     """Save a change and answer with the referral as it is now."""
     after = referrals.put(step)
     await referrals.save()
-    return _shown(after, await _timeline(referrals.tx.connection, after.referral_id))
+    return _shown(after, await _timeline(referrals.tx.connection, after.referral_id), caller)
 
 
 async def _found(connection: Connection, referral_id: UUID, caller: Caller) -> ReferralShown:
     found = await store.referrals.REFERRAL.find(connection, [referral_id])
     referral = must_see(caller, found[0] if found else None)
-    return _shown(referral, await _timeline(connection, referral_id))
+    return _shown(referral, await _timeline(connection, referral_id), caller)
 
 
 async def _timeline(connection: Connection, referral_id: UUID) -> list[Entry]:
     return await store.timeline.OF_REFERRAL.all(connection, referral_id=referral_id)
 
 
-def _shown(referral: Referral, entries: Iterable[Entry]) -> ReferralShown:
-    listed = {name: getattr(referral, name) for name in ReferralListed.model_fields}
+async def _with_needs(connection: Connection, found: list[Referral], caller: Caller) -> list[Referral]:
+    """The referrals of a page. What a sender is shown of a referral depends on its needs."""
+    if all(caller.sees_hub(referral.hub_id) for referral in found):
+        return found
+    return await store.referrals.REFERRAL.fill(connection, found)
+
+
+def _listed(referral: Referral, caller: Caller) -> ReferralListed:
+    return ReferralListed.model_validate(_fields(referral, caller))
+
+
+def _shown(referral: Referral, entries: Iterable[Entry], caller: Caller) -> ReferralShown:
+    """The referral, as much of it as the caller may see."""
+    seen, needs = referral, list(map(NeedShown.model_validate, referral.needs))
+    if not caller.sees_hub(referral.hub_id) and (seen := without_sensitive(referral)) is not referral:
+        entries = entries_without_sensitive(referral, entries)
+        needs = [*map(NeedShown.model_validate, seen.needs), NeedShown(state=IN_HAND)]
     return ReferralShown.model_validate(
-        {**listed, "needs": referral.needs, "timeline": list(entries)}, from_attributes=True
+        {**_fields(referral, caller), "needs": needs, "timeline": list(entries)}, from_attributes=True
     )
+
+
+def _fields(referral: Referral, caller: Caller) -> dict[str, Any]:
+    """What a list shows of a referral to this caller. A sender sees no links: they are about other requests."""
+    seen, withheld = referral, {}
+    if not caller.sees_hub(referral.hub_id):
+        seen = without_sensitive(referral)
+        withheld = {"same_person_ids": (), "same_household_ids": ()}
+        if seen is not referral:
+            withheld |= {"priority": None, "contact_due_at": None}
+    listed = {name: getattr(seen, name) for name in ReferralListed.model_fields}
+    return listed | {"reference": seen.reference or seen.past_reference} | withheld

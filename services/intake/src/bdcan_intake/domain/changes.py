@@ -12,8 +12,15 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from bdcan_chassis.step import Step
-from bdcan_contracts.models import Household, Lane, NeedState, Priority, ReferralAmended, ReferralWithdrawn
-from bdcan_contracts.typed import free_text
+from bdcan_contracts.models import (
+    CallCorrections,
+    Household,
+    Lane,
+    NeedState,
+    Priority,
+    ReferralAmended,
+    ReferralWithdrawn,
+)
 from bdcan_contracts.vocabulary import NEEDS, Fact, Reason
 from bdcan_intake.domain.errors import NotAllowedError, StaleError
 from bdcan_intake.domain.referral import (
@@ -25,7 +32,16 @@ from bdcan_intake.domain.referral import (
     new_need,
     settled,
 )
-from bdcan_intake.domain.submission import Resident, flags_for, sent_flags, tidy_person
+from bdcan_intake.domain.submission import (
+    DERIVED,
+    Resident,
+    flags_for,
+    says_deceased,
+    sent_flags,
+    tidy_person,
+)
+
+NOT_OPEN = "A need that is to be withdrawn is not open."
 
 
 def withdraw(referral: Referral, reason: str, now: datetime) -> Step[Referral]:
@@ -60,8 +76,38 @@ class Amendment(Struct, frozen=True):
     household: Household | UnsetType | None = UNSET
     diets: tuple[str, ...] | None = None
     flags: tuple[str, ...] | None = None
-    notes: str | UnsetType | None = UNSET
+    notes: str | None = None
+    """A further note. It is added to the earlier ones (`domain/note.py`)."""
     consent: bool | UnsetType | None = UNSET
+
+
+def by_call(said: CallCorrections, referral: Referral, resident: Resident) -> Amendment | None:
+    """What a call corrected, as an amendment; None if everything is known already.
+
+    Where somebody amended the referral after the caller had looked, diets and flags are added to what is known now, and
+    the earlier time counts: an allergy that the caller had not heard of stays.
+    """
+    crossed = referral.version > max(1, said.amendment_version or 1)
+    diets, flags, priority = said.diets, said.flags, said.priority
+    if crossed:
+        diets = diets and tuple(dict.fromkeys((*referral.diets, *diets)))
+        flags = flags and tuple(dict.fromkeys((*referral.flags, *flags)))
+        priority = priority and min(priority, referral.priority, key=CONTACT_WITHIN.__getitem__)
+    asked = Amendment(
+        priority=priority,
+        household=UNSET if said.household is None else said.household,
+        diets=diets,
+        flags=flags,
+        consent=UNSET if said.consent is None else said.consent,
+    )
+    known = (
+        (priority or referral.priority) == referral.priority
+        and (said.household or referral.household) == referral.household
+        and (diets is None or set(diets) == set(referral.diets))
+        and (said.consent is None or said.consent == resident.consent)
+        and (flags is None or set(flags) - DERIVED == set(referral.flags) - DERIVED)
+    )
+    return None if known else asked
 
 
 def amend_resident(resident: Resident, amendment: Amendment, today: date) -> Step[Resident]:
@@ -70,11 +116,12 @@ def amend_resident(resident: Resident, amendment: Amendment, today: date) -> Ste
     A detail that is given anew is no longer unclear, unless nobody can read it this time either.
     """
     given = {"unclear": _still_unclear(resident, amendment), **amendment.person}
+    person = tidy_person(replace(resident, **given), today)
     return Step(
         replace(
-            tidy_person(replace(resident, **given), today),
-            notes=resident.notes if amendment.notes is UNSET else free_text(amendment.notes),
+            person,
             consent=resident.consent if amendment.consent is UNSET else amendment.consent,
+            compared=resident.compared and person == resident,
         )
     )
 
@@ -91,6 +138,11 @@ def _still_unclear(resident: Resident, amendment: Amendment) -> dict[str, str]:
     return {**left, **amendment.unclear}
 
 
+def may_be_amended(referral: Referral) -> bool:
+    """Whether anybody still acts on what the referral says."""
+    return referral.state is not ReferralState.CLOSED and not referral.withdrawn_reason
+
+
 def amend(
     referral: Referral, resident: Resident, amendment: Amendment, new_id: Callable[[], UUID], now: datetime
 ) -> Step[Referral]:
@@ -101,11 +153,11 @@ def amend(
     """
     if amendment.version is not None and amendment.version != referral.version:
         raise StaleError(f"The referral has version {referral.version} now.")
-    if referral.state is ReferralState.CLOSED or referral.withdrawn_reason:
+    if not may_be_amended(referral):
         raise NotAllowedError("The referral is closed or withdrawn.")
     unwanted = set(amendment.withdraw_needs)
     if unwanted - {n.need_id for n in referral.needs if not n.ended}:
-        raise NotAllowedError("A need that is to be withdrawn is not open.")
+        raise NotAllowedError(NOT_OPEN)
     if any(n.protected for n in referral.needs if n.need_id in unwanted):
         raise NotAllowedError("Community Solutions looks into a need that is to be withdrawn.")
     priority = amendment.priority or referral.priority
@@ -132,7 +184,12 @@ def amend(
         children=household and household.children,
         infants=household and household.infants,
         diets=referral.diets if amendment.diets is None else tuple(dict.fromkeys(amendment.diets)),
-        flags=flags_for(resident, referral.flags if amendment.flags is None else amendment.flags),
+        flags=flags_for(
+            resident,
+            referral.flags if amendment.flags is None else amendment.flags,
+            resident.consent,
+            deceased=says_deceased(amendment.notes, *amendment.person.values()),
+        ),
         needs=(*kept, *added),
     )
     told = ReferralAmended(
@@ -164,7 +221,7 @@ def changed_facts(before: Referral, after: Referral, amendment: Amendment) -> tu
         Fact.ADDRESS: address,
         Fact.PERSON: bool(amendment.person.keys() - {"address", "postcode"}),
         Fact.NEEDS: bool(amendment.add_needs or amendment.withdraw_needs),
-        Fact.NOTES: amendment.notes is not UNSET,
+        Fact.NOTES: amendment.notes is not None,
     }
     return tuple(fact.value for fact, changes in given.items() if changes)
 

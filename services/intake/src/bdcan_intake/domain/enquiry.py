@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from msgspec import Struct
 
@@ -28,6 +28,29 @@ class Enquiry(Struct, frozen=True, rename={"enquiry_id": "id"}):
     notes: str | None = None
     task_kinds: tuple[str, ...] = ()
     has_car: bool | None = None
+    volunteer_id: UUID | None = None
+    """The id under which volunteer-match and its lists know this person; NULL only in rows of an older release."""
+    erased_at: datetime | None = None
+    """When the volunteer left: nothing that says who it was is stored since."""
+
+
+def volunteer_id_of(enquiry_id: UUID) -> UUID:
+    """The id of the volunteer who sent an enquiry. Volunteer-match makes it in the same way."""
+    return uuid5(enquiry_id, "volunteer")
+
+
+def erase(enquiry: Enquiry, now: datetime) -> Step[Enquiry]:
+    """The volunteer has left: nothing that says who it was stays."""
+    if enquiry.erased_at is not None:
+        return Step(enquiry)
+    return Step(
+        Enquiry(
+            enquiry.enquiry_id,
+            enquiry.received_at,
+            volunteer_id=volunteer_id_of(enquiry.enquiry_id),
+            erased_at=now,
+        )
+    )
 
 
 def enquire(typed: Enquiry) -> Step[Enquiry]:
@@ -51,6 +74,7 @@ def enquire(typed: Enquiry) -> Step[Enquiry]:
         notes=free_text(typed.notes),
         task_kinds=tuple(dict.fromkeys(typed.task_kinds)),
         has_car=typed.has_car,
+        volunteer_id=volunteer_id_of(typed.enquiry_id),
     )
     received = VolunteerEnquiryReceived(
         enquiry_id=enquiry.enquiry_id,

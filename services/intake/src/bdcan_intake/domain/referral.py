@@ -116,6 +116,13 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     withdrawn_reason: str | None = None
     outcome: str | None = None
     closed_at: datetime | None = None
+    previous_referral_id: UUID | None = None
+    """The closed referral that this one follows: the same source sent the same reference again."""
+    next_referral_id: UUID | None = None
+    past_reference: str | None = None
+    """The reference, once `next_referral_id` answers to it."""
+    same_person_ids: tuple[UUID, ...] = ()
+    same_household_ids: tuple[UUID, ...] = ()
 
     @property
     def traffic_class(self) -> str | None:
@@ -147,9 +154,17 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
 
 
 def open_referral(
-    submission: Submission, referral_id: UUID, need_ids: tuple[UUID, ...], now: datetime
+    submission: Submission,
+    referral_id: UUID,
+    need_ids: tuple[UUID, ...],
+    now: datetime,
+    *,
+    previous: Referral | None = None,
 ) -> Step[Referral]:
-    """A new referral, owned by routing. Each safeguarding need belongs to Community Solutions from the first moment."""
+    """A new referral, owned by routing. Each safeguarding need belongs to Community Solutions from the first moment.
+
+    `previous`: the closed referral that had the same source and reference.
+    """
     priority = priority_of(submission)
     household = submission.household
     referral = with_next_step(
@@ -177,6 +192,7 @@ def open_referral(
                 new_need(referral_id, code, need_id, ROUTING, now + ASSIGNED_WITHIN, now)
                 for code, need_id in zip(submission.needs, need_ids, strict=True)
             ),
+            previous_referral_id=previous and previous.referral_id,
         )
     )
     received = models.ReferralReceived(
@@ -191,9 +207,22 @@ def open_referral(
         flags=sent_flags(referral.flags),
         received_at=now,
         contact_due_at=referral.contact_due_at,
+        previous_referral_id=referral.previous_referral_id,
     )
     events = (received, *concerns(referral.needs, now))
     return Step(referral, events, {ASSIGNMENT_DUE: now + ASSIGNED_WITHIN})
+
+
+def followed_by(referral: Referral, next_referral_id: UUID) -> Step[Referral]:
+    """A closed referral whose person needs help again: the new referral answers to the reference from now on."""
+    return Step(
+        replace(
+            referral,
+            reference=None,
+            past_reference=referral.reference,
+            next_referral_id=next_referral_id,
+        )
+    )
 
 
 def new_need(

@@ -7,6 +7,7 @@ refuses only what names neither a person nor a need.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple, TypeVar
@@ -30,8 +31,24 @@ _SENT_POSTCODE_CHARACTERS = 12
 DERIVED = frozenset({Flag.NO_PHONE, Flag.NO_POSTCODE, Flag.DETAILS_UNCLEAR})
 """Flags that say what a person's details lack."""
 
+_STOPS_CALLS = frozenset({Flag.NO_CONSENT, Flag.DECEASED})
+
 _SENT_FLAGS = 5
 """How many flags an event's field holds."""
+
+_DIED = re.compile(
+    r"\b(?:deceased|dec'd|passed away|(?-i:R\.?I\.?P)(?!\w)|(?:has|have|had|sadly) (?:sadly )?died"
+    r"|(?:s?he|they|patient|resident|client|customer|tenant) (?:died|is dead))|^\W*died\b",
+    re.IGNORECASE,
+)
+_RELATIVES = (
+    "husband|wife|partner|spouse|mother|father|mum|mom|dad|son|daughter|sister|brother|friend|neighbour|neighbor"
+    "|parents?|child|baby|nan|grandmother|grandfather|uncle|aunt|cousin|carer|dog|cat|relative|family"
+)
+_OF_RELATIVE = re.compile(
+    rf"\b(?:{_RELATIVES})\W+(?:(?:has|have|had|who|is|was|sadly|recently|just)\W+)*$", re.IGNORECASE
+)
+_RELATIVE_AFTER = re.compile(rf"\W+(?:{_RELATIVES})\b", re.IGNORECASE)
 
 
 class Person(Struct, frozen=True):
@@ -79,8 +96,12 @@ class Resident(Person, frozen=True, kw_only=True):
 
     referral_id: UUID
     notes: str | None
+    """What the request said. Later notes are rows of their own (`domain/note.py`)."""
     consent: bool | None
     content_hash: bytes
+    compared: bool = False
+    """Whether the resident has been compared with the others (`domain/likeness.py`)."""
+    likeness_keys: tuple[str, ...] = ()
 
 
 class Submission(Struct, frozen=True):
@@ -114,7 +135,12 @@ def tidy(submission: Submission, today: date) -> Submission:
         household=household,
         needs=tuple(dict.fromkeys(submission.needs)),
         diets=tuple(dict.fromkeys(submission.diets)),
-        flags=flags_for(person, submission.flags),
+        flags=flags_for(
+            person,
+            submission.flags,
+            submission.consent,
+            deceased=says_deceased(person.name, person.phone, person.address, submission.notes),
+        ),
         notes=free_text(submission.notes),
     )
 
@@ -142,16 +168,38 @@ def tidy_person(person: P, today: date) -> P:
     )
 
 
-def flags_for(person: Person, given: Iterable[str]) -> tuple[str, ...]:
-    """What the sender flagged, and what a tidy person's details lack."""
+def flags_for(
+    person: Person, given: Iterable[str], consent: bool | None, *, deceased: bool = False
+) -> tuple[str, ...]:
+    """What the sender flagged, and what follows from a tidy person, the consent, and a word that the resident died.
+
+    The flags that stop every call come first.
+    """
     flags = [flag for flag in dict.fromkeys(given) if flag not in DERIVED]
+    if consent is not None and Flag.NO_CONSENT in flags:
+        flags.remove(Flag.NO_CONSENT)
+    if consent is False:
+        flags.insert(0, Flag.NO_CONSENT)
+    if deceased and Flag.DECEASED not in flags:
+        flags.insert(0, Flag.DECEASED)
     if person.phone_e164 is None:
         flags.append(Flag.NO_PHONE)
     if not isinstance(read_postcode(person.postcode), Postcode):
         flags.append(Flag.NO_POSTCODE)
     if person.unclear:
         flags.append(Flag.DETAILS_UNCLEAR)
-    return tuple(flags)
+    return tuple(sorted(flags, key=_STOPS_CALLS.__contains__, reverse=True))
+
+
+def says_deceased(*texts: object) -> bool:
+    """Whether one of the texts says that the resident died. A relative's death does not count."""
+    return any(
+        not _OF_RELATIVE.search(text[max(0, found.start() - 40) : found.start()])
+        and not _RELATIVE_AFTER.match(text[found.end() :])
+        for text in texts
+        if isinstance(text, str)
+        for found in _DIED.finditer(text)
+    )
 
 
 def sent_flags(flags: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 
 from bdcan_contracts import models
+from bdcan_intake.domain.note import Note
 
 
 class Entry(Struct, frozen=True):
@@ -33,6 +34,7 @@ TOLD: dict[type[BaseModel], tuple[str, ...]] = {
     models.ReferralWithdrawn: ("reason",),
     models.ReferralClosed: ("outcome", "needs"),
     models.ReferralReopened: ("needs",),
+    models.ReferralLinked: ("same_person_ids", "same_household_ids"),
     models.SafeguardingConcernRaised: ("code", "respond_by"),
     models.ReferralAssigned: ("hub_id", "method", "explanation", "contact_due_at"),
     models.ReferralReassigned: ("hub_id", "previous_hub_id", "reason", "explanation"),
@@ -91,6 +93,11 @@ def entry(event_key: UUID, event_type: str, at: datetime, event: Any) -> Entry:
         event.need_id if type(event) in _ABOUT_A_NEED else None,
         detail,
     )
+
+
+def noted(note: Note) -> Entry:
+    """The entry for a note: who added it, and not what it says."""
+    return Entry(note.referral_id, note.note_id, note.noted_at, "note.added", None, {"by": note.author})
 
 
 def overdue(referral_id: UUID, due_at: datetime, now: datetime) -> Entry:

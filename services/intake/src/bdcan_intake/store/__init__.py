@@ -1,5 +1,5 @@
 """SQL, and nothing but SQL. Lock order: referrals in the order of their ids, then residents. A referral's lock covers its needs."""
 
-from bdcan_intake.store import disclosures, enquiries, imports, referrals, residents, summary, timeline
+from bdcan_intake.store import disclosures, enquiries, imports, notes, referrals, residents, summary, timeline
 
-__all__ = ["disclosures", "enquiries", "imports", "referrals", "residents", "summary", "timeline"]
+__all__ = ["disclosures", "enquiries", "imports", "notes", "referrals", "residents", "summary", "timeline"]

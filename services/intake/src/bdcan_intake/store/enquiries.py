@@ -6,3 +6,16 @@ from bdcan_chassis.table import Table
 from bdcan_intake.domain.enquiry import Enquiry
 
 ENQUIRY = Table("volunteer_enquiry", Enquiry, key="enquiry_id", stamp=None)
+
+# The enquiries of some volunteers, locked. Rows of an older release do not say whose they are.
+LOCK_OF_VOLUNTEERS = ENQUIRY.query(
+    """
+    SELECT {columns} FROM volunteer_enquiry
+    WHERE volunteer_id = ANY (:volunteer_ids) OR volunteer_id IS NULL ORDER BY id FOR NO KEY UPDATE
+    """
+)
+
+# The enquiry of a volunteer. Rows of an older release do not say whose they are.
+OF_VOLUNTEER = ENQUIRY.query(
+    "SELECT {columns} FROM volunteer_enquiry WHERE volunteer_id = :volunteer_id OR volunteer_id IS NULL"
+)

@@ -25,6 +25,7 @@ class Known(Struct, frozen=True):
     reference: str
     referral_id: UUID
     received_at: datetime
+    closed: bool
     content_hash: bytes
 
 
@@ -32,10 +33,10 @@ class Known(Struct, frozen=True):
 # would read all of a table that was just filled and never analysed.
 FIND_KNOWN = Query(
     """
-    SELECT k.source, k.reference, f.id AS referral_id, f.received_at, s.content_hash
+    SELECT k.source, k.reference, f.id AS referral_id, f.received_at, f.closed, s.content_hash
     FROM unnest(:sources::text[], :references::text[]) AS k (source, reference)
     CROSS JOIN LATERAL (
-        SELECT id, received_at FROM referral
+        SELECT id, received_at, state = 'closed' AS closed FROM referral
         WHERE source = k.source AND reference = k.reference AND reference IS NOT NULL OFFSET 0
     ) AS f
     CROSS JOIN LATERAL (SELECT content_hash FROM resident WHERE referral_id = f.id OFFSET 0) AS s
@@ -48,7 +49,7 @@ FIND = REFERRAL.query(
     """
     SELECT {columns} FROM referral
     WHERE (:state::text IS NULL OR state = :state) AND (:hub::text IS NULL OR hub_id = :hub)
-        AND (:source::text IS NULL OR source = :source) AND (:reference::text IS NULL OR reference = :reference)
+        AND (:source::text IS NULL OR source = :source) AND (:reference::text IS NULL OR reference = :reference OR past_reference = :reference)
         AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs) OR source = :caller)
         AND (:referral_id::uuid IS NULL OR id > :referral_id)
     ORDER BY id LIMIT :limit

@@ -27,6 +27,15 @@ CREATE TABLE public.need (
 )
 WITH (fillfactor='70');
 
+CREATE TABLE public.note (
+    id uuid NOT NULL,
+    referral_id uuid NOT NULL,
+    text text NOT NULL,
+    author text NOT NULL,
+    noted_at timestamp with time zone NOT NULL,
+    call_id uuid
+);
+
 CREATE TABLE public.referral (
     id uuid NOT NULL,
     source text NOT NULL,
@@ -54,6 +63,11 @@ CREATE TABLE public.referral (
     diets text[] NOT NULL,
     flags text[] NOT NULL,
     changed_at timestamp with time zone,
+    previous_referral_id uuid,
+    next_referral_id uuid,
+    past_reference text,
+    same_person_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    same_household_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     CONSTRAINT closed_has_outcome CHECK (((state = 'closed'::text) = (outcome IS NOT NULL))),
     CONSTRAINT nobody_falls_through CHECK (((state = 'closed'::text) OR ((owner IS NOT NULL) AND (due_at IS NOT NULL)))),
     CONSTRAINT referral_priority_check CHECK ((priority = ANY (ARRAY['urgent'::text, 'standard'::text, 'routine'::text]))),
@@ -95,7 +109,9 @@ CREATE TABLE public.resident (
     consent boolean,
     content_hash bytea NOT NULL,
     phone_e164 text,
-    unclear jsonb DEFAULT '{}'::jsonb NOT NULL
+    unclear jsonb DEFAULT '{}'::jsonb NOT NULL,
+    compared boolean DEFAULT false NOT NULL,
+    likeness_keys text[] DEFAULT '{}'::text[] NOT NULL
 );
 
 CREATE TABLE public.timeline (
@@ -117,7 +133,9 @@ CREATE TABLE public.volunteer_enquiry (
     task_kinds text[] NOT NULL,
     has_car boolean,
     received_at timestamp with time zone NOT NULL,
-    phone_e164 text
+    phone_e164 text,
+    volunteer_id uuid,
+    erased_at timestamp with time zone
 );
 
 ALTER TABLE ONLY public.disclosure
@@ -125,6 +143,9 @@ ALTER TABLE ONLY public.disclosure
 
 ALTER TABLE ONLY public.need
     ADD CONSTRAINT need_pkey PRIMARY KEY (referral_id, id);
+
+ALTER TABLE ONLY public.note
+    ADD CONSTRAINT note_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.referral_import_error
     ADD CONSTRAINT referral_import_error_pkey PRIMARY KEY (import_id, place);
@@ -146,9 +167,19 @@ ALTER TABLE ONLY public.volunteer_enquiry
 
 CREATE INDEX disclosure_subject ON public.disclosure USING btree (subject_id, id);
 
+CREATE INDEX note_referral ON public.note USING btree (referral_id, id);
+
 CREATE INDEX referral_hub ON public.referral USING btree (hub_id, id) WHERE (hub_id IS NOT NULL);
 
+CREATE INDEX referral_past_reference ON public.referral USING btree (source, past_reference) WHERE (past_reference IS NOT NULL);
+
 CREATE UNIQUE INDEX referral_reference ON public.referral USING btree (source, reference) WHERE (reference IS NOT NULL);
+
+CREATE INDEX resident_likeness ON public.resident USING gin (likeness_keys);
+
+CREATE INDEX resident_to_compare ON public.resident USING btree (referral_id) WHERE (NOT compared);
+
+CREATE INDEX volunteer_enquiry_volunteer ON public.volunteer_enquiry USING btree (volunteer_id);
 
 ALTER TABLE ONLY public.referral_import_error
     ADD CONSTRAINT referral_import_error_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.referral_import(id);
