@@ -8,7 +8,9 @@ from bdcan_chassis.housekeeping import Sample
 from bdcan_intake.store.summary import GAUGE_NEEDS, GAUGE_NEXT_DUE, GAUGE_REFERRALS
 
 REFERRALS = Gauge("bdcan_referrals", "Referrals by state", ["state"])
-NEEDS = Gauge("bdcan_needs", "Needs by lane and state", ["lane", "state"])
+NEEDS = Gauge(
+    "bdcan_needs", "Needs by lane and state; of sensitive lanes, counts of five and more", ["lane", "state"]
+)
 NEXT_DUE = Gauge(
     "bdcan_needs_next_due_timestamp_seconds",
     "When the first open need of each owner is due, domain time since the epoch",

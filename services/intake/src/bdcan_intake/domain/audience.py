@@ -26,6 +26,9 @@ OPEN_LANES = frozenset(
 )
 """The lanes whose figures may be shown to everyone."""
 
+LEAST_SHOWN = 5
+"""A smaller count may be about somebody whom the reader knows: it is left out."""
+
 _HIDDEN_KINDS = ("escalation.", "safeguarding-concern.", "referral.reopened", "welfare-call.exhausted")
 _HIDDEN_DETAILS = frozenset({"priority", "outcome", "needs", "contact_due_at", "by"})
 

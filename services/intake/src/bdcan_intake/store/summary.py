@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from bdcan_chassis.table import Query, Statement
+from bdcan_intake.domain.audience import LEAST_SHOWN, OPEN_LANES
 
 
 class ReferralCount(Struct, frozen=True):
@@ -51,8 +52,15 @@ COUNT_NEEDS = Query(
 # For the metrics: referrals by state.
 GAUGE_REFERRALS = Statement("SELECT state, count(*) AS value FROM referral GROUP BY state")
 
-# For the metrics: needs by lane and state.
-GAUGE_NEEDS = Statement("SELECT lane, state, count(*) AS value FROM need GROUP BY lane, state")
+# For the metrics: needs by lane and state. A small count of a lane that not everyone may see is left out.
+GAUGE_NEEDS = Statement(
+    """
+    SELECT lane, state, count(*) AS value FROM need GROUP BY lane, state
+    HAVING lane IN (open_lanes) OR count(*) >= least_shown
+    """.replace("open_lanes", ", ".join(f"'{lane}'" for lane in sorted(OPEN_LANES))).replace(
+        "least_shown", str(LEAST_SHOWN)
+    )
+)
 
 # For the metrics: when the first open need of each owner is due.
 GAUGE_NEXT_DUE = Statement(
