@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -158,7 +158,7 @@ async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: C
     resident = await store.residents.RESIDENT.get.first(tx.connection, keys=[referral_id])
     told = asdict(resident) if resident else {}
     noted = await store.notes.OF_REFERRAL.all(tx.connection, referral_id=referral_id)
-    notes = all_notes(told.get("notes"), noted, UTC)
+    notes = all_notes(told.get("notes"), noted, tx.calendar.zone)
     return told | {"household": referral.household, "flags": list(referral.flags), "notes": notes}
 
 

@@ -26,7 +26,7 @@ from bdcan_intake.admission import Accepted, Duplicate, Refused, take_note, take
 from bdcan_intake.api.common import Amender, Reader, Unread, Writer, filled_in, must_see, must_see_needs
 from bdcan_intake.books import Referrals, Residents
 from bdcan_intake.domain import changes
-from bdcan_intake.domain.audience import IN_HAND, entries_without_sensitive, without_sensitive
+from bdcan_intake.domain.audience import IN_HAND, entries_for_others, without_sensitive
 from bdcan_intake.domain.errors import RefusedError
 from bdcan_intake.domain.referral import Referral, ReferralState
 from bdcan_intake.domain.submission import examine
@@ -277,10 +277,12 @@ def _listed(referral: Referral, caller: Caller) -> ReferralListed:
 
 def _shown(referral: Referral, entries: Iterable[Entry], caller: Caller) -> ReferralShown:
     """The referral, as much of it as the caller may see."""
-    seen, needs = referral, list(map(NeedShown.model_validate, referral.needs))
-    if not caller.sees_hub(referral.hub_id) and (seen := without_sensitive(referral)) is not referral:
-        entries = entries_without_sensitive(referral, entries)
-        needs = [*map(NeedShown.model_validate, seen.needs), NeedShown(state=IN_HAND)]
+    seen = referral
+    if not caller.sees_hub(referral.hub_id):
+        seen, entries = without_sensitive(referral), entries_for_others(referral, entries)
+    needs = list(map(NeedShown.model_validate, seen.needs))
+    if seen is not referral:
+        needs.append(NeedShown(state=IN_HAND))
     return ReferralShown.model_validate(
         {**_fields(referral, caller), "needs": needs, "timeline": list(entries)}, from_attributes=True
     )

@@ -29,8 +29,16 @@ OPEN_LANES = frozenset(
 LEAST_SHOWN = 5
 """A smaller count may be about somebody whom the reader knows: it is left out."""
 
-_HIDDEN_KINDS = ("escalation.", "safeguarding-concern.", "referral.reopened", "welfare-call.exhausted")
-_HIDDEN_DETAILS = frozenset({"priority", "outcome", "needs", "contact_due_at", "by"})
+_LINKS = ("referral.linked",)
+_AUTHOR = frozenset({"by"})
+_HIDDEN_KINDS = (
+    *_LINKS,
+    "escalation.",
+    "safeguarding-concern.",
+    "referral.reopened",
+    "welfare-call.exhausted",
+)
+_HIDDEN_DETAILS = _AUTHOR | {"priority", "outcome", "needs", "contact_due_at"}
 
 
 def is_sensitive(need: Need) -> bool:
@@ -57,11 +65,12 @@ def without_sensitive(referral: Referral) -> Referral:
     return with_next_step(left)
 
 
-def entries_without_sensitive(referral: Referral, entries: Iterable[Entry]) -> list[Entry]:
-    """The timeline as everyone may see it, of a referral that has a sensitive need."""
+def entries_for_others(referral: Referral, entries: Iterable[Entry]) -> list[Entry]:
+    """The timeline as everyone may see it: no link to another referral, no author, and nothing of a sensitive need."""
     hidden = {need.need_id for need in referral.needs if is_sensitive(need)}
+    kinds, details = (_HIDDEN_KINDS, _HIDDEN_DETAILS) if hidden else (_LINKS, _AUTHOR)
     return [
-        replace(entry, detail={k: v for k, v in entry.detail.items() if k not in _HIDDEN_DETAILS})
+        replace(entry, detail={name: value for name, value in entry.detail.items() if name not in details})
         for entry in entries
-        if entry.need_id not in hidden and not entry.kind.startswith(_HIDDEN_KINDS)
+        if entry.need_id not in hidden and not entry.kind.startswith(kinds)
     ]
