@@ -22,6 +22,7 @@ from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
 from bdcan_intake.books import Referrals
 from bdcan_intake.domain.referral import Referral
+from bdcan_intake.domain.timeline import TOLD
 from bdcan_intake.worker import CONSUMERS
 
 
@@ -50,6 +51,23 @@ async def shown(given: Harness, r: Referral) -> dict[str, Any]:
 def test_intake_handles_exactly_what_the_catalogue_says():
     handled = {(t.topic.name, CATALOGUE.of(t.model).type) for consumer in CONSUMERS for t in consumer.table}
     assert handled == {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, "intake")}
+
+
+def test_every_event_that_intake_follows_has_an_entry_in_the_timeline():
+    followed = {on.model for consumer in CONSUMERS for on in consumer.table} - {m.InboundReferralSubmitted}
+    assert followed - TOLD.keys() == set()
+
+
+@pytest.mark.parametrize("kind", ["parcel.stopped", "parcel.warned"])
+async def test_a_parcel_that_stops_or_warns_is_in_the_timeline(given: Harness, kind: str):
+    model = {"parcel.stopped": m.ParcelStopped, "parcel.warned": m.ParcelWarned}[kind]
+    r = await handed_in(given, "food-parcel")
+    facts = (vocabulary.Fact.DIETS,)
+    times = {"due_at": s.T0, "stopped_at": s.T0, "warned_at": s.T0}
+    told = {"hub_id": s.HUB, "site_id": "central", "facts": facts} | times
+    about = {"parcel_id": uuid4(), "referral_id": r.referral_id, "need_id": r.needs[0].need_id}
+    await given.deliver(model.model_validate(about | told))
+    assert kind in [entry["kind"] for entry in (await shown(given, r))["timeline"]]
 
 
 async def test_later_event_of_a_slow_clock_does_not_look_older(

@@ -57,6 +57,8 @@ TOLD: dict[type[BaseModel], tuple[str, ...]] = {
     models.ParcelDelivered: ("parcel_id",),
     models.ParcelReturned: ("parcel_id", "reason"),
     models.ParcelCancelled: ("parcel_id", "reason"),
+    models.ParcelStopped: ("parcel_id", "facts", "due_at"),
+    models.ParcelWarned: ("parcel_id", "facts", "due_at"),
     models.EscalationOpened: ("escalation_id", "kind", "code", "acknowledge_by"),
     models.EscalationForwarded: ("escalation_id",),
     models.EscalationAcknowledged: ("escalation_id", "decide_by"),
