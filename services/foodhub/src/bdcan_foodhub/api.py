@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -27,6 +27,7 @@ from bdcan_foodhub import store
 from bdcan_foodhub.books import Parcels, Stock
 from bdcan_foodhub.domain import parcel as parcelling
 from bdcan_foodhub.domain.items import ITEMS
+from bdcan_foodhub.domain.lots import Lot, Recall, date_problem, recall_id, usable_until
 from bdcan_foodhub.domain.parcel import BackOrderOutcome, Decision, Parcel, State
 from bdcan_foodhub.domain.stock import Level, MoveKind, Movement, Place
 from bdcan_foodhub.recall import recall
@@ -35,7 +36,7 @@ from bdcan_foodhub.settings import Settings
 _MOST = 100_000_000
 """Units in one receipt line at most: a slip of the finger is refused, a lorry is not."""
 
-Lot = Annotated[Text, Field(min_length=1, max_length=60)]
+Mark = Annotated[Text, Field(min_length=1, max_length=60)]
 Quantity = Annotated[int, Field(ge=1, le=_MOST, description="in the item's unit: pieces, grams, millilitres")]
 ParcelReader = Annotated[Caller, Depends(needs("parcels:read"))]
 ParcelWriter = Annotated[Caller, Depends(needs("parcels:write"))]
@@ -48,8 +49,13 @@ class ReceiptLine(Body):
 
     item_id: Slug
     quantity: Quantity
-    lot: Lot | None = None
+    lot: Mark | None = None
+    use_by: date | None = Field(default=None, description="absolute: nothing leaves after it")
     best_before: date | None = None
+    date_check: Reason | None = Field(
+        default=None,
+        description="why goods past their best-before date are good, after somebody checked them",
+    )
 
 
 class StockReceipt(Body):
@@ -64,7 +70,7 @@ class WasteLine(Body):
 
     item_id: Slug
     quantity: Quantity
-    lot: Lot | None = None
+    lot: Mark | None = None
 
 
 class StockWaste(Body):
@@ -76,12 +82,12 @@ class StockWaste(Body):
 
 
 class StockRecall(Body):
-    """A lot that a supplier recalls, with the quantity counted on the shelf."""
+    """A lot that a supplier recalls. `quantity`: all of it that was counted on the shelf; left out: what the books say."""
 
     site_id: Slug
     item_id: Slug
-    lot: Lot
-    quantity: Quantity
+    lot: Mark
+    quantity: Annotated[int, Field(ge=0, le=_MOST)] | None = None
     reason: Reason
 
 
@@ -258,6 +264,51 @@ class ParcelView(BaseModel):
         )
 
 
+class MayContain(BaseModel):
+    """A parcel that may contain a recalled lot, and where it is now."""
+
+    parcel_id: UUID
+    referral_id: UUID
+    hub_id: str
+    state: State
+
+
+class RecallView(BaseModel):
+    """A recall: how much was counted, how much left the shelf, and every parcel that may contain the lot."""
+
+    recall_id: UUID
+    site_id: str
+    item_id: str
+    lot: str
+    reason: str
+    recalled_at: datetime
+    quantity: int
+    taken: int
+    parcels: list[MayContain]
+
+    @classmethod
+    def of(cls, recall: Recall, parcels: Mapping[UUID, Parcel]) -> Self:
+        """The view of a recall; `parcels` are those that it names, by id."""
+        found = [parcels[parcel_id] for parcel_id in recall.parcels]
+        listed = [
+            MayContain(parcel_id=p.parcel_id, referral_id=p.referral_id, hub_id=p.hub_id, state=p.state)
+            for p in found
+        ]
+        return cls(**asdict(recall) | {"parcels": listed})
+
+
+class RecallDone(RecallView):
+    """A recall, and the level of the item at the site afterwards."""
+
+    stock: StockView
+
+
+class RecallList(BaseModel):
+    """Recalls, the newest first."""
+
+    items: list[RecallView]
+
+
 class StockTotals(BaseModel):
     """Sums over all items and sites in mixed units. They only show that nothing is lost."""
 
@@ -314,24 +365,37 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
     async def receive(body: StockReceipt, _caller: StockWriter, once: OnceOnly) -> Response:
         """Book a delivery. Send an Idempotency-Key, because a double click must not double the stock."""
         _must_be_known(settings, body.site_id, [line.item_id for line in body.lines])
-        return await once(lambda tx: _book(tx, MoveKind.RECEIVED, body), status=201)
+        return await once(lambda tx: _take_in(tx, body), status=201)
 
     @routes.post("/stock-write-offs", status_code=201, response_model=ReceiptView, tags=["stock"])
     async def write_off(body: StockWaste, _caller: StockWriter, once: OnceOnly) -> Response:
         """Book goods that are thrown away. 409 if they are more than is free."""
         _must_be_known(settings, body.site_id, [line.item_id for line in body.lines])
-        return await once(lambda tx: _book(tx, MoveKind.WASTED, body), status=201)
+        return await once(lambda tx: _throw_away(tx, body), status=201)
 
-    @routes.post("/stock-recalls", status_code=201, response_model=StockView, tags=["stock"])
+    @routes.post("/stock-recalls", status_code=201, response_model=RecallDone, tags=["stock"])
     async def recall_lot(body: StockRecall, _caller: StockWriter, once: OnceOnly) -> Response:
-        """Take a lot off the shelf. Reserved parcels lose their stock. 409 if parcels in picking hold too much of it."""
+        """Record a recall, always, and take the lot off the shelf. Parcels that may contain it stop, or their hub is warned."""
         _must_be_known(settings, body.site_id, [body.item_id], field="item_id")
 
         async def work(tx: Tx) -> BaseModel:
             place = Place(body.site_id, body.item_id)
-            return _stock_view(await recall(tx, place, body.lot, body.quantity, body.reason))
+            done, level = await recall(tx, place, body.lot, body.quantity, body.reason)
+            parcels = await store.parcels.PARCEL.get.all(tx.connection, keys=done.parcels)
+            view = RecallView.of(done, {parcel.parcel_id: parcel for parcel in parcels})
+            return RecallDone(**view.model_dump(), stock=_stock_view(level))
 
         return await once(work, status=201)
+
+    @routes.get("/stock-recalls", tags=["stock"])
+    async def recalls(request: Request, _caller: StockReader, site: Slug | None = None) -> RecallList:
+        """The 500 newest recalls, with every parcel that may contain the lot and where it is now."""
+        async with reading(request) as connection:
+            found = await store.lots.FIND_RECALLS.all(connection, site_id=site)
+            keys = {parcel_id for one in found for parcel_id in one.parcels}
+            parcels = await store.parcels.PARCEL.get.all(connection, keys=keys)
+        by_id = {parcel.parcel_id: parcel for parcel in parcels}
+        return RecallList(items=[RecallView.of(one, by_id) for one in found])
 
     @routes.get("/stock", tags=["stock"])
     async def stock(request: Request, _caller: StockReader, site: Slug | None = None) -> StockList:
@@ -474,18 +538,63 @@ def _parcel_routes(routes: APIRouter) -> None:
         )
 
 
-async def _book(tx: Tx, kind: MoveKind, body: StockReceipt | StockWaste) -> BaseModel:
-    receipt_id = new_id()
-    places = {Place(body.site_id, line.item_id) for line in body.lines}
-    stock = Stock(tx)
-    await stock.lock_places(places)
+async def _take_in(tx: Tx, body: StockReceipt) -> BaseModel:
+    """Book a delivery. Raises InvalidError for goods past their date, and for a lot that was recalled."""
+    today = tx.calendar.local_date(tx.now)
+    recalls = {
+        recall_id(Place(body.site_id, line.item_id), line.lot): number
+        for number, line in enumerate(body.lines)
+        if line.lot is not None
+    }
+    known = await store.lots.RECALLED.all(tx.connection, recall_ids=set(recalls))
+    problems = [
+        Problem(
+            f"lines.{recalls[one.recall_id]}.lot", "recalled-lot", "This lot was recalled. Do not take it in."
+        )
+        for one in known
+    ]
+    for number, line in enumerate(body.lines):
+        checked = line.date_check is not None
+        if wrong := date_problem(line.item_id, line.use_by, line.best_before, checked, today):
+            problems.append(Problem(f"lines.{number}.{wrong.field}", wrong.code, wrong.message))
+    if problems:
+        raise InvalidError.of(*problems)
+    receipt_id, stock = new_id(), Stock(tx)
+    await stock.lock_places(Place(body.site_id, line.item_id) for line in body.lines)
     for line in body.lines:
-        best_before = line.best_before if isinstance(line, ReceiptLine) else None
+        checked = line.date_check is not None
+        until = usable_until(line.item_id, line.use_by, line.best_before, checked, today)
+        lot = Lot(new_id(), body.site_id, line.item_id, tx.now, line.quantity, line.lot, until)
+        receipt = Movement(
+            *lot.place,
+            MoveKind.RECEIVED,
+            line.quantity,
+            receipt_id,
+            line.lot,
+            line.use_by or line.best_before,
+            lot.lot_id,
+        )
+        stock.receive(lot, receipt)
+    await stock.save()
+    return _receipt_view(receipt_id, body.site_id, body.lines, stock)
+
+
+async def _throw_away(tx: Tx, body: StockWaste) -> BaseModel:
+    write_off_id, stock = new_id(), Stock(tx)
+    await stock.lock_places(Place(body.site_id, line.item_id) for line in body.lines)
+    for line in body.lines:
         stock.move(
-            Movement(body.site_id, line.item_id, kind, line.quantity, receipt_id, line.lot, best_before)
+            Movement(body.site_id, line.item_id, MoveKind.WASTED, line.quantity, write_off_id, line.lot)
         )
     await stock.save()
-    return ReceiptView(receipt_id=receipt_id, items=[_stock_view(stock[place]) for place in sorted(places)])
+    return _receipt_view(write_off_id, body.site_id, body.lines, stock)
+
+
+def _receipt_view(
+    receipt_id: UUID, site_id: str, lines: Sequence[ReceiptLine | WasteLine], stock: Stock
+) -> ReceiptView:
+    places = sorted({Place(site_id, line.item_id) for line in lines})
+    return ReceiptView(receipt_id=receipt_id, items=[_stock_view(stock[place]) for place in places])
 
 
 async def _step(

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from bdcan_chassis.book import Book, Change
+from bdcan_chassis.ids import new_id
+from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.vocabulary import TaskKind
 from bdcan_foodhub import store
 from bdcan_foodhub.domain import stock as stocks
+from bdcan_foodhub.domain.lots import Lot, Recall, changed, from_lot, take, unmarked
 from bdcan_foodhub.domain.parcel import Parcel, State, stock_moves
 from bdcan_foodhub.domain.referral import Referral
-from bdcan_foodhub.domain.stock import Level, Move, Movement, Place
+from bdcan_foodhub.domain.stock import Level, Move, MoveKind, Movement, Place
 
 ALLOCATE = "allocate"
 """The planner that gives stock to parcels."""
@@ -24,13 +27,77 @@ class Referrals(Book[Referral]):
     table = store.referrals.REFERRAL
 
 
+class Recalls(Book[Recall]):
+    """Recalls of lots."""
+
+    table = store.lots.RECALL
+
+    def is_new(self, recall_id: UUID) -> bool:
+        """Whether this transaction makes it."""
+        return recall_id not in self._before
+
+
+class Lots(Book[Lot]):
+    """Lots: whatever moves comes from one, or goes into one."""
+
+    table = store.lots.LOT
+
+    async def settle(self, movements: Sequence[Movement]) -> list[Movement]:
+        """Take movements from their lots; returns them split by lot. Raises StockError if only spoiled goods are left."""
+        today = self.tx.calendar.local_date(self.tx.now)
+        places = sorted({Place(m.site_id, m.item_id) for m in movements})
+        if any(m.kind in {MoveKind.ISSUED, MoveKind.WASTED} for m in movements):
+            await self.lock(
+                store.lots.LOCK_LEFT,
+                site_ids=[place.site_id for place in places],
+                item_ids=[place.item_id for place in places],
+            )
+        issued = await self._issued({m.cause for m in movements if m.kind is MoveKind.PUT_BACK})
+        settled: list[Movement] = []
+        for one in movements:
+            match one.kind:
+                case MoveKind.RECEIVED:
+                    settled.append(one)
+                case MoveKind.PUT_BACK:
+                    settled += self._put_back(one, issued.get((one.cause, one.item_id), []))
+                case _:
+                    mine = [lot for lot in self if lot.place == Place(one.site_id, one.item_id)]
+                    for lot, quantity in take(mine, one, today):
+                        self.put(changed(lot, -quantity))
+                        settled.append(from_lot(one, lot, quantity))
+        await self.save()
+        return settled
+
+    async def _issued(self, causes: set[UUID]) -> dict[tuple[UUID, str], list[store.lots.Issued]]:
+        found: dict[tuple[UUID, str], list[store.lots.Issued]] = {}
+        if causes:
+            rows = await store.lots.ISSUED.all(self.tx.connection, causes=causes)
+            await self.lock_keys(row.lot_id for row in rows)
+            for row in rows:
+                found.setdefault((row.cause, row.item_id), []).append(row)
+        return found
+
+    def _put_back(self, one: Movement, issued: Sequence[store.lots.Issued]) -> list[Movement]:
+        settled, left = list[Movement](), one.quantity
+        for row in issued:
+            if quantity := min(left, row.quantity):
+                lot = self.put(changed(self[row.lot_id], quantity))
+                settled.append(from_lot(one, lot, quantity))
+                left -= quantity
+        if left:
+            lot = self.put(unmarked(one, left, new_id(), self.tx.now))
+            settled.append(from_lot(one, lot, left))
+        return settled
+
+
 class Stock(Book[Level]):
-    """Stock levels. The ledger records each movement, and freed stock wakes the allocation."""
+    """Stock levels. The ledger records each movement by lot, and freed stock wakes the allocation."""
 
     table = store.stock.LEVEL
 
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
+        self.lots = Lots(tx)
         self._movements: list[Movement] = []
 
     async def lock_places(self, places: Iterable[Place]) -> None:
@@ -50,10 +117,17 @@ class Stock(Book[Level]):
             if isinstance(one, Movement):
                 self._movements.append(one)
 
+    def receive(self, lot: Lot, receipt: Movement) -> None:
+        """Accept goods of a new lot."""
+        self.lots.put(Step(lot))
+        self.move(receipt)
+
     async def follow(self, changes: Sequence[Change[Level]]) -> None:
         """Write the ledger, and note which places have more free stock than before."""
-        await store.stock.MOVEMENT.insert(self.tx.connection, self._movements, self.tx.now)
-        self._movements.clear()
+        if self._movements:
+            moved = await self.lots.settle(self._movements)
+            await store.stock.MOVEMENT.insert(self.tx.connection, moved, self.tx.now)
+            self._movements.clear()
         more = [change.after.place for change in changes if _has_more(change)]
         await store.stock.REPLENISHMENT.insert(
             self.tx.connection, [store.stock.Replenishment(*place) for place in more], self.tx.now

@@ -96,11 +96,15 @@ async def on_reassigned(site_of: SiteOf, batch: Batch[ReferralReassigned], tx: T
 
 
 async def on_task_accepted(batch: Batch[TaskAccepted], tx: Tx) -> None:
-    """A volunteer fetches the parcel."""
+    """A volunteer fetches the parcel, unless goods in it are past their date by now."""
     parcels = await _delivered_by(batch, tx)
+    today = tx.calendar.local_date(tx.now)
+    causes = {parcel.parcel_id for parcel in parcels}
+    good = {g.cause: g.day for g in await store.lots.GOOD_UNTIL.all(tx.connection, causes=causes)}
     for event in batch:
         if parcel := parcels.of_delivery(event.data.kind, event.data.parcel_id):
-            parcels.put(parcelling.dispatch(parcel, event.data.task_id, tx.now), event)
+            past = good.get(parcel.parcel_id, today) < today
+            parcels.put(parcelling.dispatch(parcel, event.data.task_id, tx.now, past_its_date=past), event)
     await parcels.save()
 
 

@@ -12,14 +12,16 @@ from bdcan_foodhub.books import ALLOCATE, Parcels, Stock
 from bdcan_foodhub.domain.allocation import Turn, allocate, turn
 from bdcan_foodhub.domain.parcel import Parcel, fall_short, fill, look_again, reserve, wait_for_decision
 from bdcan_foodhub.domain.stock import Place, announce
+from bdcan_foodhub.recall import discard_spoiled
 
 PARCELS_A_PASS = 2000
 """Enough for the largest outreach list in a few passes; one pass stays well below the statement time-out."""
 
 
 async def allocate_stock(tx: Tx) -> int:
-    """Reserve stock for waiting parcels in due order, or record what they lack."""
+    """Throw away what is past its date, then reserve stock for waiting parcels in due order, or record what they lack."""
     parcels = Parcels(tx)
+    await discard_spoiled(parcels)
     owing = await _wake_short(parcels)
     waiting = await parcels.lock(store.parcels.LOCK_WAITING, limit=PARCELS_A_PASS)
     for parcel in waiting:

@@ -8,6 +8,7 @@ follows this rule, and a test proves it for every item and every set of diets.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -64,7 +65,8 @@ class Substitute(Struct, frozen=True):
 class Item(Struct, frozen=True):
     """One kind of stock. `milligrams`: the weight of one unit. `low_below`: with fewer free units, the item is low.
 
-    Food never waits for an item that is no food: that one follows later.
+    Food never waits for an item that is no food: that one follows later. `good_after`: how long checked goods may go out after their
+    best-before date.
     """
 
     item_id: str
@@ -74,6 +76,7 @@ class Item(Struct, frozen=True):
     contents: frozenset[Content] = frozenset()
     substitutes: tuple[Substitute, ...] = ()
     food: bool = True
+    good_after: timedelta = timedelta(days=180)
 
     def suits(self, forbidden: frozenset[Content]) -> bool:
         """Whether the item contains nothing forbidden."""
@@ -81,9 +84,16 @@ class Item(Struct, frozen=True):
 
 
 def _each(
-    item_id: str, grams: int, *contents: Content, low: int = 50, instead: tuple[Substitute, ...] = ()
+    item_id: str,
+    grams: int,
+    *contents: Content,
+    low: int = 50,
+    instead: tuple[Substitute, ...] = (),
+    good_after: timedelta = timedelta(days=180),
 ) -> Item:
-    return Item(item_id, StockUnit.EACH, grams * 1000, low, frozenset(contents), instead)
+    return Item(
+        item_id, StockUnit.EACH, grams * 1000, low, frozenset(contents), instead, good_after=good_after
+    )
 
 
 def _supply(item_id: str, grams: int, low: int = 50) -> Item:
@@ -91,7 +101,8 @@ def _supply(item_id: str, grams: int, low: int = 50) -> Item:
 
 
 def _gram(item_id: str, *contents: Content, instead: tuple[Substitute, ...] = ()) -> Item:
-    return Item(item_id, StockUnit.GRAM, 1000, 50_000, frozenset(contents), instead)
+    dry = timedelta(days=3 * 365)
+    return Item(item_id, StockUnit.GRAM, 1000, 50_000, frozenset(contents), instead, good_after=dry)
 
 
 def _millilitre(item_id: str, *contents: Content, instead: tuple[Substitute, ...] = ()) -> Item:
@@ -123,7 +134,13 @@ _ALL = (
     _each("bean-stew-tin", 400),
     _millilitre("milk", C.DAIRY, instead=(Substitute("rice-drink"),)),
     _millilitre("rice-drink"),
-    _each("bread-loaf", 800, C.GLUTEN, instead=(Substitute("rice-cakes-pack", 2),)),
+    _each(
+        "bread-loaf",
+        800,
+        C.GLUTEN,
+        instead=(Substitute("rice-cakes-pack", 2),),
+        good_after=timedelta(days=7),
+    ),
     _each("rice-cakes-pack", 130),
     _gram(
         "pasta",
@@ -133,11 +150,19 @@ _ALL = (
     ),
     _gram("rice", C.NEEDS_COOKING),
     _each("ready-rice-pouch", 250),
-    _each("egg", 60, C.EGG, C.NEEDS_COOKING, low=120, instead=(Substitute(_CHICKPEAS, 1, 3),)),
+    _each(
+        "egg",
+        60,
+        C.EGG,
+        C.NEEDS_COOKING,
+        low=120,
+        instead=(Substitute(_CHICKPEAS, 1, 3),),
+        good_after=timedelta(0),
+    ),
     _supply("toilet-roll", 100),
     _supply("nappies-pack", 1200, low=20),
     _supply("baby-wipes-pack", 400, low=20),
-    _each("baby-food-pouch", 120, low=60),
+    _each("baby-food-pouch", 120, low=60, good_after=timedelta(0)),
     _supply("soap-bar", 100),
     _supply("toothpaste-tube", 130, low=20),
     _supply("shampoo-bottle", 450, low=20),

@@ -505,6 +505,14 @@ def lose_reservation(parcel: Parcel, now: datetime) -> Step[Parcel]:
     return Step(after)
 
 
+def interrupt(parcel: Parcel, facts: tuple[str, ...], now: datetime) -> Step[Parcel]:
+    """The goods of a parcel in picking must be thrown away. It stops, and waits for stock again after a person has decided."""
+    _must(parcel, {State.PICKING}, "be interrupted")
+    stopped = stop(parcel, facts, now)
+    lost = lose_reservation(replace(stopped.state, state=State.RESERVED), now)
+    return Step(lost.state, stopped.events)
+
+
 def look_again(parcel: Parcel) -> Step[Parcel]:
     """A short parcel takes part in the next allocation: it is time for a retry, or an item that it lacks came in."""
     return Step(replace(parcel, state=State.REQUESTED) if parcel.state is State.SHORT else parcel)
@@ -549,10 +557,15 @@ def pack(parcel: Parcel, bags: int | None, grams: int | None, now: datetime) -> 
     return Step(gone.state, packed.events + gone.events)
 
 
-def dispatch(parcel: Parcel, task_id: UUID, now: datetime) -> Step[Parcel]:
-    """A volunteer has accepted the delivery. A parcel that is stopped, or packed anew, leaves when it may."""
+def dispatch(parcel: Parcel, task_id: UUID, now: datetime, *, past_its_date: bool = False) -> Step[Parcel]:
+    """A volunteer has accepted the delivery. A parcel that is stopped, or packed anew, leaves when it may.
+
+    `past_its_date`: goods in it are. Then it stops.
+    """
     if parcel.state in FINAL | {State.DISPATCHED}:
         return Step(parcel)
+    if past_its_date and parcel.state is State.PACKED and not parcel.stopped:
+        return stop(replace(parcel, task_id=task_id), (Fact.EXPIRED.value,), now)
     if parcel.state is not State.PACKED or parcel.stopped:
         return Step(replace(parcel, task_id=task_id))
     after = replace(

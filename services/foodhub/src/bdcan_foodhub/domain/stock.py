@@ -84,6 +84,7 @@ class Movement(Struct, frozen=True):
     cause: UUID
     lot: str | None = None
     best_before: date | None = None
+    lot_id: UUID | None = None
 
 
 class Promise(Struct, frozen=True):
@@ -123,8 +124,9 @@ def move(level: Level, happened: Move) -> Step[Level]:
 
 def recalled(level: Level, lot: str, reason: str, now: datetime) -> Step[Level]:
     """Emit that a lot was recalled and is off the shelf."""
-    event = StockRecalled(**_about(level), lot=lot, reason=reason, recalled_at=now)
-    return Step(level, (event,))
+    after = replace(level, version=level.version + 1)  # also where nothing of it was on the shelf
+    event = StockRecalled(**_about(after), lot=lot, reason=reason, recalled_at=now)
+    return Step(after, (event,))
 
 
 def announce(level: Level, now: datetime) -> Step[Level]:

@@ -19,12 +19,23 @@ LOCK_OF_REFERRALS = PARCEL.query(
     """
 )
 
-# The reserved parcels of a site that hold an item, locked in the order of their ids.
+# The parcels of a site that are reserved or in picking and hold an item, locked in the order of their ids.
 LOCK_HOLDING = PARCEL.query(
     """
     SELECT {columns} FROM parcel
-    WHERE site_id = :site_id AND state = 'reserved'
+    WHERE site_id = :site_id AND state IN ('reserved', 'picking')
         AND lines @> jsonb_build_array(jsonb_build_object('item_id', :item_id::text))
+    ORDER BY parcel_id FOR NO KEY UPDATE
+    """
+)
+
+# Parcels that hold an item in picking, or that were changed in a bag since a time (NULL: whenever), locked by id.
+LOCK_MAY_CONTAIN = PARCEL.query(
+    """
+    SELECT {columns} FROM parcel
+    WHERE site_id = :site_id AND state IN ('picking', 'packed', 'dispatched', 'delivered')
+        AND (lines || sent) @> jsonb_build_array(jsonb_build_object('item_id', :item_id::text))
+        AND (state = 'picking' OR :since::timestamptz IS NULL OR changed_at >= :since)
     ORDER BY parcel_id FOR NO KEY UPDATE
     """
 )
