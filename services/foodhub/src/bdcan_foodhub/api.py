@@ -294,7 +294,7 @@ class RecallView(BaseModel):
             MayContain(parcel_id=p.parcel_id, referral_id=p.referral_id, hub_id=p.hub_id, state=p.state)
             for p in found
         ]
-        return cls(**asdict(recall) | {"parcels": listed})
+        return cls.model_validate(asdict(recall) | {"parcels": listed})
 
 
 class RecallDone(RecallView):

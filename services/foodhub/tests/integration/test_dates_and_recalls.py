@@ -123,9 +123,7 @@ async def test_goods_that_expire_before_packing_are_taken_from_the_parcel(foodhu
 async def test_packed_parcel_whose_goods_expire_does_not_leave(foodhub, tell):
     path = await at_work(foodhub, tell, "packed", use_by="2020-03-24")
     foodhub.clock.advance(timedelta(days=2))
-    await foodhub.deliver(
-        tell.delivery_task(TaskAccepted, (await foodhub.http.get(path)).json()["parcel_id"])
-    )
+    await foodhub.deliver(tell.delivery_task(TaskAccepted, UUID(path.rpartition("/")[2])))
     assert await foodhub.emitted(ParcelDispatched) == []
     parcel = (await foodhub.http.get(path)).json()
     assert (parcel["stopped"], parcel["notices"][0]["facts"]) == (True, ["expired"])
