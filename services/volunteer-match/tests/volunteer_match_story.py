@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from bdcan_chassis.calendar import make_calendar
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_contracts.models import (
     AssignmentMethod,
@@ -30,6 +31,8 @@ from bdcan_contracts.models import (
 )
 from bdcan_contracts.vocabulary import NEEDS, NeedCode, ReferralOutcome, TaskKind
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
+
+CALENDAR = make_calendar()
 
 
 def need(code: NeedCode = NeedCode.ERRAND) -> Need:

@@ -372,6 +372,7 @@ WELFARE_CALLS = Topic(
         "bdcan.volunteer-match.welfare-call.unanswered.v1",
         "bdcan.volunteer-match.welfare-call.exhausted.v1",
         "bdcan.volunteer-match.welfare-call.held.v1",
+        "bdcan.volunteer-match.welfare-call.reopened.v1",
     ),
     writers=("volunteer-match",),
     consumers=(
@@ -831,6 +832,12 @@ CATALOGUE = Catalogue(
             "bdcan.volunteer-match.welfare-call.held.v1",
             models.WelfareCallHeld,
             "urn:bdcan:schema:bdcan.volunteer-match.welfare-call.held.v1",
+            (WELFARE_CALLS,),
+        ),
+        EventType(
+            "bdcan.volunteer-match.welfare-call.reopened.v1",
+            models.WelfareCallReopened,
+            "urn:bdcan:schema:bdcan.volunteer-match.welfare-call.reopened.v1",
             (WELFARE_CALLS,),
         ),
         EventType(

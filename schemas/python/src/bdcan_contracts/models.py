@@ -1426,6 +1426,27 @@ class WelfareCallHeld(_Body):
     """When it began, or became overdue."""
 
 
+class WelfareCallReopened(_Body):
+    """What a call reported no longer counts: a person undid it or wants another call. The resident is rung
+    again.
+    """
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    call_id: UUID
+    """The round of welfare calls."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    previous_call_id: UUID
+    """The round whose report no longer counts."""
+    reason: Code
+    """Why there is another call."""
+    due_at: AwareDatetime
+    """When the next call is due."""
+    reopened_at: AwareDatetime
+    """When it was opened again."""
+
+
 class WelfareCallUnanswered(_Body):
     """The resident was not reached; another call is due."""
 

@@ -97,12 +97,12 @@ async def follow_facts(
     holders = await holders_of(tx, tasks)
     for task in tasks:
         key = task.referral_id
-        holder = holders.get(task.volunteer_id) if task.volunteer_id else None
-        tasks.put(follow(task, before.get(key), after[key], holder, tx.now), causes.get(key))
+        step = follow(task, before.get(key), after[key], holders.get(task.volunteer_id), tx.now)
+        tasks.put(step, causes.get(key))
     await tasks.save()
 
 
-async def holders_of(tx: Tx, tasks: Iterable[Task]) -> dict[UUID, Volunteer]:
+async def holders_of(tx: Tx, tasks: Iterable[Task]) -> dict[UUID | None, Volunteer]:
     """Whoever has one of these locked tasks in hand, as they are now."""
     held = {task.volunteer_id for task in tasks if task.volunteer_id is not None}
     found = await store.volunteers.VOLUNTEER.get.all(tx.connection, keys=held) if held else []

@@ -15,7 +15,6 @@ from bdcan_contracts.models import (
     Lane,
     Need,
     WelfareCallCompleted,
-    WelfareCallExhausted,
     WelfareCallUnanswered,
 )
 from bdcan_contracts.vocabulary import NeedCode
@@ -48,16 +47,6 @@ async def test_a_missed_call_is_listed_again_when_its_slot_begins(given: Harness
     assert (await given.http.get("/v1/welfare-calls?state=due")).json()["items"][0]["call_id"] == call_id
     told = (await given.emitted(WelfareCallUnanswered))[0].data
     assert (told.attempt, told.outcome) == (1, "no-answer")
-
-
-async def test_the_ladder_ends_in_a_welfare_concern(given: Harness) -> None:
-    call_id = await due_call(given)
-    states = [(await report(given, call_id, outcome="voicemail"))["state"] for _ in range(4)]
-    assert states == ["unanswered", "unanswered", "unanswered", "exhausted"]
-    told = await given.emitted()
-    assert [type(e.data) for e in told] == [*[WelfareCallUnanswered] * 3, WelfareCallExhausted]
-    made = await given.fetch("SELECT attempt, outcome, caller FROM call_attempt ORDER BY attempt")
-    assert [tuple(r) for r in made] == [(i, "voicemail", "test") for i in range(1, 5)]
 
 
 async def test_a_resident_who_refuses_help_declines_every_need(given: Harness) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from volunteer_match_story import amended, assigned, closed, declined, need, reassigned
+from volunteer_match_story import CALENDAR, amended, assigned, closed, declined, need, reassigned
 
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
@@ -15,6 +15,7 @@ from bdcan_contracts.models import (
     CallNeedResult,
     EscalationDeclined,
     WelfareCallExhausted,
+    WelfareCallHeld,
     WelfareCallUnanswered,
 )
 from bdcan_contracts.vocabulary import CallOutcome, NeedCode
@@ -40,7 +41,8 @@ LATER = START + timedelta(minutes=20)
 
 
 def told(step: Step[WelfareCall]) -> tuple[WelfareCall, Any]:
-    [event] = step.events
+    """The state, and the one event beside the news that a person must look."""
+    [event] = [e for e in step.events if not isinstance(e, WelfareCallHeld)]
     return step.state, event
 
 
@@ -57,7 +59,7 @@ def answer_of(call: WelfareCall) -> WelfareCall:
 
 
 def missed(call: WelfareCall, outcome: CallOutcome, now: datetime = LATER) -> WelfareCall:
-    return unanswered(call, ANNA, outcome, None, now).state
+    return unanswered(call, ANNA, outcome, None, now, CALENDAR).state
 
 
 def test_an_assignment_makes_one_call_due_when_the_contact_is_due() -> None:
@@ -193,13 +195,13 @@ def test_four_missed_calls_exhaust_the_ladder_with_all_open_needs() -> None:
     call, now = due(), START
     for _ in range(3):
         held = claim(call, ANNA, now).state
-        call, event = told(unanswered(held, ANNA, CallOutcome.NO_ANSWER, None, now))
+        call, event = told(unanswered(held, ANNA, CallOutcome.NO_ANSWER, None, now, CALENDAR))
         assert call.state is CallState.UNANSWERED
         assert isinstance(event, WelfareCallUnanswered)
         assert call.not_before == event.next_attempt_at > now
         now = event.next_attempt_at
     held = claim(call, ANNA, now).state
-    call, event = told(unanswered(held, ANNA, CallOutcome.VOICEMAIL, None, now))
+    call, event = told(unanswered(held, ANNA, CallOutcome.VOICEMAIL, None, now, CALENDAR))
     assert call.state is CallState.EXHAUSTED
     assert isinstance(event, WelfareCallExhausted)
     assert (event.attempts, len(event.needs)) == (4, 1)
@@ -207,7 +209,7 @@ def test_four_missed_calls_exhaust_the_ladder_with_all_open_needs() -> None:
 
 
 def test_a_wrong_number_exhausts_at_once() -> None:
-    call, event = told(unanswered(claimed(), ANNA, CallOutcome.WRONG_NUMBER, None, LATER))
+    call, event = told(unanswered(claimed(), ANNA, CallOutcome.WRONG_NUMBER, None, LATER, CALENDAR))
     assert call.state is CallState.EXHAUSTED
     assert isinstance(event, WelfareCallExhausted)
     assert event.attempts == 1
@@ -215,18 +217,18 @@ def test_a_wrong_number_exhausts_at_once() -> None:
 
 def test_a_call_that_is_put_off_takes_no_rung_of_the_ladder() -> None:
     when = START + timedelta(days=2)
-    call, event = told(unanswered(claimed(), ANNA, CallOutcome.RESCHEDULED, when, LATER))
+    call, event = told(unanswered(claimed(), ANNA, CallOutcome.RESCHEDULED, when, LATER, CALENDAR))
     assert isinstance(event, WelfareCallUnanswered)
     assert (call.misses, call.attempts, event.next_attempt_at) == (0, 1, when)
 
 
 def test_a_call_cannot_be_put_off_for_ever() -> None:
     call, now = due(), START
-    for _ in range(20):
+    for place in range(20):
         assert call.state is not CallState.EXHAUSTED
-        now += timedelta(hours=1)
-        held, then = claim(call, ANNA, now).state, now + timedelta(hours=1)
-        call = unanswered(held, ANNA, CallOutcome.RESCHEDULED, then, now).state
+        now = START + timedelta(hours=place % 10, days=place // 10)
+        held, then = claim(call, ANNA, now).state, now + timedelta(minutes=30)
+        call = unanswered(held, ANNA, CallOutcome.RESCHEDULED, then, now, CALENDAR).state
     assert call.state is CallState.EXHAUSTED
 
 
@@ -241,7 +243,7 @@ def test_a_call_cannot_be_put_off_for_ever() -> None:
 )
 def test_a_time_to_ring_again_fits_the_outcome_and_lies_ahead(outcome, when) -> None:
     with pytest.raises(FindingsError):
-        unanswered(claimed(), ANNA, outcome, when, LATER)
+        unanswered(claimed(), ANNA, outcome, when, LATER, CALENDAR)
 
 
 def given_back(call: WelfareCall, refusal: EscalationDeclined) -> WelfareCall:
@@ -339,9 +341,10 @@ def test_a_refusal_of_an_unknown_referral_is_left_to_its_first_call() -> None:
 
 
 def test_a_welfare_concern_is_a_need_where_nothing_is_known() -> None:
-    step = unanswered(claimed(needs=()), ANNA, CallOutcome.WRONG_NUMBER, None, START)
-    [event] = step.events
+    step = unanswered(claimed(needs=()), ANNA, CallOutcome.WRONG_NUMBER, None, START, CALENDAR)
+    event, held = step.events
     assert isinstance(event, WelfareCallExhausted)
+    assert isinstance(held, WelfareCallHeld)
     [concern] = event.needs
     assert (concern.need_id, concern.code) == (
         welfare_concern(step.state.referral_id),

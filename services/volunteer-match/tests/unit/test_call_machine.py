@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from volunteer_match_story import amended, assigned, closed, declined, need, reassigned
+from volunteer_match_story import CALENDAR, amended, assigned, closed, declined, need, reassigned
 
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
@@ -155,7 +155,7 @@ class Calls(RuleBasedStateMachine):
         asked = {n.need_id for n in self.call.asks}
         later = self.now + timedelta(hours=1) if outcome == CallOutcome.RESCHEDULED else None
         try:
-            self.call = unanswered(self.call, caller, outcome, later, self.now).state
+            self.call = unanswered(self.call, caller, outcome, later, self.now, CALENDAR).state
         except NotAllowedError:
             return
         if self.call.state is CallState.EXHAUSTED:

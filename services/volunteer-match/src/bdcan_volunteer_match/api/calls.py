@@ -20,12 +20,13 @@ from bdcan_contracts.models import CallNeedResult, Code, Household, Lane, Priori
 from bdcan_contracts.vocabulary import CallOutcome, Diet, NeedCode
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import hubs_to_show
-from bdcan_volunteer_match.books import Calls, Tasks
+from bdcan_volunteer_match.books import Calls, Tasks, holders_of
 from bdcan_volunteer_match.domain import report
+from bdcan_volunteer_match.domain import task as tasking
 from bdcan_volunteer_match.domain.call import CallState, WelfareCall, claim
+from bdcan_volunteer_match.domain.following import follow
 from bdcan_volunteer_match.domain.report import Answer, Finding
-from bdcan_volunteer_match.domain.task import for_need
-from bdcan_volunteer_match.store.calls import Attempt
+from bdcan_volunteer_match.store.calls import Attempt, UncountedAttempt
 
 Reader = Annotated[Caller, Depends(needs("calls:read"))]
 Writer = Annotated[Caller, Depends(needs("calls:write"))]
@@ -101,6 +102,9 @@ class OutcomeView(BaseModel):
     referral_id: UUID
     state: CallState
     attempts: int
+    counted: bool = Field(
+        description="false: it was before the slot of the call, or at an hour at which nobody may be rung"
+    )
     next_attempt_at: datetime | None = None
     task_ids: list[UUID] = Field(description="tasks that the call opened")
 
@@ -153,7 +157,7 @@ def router() -> APIRouter:
 
         async def work(tx: Tx) -> BaseModel:
             calls = Calls(tx)
-            claimed = calls.put(claim(await _locked(calls, call_id, caller), caller.name, tx.now))
+            claimed = calls.put(claim(await locked_call(calls, call_id, caller), caller.name, tx.now))
             await calls.save()
             return CallView.model_validate(claimed)
 
@@ -165,32 +169,47 @@ def router() -> APIRouter:
 
         async def work(tx: Tx) -> BaseModel:
             calls = Calls(tx)
-            call = await _locked(calls, call_id, caller)
+            call = await locked_call(calls, call_id, caller)
             match body.outcome:
                 case CallOutcome.ANSWERED:
                     step = report.answered(call, caller.name, _answer(body), tx.now)
                 case CallOutcome.REFUSED:
                     step = report.refused(call, caller.name, tx.now)
                 case outcome:
-                    step = report.unanswered(call, caller.name, outcome, body.next_attempt_at, tx.now)
+                    step = report.unanswered(
+                        call, caller.name, outcome, body.next_attempt_at, tx.now, tx.calendar
+                    )
             settled = calls.put(step)
             await calls.save()
-            attempt = Attempt(call_id, settled.attempts, call.referral_id, body.outcome, caller.name)
-            await store.calls.ATTEMPT.insert(tx.connection, [attempt], tx.now)
-            opened = await _open_tasks(tx, step)
-            waits = settled.state is CallState.UNANSWERED
+            reached = settled.state is CallState.ANSWERED
+            counted = reached or settled.attempts > call.attempts
+            await _note(tx, call, settled, body.outcome, caller)
+            waits = settled.state in (CallState.DUE, CallState.UNANSWERED)
             return OutcomeView(
                 call_id=settled.call_id,
                 referral_id=settled.referral_id,
                 state=settled.state,
                 attempts=settled.attempts,
+                counted=counted,
                 next_attempt_at=settled.not_before if waits else None,
-                task_ids=opened,
+                task_ids=await _settle_tasks(tx, call, step) if reached else [],
             )
 
         return await once(work)
 
     return router
+
+
+async def _note(
+    tx: Tx, call: WelfareCall, settled: WelfareCall, outcome: CallOutcome, caller: Caller
+) -> None:
+    """Write down that somebody rang."""
+    if settled.attempts > call.attempts:
+        made = Attempt(call.call_id, settled.attempts, call.referral_id, outcome, caller.name)
+        await store.calls.ATTEMPT.insert(tx.connection, [made], tx.now)
+    else:
+        slip = UncountedAttempt(call.call_id, call.referral_id, outcome, caller.name)
+        await store.calls.UNCOUNTED.insert(tx.connection, [slip], tx.now)
 
 
 async def _reviews(
@@ -207,22 +226,24 @@ async def _reviews(
     return paging.page(found, CallView.model_validate, lambda call: (call.review_by, call.referral_id))
 
 
-async def _open_tasks(tx: Tx, reported: Step[WelfareCall]) -> list[UUID]:
-    steps = [
-        step
-        for event in reported.events
-        if isinstance(event, WelfareCallCompleted)
-        for need in event.needs
-        if (step := for_need(reported.state, need, tx.now)) is not None
-    ]
+async def _settle_tasks(tx: Tx, before: WelfareCall, reported: Step[WelfareCall]) -> list[UUID]:
+    """Live tasks follow what the resident said; needs without one get a task. Returns the tasks that were opened."""
+    call = reported.state
+    needs = [n for e in reported.events if isinstance(e, WelfareCallCompleted) for n in e.needs]
     tasks = Tasks(tx)
-    known = {task.task_id for task in await tasks.lock_keys(step.state.task_id for step in steps)}
-    opened = [tasks.put(step).task_id for step in steps if step.state.task_id not in known]
+    earlier = await tasks.lock(store.tasks.LOCK_ALL_OF, referral_ids=[call.referral_id])
+    holders = await holders_of(tx, earlier)
+    for task in earlier:
+        tasks.put(tasking.hear(task, needs, tx.now))
+        tasks.put(follow(tasks[task.task_id], before, call, holders.get(task.volunteer_id), tx.now))
+    steps = [tasking.for_need(call, need, tx.now, list(tasks)) for need in needs]
+    opened = [tasks.put(step).task_id for step in steps if step is not None]
     await tasks.save()
     return opened
 
 
-async def _locked(calls: Calls, call_id: UUID, caller: Caller) -> WelfareCall:
+async def locked_call(calls: Calls, call_id: UUID, caller: Caller) -> WelfareCall:
+    """The referral whose present round this is, locked. Raises NotFoundError."""
     found = await calls.lock(store.calls.LOCK_ROUND, call_id=call_id)
     return _visible(found[0] if found else None, caller)
 

@@ -199,8 +199,9 @@ def router() -> APIRouter:
             task = await _locked(tasks, task_id, caller)
             call = calls.get(task.referral_id) or unknown(task.referral_id)
             holders = await holders_of(tx, [task])
-            holder = holders.get(task.volunteer_id) if task.volunteer_id else None
-            decided = tasks.put(following.decide_flags(task, call, body.flags, holder, tx.now))
+            decided = tasks.put(
+                following.decide_flags(task, call, body.flags, holders.get(task.volunteer_id), tx.now)
+            )
             await tasks.save()
             said = f"flags {' '.join(task.undecided)} mean {' '.join(body.flags) or 'nothing'}"
             await store.decisions.record(tx, task_id, said, caller.name, body.reason)

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
+    CallNeedResult,
     EscalationDeclined,
     Household,
     Lane,
@@ -106,13 +107,25 @@ SETTLED = frozenset({CallState.ANSWERED, CallState.EXHAUSTED, CallState.CANCELLE
 
 
 class CallNeed(Struct, frozen=True):
-    """A need of the referral. `open`: the next call asks about it. `said_in`: the call that reported it last."""
+    """A need of the referral. `open`: the next call asks about it. `said_in`: the call that reported it last, and how."""
 
     need_id: UUID
     code: str
     lane: Lane
     open: bool = True
     said_in: UUID | None = None
+    result: CallNeedResult | None = None
+
+
+class Said(Struct, frozen=True):
+    """What was reported of the last call, and what undoing it brings back: the misses and the slot before."""
+
+    outcome: str
+    caller: str
+    said_at: datetime
+    misses: int
+    not_before: datetime | None
+    due_at: datetime | None
 
 
 class WelfareCall(Struct, frozen=True):
@@ -151,6 +164,7 @@ class WelfareCall(Struct, frozen=True):
     review_overdue: bool = False
     cleared: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    last: Said | None = None
 
     @property
     def stopped_by(self) -> Reason | None:
@@ -259,9 +273,7 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> Step[WelfareCall]
         ended=False,
     )
     if known.state in SETTLED and any(n.need_id not in before for n in event.needs):
-        amended = _new_round(
-            amended, uuid5(known.referral_id, f"amendment-{event.version}"), event.amended_at
-        )
+        amended = new_round(amended, uuid5(known.referral_id, f"amendment-{event.version}"), event.amended_at)
     return looked_at(call, amended, event.amended_at)
 
 
@@ -286,7 +298,7 @@ def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime
         ),
     )
     if call.state not in LIVE:
-        returned = _new_round(returned, uuid5(event.escalation_id, "welfare-call"), now)
+        returned = new_round(returned, uuid5(event.escalation_id, "welfare-call"), now)
     return looked_at(call, returned, now)
 
 
@@ -366,29 +378,33 @@ def fall_overdue(call: WelfareCall, now: datetime) -> Step[WelfareCall]:
     return moved(call, late, _held(late, call.hub_id, call.review, review_by, now))
 
 
-def hold(before: WelfareCall | None, call: WelfareCall, reason: str, at: datetime) -> Step[WelfareCall]:
+def hold(
+    before: WelfareCall | None, call: WelfareCall, reason: str, at: datetime, *events: BaseModel
+) -> Step[WelfareCall]:
     """A person at the hub must look at the referral. A claim ends: nobody rings meanwhile."""
     if call.review == reason or call.hub_id is None:
-        return moved(before, call)
+        return moved(before, call, *events)
     review_by = at + REVIEW_WITHIN[call.priority]
     held = replace(call, review=reason, review_by=review_by, review_overdue=False)
     if held.state is CallState.CLAIMED:
         held = replace(held, state=held.waiting, **_UNCLAIMED)
-    return moved(before, held, _held(held, call.hub_id, reason, review_by, at))
+    return moved(before, held, *events, _held(held, call.hub_id, reason, review_by, at))
 
 
-def looked_at(before: WelfareCall | None, after: WelfareCall, at: datetime) -> Step[WelfareCall]:
+def looked_at(
+    before: WelfareCall | None, after: WelfareCall, at: datetime, *events: BaseModel
+) -> Step[WelfareCall]:
     """A step after which a person must look, where the facts ask for it, and need not look where they no longer do."""
     if after.hub_id is None or after.withdrawn:
-        return moved(before, after)
+        return moved(before, after, *events)
     if before is not None and after.state is CallState.CLAIMED:
         warned = {f for f in changed_facts(before, after) if CALL_RULES[f][before.state] is Rule.WARN}
         after = replace(after, warnings=tuple(sorted({*after.warnings, *warned})))
     if after.stopped_by is not None and not after.ended:
-        return hold(before, after, after.stopped_by, at)
+        return hold(before, after, after.stopped_by, at, *events)
     if after.state is CallState.EXHAUSTED and not after.ended and after.review is not None:
-        return hold(before, after, Reason.NOT_REACHED, at)
-    return moved(before, replace(after, **NO_REVIEW))
+        return hold(before, after, Reason.NOT_REACHED, at, *events)
+    return moved(before, replace(after, **NO_REVIEW), *events)
 
 
 def moved(before: WelfareCall | None, after: WelfareCall, *events: BaseModel) -> Step[WelfareCall]:
@@ -429,8 +445,11 @@ def _held(call: WelfareCall, hub_id: str, reason: str, review_by: datetime, at: 
 _UNCLAIMED: dict[str, Any] = {"claimed_by": None, "claim_expires_at": None}
 
 
-def _new_round(call: WelfareCall, call_id: UUID, now: datetime) -> WelfareCall:
-    opened = replace(call, call_id=call_id, attempts=0, misses=0, ended=False, **_UNCLAIMED)
+def new_round(call: WelfareCall, call_id: UUID, now: datetime) -> WelfareCall:
+    """The referral with another round of calls, due within the usual promise."""
+    opened = replace(
+        call, call_id=call_id, attempts=0, misses=0, ended=False, last=None, **_UNCLAIMED, **NO_REVIEW
+    )
     if call.hub_id is None:  # its assignment makes the call due
         return replace(opened, state=CallState.AWAITING)
     return replace(opened, state=CallState.DUE, not_before=now, due_at=now + FOLLOW_UP_WITHIN[call.priority])

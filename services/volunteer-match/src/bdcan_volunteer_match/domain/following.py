@@ -112,7 +112,7 @@ def _with_check(task: Task, call: WelfareCall) -> Task:
 
 
 def _lawful_check(task: Task, call: WelfareCall) -> bool:
-    if task.kind == TaskKind.PARCEL_DELIVERY:
+    if task.need_id is None or task.kind == TaskKind.PARCEL_DELIVERY:
         return False
     need = next((n for n in call.needs if n.need_id == task.need_id), None)
     known = help_for(need.code, need.lane) if need else help_for(task.kind, Lane.COMMUNITY)

@@ -1,13 +1,16 @@
 """When a resident who was not reached is called again.
 
 The published ladder (domain notes of the project): ring once, then three more times over 24 hours, one each in the
-morning, the afternoon and the evening; after that nobody is left waiting: the round is exhausted, a welfare concern.
+morning, the afternoon and the evening. After that a person decides; a welfare concern is open meanwhile.
+All hours are local: a slot begins at nine in the morning in June, too.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import date, datetime, time, timedelta
+from itertools import count
+
+from bdcan_chassis.calendar import Calendar, Hours, Span
 
 CALLS_IN_LADDER = 4
 """The first call and three more."""
@@ -15,22 +18,30 @@ CALLS_IN_LADDER = 4
 MOST_ATTEMPTS = 20
 """Calls in one round at most, put-off ones included: a round must end."""
 
-_SLOTS = ((9, 12), (12, 17), (17, 20))  # hours UTC: morning, afternoon, evening
+LEAST_GAP = timedelta(hours=2)
+"""From a call that failed to the next: five minutes later is not another time of day."""
+
+_SLOTS = (
+    Hours(time(9), time(12)),
+    Hours(time(12), time(17)),
+    Hours(time(17), time(20)),
+)  # local: morning, afternoon, evening
 
 
-class Slot(NamedTuple):
-    """A stretch of a day in which to call."""
-
-    begins: datetime
-    ends: datetime
-
-
-def next_slot(now: datetime) -> Slot:
+def next_slot(now: datetime, calendar: Calendar) -> Span:
     """The first slot that begins after `now`: another time of day than the call that just failed."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    for day in (midnight, midnight + timedelta(days=1)):
-        for first, last in _SLOTS:
-            begins = day + timedelta(hours=first)
-            if begins > now:
-                return Slot(begins, day + timedelta(hours=last))
-    raise AssertionError("the next day's first slot begins after now")
+    today = calendar.local_date(now)
+    slots = (slot for later in count() for slot in _slots_of(today + timedelta(days=later), calendar))
+    return next(
+        Span(max(slot.begins, now + LEAST_GAP), slot.ends)
+        for slot in slots
+        if slot.begins > now and slot.ends > now + LEAST_GAP
+    )
+
+
+def _slots_of(day: date, calendar: Calendar) -> list[Span]:
+    """The slots of a day, as far as people may be rung in them; the calling hours themselves where none lies in them."""
+    allowed = calendar.span(day, calendar.calling_hours)
+    slots = [calendar.span(day, hours) for hours in _SLOTS]
+    within = [Span(max(slot.begins, allowed.begins), min(slot.ends, allowed.ends)) for slot in slots]
+    return [slot for slot in within if slot.begins < slot.ends] or [allowed]

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bdcan_chassis.calendar import Calendar
 from bdcan_chassis.step import Step
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import (
@@ -21,11 +22,14 @@ from bdcan_contracts.models import (
     WelfareCallExhausted,
     WelfareCallUnanswered,
 )
-from bdcan_contracts.vocabulary import NEEDS, CallOutcome, NeedCode
+from bdcan_contracts.vocabulary import NEEDS, CallOutcome, NeedCode, Reason
 from bdcan_volunteer_match.domain.call import (
     CallNeed,
     CallState,
+    Said,
     WelfareCall,
+    hold,
+    looked_at,
     moved,
     must_not_wait_for_a_person,
     welfare_concern,
@@ -55,14 +59,23 @@ class Answer(Struct, frozen=True):
     diets: tuple[str, ...] | None = None
 
 
-def answered(call: WelfareCall, caller: str, answer: Answer, now: datetime) -> Step[WelfareCall]:
+def answered(
+    call: WelfareCall,
+    caller: str,
+    answer: Answer,
+    now: datetime,
+    outcome: CallOutcome = CallOutcome.ANSWERED,
+) -> Step[WelfareCall]:
     """The resident was reached. A need that the report does not name is confirmed.
 
     Raises NotAllowedError without a claim, and FindingsError for findings that do not fit the referral.
     """
     hub_id = _must_have_claimed(call, caller)
     called = _called_needs(call, answer.findings)
-    by_id = {n.need_id: CallNeed(n.need_id, n.code, n.lane, open=False, said_in=call.call_id) for n in called}
+    by_id = {
+        n.need_id: CallNeed(n.need_id, n.code, n.lane, open=False, said_in=call.call_id, result=n.result)
+        for n in called
+    }
     settled = replace(
         call,
         state=CallState.ANSWERED,
@@ -72,10 +85,12 @@ def answered(call: WelfareCall, caller: str, answer: Answer, now: datetime) -> S
         diets=call.diets if answer.diets is None else answer.diets,
         claimed_by=None,
         claim_expires_at=None,
+        last=Said(outcome, caller, now, call.misses, call.not_before, call.due_at),
     )
-    return moved(
+    return looked_at(
         call,
         settled,
+        now,
         WelfareCallCompleted(
             referral_id=call.referral_id,
             call_id=call.call_id,
@@ -93,31 +108,55 @@ def answered(call: WelfareCall, caller: str, answer: Answer, now: datetime) -> S
 def refused(call: WelfareCall, caller: str, now: datetime) -> Step[WelfareCall]:
     """The resident was reached and wants no help: every need is declined. Raises NotAllowedError."""
     findings = tuple(Finding(n.code, CallNeedResult.DECLINED, n.need_id) for n in call.asks)
-    return answered(call, caller, Answer(findings), now)
+    return answered(call, caller, Answer(findings), now, CallOutcome.REFUSED)
+
+
+def counts(call: WelfareCall, outcome: str, now: datetime, calendar: Calendar) -> bool:
+    """Whether a call that reached nobody counts as an attempt: in its slot, and at an hour at which people may be rung.
+
+    A wrong number is wrong before its slot, too.
+    """
+    in_slot = call.not_before is None or call.not_before <= now or outcome == CallOutcome.WRONG_NUMBER
+    return in_slot and calendar.may_ring(now)
 
 
 def unanswered(
-    call: WelfareCall, caller: str, outcome: str, put_off_to: datetime | None, now: datetime
+    call: WelfareCall,
+    caller: str,
+    outcome: str,
+    put_off_to: datetime | None,
+    now: datetime,
+    calendar: Calendar,
 ) -> Step[WelfareCall]:
     """The resident was not reached, or asked for another time.
 
-    `put_off_to` is that time; such a call takes no rung of the ladder. A wrong number ends the round: more calls to it
-    reach nobody. Where nobody ever learned what is needed, the welfare concern itself becomes the need. Raises NotAllowedError, FindingsError.
+    `put_off_to` is that time; such a call takes no rung of the ladder. An attempt that does not count only ends the claim.
+    A wrong number ends the round: more calls to it reach nobody. Where nobody ever learned what is needed, the welfare
+    concern itself becomes the need. After the last attempt a person of the hub must look. Raises NotAllowedError,
+    FindingsError.
     """
     hub_id = _must_have_claimed(call, caller)
     rescheduled = outcome == CallOutcome.RESCHEDULED
     _check_put_off(rescheduled, put_off_to, now)
-    attempts, misses = call.attempts + 1, call.misses + (not rescheduled)
-    tried = replace(call, attempts=attempts, misses=misses, claimed_by=None, claim_expires_at=None)
+    counted = counts(call, outcome, now, calendar)
+    attempts, misses = call.attempts + counted, call.misses + (counted and not rescheduled)
+    last = Said(outcome, caller, now, call.misses, call.not_before, call.due_at)
+    tried = replace(call, attempts=attempts, misses=misses, claimed_by=None, claim_expires_at=None, last=last)
+    if not counted and not rescheduled:
+        begins = max(call.not_before or now, calendar.next_calling(now))
+        due_at = max(call.due_at or begins, begins + _WINDOW)
+        return moved(call, replace(tried, state=tried.waiting, not_before=begins, due_at=due_at))
     if outcome == CallOutcome.WRONG_NUMBER or misses >= CALLS_IN_LADDER or attempts >= MOST_ATTEMPTS:
         asked = call.asks or (
             CallNeed(welfare_concern(call.referral_id), NeedCode.SAFEGUARDING_ADULT, Lane.SAFEGUARDING),
         )
         reported = {need.need_id: replace(need, said_in=call.call_id) for need in asked}
         others = tuple(need for need in call.needs if need.need_id not in reported)
-        return moved(
+        return hold(
             call,
             replace(tried, state=CallState.EXHAUSTED, needs=(*others, *reported.values())),
+            Reason.NOT_REACHED,
+            now,
             WelfareCallExhausted(
                 referral_id=call.referral_id,
                 call_id=call.call_id,
@@ -127,7 +166,9 @@ def unanswered(
                 exhausted_at=now,
             ),
         )
-    begins, ends = (put_off_to, put_off_to + _WINDOW) if put_off_to else next_slot(now)
+    begins, ends = (put_off_to, put_off_to + _WINDOW) if put_off_to else next_slot(now, calendar)
+    if not counted:  # the resident answered, and asked for another time
+        return moved(call, replace(tried, state=tried.waiting, not_before=begins, due_at=ends))
     return moved(
         call,
         replace(tried, state=CallState.UNANSWERED, not_before=begins, due_at=ends),

@@ -6,7 +6,7 @@ while offers continue. A task that has not ended always has one deadline, `deadl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -135,18 +135,25 @@ class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
                 return None
 
 
-def for_need(call: WelfareCall, need: CalledNeed, now: datetime) -> Step[Task] | None:
+def for_need(
+    call: WelfareCall, need: CalledNeed, now: datetime, earlier: Collection[Task] = ()
+) -> Step[Task] | None:
     """Open the task for a need of an answered call; None where no volunteer does it, or the resident declined.
+
+    `earlier`: the referral's tasks so far. A live one of the need stays the only one.
 
     A flag that this release does not know asks for the strictest check. The caller has seen it: the call shows all flags.
     """
     known = help_for(need.code, need.lane)
     if known.task is None or need.result is CallNeedResult.DECLINED or call.hub_id is None:
         return None
+    mine = [task for task in earlier if task.need_id == need.need_id and task.parcel_id is None]
+    if any(task.state not in ENDS and task.kind == known.task for task in mine):
+        return None
     undecided = unknown_flags(call.flags)
     return _opened(
         Task(
-            task_id=uuid5(need.need_id, "task"),
+            task_id=uuid5(need.need_id, f"task-{call.call_id}" if mine else "task"),
             referral_id=call.referral_id,
             need_id=need.need_id,
             kind=known.task,
@@ -294,6 +301,50 @@ def cancel(task: Task, reason: str, now: datetime) -> Step[Task]:
     )
     told = TaskCancelled(**about(task), volunteer_id=task.volunteer_id, reason=reason, cancelled_at=now)
     return moved(task, cancelled, told)
+
+
+def hear(task: Task, needs: Iterable[CalledNeed], now: datetime) -> Step[Task]:
+    """A later call declined the task's need, or made another need of it: nobody wants the task any more."""
+    said = next((n for n in needs if n.need_id == task.need_id), None)
+    if said is None or task.parcel_id is not None:
+        return Step(task)
+    if said.result is CallNeedResult.DECLINED:
+        return cancel(task, Reason.DECLINED_AT_CALL, now)
+    changed = help_for(said.code, said.lane).task != task.kind
+    return cancel(task, Reason.NEED_CHANGED_AT_CALL, now) if changed else Step(task)
+
+
+def undo(task: Task, call: WelfareCall, now: datetime) -> Step[Task]:
+    """Somebody undid the report of `call`: the tasks that it opened are not wanted before the next call."""
+    said = {need.need_id for need in call.needs if need.said_in == call.call_id}
+    undone = task.need_id in said and task.parcel_id is None
+    return cancel(task, Reason.OUTCOME_UNDONE, now) if undone else Step(task)
+
+
+def visit_task_id(call_id: UUID) -> UUID:
+    """The id of the task that looks for a resident whom nobody reached by telephone."""
+    return uuid5(call_id, "visit")
+
+
+def for_visit(task: Task | None, call: WelfareCall, now: datetime) -> Step[Task] | None:
+    """Open the visit to a resident whom nobody reached; None while one is under way."""
+    if call.hub_id is None or (task is not None and task.state not in ENDS):
+        return None
+    undecided = unknown_flags(call.flags)
+    return _opened(
+        Task(
+            task_id=visit_task_id(call.call_id) if task is None else uuid5(task.task_id, now.isoformat()),
+            referral_id=call.referral_id,
+            kind=TaskKind.DOORSTEP_VISIT,
+            hub_id=call.hub_id,
+            priority=call.priority,
+            requires_dbs=bool(undecided),
+            undecided=undecided,
+            due_at=now + DONE_WITHIN[call.priority],
+            alarm_at=now + ALARM_AFTER[call.priority],
+            opened_at=now,
+        )
+    )
 
 
 def close(task: Task, event: ReferralClosed, now: datetime) -> Step[Task]:

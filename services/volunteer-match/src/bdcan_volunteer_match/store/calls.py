@@ -22,7 +22,17 @@ class Attempt(Struct, frozen=True):
     caller: str
 
 
+class UncountedAttempt(Struct, frozen=True):
+    """A call that reached nobody and takes no rung of the ladder."""
+
+    call_id: UUID
+    referral_id: UUID
+    outcome: str
+    caller: str
+
+
 ATTEMPT = Table("call_attempt", Attempt, key=(), stamp="made_at")
+UNCOUNTED = Table("uncounted_attempt", UncountedAttempt, key=(), stamp="made_at")
 
 # The referral whose present round this is.
 GET_ROUND = CALL.query("SELECT {columns} FROM welfare_call WHERE call_id = :call_id")

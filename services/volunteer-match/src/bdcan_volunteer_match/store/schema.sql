@@ -98,6 +98,24 @@ CREATE TABLE public.task (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE public.uncounted_attempt (
+    seq bigint NOT NULL,
+    call_id uuid NOT NULL,
+    referral_id uuid NOT NULL,
+    outcome text NOT NULL,
+    caller text NOT NULL,
+    made_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.uncounted_attempt ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.uncounted_attempt_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.volunteer (
     volunteer_id uuid NOT NULL,
     state text NOT NULL,
@@ -152,6 +170,7 @@ CREATE TABLE public.welfare_call (
     review_overdue boolean DEFAULT false NOT NULL,
     cleared text[] DEFAULT '{}'::text[] NOT NULL,
     warnings text[] DEFAULT '{}'::text[] NOT NULL,
+    last jsonb,
     CONSTRAINT welfare_call_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT welfare_call_check CHECK (((misses >= 0) AND (misses <= attempts))),
     CONSTRAINT welfare_call_check1 CHECK (((state = ANY (ARRAY['awaiting'::text, 'cancelled'::text])) OR ((hub_id IS NOT NULL) AND (not_before IS NOT NULL) AND (due_at IS NOT NULL)))),
@@ -181,6 +200,9 @@ ALTER TABLE ONLY public.hub
 ALTER TABLE ONLY public.task
     ADD CONSTRAINT task_pkey PRIMARY KEY (task_id);
 
+ALTER TABLE ONLY public.uncounted_attempt
+    ADD CONSTRAINT uncounted_attempt_pkey PRIMARY KEY (seq);
+
 ALTER TABLE ONLY public.volunteer_person
     ADD CONSTRAINT volunteer_person_pkey PRIMARY KEY (volunteer_id);
 
@@ -209,6 +231,8 @@ CREATE INDEX task_live ON public.task USING btree (due_at, task_id) WHERE (state
 CREATE INDEX task_referral ON public.task USING btree (referral_id);
 
 CREATE INDEX task_to_offer ON public.task USING btree (hub_id, kind, requires_dbs, due_at, task_id) WHERE (state = 'open'::text);
+
+CREATE INDEX uncounted_attempt_referral ON public.uncounted_attempt USING btree (referral_id);
 
 CREATE INDEX volunteer_state ON public.volunteer USING btree (state, volunteer_id);
 

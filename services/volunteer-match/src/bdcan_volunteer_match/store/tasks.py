@@ -32,6 +32,11 @@ LOCK_LIVE_OF = TASK.query(
     """
 )
 
+# All tasks of some referrals, locked in the order of their ids.
+LOCK_ALL_OF = TASK.query(
+    "SELECT {columns} FROM task WHERE referral_id = ANY (:referral_ids) ORDER BY task_id FOR NO KEY UPDATE"
+)
+
 # What some volunteers have been offered or have accepted, locked in the order of the ids.
 LOCK_IN_HAND = TASK.query(
     """
