@@ -17,7 +17,7 @@ from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import CallNeedResult, Code, Household, Lane, Priority, WelfareCallCompleted
-from bdcan_contracts.vocabulary import CallOutcome, Diet, NeedCode
+from bdcan_contracts.vocabulary import CallOutcome, Diet, Flag, NeedCode
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.shared import hubs_to_show
 from bdcan_volunteer_match.books import Calls, Tasks, holders_of
@@ -86,12 +86,21 @@ class FindingBody(Body):
 
 
 class OutcomeBody(Body):
-    """What came of a call. A need that is not named is confirmed."""
+    """What came of a call. A need that is not named is confirmed.
+
+    Intake amends the referral by what was corrected. It alone keeps notes, addresses and telephone numbers: send a note to
+    intake's `POST /v1/referrals/{referral_id}/notes`.
+    """
 
     outcome: CallOutcome
     needs: list[FindingBody] = Field(default=[], max_length=30)
     household: HouseholdBody | None = None
     diets: list[Diet] | None = Field(default=None, max_length=11)
+    flags: list[Flag] | None = Field(
+        default=None, max_length=20, description="all of them, as the resident said"
+    )
+    priority: Priority | None = None
+    consent: bool | None = Field(default=None, description="whether the resident agrees to be contacted")
     next_attempt_at: AwareDatetime | None = Field(default=None, description="with `rescheduled`: when")
 
 
@@ -257,4 +266,7 @@ def _answer(body: OutcomeBody) -> Answer:
         findings=tuple(Finding(n.code, n.result, n.need_id) for n in body.needs),
         household=body.household and Household(**body.household.model_dump()),
         diets=None if body.diets is None else tuple(dict.fromkeys(body.diets)),
+        flags=None if body.flags is None else tuple(dict.fromkeys(body.flags)),
+        priority=body.priority,
+        consent=body.consent,
     )

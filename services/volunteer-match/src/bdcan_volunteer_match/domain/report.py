@@ -13,16 +13,18 @@ from bdcan_chassis.calendar import Calendar
 from bdcan_chassis.step import Step
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import (
+    CallCorrections,
     CalledNeed,
     CallNeedResult,
     Household,
     Lane,
     Need,
+    Priority,
     WelfareCallCompleted,
     WelfareCallExhausted,
     WelfareCallUnanswered,
 )
-from bdcan_contracts.vocabulary import NEEDS, CallOutcome, NeedCode, Reason
+from bdcan_contracts.vocabulary import NEEDS, CallOutcome, Flag, NeedCode, Reason
 from bdcan_volunteer_match.domain.call import (
     CallNeed,
     CallState,
@@ -42,6 +44,11 @@ FURTHEST_AHEAD = timedelta(days=14)
 
 _WINDOW = timedelta(hours=1)
 
+_KNOWN = frozenset(map(str, Flag))
+
+_NOT_SAID = frozenset({Flag.NO_PHONE, Flag.NO_POSTCODE, Flag.DETAILS_UNCLEAR, Flag.NO_CONSENT})
+"""Flags that intake sets by itself. A caller says `consent` instead of the last."""
+
 
 class Finding(Struct, frozen=True):
     """What the resident said about one need. Without `need_id`, `code` names it, or the need is new."""
@@ -52,11 +59,14 @@ class Finding(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What the resident said. `household` and `diets` are None where nobody asked."""
+    """What the resident said. All but the findings are None where nobody asked; `diets` and `flags` are all of them."""
 
     findings: tuple[Finding, ...] = ()
     household: Household | None = None
     diets: tuple[str, ...] | None = None
+    flags: tuple[str, ...] | None = None
+    priority: Priority | None = None
+    consent: bool | None = None
 
 
 def answered(
@@ -83,6 +93,8 @@ def answered(
         needs=(*(n for n in call.needs if n.need_id not in by_id), *by_id.values()),
         household=answer.household or call.household,
         diets=call.diets if answer.diets is None else answer.diets,
+        flags=_flags_after(call, answer),
+        priority=answer.priority or call.priority,
         claimed_by=None,
         claim_expires_at=None,
         last=Said(outcome, caller, now, call.misses, call.not_before, call.due_at),
@@ -99,7 +111,8 @@ def answered(
             needs=tuple(called),
             household=settled.household,
             diets=settled.diets,
-            priority=call.priority,
+            priority=settled.priority,
+            corrections=_corrections(call, settled, answer),
             completed_at=now,
         ),
     )
@@ -109,6 +122,31 @@ def refused(call: WelfareCall, caller: str, now: datetime) -> Step[WelfareCall]:
     """The resident was reached and wants no help: every need is declined. Raises NotAllowedError."""
     findings = tuple(Finding(n.code, CallNeedResult.DECLINED, n.need_id) for n in call.asks)
     return answered(call, caller, Answer(findings), now, CallOutcome.REFUSED)
+
+
+def _flags_after(call: WelfareCall, answer: Answer) -> tuple[str, ...]:
+    """The flags as the resident said them. Those stay that a caller cannot know: intake's own, and of a newer release."""
+    flags = call.flags
+    if answer.flags is not None:
+        kept = [f for f in call.flags if f in _NOT_SAID or f not in _KNOWN]
+        flags = tuple(dict.fromkeys((*answer.flags, *kept)))
+    if answer.consent is None or answer.consent == (Flag.NO_CONSENT not in flags):
+        return flags
+    return tuple(f for f in flags if f != Flag.NO_CONSENT) if answer.consent else (*flags, Flag.NO_CONSENT)
+
+
+def _corrections(call: WelfareCall, settled: WelfareCall, answer: Answer) -> CallCorrections | None:
+    """What differs from what was known, for intake to amend the referral by; None where nothing does."""
+    consent = answer.consent if answer.consent is False or Flag.NO_CONSENT in call.flags else None
+    said = {
+        "household": settled.household if settled.household != call.household else None,
+        "diets": settled.diets if set(settled.diets) != set(call.diets) else None,
+        "flags": settled.flags if set(settled.flags) != set(call.flags) else None,
+        "priority": settled.priority if settled.priority is not call.priority else None,
+        "consent": consent,
+    }
+    given = {field: value for field, value in said.items() if value is not None}
+    return CallCorrections(amendment_version=call.amendment_version, **given) if given else None
 
 
 def counts(call: WelfareCall, outcome: str, now: datetime, calendar: Calendar) -> bool:
