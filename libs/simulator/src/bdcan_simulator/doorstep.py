@@ -15,10 +15,11 @@ from bdcan_simulator.ledger import Ledger
 from bdcan_simulator.paging import first_page, keep_at
 from bdcan_simulator.volunteers import ACCEPTS, FAILS, NOTICES_A_CONCERN, chance
 
-VOLUNTEERS = person("volunteers", "tasks:read tasks:write hubs:all")
+VOLUNTEERS = person("volunteers", "tasks:read tasks:write parcels:read hubs:all")
 
 _SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(minutes=20)
 _LONGEST_REAL_SECONDS = 8.0
+_FETCH_TRIES = 30
 
 
 @dataclass
@@ -50,16 +51,27 @@ class Doorstep:
         accepts = chance(task_id, volunteer_id, number, "accepts") < ACCEPTS
         verb = "acceptance" if accepts else "refusal"
         if await self._report(task_id, volunteer_id, number, verb) and accepts:
-            errands.create_task(self._do(task_id, volunteer_id, number))
+            errands.create_task(self._do(task_id, volunteer_id, number, task.get("parcel_id")))
 
-    async def _do(self, task_id: str, volunteer_id: str, number: int) -> None:
+    async def _fetched(self, parcel_id: str) -> bool:
+        """Whether the site hands the parcel over. A stopped one stays there until a person has decided."""
+        for _ in range(_FETCH_TRIES):
+            answer = await self.client.get(VOLUNTEERS, "foodhub", f"/v1/parcels/{parcel_id}")
+            if answer.ok and answer.json()["state"] in {"dispatched", "delivered"}:
+                return True
+            await asyncio.sleep(1.0)
+        return False
+
+    async def _do(self, task_id: str, volunteer_id: str, number: int, parcel_id: str | None) -> None:
         share = chance(task_id, number, "takes")
         takes = self.clock.real_seconds(_SHORTEST + (_LONGEST - _SHORTEST) * share)
         await asyncio.sleep(min(takes, _LONGEST_REAL_SECONDS))
         try:
             if chance(task_id, "concern") < NOTICES_A_CONCERN:
                 await self._report(task_id, volunteer_id, number, "concerns", code="safeguarding-adult")
-            if number == 1 and chance(task_id, "fails") < FAILS:
+            if parcel_id is not None and not await self._fetched(parcel_id):
+                await self._report(task_id, volunteer_id, number, "failure", reason="parcel-not-ready")
+            elif number == 1 and chance(task_id, "fails") < FAILS:
                 await self._report(task_id, volunteer_id, number, "failure", reason="nobody-at-home")
             else:
                 await self._report(task_id, volunteer_id, number, "completion")

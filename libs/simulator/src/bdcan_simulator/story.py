@@ -32,6 +32,8 @@ _WORDS = {
     "parcel.reserved": "The stock for the parcel is set aside.",
     "parcel.short": "The site lacks something for the parcel and waits for a delivery.",
     "parcel.packed": "The parcel is packed, {bags} bag(s).",
+    "parcel.stopped": "Something changed about the resident: the parcel is stopped, and a person decides.",
+    "parcel.warned": "Something changed about the resident: the driver is told.",
     "parcel.dispatched": "The parcel is on its way.",
     "parcel.delivered": "The parcel is at the door.",
     "parcel.returned": "The parcel came back ({reason}).",
