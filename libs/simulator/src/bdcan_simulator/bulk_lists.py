@@ -21,7 +21,7 @@ ROWS_PER_FILE = 1000
 _SENT_TWICE = 3
 _BAD: tuple[tuple[str, dict[str, str]], ...] = (
     ("an unknown need", {"needs": "pony"}),
-    ("a birth date that does not exist", {"birth_date": "1948-02-31"}),
+    ("an unknown channel", {"channel": "pigeon"}),
     ("a household of many", {"adults": "lots"}),
 )
 

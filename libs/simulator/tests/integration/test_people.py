@@ -272,7 +272,7 @@ async def test_each_task_is_done_once_despite_lost_answers(serving, client_of, l
 
 
 class Food(Unreliable):
-    """Parcels of which some are short until a second delivery comes."""
+    """Parcels of which some are short until a second delivery comes, and some are stopped until somebody decides."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -281,12 +281,16 @@ class Food(Unreliable):
             (parcel_id := str(uuid4())): {
                 "parcel_id": parcel_id,
                 "site_id": "central" if n % 2 else "becontree",
-                "state": "reserved" if n % 3 else "short",
+                "state": "picking" if n % 10 == 5 else "reserved" if n % 3 else "short",
+                "stopped": n % 10 == 5,
+                "changed_at": "09:00",
             }
             for n in range(count)
         }
 
     def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
+        if request.path == "/v1/parcel-notices":
+            return 200, {"items": [dict(p) for p in self.parcels.values() if p["stopped"]]}
         if request.method == "GET":
             state = request.query["state"]
             return 200, {"items": [dict(p) for p in self.parcels.values() if p["state"] == state]}
@@ -300,7 +304,10 @@ class Food(Unreliable):
             return 201, {}
         _, _, _, parcel_id, verb = request.path.split("/")
         parcel = self.parcels[parcel_id]
-        if parcel["state"] != {"picking": "reserved", "packing": "picking"}[verb]:
+        if verb == "decision":
+            parcel |= {"stopped": False, "state": "reserved", "changed_at": "09:30"}
+            return 200, parcel
+        if parcel["stopped"] or parcel["state"] != {"picking": "reserved", "packing": "picking"}[verb]:
             return 409, {"detail": parcel["state"]}
         parcel["state"] = {"picking": "picking", "packing": "packed"}[verb]
         return 200, parcel
@@ -316,6 +323,7 @@ async def test_pickers_restock_short_parcels_and_pack_each_once(serving, client_
         await work
     assert ledger.done["parcels packed"] == 60
     assert food.deliveries["becontree"] >= 1
+    assert ledger.done["parcels decision"] == 6
     assert max(food.effects.values()) == 1
 
 
