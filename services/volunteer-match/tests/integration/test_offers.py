@@ -151,6 +151,25 @@ async def test_somebody_who_leaves_is_forgotten_and_their_tasks_go_on(given: Har
     assert (again.status_code, again.json()["type"]) == (409, "urn:bdcan:problem:left")
 
 
+async def test_somebody_who_leaves_is_in_no_table_any_more(given: Harness) -> None:
+    who = await volunteer(given, name="Ada Example", phone="07700 900123")
+    for key in ("look-1", "look-1"):
+        looked = await given.http.post(
+            f"/v1/volunteers/{who}/contact-views",
+            json={"reason": "Ada Example rang about her car"},
+            headers={"Idempotency-Key": key},
+        )
+        assert looked.json()["phone"] == "07700 900123"
+    assert (await given.http.post(f"/v1/volunteers/{who}/leave")).status_code == 200
+    tables = await given.fetch(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'chassis')"
+    )
+    for schema, table in tables:
+        rows = await given.fetch(f'SELECT t::text AS row FROM {schema}."{table}" AS t')
+        found = [r["row"] for r in rows if "Ada" in r["row"] or b"Ada".hex() in r["row"]]
+        assert found == [], table
+
+
 async def test_every_open_task_has_one_deadline_whatever_volunteers_do(given: Harness) -> None:
     helpers = [await volunteer(given) for _ in range(3)]
     made = [await open_task(given) for _ in range(6)]

@@ -14,7 +14,7 @@ from bdcan_chassis.http.bodies import Body, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
-from bdcan_chassis.http.reading import reading
+from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
@@ -151,22 +151,19 @@ def router() -> APIRouter:
 
         return await once(work)
 
-    @router.post("/{volunteer_id}/contact-views", response_model=ContactView)
-    async def look(volunteer_id: UUID, body: LookBody, caller: Writer, once: OnceOnly) -> Response:
-        """Who a volunteer is, and how to reach them. The look is recorded."""
-
-        async def work(tx: Tx) -> BaseModel:
+    @router.post("/{volunteer_id}/contact-views")
+    async def look(volunteer_id: UUID, body: LookBody, request: Request, caller: Writer) -> ContactView:
+        """Who a volunteer is, and how to reach them. Each look is recorded; the answer is stored nowhere."""
+        async with transactions_of(request).begin(request.state.traceparent) as tx:
             await _locked(Volunteers(tx), volunteer_id, caller)
             person = await store.volunteers.PERSON.first(tx.connection, volunteer_id=volunteer_id)
             if person is None:
                 raise NotFoundError
             look = Look(volunteer_id, caller.name, body.reason)
             await store.volunteers.CONTACT_VIEW.insert(tx.connection, [look], tx.now)
-            return ContactView(
-                volunteer_id=volunteer_id, name=person.name, phone=person.phone, phone_e164=person.phone_e164
-            )
-
-        return await once(work)
+        return ContactView(
+            volunteer_id=volunteer_id, name=person.name, phone=person.phone, phone_e164=person.phone_e164
+        )
 
     return router
 

@@ -84,6 +84,11 @@ SAVE_PERSON = Statement(
 # Delete who some volunteers are.
 FORGET_PERSONS = Statement("DELETE FROM volunteer_person WHERE volunteer_id = ANY (:volunteer_ids)")
 
+# Erase why people looked at some volunteers: a reason is free text, and may name them.
+ERASE_REASONS = Statement(
+    "UPDATE contact_view SET reason = 'erased' WHERE volunteer_id = ANY (:volunteer_ids)"
+)
+
 # How many volunteers there are, by state.
 COUNT_BY_STATE = Statement("SELECT state, count(*) AS value FROM volunteer GROUP BY state")
 
