@@ -88,6 +88,8 @@ class Fact(Word):
     """The goods are past their date."""
     BACK_ORDER = "back-order", "Back-order"
     """Items that were missing and follow the parcel."""
+    MISCOUNT = "miscount", "Miscount"
+    """Somebody counted less on the shelf than the books say."""
 
 
 class Flag(Word):

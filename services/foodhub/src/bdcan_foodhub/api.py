@@ -30,7 +30,7 @@ from bdcan_foodhub.domain.items import ITEMS
 from bdcan_foodhub.domain.lots import Lot, Recall, date_problem, recall_id, usable_until
 from bdcan_foodhub.domain.parcel import BackOrderOutcome, Decision, Parcel, State
 from bdcan_foodhub.domain.stock import Level, MoveKind, Movement, Place
-from bdcan_foodhub.recall import recall
+from bdcan_foodhub.recall import recall, recount
 from bdcan_foodhub.settings import Settings
 
 _MOST = 100_000_000
@@ -79,6 +79,15 @@ class StockWaste(Body):
     site_id: Slug
     reason: Reason
     lines: Annotated[list[WasteLine], Field(min_length=1, max_length=500)]
+
+
+class StockCount(Body):
+    """What somebody counted on the shelf, reserved goods included, and why the books were wrong, as a code."""
+
+    site_id: Slug
+    item_id: Slug
+    counted: Annotated[int, Field(ge=0, le=_MOST)]
+    reason: Reason
 
 
 class StockRecall(Body):
@@ -339,7 +348,7 @@ def router(settings: Settings) -> APIRouter:
     """All routes of the foodhub."""
     routes = APIRouter(prefix="/v1")
     _stock_routes(routes, settings)
-    _parcel_routes(routes)
+    _parcel_routes(routes, settings)
 
     @routes.get("/summary", tags=["overview"])
     async def summary(request: Request, _caller: ParcelReader) -> Summary:
@@ -373,6 +382,16 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
         _must_be_known(settings, body.site_id, [line.item_id for line in body.lines])
         return await once(lambda tx: _throw_away(tx, body), status=201)
 
+    @routes.post("/stock-counts", status_code=201, response_model=StockView, tags=["stock"])
+    async def correct(body: StockCount, _caller: StockWriter, once: OnceOnly) -> Response:
+        """Correct the books after a wrong receipt or count. Parcels lose goods that are not there, the one due last first."""
+        _must_be_known(settings, body.site_id, [body.item_id], field="item_id")
+
+        async def work(tx: Tx) -> BaseModel:
+            return _stock_view(await recount(tx, Place(body.site_id, body.item_id), body.counted))
+
+        return await once(work, status=201)
+
     @routes.post("/stock-recalls", status_code=201, response_model=RecallDone, tags=["stock"])
     async def recall_lot(body: StockRecall, _caller: StockWriter, once: OnceOnly) -> Response:
         """Record a recall, always, and take the lot off the shelf. Parcels that may contain it stop, or their hub is warned."""
@@ -390,6 +409,7 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
     @routes.get("/stock-recalls", tags=["stock"])
     async def recalls(request: Request, _caller: StockReader, site: Slug | None = None) -> RecallList:
         """The 500 newest recalls, with every parcel that may contain the lot and where it is now."""
+        _must_be_site(settings, site)
         async with reading(request) as connection:
             found = await store.lots.FIND_RECALLS.all(connection, site_id=site)
             keys = {parcel_id for one in found for parcel_id in one.parcels}
@@ -400,12 +420,13 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
     @routes.get("/stock", tags=["stock"])
     async def stock(request: Request, _caller: StockReader, site: Slug | None = None) -> StockList:
         """Levels by site and item."""
+        _must_be_site(settings, site)
         async with reading(request) as connection:
             found = await store.stock.FIND.all(connection, site_id=site)
         return StockList(items=list(map(_stock_view, found)))
 
 
-def _parcel_routes(routes: APIRouter) -> None:
+def _parcel_routes(routes: APIRouter, settings: Settings) -> None:
     @routes.get("/parcels", tags=["parcels"])
     async def list_parcels(
         request: Request,
@@ -415,6 +436,7 @@ def _parcel_routes(routes: APIRouter) -> None:
         site: Slug | None = None,
     ) -> Page[ParcelView]:
         """Parcels in due order."""
+        _must_be_site(settings, site)
         due_at, parcel_id = paging.after(datetime, UUID)
         async with reading(request) as connection:
             found = await store.parcels.FIND.all(
@@ -433,6 +455,7 @@ def _parcel_routes(routes: APIRouter) -> None:
         request: Request, caller: ParcelReader, paging: PageAsked, site: Slug | None = None
     ) -> Page[ParcelView]:
         """Parcels that a person must see to: stopped ones, and warnings that nobody has passed on. In due order."""
+        _must_be_site(settings, site)
         due_at, parcel_id = paging.after(datetime, UUID)
         async with reading(request) as connection:
             found = await store.parcels.FIND_NOTICED.all(
@@ -450,6 +473,7 @@ def _parcel_routes(routes: APIRouter) -> None:
         request: Request, caller: ParcelReader, paging: PageAsked, site: Slug | None = None
     ) -> Page[ParcelView]:
         """Parcels that missing items are to follow, in due order."""
+        _must_be_site(settings, site)
         due_at, parcel_id = paging.after(datetime, UUID)
         async with reading(request) as connection:
             found = await store.parcels.FIND_OWED.all(
@@ -605,6 +629,12 @@ async def _step(
     parcel = parcels.put(decide(caller.must_see(parcels.get(parcel_id))))
     await parcels.save()
     return ParcelView.of(parcel)
+
+
+def _must_be_site(settings: Settings, site_id: str | None) -> None:
+    """Raise InvalidError for a site that does not exist."""
+    if site_id is not None and site_id not in settings.sites:
+        raise InvalidError.of(Problem("site", "unknown-site", "no such site"))
 
 
 def _must_be_known(

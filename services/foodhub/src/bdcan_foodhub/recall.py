@@ -1,4 +1,4 @@
-"""Goods that must leave the shelf: a lot that a supplier calls back, and goods past their date."""
+"""Goods that must leave the shelf: a lot that a supplier calls back, goods past their date, and goods that are not there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bdcan_chassis.transaction import Tx
 from bdcan_contracts.vocabulary import Fact
 from bdcan_foodhub import store
 from bdcan_foodhub.books import Lots, Parcels, Recalls
-from bdcan_foodhub.domain.lots import Recall, mark_recalled, open_recall, recall_id, widen
+from bdcan_foodhub.domain.lots import Lot, Recall, mark_recalled, open_recall, recall_id, widen
 from bdcan_foodhub.domain.parcel import State, interrupt, lose_reservation, stop, warn
 from bdcan_foodhub.domain.stock import Level, MoveKind, Movement, Place, recalled
 
@@ -75,6 +75,21 @@ async def take_off_shelf(parcels: Parcels, place: Place, quantity: int, mark: st
         stock.move(Movement(*place, MoveKind.WASTED, taken, new_id(), mark))
         await stock.save()
     return taken
+
+
+async def recount(tx: Tx, place: Place, counted: int) -> Level:
+    """Bring the books in line with what somebody counted; returns the level afterwards. To repeat it changes nothing."""
+    parcels = Parcels(tx)
+    holding = await parcels.lock(store.parcels.LOCK_HOLDING, site_id=place.site_id, item_id=place.item_id)
+    stock = parcels.stock
+    await stock.lock_places({place} | {Place(p.site_id, line.item_id) for p in holding for line in p.lines})
+    more = counted - stock[place].on_hand
+    if more > 0:
+        lot = Lot(new_id(), *place, tx.now, more)
+        stock.receive(lot, Movement(*place, MoveKind.RECEIVED, more, new_id(), lot_id=lot.lot_id))
+        await stock.save()
+    await take_off_shelf(parcels, place, -more, None, Fact.MISCOUNT)
+    return stock[place]
 
 
 async def discard_spoiled(parcels: Parcels) -> None:

@@ -207,3 +207,21 @@ async def test_recalled_goods_of_a_repacked_parcel_do_not_return_to_the_shelf(fo
     parcel = (await foodhub.http.get(path)).json()
     assert (parcel["state"], [m["item_id"] for m in parcel["missing"]]) == ("short", ["soup-tin"])
     assert await drifted(foodhub) == []
+
+
+@pytest.mark.parametrize(("counted", "state"), [(0, "short"), (5, "short"), (6, "reserved"), (9, "reserved")])
+async def test_wrong_receipt_is_corrected_by_a_count(foodhub, tell, counted, state):
+    path = await at_work(foodhub, tell, "reserved")
+    body = {"site_id": "central", "item_id": "soup-tin", "counted": counted, "reason": "typed-wrong"}
+    for _ in range(2):
+        answer = await foodhub.http.post("/v1/stock-counts", json=body)
+        assert (answer.status_code, answer.json()["on_hand"]) == (201, counted)
+    await foodhub.run("allocate")
+    assert (await foodhub.http.get(path)).json()["state"] == state
+    assert await drifted(foodhub) == []
+
+
+@pytest.mark.parametrize("path", ["stock", "stock-recalls", "parcels", "parcel-notices", "back-orders"])
+async def test_list_of_a_site_that_does_not_exist_is_refused(foodhub, path):
+    answer = await foodhub.http.get(f"/v1/{path}", params={"site": "nowhere"})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "unknown-site")

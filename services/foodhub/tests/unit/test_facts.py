@@ -100,7 +100,7 @@ def test_each_cell_of_the_table_holds(fact, state):
 
 def test_table_has_a_rule_for_every_state():
     assert all(set(row) == set(State) for row in RULES.values())
-    about_goods = {Fact.RECALL, Fact.EXPIRED, Fact.BACK_ORDER, Fact.NOTES}
+    about_goods = {Fact.RECALL, Fact.EXPIRED, Fact.BACK_ORDER, Fact.MISCOUNT, Fact.NOTES}
     assert set(RULES) == set(Fact) - about_goods
 
 
