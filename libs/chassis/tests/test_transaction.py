@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -11,11 +12,13 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from ledger import Added, Written
 from pydantic import BaseModel
+from waiting import until_true
 
 from bdcan_chassis import transaction
 from bdcan_chassis.errors import ChassisError
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_chassis.transaction import MOST_SKEW, Tx, pack_headers, unpack_headers
+from bdcan_chassis.wake import CHANNEL
 
 
 class Unheard(BaseModel):
@@ -101,7 +104,7 @@ async def test_time_follows_an_aggregate_from_a_fast_clock_within_limits(
 async def test_rewind_drops_what_came_after_the_mark(ledger: Harness) -> None:
     account, kept, moved, woken = uuid4(), uuid4(), uuid4(), []
     async with ledger.transactions.pool.acquire() as listener:
-        await listener.add_listener(transaction.CHANNEL, lambda *args: woken.append(args[3]))
+        await listener.add_listener(CHANNEL, lambda *args: woken.append(args[3]))
         async with ledger.transactions.begin() as tx:
             tx.emit(Written(account_id=account, number=1))
             tx.set_deadline("ring", kept, START)
@@ -114,11 +117,46 @@ async def test_rewind_drops_what_came_after_the_mark(ledger: Harness) -> None:
             tx.wake("after")
             tx.rewind(mark)
             tx.emit(Written(account_id=account, number=3))
+        await until_true(lambda: woken)
         await listener.execute("SELECT 1")
         await listener.reset()
     assert [e.data.number for e in await ledger.emitted()] == [1, 3]
     assert await ledger.deadlines() == {("ring", kept): START, ("ring", moved): START}
     assert set(woken) == {"pass:before", "outbox:normal", "deadlines"}
+
+
+async def test_many_commits_share_one_notification(ledger: Harness) -> None:
+    woken: list[str] = []
+
+    async def unit(number: int) -> None:
+        async with ledger.transactions.begin() as tx:
+            tx.emit(Written(account_id=uuid4(), number=number))
+        if number == 29:
+            async with ledger.transactions.begin() as tx:
+                tx.wake("last")
+
+    async with ledger.transactions.pool.acquire() as listener:
+        await listener.add_listener(CHANNEL, lambda *args: woken.append(args[3]))
+        await asyncio.gather(*(unit(number) for number in range(30)))
+        await until_true(lambda: "pass:last" in woken)
+        await listener.reset()
+    assert len(await ledger.emitted()) == 30
+    assert 1 <= woken.count("outbox:normal") < 15
+
+
+async def test_failed_unit_wakes_nobody(ledger: Harness) -> None:
+    woken: list[str] = []
+    async with ledger.transactions.pool.acquire() as listener:
+        await listener.add_listener(CHANNEL, lambda *args: woken.append(args[3]))
+        with pytest.raises(BrokenError):
+            async with ledger.transactions.begin() as tx:
+                tx.wake("never")
+                raise BrokenError
+        async with ledger.transactions.begin() as tx:
+            tx.wake("always")
+        await until_true(lambda: woken)
+        await listener.reset()
+    assert woken == ["pass:always"]
 
 
 async def test_unit_has_one_instant_and_carries_the_trace(

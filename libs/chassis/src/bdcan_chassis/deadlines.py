@@ -30,7 +30,7 @@ log = get_logger(__name__)
 ROUND = 200
 """Deadlines fired in one transaction at most."""
 
-_IDLE_SECONDS = 30.0
+_IDLE_SECONDS = 10.0  # a NOTIFY may be lost
 _SHORTEST_SECONDS = 0.005
 _REST_SECONDS = 0.05
 _RETRY_MOST = timedelta(minutes=15)

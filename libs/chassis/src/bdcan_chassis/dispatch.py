@@ -229,6 +229,7 @@ class Dispatcher:
                 )
             await tx.flush()
         self._limit.remember(failed)
+        self.transactions.committed(tx)
         return attempt
 
     def _move_on(self, tx: Tx, ready: list[Read]) -> None:

@@ -25,10 +25,8 @@ from bdcan_chassis.database import Connection, Pool, are_many, columns
 from bdcan_chassis.errors import BadRecordError, ChassisError
 from bdcan_chassis.ids import NUMBER, new_id
 from bdcan_chassis.table import Statement
+from bdcan_chassis.wake import Waker
 from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_headers, source_of
-
-CHANNEL = "bdcan"
-"""The NOTIFY channel of a service's database; the payload says who is to wake."""
 
 MAX_BODY_BYTES = 500_000
 """Half of what a broker takes by default: an event that no broker takes would hold up its traffic class for ever."""
@@ -141,6 +139,11 @@ class Tx:
         """Cancel the deadline, if there is one."""
         self._deadlines[kind][subject] = None
 
+    @property
+    def wakes(self) -> frozenset[str]:
+        """Who is to wake when the transaction has committed."""
+        return frozenset(self._wakes)
+
     def wake(self, planner: str) -> None:
         """Wake a planner or a gateway when the transaction has committed."""
         self._wakes.add(f"pass:{planner}")
@@ -178,14 +181,11 @@ class Tx:
                 parts["events"] = dict(zip(_Outgoing._fields, columns(self._events), strict=True))
         if self._reply:
             parts["reply"] = self._reply._asdict()
-        if parts or self._wakes:
+        if parts:
             arguments = {name: value for part in parts.values() for name, value in part.items()}
-            written = await _writing(tuple(parts)).value(
-                self.connection, channel=CHANNEL, wakes=sorted(self._wakes), **arguments
-            )
-            if not written:
+            if not await _writing(tuple(parts)).value(self.connection, **arguments):
                 raise DoneBeforeError
-        self._events, self._wakes, self._reply = [], set(), None
+        self._events, self._reply = [], None
         self._deadlines.clear()
 
     def _moves(self) -> dict[str, list[Any]]:
@@ -218,6 +218,10 @@ class Transactions:
     catalogue: Catalogue
     deadline_kinds: Collection[str]
     calendar: Calendar = field(default_factory=make_calendar)
+    _waker: Waker = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_waker", Waker(self.pool))
 
     @asynccontextmanager
     async def begin(self, traceparent: str | None = None) -> AsyncIterator[Tx]:
@@ -226,9 +230,14 @@ class Transactions:
             tx = self.on(connection, traceparent)
             yield tx
             await tx.flush()
+        self.committed(tx)
+
+    def committed(self, tx: Tx) -> None:
+        """Wake whoever waits for what the transaction wrote. Whoever opened it calls this after the commit."""
+        self._waker.wake(tx.wakes)
 
     def on(self, connection: Connection, traceparent: str | None = None) -> Tx:
-        """A Tx on a connection whose transaction the caller has opened; the caller flushes."""
+        """A Tx on a connection whose transaction the caller has opened; the caller flushes, commits and says so."""
         return Tx(
             connection,
             self.clock.now(),
@@ -255,14 +264,12 @@ def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:
 
 @cache
 def _writing(parts: tuple[str, ...]) -> Statement:
-    """The statement that writes these parts and wakes who waits for them. It returns 0 if the reply is stored already."""
+    """The statement that writes these parts. It returns 0 if the reply is stored already."""
     result = "(SELECT count(*) FROM kept)" if "reply" in parts else "1"
-    return Statement(_WRITE.format(", ".join((_WAKE, *(_PARTS[part] for part in parts))), result))
+    return Statement(_WRITE.format(", ".join(_PARTS[part] for part in parts), result))
 
 
-_WRITE = "WITH {} SELECT {} FROM woken"
-
-_WAKE = "woken AS (SELECT count(pg_notify(:channel, wake)) FROM unnest(:wakes::text[]) AS wake)"
+_WRITE = "WITH {} SELECT {}"
 
 _PARTS = {
     "deadlines": """

@@ -1,20 +1,52 @@
-"""Wakes: one LISTEN connection for each worker, turned into asyncio events.
+"""Wakes: a commit tells the service's workers that there is work, by NOTIFY; a worker turns it into asyncio events.
 
-Every waiter also has an interval, so a lost NOTIFY (no listener was connected) only delays it until then. After a
-reconnect every waiter is woken once.
+The NOTIFY comes after the commit. Within a transaction it would hold a lock of the whole database while the commit waits
+for the disk: no two requests could share an fsync.
+
+Every waiter also has an interval, so a lost NOTIFY (no listener was connected, or the process died after the commit)
+only delays it until then. After a reconnect every waiter is woken once.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
 
-from bdcan_chassis.database import backoff_seconds, dedicated_connection, wait, wait_for_either
+from bdcan_chassis.database import Pool, backoff_seconds, dedicated_connection, wait, wait_for_either
 from bdcan_chassis.errors import DATABASE_ERRORS, is_transient
 from bdcan_chassis.logs import get_logger
-from bdcan_chassis.transaction import CHANNEL
 
 log = get_logger(__name__)
+
+CHANNEL = "bdcan"
+"""The NOTIFY channel of a service's database; the payload says who is to wake."""
+
+_SHARED_SECONDS = 0.01
+
+
+class Waker:
+    """Wakes whoever waits for work in any worker of the service. Commits within a few milliseconds share one NOTIFY."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._names: set[str] = set()
+        self._sending: asyncio.Task[None] | None = None
+
+    def wake(self, names: Iterable[str]) -> None:
+        """Wake them soon. Call it after the commit."""
+        self._names.update(names)
+        if self._names and (self._sending is None or self._sending.done()):
+            self._sending = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        while self._names:
+            names, self._names = sorted(self._names), set()
+            try:
+                await self._pool.execute(_NOTIFY, CHANNEL, names)
+            except DATABASE_ERRORS as error:  # the waiters look for themselves in a moment
+                log.info("wake.not_sent", exc_info=error)
+            await asyncio.sleep(_SHARED_SECONDS)
 
 
 class Wakes:
@@ -52,3 +84,6 @@ class Wakes:
                 attempt += 1
                 log.warning("wake.disconnected", attempt=attempt, exc_info=error)
                 await wait(stopping, backoff_seconds(attempt))
+
+
+_NOTIFY = "SELECT pg_notify($1, name) FROM unnest($2::text[]) AS name"
