@@ -53,6 +53,11 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
 log = get_logger("toy.log")
 
 
+def test_line_that_cannot_be_written_stops_no_work(lines: Lines) -> None:
+    lines.close()
+    log.info("thing.done", rows=3)
+
+
 def test_log_call_is_one_line_with_who_and_when(lines: Lines) -> None:
     subject = uuid4()
     log.info("thing.done", rows=3, subject=subject, at_time=datetime(2020, 3, 23, tzinfo=UTC))

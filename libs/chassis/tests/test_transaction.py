@@ -146,12 +146,16 @@ async def test_many_commits_share_one_notification(ledger: Harness) -> None:
 
 async def test_failed_unit_wakes_nobody(ledger: Harness) -> None:
     woken: list[str] = []
+
+    async def unit() -> None:
+        async with ledger.transactions.begin() as tx:
+            tx.wake("never")
+            raise BrokenError
+
     async with ledger.transactions.pool.acquire() as listener:
         await listener.add_listener(CHANNEL, lambda *args: woken.append(args[3]))
         with pytest.raises(BrokenError):
-            async with ledger.transactions.begin() as tx:
-                tx.wake("never")
-                raise BrokenError
+            await unit()
         async with ledger.transactions.begin() as tx:
             tx.wake("always")
         await until_true(lambda: woken)

@@ -17,7 +17,7 @@ import sys
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -44,8 +44,10 @@ class DropPersonalData:
             return type(value).__name__
         if isinstance(value, dict):
             return {
-                str(self._clean(k, depth)): REDACTED
+                k if type(k) is str else str(self._clean(k, depth)): REDACTED
                 if k in self._fields and k != "event"
+                else v
+                if type(v) in _PLAIN  # most are: no call for them
                 else self._clean(v, depth + 1)
                 for k, v in value.items()
             }
@@ -101,6 +103,27 @@ def _dumps(event: Any, **_: Any) -> str:
         return json.dumps(event)
 
 
+class _Out:
+    """Where the lines go. Loggers are made once and keep it; `configure_logging` says anew where that is."""
+
+    def __init__(self) -> None:
+        self.stream: TextIO = sys.stdout
+        self.processors: list[Any] = []
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """A structlog processor: write our own line here and now. The standard library would take as long again."""
+        line: Any = event
+        for processor in self.processors:
+            line = processor(logger, method, line)
+        with suppress(OSError, ValueError):  # a full disk or a closed pipe: a log line stops no work
+            self.stream.write(line + "\n")
+            self.stream.flush()
+        raise structlog.DropEvent
+
+
+_out = _Out()
+
+
 def configure_logging(service: str, process: str, level: str, personal_fields: Iterable[str]) -> None:
     """Send structlog's and the standard library's logs to standard output as JSON lines."""
     shared: list[Any] = [
@@ -114,7 +137,7 @@ def configure_logging(service: str, process: str, level: str, personal_fields: I
         processors=[
             structlog.stdlib.filter_by_level,
             *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+            _out,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -126,18 +149,15 @@ def configure_logging(service: str, process: str, level: str, personal_fields: I
         event.setdefault("process", process)
         return event
 
+    last = [stamp, DropPersonalData(personal_fields), structlog.processors.JSONRenderer(serializer=_dumps)]
+    _out.stream, _out.processors = sys.stdout, last
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[library_message, *shared],
             use_get_message=False,
             pass_foreign_args=True,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                stamp,
-                DropPersonalData(personal_fields),
-                structlog.processors.JSONRenderer(serializer=_dumps),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()

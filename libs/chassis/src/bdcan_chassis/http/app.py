@@ -14,7 +14,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bdcan_chassis import metrics
-from bdcan_chassis.http.auth import Authenticator
+from bdcan_chassis.http.auth import Authenticator, document_api_keys
 from bdcan_chassis.http.health import database_check, health_router
 from bdcan_chassis.http.problems import (
     DOCUMENTED,
@@ -58,12 +58,25 @@ def create_api(
     app.state.settings = settings
     app.state.authenticator = Authenticator(settings)
     install_problem_handlers(app, domain_errors)
-    document_problems(app)
+    _describe_fully(app)
     app.include_router(health_router({"database": database_check(transactions.pool)}))
     for router in routers:
         app.include_router(router)
     app.add_middleware(_Edge)
     return app
+
+
+def _describe_fully(app: FastAPI) -> None:
+    """Add to the app's OpenAPI document what FastAPI cannot know."""
+    without = app.openapi
+
+    def document() -> dict[str, Any]:
+        made = without()
+        document_problems(made)
+        document_api_keys(made)
+        return made
+
+    app.openapi = document
 
 
 class _Edge:

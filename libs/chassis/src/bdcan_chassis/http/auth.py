@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
-from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi import Request
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
+from fastapi.security.utils import get_authorization_scheme_param
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -33,6 +35,8 @@ log = get_logger(__name__)
 
 ALL_HUBS = "hubs:all"
 """The scope of those who work for the whole borough."""
+
+API_KEY_HEADER = "X-API-Key"
 
 _ALGORITHMS = ["ES256", "RS256", "EdDSA"]
 _LEEWAY_SECONDS = 30
@@ -202,28 +206,44 @@ def _load_api_keys(path: Path | None) -> list[ApiKey]:
         raise ConfigurationError(f"BDCAN_API_KEYS_FILE cannot be read: {type(error).__name__}") from error
 
 
-_bearer = HTTPBearer(auto_error=False, description="OIDC access token")
-_api_key = APIKeyHeader(name="X-API-Key", auto_error=False)
+class _Authentication(SecurityBase):
+    """FastAPI dependency: the authenticated caller, who must have a scope. One call, because each costs FastAPI a round."""
+
+    model = HTTPBearerModel(description="OIDC access token")
+    scheme_name = "HTTPBearer"
+
+    def __init__(self, scope: str | None) -> None:
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Caller:
+        headers = request.headers
+        scheme, token = get_authorization_scheme_param(headers.get("Authorization"))
+        authenticator: Authenticator = request.app.state.authenticator
+        caller = await authenticator.caller(
+            token if scheme.lower() == "bearer" else None, headers.get(API_KEY_HEADER)
+        )
+        request.state.caller = caller
+        if self._scope is not None and self._scope not in caller.scopes:
+            raise ForbiddenError(f"The scope {self._scope} is needed.")
+        return caller
 
 
-async def caller_of(
-    request: Request,
-    bearer: Annotated[Any, Security(_bearer)] = None,
-    api_key: Annotated[str | None, Security(_api_key)] = None,
-) -> Caller:
-    """FastAPI dependency: the authenticated caller."""
-    authenticator: Authenticator = request.app.state.authenticator
-    caller = await authenticator.caller(bearer.credentials if bearer else None, api_key)
-    request.state.caller = caller
-    return caller
+caller_of = _Authentication(None)
+"""FastAPI dependency: the authenticated caller."""
 
 
 def needs(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """FastAPI dependency factory: the caller, who must have `scope`. `caller: Caller = Depends(needs("x:read"))`."""
+    return _Authentication(scope)
 
-    async def check(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
-        if scope not in caller.scopes:
-            raise ForbiddenError(f"The scope {scope} is needed.")
-        return caller
 
-    return check
+def document_api_keys(document: dict[str, Any]) -> None:
+    """Add to an OpenAPI document that a machine's key serves wherever a token does. A dependency names one scheme only."""
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    if _Authentication.scheme_name not in schemes:
+        return
+    schemes["APIKeyHeader"] = {"type": "apiKey", "in": "header", "name": API_KEY_HEADER}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "security" in operation and {"APIKeyHeader": []} not in operation["security"]:
+                operation["security"].append({"APIKeyHeader": []})

@@ -13,7 +13,6 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeAlias
 
-import orjson
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
@@ -85,9 +84,9 @@ class Once:
         )
 
     async def _digest(self) -> bytes:
-        hasher = hashlib.sha256(
-            f"{self._request.method} {self._request.url.path}?{self._request.url.query}\n".encode()
-        )
+        scope = self._request.scope  # its URL would be put together and taken apart again
+        hasher = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode())
+        hasher.update(scope["query_string"] + b"\n")
         hasher.update(await self._request.body())
         return hasher.digest()
 
@@ -101,7 +100,7 @@ OnceOnly: TypeAlias = Annotated[Once, Depends(_of_request)]
 
 
 def _dump(result: BaseModel) -> bytes:
-    return orjson.dumps(result.model_dump(mode="json", exclude_none=True))
+    return result.model_dump_json(exclude_none=True).encode()
 
 
 _REPLY = "SELECT request_hash, status, body FROM chassis.idempotency_key WHERE caller = $1 AND key = $2"

@@ -146,19 +146,12 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
 """The errors that any route may answer with, for OpenAPI."""
 
 
-def document_problems(app: FastAPI) -> None:
-    """Add to the app's OpenAPI document the schemas that `DOCUMENTED` refers to."""
-    without = app.openapi
-
-    def document() -> dict[str, Any]:
-        made = without()
-        schemas = made.setdefault("components", {}).setdefault("schemas", {})
-        if "ProblemBody" not in schemas:
-            schema = ProblemBody.model_json_schema(ref_template=_REF)
-            schemas |= schema.pop("$defs") | {"ProblemBody": schema}
-        return made
-
-    app.openapi = document
+def document_problems(document: dict[str, Any]) -> None:
+    """Add to an OpenAPI document the schemas that `DOCUMENTED` refers to."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    if "ProblemBody" not in schemas:
+        schema = ProblemBody.model_json_schema(ref_template=_REF)
+        schemas |= schema.pop("$defs") | {"ProblemBody": schema}
 
 
 def problem(
