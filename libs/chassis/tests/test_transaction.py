@@ -80,7 +80,7 @@ async def test_unit_whose_events_cannot_be_written_keeps_no_state(
     async def unit() -> None:
         async with ledger.transactions.begin() as tx:
             await tx.connection.execute("INSERT INTO account VALUES ($1, '{1}')", account)
-            tx.wake("planner\x00")  # PostgreSQL takes no NUL
+            tx.keep_reply("caller\x00", "key", b"", 200, b"")  # PostgreSQL takes no NUL
 
     with pytest.raises(asyncpg.PostgresError):
         await unit()
