@@ -55,14 +55,13 @@ CHANGES: dict[Fact, dict[str, Any]] = {
     Fact.FLAGS: {"flags": (Flag.SHIELDING,)},
     Fact.LANGUAGE: {"flags": (Flag.INTERPRETER_NEEDED,)},
     Fact.CONSENT: {"flags": ("no-consent",)},
+    Fact.ADDRESS: {"changed": ("address",)},
     Fact.HOUSEHOLD: {"household": Household(adults=1)},
     Fact.DIETS: {"diets": (Diet.NUT_ALLERGY,)},
 }
 
 
 def change(call: WelfareCall, fact: Fact) -> WelfareCall:
-    if fact is Fact.ADDRESS:
-        return assign(call, reassigned(EVENT, "heath")).state
     return amend(call, amended(EVENT.referral_id, EVENT.needs, **CHANGES[fact])).state
 
 
@@ -129,15 +128,12 @@ def test_a_task_obeys_its_cell(fact: Fact, state: TaskState) -> None:
 @pytest.mark.parametrize(("fact", "state"), list(product(Fact, CallState)))
 def test_a_call_obeys_its_cell(fact: Fact, state: CallState) -> None:
     before = call_in(state)
-    if state is CallState.AWAITING and fact is not Fact.ADDRESS:
+    if state is CallState.AWAITING:
         after = assign(change(before, fact), EVENT).state
         assert after.state is CallState.DUE
         assert (after.review is not None) == (CALL_RULES[fact][state] is Rule.STOP)
         return
-    if fact is Fact.ADDRESS:
-        step = assign(before, reassigned(EVENT, "heath"))
-    else:
-        step = amend(before, amended(EVENT.referral_id, EVENT.needs, **CHANGES[fact]))
+    step = amend(before, amended(EVENT.referral_id, EVENT.needs, **CHANGES[fact]))
     after = step.state
     match CALL_RULES[fact][state]:
         case Rule.NONE:
@@ -155,7 +151,7 @@ def test_a_call_obeys_its_cell(fact: Fact, state: CallState) -> None:
             assert after.claimed_by is None
             if before.hub_id:
                 assert changed_facts(before, after) == {fact}
-    if state is CallState.CLAIMED and fact in (Fact.CONSENT, Fact.ADDRESS):
+    if state is CallState.CLAIMED and fact is Fact.CONSENT:
         assert step.deadlines[CLAIM] is None
 
 
@@ -168,6 +164,17 @@ def test_an_urgent_amendment_brings_the_call_and_the_task_forward() -> None:
     assert sooner.do_by == sooner.due_at
 
 
+def test_a_claim_ends_when_another_hub_looks_after_the_referral() -> None:
+    step = assign(call_in(CallState.CLAIMED), reassigned(EVENT, "heath"))
+    assert (step.state.claimed_by, step.deadlines[CLAIM]) == (None, None)
+
+
+def test_whoever_goes_to_the_old_hubs_home_is_warned() -> None:
+    before = assign(None, EVENT).state
+    moved = assign(before, reassigned(EVENT, "heath")).state
+    assert follow(task_in(TaskState.ACCEPTED), before, moved, WHO, START).state.warnings == (Fact.ADDRESS,)
+
+
 def test_a_lower_priority_keeps_the_promise_that_was_given() -> None:
     urgent = assign(None, EVENT.model_copy(update={"priority": Priority.URGENT})).state
     calm = amend(urgent, amended(EVENT.referral_id, EVENT.needs, priority=Priority.ROUTINE)).state
@@ -178,5 +185,6 @@ def test_a_lower_priority_keeps_the_promise_that_was_given() -> None:
 
 def test_a_task_of_another_referrals_hub_follows_routing_silently() -> None:
     before = assign(None, EVENT).state
-    step = follow(task_in(TaskState.OPEN), before, change(before, Fact.ADDRESS), None, START)
+    moved = assign(before, reassigned(EVENT, "heath")).state
+    step = follow(task_in(TaskState.OPEN), before, moved, None, START)
     assert (step.state.hub_id, step.events) == ("heath", ())

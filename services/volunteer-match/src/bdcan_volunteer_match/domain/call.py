@@ -92,12 +92,12 @@ CALL_RULES: Mapping[Fact, Mapping[CallState, Rule]] = MappingProxyType(
         Fact.FLAGS: _FOLLOWS,
         Fact.LANGUAGE: _FOLLOWS,
         Fact.CONSENT: _STOPPED,
-        Fact.ADDRESS: {**_FOLLOWS, CallState.CLAIMED: Rule.FOLLOW},
+        Fact.ADDRESS: _FOLLOWS,
         Fact.HOUSEHOLD: _FOLLOWS,
         Fact.DIETS: _FOLLOWS,
     }
 )
-"""Fact × state of the round → what a change does. A claim ends when the referral gets another hub, whose callers then ring."""
+"""Fact × state of the round → what a change does. A claim ends when the referral gets another hub: its callers then ring."""
 
 LIVE = frozenset({CallState.DUE, CallState.CLAIMED, CallState.UNANSWERED})
 """A call has still to be made."""
@@ -134,7 +134,7 @@ class WelfareCall(Struct, frozen=True):
     `not_before`: when the slot of the next call begins. `closed_needs`: needs that a closing listed or an amendment
     withdrew. `ended`: withdrawn, or closed without another need since. `review`: why a person at the hub must look, by
     `review_by`. `cleared`: flags of STOPS with which a person has allowed to ring all the same. `warnings`: facts that
-    changed since the caller claimed the call.
+    changed since the caller claimed the call. `address_version`: the last amendment that changed the address.
     """
 
     referral_id: UUID
@@ -165,6 +165,7 @@ class WelfareCall(Struct, frozen=True):
     cleared: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     last: Said | None = None
+    address_version: int = 0
 
     @property
     def stopped_by(self) -> Reason | None:
@@ -263,6 +264,7 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> Step[WelfareCall]
     amended = replace(
         known,
         amendment_version=event.version,
+        address_version=event.version if Fact.ADDRESS in event.changed else known.address_version,
         priority=event.priority,
         due_at=due_at,
         household=event.household or known.household,
@@ -355,14 +357,15 @@ def lapse(call: WelfareCall, now: datetime) -> Step[WelfareCall]:
 
 
 def changed_facts(before: WelfareCall, after: WelfareCall) -> frozenset[Fact]:
-    """Which facts about the resident differ. A home that another hub looks after is another address."""
+    """Which facts about the resident differ. Intake names the address as changed; another hub means another address, too."""
     flags = frozenset(before.flags) ^ frozenset(after.flags)
     differs = {
         Fact.PRIORITY: before.priority is not after.priority,
         Fact.FLAGS: not flags <= {*STOPS, Flag.INTERPRETER_NEEDED},
         Fact.LANGUAGE: Flag.INTERPRETER_NEEDED in flags,
         Fact.CONSENT: before.stopped_by is not after.stopped_by,
-        Fact.ADDRESS: before.hub_id is not None and before.hub_id != after.hub_id,
+        Fact.ADDRESS: (before.hub_id is not None and before.hub_id != after.hub_id)
+        or before.address_version != after.address_version,
         Fact.HOUSEHOLD: before.household != after.household,
         Fact.DIETS: frozenset(before.diets) != frozenset(after.diets),
     }

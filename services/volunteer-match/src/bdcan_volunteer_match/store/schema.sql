@@ -171,6 +171,7 @@ CREATE TABLE public.welfare_call (
     cleared text[] DEFAULT '{}'::text[] NOT NULL,
     warnings text[] DEFAULT '{}'::text[] NOT NULL,
     last jsonb,
+    address_version integer DEFAULT 0 NOT NULL,
     CONSTRAINT welfare_call_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT welfare_call_check CHECK (((misses >= 0) AND (misses <= attempts))),
     CONSTRAINT welfare_call_check1 CHECK (((state = ANY (ARRAY['awaiting'::text, 'cancelled'::text])) OR ((hub_id IS NOT NULL) AND (not_before IS NOT NULL) AND (due_at IS NOT NULL)))),
