@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from pydantic import BaseModel
 
 from bdcan_chassis.ids import new_id
-from bdcan_chassis.table import LostUpdateError, Query, Statement, Table
+from bdcan_chassis.table import LostUpdateError, Query, Statement, Table, Unique
 from bdcan_chassis.testing.harness import START, Harness
 
 
@@ -309,7 +309,7 @@ async def test_update_writes_only_parts_that_are_new_or_changed(bicycles) -> Non
 async def test_insert_missing_writes_no_parts_of_a_known_row(bicycles) -> None:
     mine, thief = a_bicycle(), a_bicycle()
     await BICYCLE.insert(bicycles, [mine], START)
-    assert await BICYCLE.insert_missing(bicycles, [thief], START, "(frame_number)") == set()
+    assert await BICYCLE.insert_missing(bicycles, [thief], START, Unique("frame_number")) == set()
     assert await WHEEL.of_owners.all(bicycles, keys=[thief.bicycle_id]) == []
 
 

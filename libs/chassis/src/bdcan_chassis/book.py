@@ -26,7 +26,7 @@ from pydantic import BaseModel
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.step import Step
 from bdcan_chassis.subscription import Batch
-from bdcan_chassis.table import Query, Table
+from bdcan_chassis.table import Query, Table, Unique
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
 
@@ -142,14 +142,14 @@ class Book(Generic[S]):
             self._deadlines[kind, key] = due_at
         return state
 
-    async def put_missing(self, steps: Iterable[Step[S]], conflict: str = "") -> list[S]:
+    async def put_missing(self, steps: Iterable[Step[S]], unique: Unique | None = None) -> list[S]:
         """Write the new rows of these steps at once, and accept the steps. Returns the states that were written.
 
-        A step whose row exists already is left out. `conflict` names the unique index that decides.
+        A step whose row exists already is left out. `unique` is the index that decides.
         """
         by_key = {self.table.key_of(step.state): step for step in steps}
         states = [step.state for step in by_key.values()]
-        written = await self.table.insert_missing(self.tx.connection, states, self.tx.now, conflict)
+        written = await self.table.insert_missing(self.tx.connection, states, self.tx.now, unique)
         taken = {key: self.put(step) for key, step in by_key.items() if key in written}
         self._inserted.update(taken)
         return list(taken.values())

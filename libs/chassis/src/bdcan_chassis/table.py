@@ -53,6 +53,18 @@ _SCALARS = (
 _ARRAYS = (inspect.VarTupleType, inspect.FrozenSetType, inspect.SetType, inspect.ListType)
 
 
+class Unique:
+    """A unique index: its fields, and the condition of a partial one. `Unique("email", where="email IS NOT NULL")`."""
+
+    def __init__(self, *fields: str, where: str = "") -> None:
+        self.target = f"({', '.join(fields)})" + (f" WHERE {where}" if where else "")
+        self._values = _values_of(fields)
+
+    def values_of(self, row: object) -> tuple[tuple[bool, Any], ...]:
+        """The row's values, to sort by; None comes first."""
+        return tuple((value is not None, value) for value in self._values(row))
+
+
 class LostUpdateError(asyncpg.SerializationError):
     """Another transaction inserted a row that this one had not found. Transient: the whole transaction is retried.
 
@@ -236,16 +248,22 @@ class Table(Generic[S]):
             raise LostUpdateError(f"another transaction wrote a row of {self.name} first") from error
 
     async def insert_missing(
-        self, connection: Connection, rows: Iterable[S], now: datetime, conflict: str = ""
+        self,
+        connection: Connection,
+        rows: Iterable[S],
+        now: datetime,
+        unique: Unique | None = None,
     ) -> set[Any]:
         """Write rows that do not exist yet, and leave the others alone; returns the first key column of those written.
 
-        `conflict` names the unique index that decides, as ON CONFLICT takes it; any by default.
+        `unique` is the index that decides; any by default. A row waits for a transaction that writes the same values. All
+        transactions therefore write in the order of these values, whatever order somebody sent them in: none waits for
+        another that waits for it.
         """
-        in_order = sorted(rows, key=self.key_of)
+        in_order = sorted(rows, key=unique.values_of if unique else self.key_of)
         if not in_order:
             return set()
-        sql = self._inserting(f" ON CONFLICT {conflict} DO NOTHING")
+        sql = self._inserting(f" ON CONFLICT {unique.target if unique else ''} DO NOTHING")
         return {record[0] for record in await connection.fetch(sql, *self._values(in_order, now))}
 
     async def update(self, connection: Connection, pairs: Sequence[tuple[S, S]], now: datetime) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bdcan_chassis.service import Service
 from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_intake import api
+from bdcan_intake.csv_file import OtherFileError
 from bdcan_intake.deadlines import DEADLINES
-from bdcan_intake.domain.errors import NotAllowedError, RefusedError, StaleError
+from bdcan_intake.domain.errors import BrokenOffError, NotAllowedError, RefusedError, StaleError
 from bdcan_intake.metrics import SAMPLES
 from bdcan_intake.planners import PLANNERS
 from bdcan_intake.settings import Settings
@@ -32,5 +33,11 @@ def service(settings: Settings) -> Service:
         planners=PLANNERS,
         samples=SAMPLES,
         routers=(api.router(settings),),
-        domain_errors={NotAllowedError: 409, StaleError: 409, RefusedError: 422},
+        domain_errors={
+            NotAllowedError: 409,
+            StaleError: 409,
+            RefusedError: 422,
+            OtherFileError: 415,
+            BrokenOffError: 503,
+        },
     )

@@ -17,6 +17,7 @@ from bdcan_contracts.models import SafeguardingConcernRaised
 from bdcan_intake import store
 from bdcan_intake.domain import timeline
 from bdcan_intake.domain.enquiry import Enquiry
+from bdcan_intake.domain.imports import Import
 from bdcan_intake.domain.note import Note
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.submission import Resident
@@ -84,6 +85,12 @@ class Notes(Book[Note]):
     """Notes about residents. Whoever adds one has locked the referral."""
 
     table = store.notes.NOTE
+
+
+class Imports(Book[Import]):
+    """Files that somebody hands in."""
+
+    table = store.imports.IMPORT
 
 
 class Enquiries(Book[Enquiry]):

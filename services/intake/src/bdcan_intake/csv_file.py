@@ -1,23 +1,27 @@
-"""A list of people as a CSV file: UTF-8, commas, a first line with the names of its columns, in any order.
+"""A list of people as a CSV file, as spreadsheets write it: the first line names its columns, in any order.
 
-Columns, none of them required, all described in COLUMNS. A row that cannot be taken on never stops the others.
+Columns, none of them required, all described in COLUMNS. A row that cannot be taken on never stops the others. A detail that
+nobody can read is kept as typed, and costs nobody their place.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import date
+from difflib import get_close_matches
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.typed import free_text, one_line
+from bdcan_contracts.vocabulary import Diet, Flag, NeedCode
+from bdcan_intake.csv_text import Record, other_file, records
 from bdcan_intake.domain.submission import Examined, examine
-from bdcan_intake.forms import ReferralForm, read_referral
+from bdcan_intake.forms import read_referral
 
 COLUMNS = {
     "reference": "your own reference of this person's request, not about the person; the same one is never taken twice",
@@ -25,14 +29,14 @@ COLUMNS = {
     "name": "full name",
     "phone": "in any notation",
     "email": "",
-    "birth_date": "YYYY-MM-DD or DD/MM/YYYY",
+    "birth_date": "YYYY-MM-DD, DD/MM/YYYY or any other notation, the day before the month",
     "nhs_number": "",
     "address": "without the postcode",
     "postcode": "in any notation",
     "adults": "people of 16 and over; 1 if children or infants are given alone",
     "children": "1 to 15 years",
     "infants": "under 1 year",
-    "needs": "codes with semicolons or spaces between: food-parcel;prescription",
+    "needs": "codes or their words with semicolons or commas between: food-parcel;prescription",
     "diets": "codes, likewise",
     "flags": "codes, likewise",
     "priority": "urgent, standard or routine",
@@ -44,8 +48,16 @@ COLUMNS = {
 
 _PERSON = ("name", "phone", "email", "birth_date", "nhs_number", "address", "postcode")
 _HOUSEHOLD = ("adults", "children", "infants")
-_LISTS = ("needs", "diets", "flags")
-_BETWEEN = re.compile(r"[;,|\s]+")
+_LISTS = {"needs": frozenset(NeedCode), "diets": frozenset(Diet), "flags": frozenset(Flag)}
+_REQUIRED = frozenset({"reference", *_LISTS})
+"""Columns that a row is refused for. Whatever else cannot be read is kept as typed."""
+_LONGEST = {
+    "name": 200, "phone": 60, "email": 254, "nhs_number": 60, "address": 500, "postcode": 60, "notes": 2000,
+}  # fmt: skip
+_LONGEST_CELL = 32_767
+"""What a cell of Excel holds at most."""
+_SQUEEZED = {name.replace("_", ""): name for name in COLUMNS}
+_BETWEEN = re.compile(r"[;,|/+&\n]+")
 _YES_NO = {
     "yes": True,
     "y": True,
@@ -56,16 +68,27 @@ _YES_NO = {
     "false": False,
     "0": False,
 }
-_LONGEST_CELL = 10_000
+# ="0770" keeps a spreadsheet from making a number of it; an apostrophe does the same, and guards against formulas
+_FORMULA = re.compile(r'="(.*)"', re.DOTALL)
+_APOSTROPHE = re.compile(r"'(?=[\d=+@-])")
+_SPREADSHEET_ERRORS = frozenset(
+    {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#ERROR!"}
+)
+_TOTAL = re.compile(r"(?:(?:grand |sub-?)?totals?|sum|count)\b[ :]*\d*", re.IGNORECASE)
+_NUMBER = re.compile(r"[\d., %]+")
 
 
 class Row(NamedTuple):
-    """One row: a submission to take on, or what is wrong with it, by column."""
+    """One row: a submission to take on, or what is wrong with it, by column.
+
+    `kept` names the details of a submission that nobody could read.
+    """
 
     line: int
     reference: str | None
     examined: Examined | None
     problems: tuple[Problem, ...]
+    kept: tuple[Problem, ...] = ()
 
 
 class FileError(Exception):
@@ -76,105 +99,180 @@ class FileError(Exception):
         self.errors = errors
 
 
+class OtherFileError(Exception):
+    """The file is of another kind; the message says which, and what to do."""
+
+    code = "other-file"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.errors = (Problem("", self.code, message),)
+
+
 class Sheet(NamedTuple):
-    """A file taken apart into cells, none of which has been looked at: each row that is not blank, with the line where it begins."""
+    """A file taken apart into rows, none of which has been looked at. A column without a name has an empty one."""
 
     header: list[str]
-    cells: list[tuple[int, list[str]]]
+    records: list[Record]
 
     def rows(self, start: int, stop: int, source: str, import_id: UUID, today: date) -> list[Row]:
         """Look at some of the rows, in order."""
-        return [
-            _row(line, self.header, cells, source, import_id, today) for line, cells in self.cells[start:stop]
-        ]
+        return [_row(record, self.header, source, import_id, today) for record in self.records[start:stop]]
 
 
 def take_apart(content: bytes, most: int) -> Sheet:
-    """The cells of a file. Raises FileError if it is not such a file, or has more than `most` rows.
+    """The rows of a file. Raises OtherFileError for a file of another kind.
 
-    It is quick beside looking at the rows, so that the whole file is known to be one before its first row is taken on.
+    Raises FileError if its first line does not name columns, or if it has more than `most` rows. It is quick beside
+    looking at the rows, so that the whole file is known to be one before its first row is taken on.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise FileError(
-            Problem("", "not-utf-8", f"line {line} is not UTF-8: save the file as CSV UTF-8")
-        ) from None
-    if "\0" in text:
-        raise FileError(Problem("", "not-text", "the file holds zero bytes: it is no text file"))
-    csv.field_size_limit(_LONGEST_CELL)
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = _header(lines)
-    cells = list(islice(_cells(lines), most + 1))
-    if len(cells) > most:
+    if what := other_file(content):
+        raise OtherFileError(
+            f"This is {what}, not a CSV file. Open it in a spreadsheet, choose Save As, CSV UTF-8, and send that file."
+        )
+    rows = records(content, lambda cell: _column_named(cell) in COLUMNS)
+    header = _header(next(rows, None))
+    found = list(islice(rows, most + 1))
+    if len(found) > most:
         raise FileError(Problem("", "too-many-rows", f"a file has {most} rows at most: split it"))
-    return Sheet(header, cells)
+    return Sheet(header, found)
 
 
-def _header(lines: Any) -> list[str]:
-    first = next(_cells(lines), None)
+def _header(first: Record | None) -> list[str]:
     if first is None:
         raise FileError(Problem("", "empty", "the file is empty: its first line names the columns"))
-    header = [(one_line(name) or "").lower().replace(" ", "_").replace("-", "_") for name in first[1]]
-    wrong = [Problem(name[:60], "unknown-column", "no such column") for name in header if name not in COLUMNS]
+    if first.cells is None:
+        raise FileError(Problem("", "stray-quote", "a quotation mark in the first line is not closed"))
+    header = list(map(_column_named, first.cells))
+    wrong = [_unknown(name) for name in header if name and name not in COLUMNS]
     wrong += [
-        Problem(name, "twice", "the column stands there twice") for name in COLUMNS if header.count(name) > 1
+        Problem(name, "twice", "the column stands there twice: remove one")
+        for name in COLUMNS
+        if header.count(name) > 1
     ]
     if wrong:
         raise FileError(*wrong)
     return header
 
 
-def _cells(lines: Any) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not blank, with the number of the line where it begins."""
-    while True:
-        line = lines.line_num + 1
-        try:
-            cells = next(lines)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise FileError(Problem("", "not-csv", f"line {lines.line_num}: {error}")) from None
-        if any(map(free_text, cells)):
-            yield line, cells
+def _column_named(cell: str) -> str:
+    """The column that a cell of the header names, however it is written; empty for a blank cell."""
+    words = (one_line(cell) or "").lower()
+    return _SQUEEZED.get(re.sub(r"[\W_]+", "", words), words)
 
 
-def _row(line: int, header: list[str], cells: list[str], source: str, import_id: UUID, today: date) -> Row:
-    given = zip(header, map(free_text, cells), strict=False)
-    row = {name: text for name, text in given if text is not None}
+def _unknown(name: str) -> Problem:
+    near = get_close_matches(re.sub(r"[\W_]+", "", name), _SQUEEZED, 1)
+    advice = (
+        f"do you mean {_SQUEEZED[near[0]]}?"
+        if near
+        else f"rename or remove it; known are: {', '.join(COLUMNS)}"
+    )
+    return Problem(name[:60], "unknown-column", f"no such column: {advice}")
+
+
+def _row(record: Record, header: list[str], source: str, import_id: UUID, today: date) -> Row:
+    if record.cells is None:
+        message = (
+            "a quotation mark in this line is not closed: remove it or write it twice, and send the row again"
+        )
+        return Row(record.line, None, None, (Problem("", "stray-quote", message),))
+    cells = [_text(cell) for cell in record.cells]
+    row = {name: text for name, text in zip(header, cells, strict=False) if name and text is not None}
     reference = row.get("reference")
-    if len(cells) > len(header):
-        wrong = Problem("", "too-many-cells", "the row has more cells than the header: is a comma unquoted?")
-        return Row(line, reference, None, (wrong,))
+    if wrong := _wrong(header, cells):
+        return Row(record.line, reference, None, (wrong,))
+    unclear = {
+        f"column {place}": text
+        for place, (name, text) in enumerate(zip(header, cells, strict=False), 1)
+        if text is not None and not name
+    }
+    for name in [name for name in row if row[name] in _SPREADSHEET_ERRORS]:
+        unclear[name] = row.pop(name)
+    for name, most in _LONGEST.items():
+        if len(text := row.get(name, "")) > most:
+            unclear[name], row[name] = text, text[:most]
     form = read_referral(_form(row), today, strict=False)
-    if isinstance(form, ReferralForm):
-        examined = examine(form.submission(source, import_id), today)
-        if not examined.problems:
-            return Row(line, reference, examined, ())
-        found = examined.problems
+    if isinstance(form, list) and (optional := {_column(p.field) for p in form} & row.keys() - _REQUIRED):
+        unclear |= {name: row.pop(name) for name in sorted(optional)}
+        form = read_referral(_form(row), today, strict=False)
+    if isinstance(form, list):
+        found: Iterable[Problem] = form
     else:
-        found = form
-    return Row(line, reference, None, tuple(Problem(_column(p.field), p.code, p.message) for p in found))
+        said = form.submission(source, import_id)
+        person = replace(said.person, unclear={**said.person.unclear, **unclear})
+        examined = examine(replace(said, person=person), today)
+        found = examined.problems
+        if not found:
+            kept = tuple(map(_kept, examined.submission.person.unclear))
+            return Row(record.line, reference, examined, (), kept)
+    return Row(
+        record.line, reference, None, tuple(Problem(_column(p.field), p.code, p.message) for p in found)
+    )
+
+
+def _text(cell: str) -> str | None:
+    """What a cell says, without what only a spreadsheet needs."""
+    text = free_text(cell)
+    if text is None or text[0] not in "='":
+        return text
+    if formula := _FORMULA.fullmatch(text):
+        return free_text(formula[1].replace('""', '"'))
+    return _APOSTROPHE.sub("", text, count=1) if text[0] == "'" else text
+
+
+def _wrong(header: list[str], cells: list[str | None]) -> Problem | None:
+    """What is wrong with a row as a whole."""
+    if any(cells[len(header) :]):
+        return Problem(
+            "", "too-many-cells", "the row has more cells than the header: put a text with commas in quotes"
+        )
+    said = [text for text in cells if text]
+    if said and _TOTAL.fullmatch(said[0]) and all(map(_NUMBER.fullmatch, said[1:])):
+        return Problem("", "totals-row", "this is a row of totals and names nobody: remove it")
+    for place, text in enumerate(cells):
+        if text and len(text) > _LONGEST_CELL:
+            message = (
+                f"the cell has {len(text)} characters, {_LONGEST_CELL} at most: is a quotation mark missing?"
+            )
+            return Problem(header[place], "cell-too-long", message)
+    return None
+
+
+def _kept(name: str) -> Problem:
+    message = "this could not be read. The person is taken on, and it is kept as typed: amend the referral if you can"
+    return Problem(name, "kept-as-typed", message)
 
 
 def _form(row: dict[str, str]) -> dict[str, Any]:
     form: dict[str, Any] = {
-        "channel": row.get("channel", "outreach"),
+        "channel": row.get("channel", "outreach").lower(),
         "person": {name: row[name] for name in _PERSON if name in row},
         "outreach": _yes_no(row.get("outreach", "yes")),
     }
     if any(name in row for name in _HOUSEHOLD):
         form["household"] = {name: row[name] for name in _HOUSEHOLD if name in row}
-    for name in _LISTS:
+    for name, known in _LISTS.items():
         if name in row:
-            form[name] = [code for code in _BETWEEN.split(row[name].lower()) if code]
-    for name in ("reference", "priority", "notes"):
+            form[name] = list(_codes(row[name].lower(), known))
+    for name in ("reference", "notes"):
         if name in row:
             form[name] = row[name]
+    if "priority" in row:
+        form["priority"] = row["priority"].lower()
     if "consent" in row:
         form["consent"] = _yes_no(row["consent"])
     return form
+
+
+def _codes(cell: str, known: frozenset[str]) -> Iterable[str]:
+    """The codes in a cell. Blanks part codes, unless they part the words of one, such as `food parcel`."""
+    for part in _BETWEEN.split(cell):
+        code = "-".join(re.split(r"[\s_-]+", part.strip()))
+        if code in known:
+            yield code
+        else:
+            yield from part.split()
 
 
 def _yes_no(cell: str) -> bool | str:

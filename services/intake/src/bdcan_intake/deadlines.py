@@ -7,8 +7,9 @@ from types import MappingProxyType
 
 from bdcan_chassis.deadlines import DeadlineHandler, Due
 from bdcan_chassis.transaction import Tx
-from bdcan_intake.books import Referrals
-from bdcan_intake.domain import timeline
+from bdcan_intake.books import Imports, Referrals
+from bdcan_intake.domain import imports, timeline
+from bdcan_intake.domain.imports import IMPORT_DUE
 from bdcan_intake.domain.referral import ASSIGNMENT_DUE, assignment_overdue
 
 
@@ -25,5 +26,16 @@ async def on_assignment_due(due: Sequence[Due], tx: Tx) -> None:
     await referrals.save()
 
 
-DEADLINES: Mapping[str, DeadlineHandler] = MappingProxyType({ASSIGNMENT_DUE: on_assignment_due})
+async def on_import_due(due: Sequence[Due], tx: Tx) -> None:
+    """An import does not move on: the process that ran it has ended. Its list has to be sent again."""
+    book = Imports(tx)
+    for found in await book.lock_keys(d.subject for d in due):
+        if step := imports.break_off(found, tx.now):
+            book.put(step)
+    await book.save()
+
+
+DEADLINES: Mapping[str, DeadlineHandler] = MappingProxyType(
+    {ASSIGNMENT_DUE: on_assignment_due, IMPORT_DUE: on_import_due}
+)
 """Handlers by kind."""

@@ -1,77 +1,153 @@
 """Takes on the rows of a file in a few transactions, and keeps what was wrong with the others.
 
 A file is not one transaction. Each row is worth taking on, the other services can begin, and intake serves callers between
-two chunks. If the process dies half-way, the sender gets no answer and hands the file in again: its first rows are
-then duplicates.
+two chunks. Each transaction brings the figures of the import up to date, so that they are true whatever happens next. If
+the import breaks off, the sender hands the file in again: the rows that are in are then duplicates.
 """
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+import hashlib
+from collections.abc import Sequence
 from uuid import UUID
 
-from bdcan_chassis.transaction import Transactions
+from bdcan_chassis.database import backoff_seconds
+from bdcan_chassis.errors import DATABASE_ERRORS, is_transient
+from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import Problem
-from bdcan_intake import store
+from bdcan_intake import csv_file, store
 from bdcan_intake.admission import Accepted, Duplicate, Refused, take_on
-from bdcan_intake.books import Referrals
+from bdcan_intake.books import Imports, Referrals
 from bdcan_intake.csv_file import Row, Sheet
-from bdcan_intake.store.imports import Import, RowProblem
+from bdcan_intake.domain import imports
+from bdcan_intake.domain.errors import BrokenOffError
+from bdcan_intake.domain.imports import Import, Taken
+from bdcan_intake.store.imports import RowProblem
+
+_TRIES = 6
+_PAUSE_SECONDS = 2.0
 
 
-async def import_rows(
-    transactions: Transactions,
-    sheet: Sheet,
-    import_id: UUID,
-    source: str,
-    *,
-    caller: str,
-    sha256: str,
-    imported_at: datetime,
-    chunk: int,
-    traceparent: str | None,
-) -> Import:
-    """Take on all rows, `chunk` in one transaction; returns the import with its figures, written down."""
-    accepted = duplicates = 0
-    problems: list[RowProblem] = []
-    for start in range(0, len(sheet.cells), chunk):
+class Importing:
+    """Runs one import. Each of its transactions leaves a true record."""
+
+    def __init__(self, transactions: Transactions, import_id: UUID, traceparent: str | None) -> None:
+        self._transactions = transactions
+        self._import_id = import_id
+        self._traceparent = traceparent
+
+    async def receive(self, source: str, caller: str) -> None:
+        """Put the import on record, before a byte of the file is read."""
+        async with self._transactions.begin(self._traceparent) as tx:
+            book = Imports(tx)
+            book.put(imports.receive(self._import_id, source, caller, tx.now))
+            await book.save()
+
+    async def break_off(self) -> None:
+        """Record that the file did not arrive."""
+        async with self._transactions.begin(self._traceparent) as tx:
+            book = Imports(tx)
+            for found in await book.lock_keys([self._import_id]):
+                if step := imports.break_off(found, tx.now):
+                    book.put(step)
+            await book.save()
+
+    async def read(self, content: bytes, most_rows: int) -> Sheet:
+        """The rows of the file. Raises FileError or OtherFileError; the problems are then on record."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        try:
+            sheet = await asyncio.to_thread(csv_file.take_apart, content, most_rows)
+        except (csv_file.FileError, csv_file.OtherFileError) as error:
+            await self._unreadable(sha256, error.errors)
+            raise
+        async with self._transactions.begin(self._traceparent) as tx:
+            book = Imports(tx)
+            [found] = await book.lock_keys([self._import_id])
+            book.put(imports.arrived(found, sha256, len(sheet.records), tx.now))
+            await book.save()
+        return sheet
+
+    async def take_on(self, sheet: Sheet, source: str, chunk: int) -> Import:
+        """Take on all rows, `chunk` in one transaction; returns the import. Raises BrokenOffError."""
+        for start in range(0, len(sheet.records), chunk):
+            await self._take_on(sheet, source, start, start + chunk)
+        async with self._transactions.pool.acquire() as connection:
+            [done] = await store.imports.IMPORT.get.all(connection, keys=[self._import_id])
+        return done
+
+    async def _unreadable(self, sha256: str, wrong: Sequence[Problem]) -> None:
+        async with self._transactions.begin(self._traceparent) as tx:
+            book = Imports(tx)
+            [found] = await book.lock_keys([self._import_id])
+            book.put(imports.unreadable(found, sha256, tx.now))
+            await book.save()
+            await self._keep(tx, [(1, None, problem) for problem in wrong])
+
+    async def _take_on(self, sheet: Sheet, source: str, start: int, stop: int) -> None:
+        """Take on some rows. After a deadlock or a lost connection it tries again."""
         # in a thread: looking at a long list must not hold up somebody who rings
-        rows = await asyncio.to_thread(
-            sheet.rows, start, start + chunk, source, import_id, imported_at.date()
-        )
-        refused: dict[int, Refused] = {}
+        today = self._transactions.clock.now().date()
+        rows = await asyncio.to_thread(sheet.rows, start, stop, source, self._import_id, today)
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with self._transactions.begin(self._traceparent) as tx:
+                    return await self._chunk(tx, rows, start)
+            except DATABASE_ERRORS as error:
+                if not is_transient(error):
+                    raise
+                if attempt >= _TRIES:
+                    raise self._broken_off(sheet, start) from error
+                await asyncio.sleep(backoff_seconds(attempt, most=_PAUSE_SECONDS))
+
+    async def _chunk(self, tx: Tx, rows: list[Row], start: int) -> None:
+        book = Imports(tx)
+        [found] = await book.lock_keys([self._import_id])
+        if found.rows_seen > start:
+            return  # these rows were committed, and only the answer was lost
         good = [row for row in rows if row.examined]
-        async with transactions.begin(traceparent) as tx:
-            answers = await take_on(Referrals(tx), [row.examined for row in good if row.examined])
-        for row, answer in zip(good, answers, strict=True):
-            match answer:
-                case Accepted():
-                    accepted += 1
-                case Duplicate():
-                    duplicates += 1
-                case Refused():
-                    refused[row.line] = answer
+        answers = await take_on(Referrals(tx), [row.examined for row in good if row.examined])
+        by_line = {row.line: answer for row, answer in zip(good, answers, strict=True)}
+        problems: list[tuple[int, str | None, Problem]] = []
         for row in rows:
-            for problem in refused[row.line].problems if row.line in refused else row.problems:
-                problems.append(_row_problem(import_id, len(problems), row, problem))
-    total = len(sheet.cells)
-    done = Import(
-        import_id,
-        source,
-        caller,
-        sha256,
-        accepted=accepted,
-        duplicates=duplicates,
-        refused=total - accepted - duplicates,
-        imported_at=imported_at,
-    )
-    async with transactions.begin(traceparent) as tx:
-        await store.imports.IMPORT.insert(tx.connection, [done], tx.now)
-        await store.imports.PROBLEM.insert(tx.connection, problems, tx.now)
-    return done
+            match by_line.get(row.line):
+                case Accepted():
+                    told = row.kept
+                case Refused(found_wrong):
+                    told = found_wrong
+                case Duplicate():
+                    told = ()
+                case None:
+                    told = row.problems
+            problems += [(row.line, row.reference, problem) for problem in told]
+        accepted = sum(isinstance(answer, Accepted) for answer in answers)
+        duplicates = sum(isinstance(answer, Duplicate) for answer in answers)
+        kept = sum(bool(row.kept) and isinstance(by_line[row.line], Accepted) for row in good)
+        taken = Taken(accepted, duplicates, len(rows) - accepted - duplicates, kept)
+        book.put(imports.took_on(found, taken, tx.now))
+        await book.save()
+        await self._keep(tx, problems)
 
+    async def _keep(self, tx: Tx, problems: Sequence[tuple[int, str | None, Problem]]) -> None:
+        first = await store.imports.COUNT_PROBLEMS.value(tx.connection, import_id=self._import_id)
+        rows = [
+            RowProblem(
+                self._import_id,
+                place,
+                line,
+                reference[:100] if reference else None,
+                problem.field,
+                problem.code,
+                problem.message,
+            )
+            for place, (line, reference, problem) in enumerate(problems, first)
+        ]
+        await store.imports.PROBLEM.insert(tx.connection, rows, tx.now)
 
-def _row_problem(import_id: UUID, place: int, row: Row, problem: Problem) -> RowProblem:
-    reference = row.reference[:100] if row.reference else None
-    return RowProblem(import_id, place, row.line, reference, problem.field, problem.code, problem.message)
+    def _broken_off(self, sheet: Sheet, start: int) -> BrokenOffError:
+        return BrokenOffError(
+            f"The first {start} of {len(sheet.records)} rows are done, and the others are not. Send the file again:"
+            f" nobody is taken on twice. The import is {self._import_id}."
+        )

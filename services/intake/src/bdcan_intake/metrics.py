@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Gauge
 
 from bdcan_chassis.housekeeping import Sample
+from bdcan_intake.store.imports import GAUGE_IMPORTS
 from bdcan_intake.store.summary import GAUGE_NEEDS, GAUGE_NEXT_DUE, GAUGE_REFERRALS
 
 REFERRALS = Gauge("bdcan_referrals", "Referrals by state", ["state"])
@@ -16,10 +17,12 @@ NEXT_DUE = Gauge(
     "When the first open need of each owner is due, domain time since the epoch",
     ["owner"],
 )
+IMPORTS = Gauge("bdcan_imports", "Imports by state; one that was broken off has to be sent again", ["state"])
 
 SAMPLES = (
     Sample(REFERRALS, ("state",), GAUGE_REFERRALS.sql),
     Sample(NEEDS, ("lane", "state"), GAUGE_NEEDS.sql),
     Sample(NEXT_DUE, ("owner",), GAUGE_NEXT_DUE.sql),
+    Sample(IMPORTS, ("state",), GAUGE_IMPORTS.sql),
 )
 """What housekeeping reads."""

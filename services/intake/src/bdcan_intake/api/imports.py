@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
-import hashlib
 import io
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from bdcan_chassis.http.auth import Caller
-from bdcan_chassis.http.bodies import SLUG
+from bdcan_chassis.http.bodies import Slug
+from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
 from bdcan_intake import csv_file
 from bdcan_intake.api.common import Reader, Writer
-from bdcan_intake.importing import import_rows
+from bdcan_intake.domain.imports import Import, ImportState
+from bdcan_intake.importing import Importing
 from bdcan_intake.settings import Settings
-from bdcan_intake.store.imports import IMPORT, PROBLEMS_OF, Import, RowProblem
+from bdcan_intake.store.imports import FIND, IMPORT, PROBLEMS_OF, RowProblem
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ImportShown(BaseModel):
-    """What became of a file's rows. Every row is in one of the three figures."""
+    """What became of a file's rows. Once it is `done`, each of its `row_count` rows is in one of the first three figures.
 
+    `kept` counts accepted rows with a detail that nobody could read: it is kept as typed, and `errors_url` names it.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
     import_id: UUID
     source: str
+    state: ImportState
+    row_count: int | None = None
     accepted: int
     duplicates: int
     refused: int
+    kept: int
     imported_at: datetime
+    ended_at: datetime | None = None
     errors_url: str | None = None
 
 
@@ -56,27 +66,46 @@ def router(settings: Settings) -> APIRouter:
     async def hand_in(
         request: Request,
         caller: Writer,
-        source: Annotated[str, Query(min_length=3, max_length=40, pattern=SLUG)],
+        source: Annotated[Slug, Query(min_length=3, max_length=40)],
     ) -> ImportShown:
         # no Idempotency-Key is needed: each row is known by its reference, or by what it says
-        content = await request.body()
-        transactions = transactions_of(request)
+        if request.headers.get("Content-Type", "").lower().startswith("multipart/"):
+            raise csv_file.OtherFileError(
+                "This is a form with a file in it. Send the file itself: curl --data-binary @list.csv, not -F or --form."
+            )
+        importing = Importing(transactions_of(request), new_id(), request.state.traceparent)
+        await importing.receive(source, caller.name)
         try:
-            sheet = await asyncio.to_thread(csv_file.take_apart, content, settings.import_rows)
+            content = await request.body()
+        except (ClientDisconnect, HTTPException):  # it broke off, or is too large
+            await importing.break_off()
+            raise
+        try:
+            sheet = await importing.read(content, settings.import_rows)
         except csv_file.FileError as error:
             raise InvalidError(str(error), code="bad-file", errors=error.errors) from None
-        done = await import_rows(
-            transactions,
-            sheet,
-            new_id(),
-            source,
-            caller=caller.name,
-            sha256=hashlib.sha256(content).hexdigest(),
-            imported_at=transactions.clock.now(),
-            chunk=settings.import_chunk,
-            traceparent=request.state.traceparent,
-        )
-        return _shown(done)
+        return _shown(await importing.take_on(sheet, source, settings.import_chunk))
+
+    @routes.get("", response_model_exclude_none=True)
+    async def find(
+        request: Request,
+        caller: Reader,
+        paging: PageAsked,
+        state: ImportState | None = None,
+        source: Slug | None = None,
+    ) -> Page[ImportShown]:
+        """The newest first. One that is `receiving` or `taking-on` for long, or `broken-off`, has to be sent again."""
+        [import_id] = paging.after(UUID)
+        async with reading(request) as connection:
+            found = await FIND.all(
+                connection,
+                state=state,
+                source=source,
+                caller=None if caller.sees_hub(None) else caller.name,
+                import_id=import_id,
+                limit=paging.rows,
+            )
+        return paging.page(found, _shown, lambda one: (one.import_id,))
 
     @routes.get("/{import_id}", response_model_exclude_none=True)
     async def show(request: Request, import_id: UUID, caller: Reader) -> ImportShown:
@@ -109,16 +138,11 @@ def _must_see(caller: Caller, found: Import | None) -> Import:
     return found
 
 
-def _shown(done: Import) -> ImportShown:
-    return ImportShown(
-        import_id=done.import_id,
-        source=done.source,
-        accepted=done.accepted,
-        duplicates=done.duplicates,
-        refused=done.refused,
-        imported_at=done.imported_at,
-        errors_url=f"/v1/referral-imports/{done.import_id}/errors.csv" if done.refused else None,
-    )
+def _shown(found: Import) -> ImportShown:
+    shown = ImportShown.model_validate(found)
+    if found.refused or found.kept or found.state is ImportState.UNREADABLE:
+        shown.errors_url = f"/v1/referral-imports/{found.import_id}/errors.csv"
+    return shown
 
 
 def _as_csv(problems: list[RowProblem]) -> str:

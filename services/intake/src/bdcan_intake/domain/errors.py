@@ -3,6 +3,7 @@
 IntakeError
 ├── NotAllowedError     the referral's state does not allow it
 ├── StaleError          somebody else changed the referral first
+├── BrokenOffError      an import could not be finished; the message says what is in
 └── RefusedError        a submission that cannot be taken on; has `errors`, every problem at once
 """
 
@@ -29,6 +30,12 @@ class StaleError(IntakeError):
     """The caller decided on an older version of the referral."""
 
     code = "stale-version"
+
+
+class BrokenOffError(IntakeError):
+    """An import could not be finished: the message says what is in."""
+
+    code = "broken-off"
 
 
 class RefusedError(IntakeError):

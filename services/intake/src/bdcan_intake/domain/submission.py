@@ -77,7 +77,7 @@ class Person(Struct, frozen=True):
             or self.nhs_number
             or self.address
             or self.postcode
-            or self.unclear
+            or "birth_date" in self.unclear
         )
 
     @property

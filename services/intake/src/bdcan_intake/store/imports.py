@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
 
-from bdcan_chassis.table import Table
-
-
-class Import(Struct, frozen=True, rename={"import_id": "id"}):
-    """A file, and how many of its rows were taken on, known already, or refused."""
-
-    import_id: UUID
-    source: str
-    caller: str
-    sha256: str
-    accepted: int
-    duplicates: int
-    refused: int
-    imported_at: datetime
+from bdcan_chassis.table import Statement, Table
+from bdcan_intake.domain.imports import Import
 
 
 class RowProblem(Struct, frozen=True):
-    """A problem of one row. `line` counts the lines of the file from 1, the header's. `place` keeps the file's order."""
+    """A problem of one row. `line` counts the lines of the file from 1. `place` keeps the file's order."""
 
     import_id: UUID
     place: int
@@ -43,3 +30,19 @@ PROBLEM = Table("referral_import_error", RowProblem, key=("import_id", "place"),
 PROBLEMS_OF = PROBLEM.query(
     "SELECT {columns} FROM referral_import_error WHERE import_id = :import_id ORDER BY place"
 )
+
+# How many problems of a file are on record.
+COUNT_PROBLEMS = Statement("SELECT count(*) FROM referral_import_error WHERE import_id = :import_id")
+
+# A page of imports, the newest first: a caller's own (NULL: everybody's).
+FIND = IMPORT.query(
+    """
+    SELECT {columns} FROM referral_import
+    WHERE (:state::text IS NULL OR state = :state) AND (:source::text IS NULL OR source = :source)
+        AND (:caller::text IS NULL OR caller = :caller) AND (:import_id::uuid IS NULL OR id < :import_id)
+    ORDER BY id DESC LIMIT :limit
+    """
+)
+
+# For the metrics: imports by state.
+GAUGE_IMPORTS = Statement("SELECT state, count(*) AS value FROM referral_import GROUP BY state")

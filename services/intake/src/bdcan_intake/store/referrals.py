@@ -7,14 +7,14 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from bdcan_chassis.table import Query, Table
+from bdcan_chassis.table import Query, Table, Unique
 from bdcan_intake.domain.referral import Need, Referral
 
 NEED = Table("need", Need, key=("referral_id", "need_id"), stamp="fact_at")
 
 REFERRAL = Table("referral", Referral, key="referral_id", parts={"needs": NEED})
 
-SAME_REQUEST = "(source, reference) WHERE reference IS NOT NULL"
+SAME_REQUEST = Unique("source", "reference", where="reference IS NOT NULL")
 """The unique index that tells a request that was handed in before."""
 
 

@@ -79,11 +79,15 @@ CREATE TABLE public.referral_import (
     id uuid NOT NULL,
     source text NOT NULL,
     caller text NOT NULL,
-    sha256 text NOT NULL,
+    sha256 text,
     accepted integer NOT NULL,
     duplicates integer NOT NULL,
     refused integer NOT NULL,
-    imported_at timestamp with time zone NOT NULL
+    imported_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'done'::text NOT NULL,
+    kept integer DEFAULT 0 NOT NULL,
+    row_count integer,
+    ended_at timestamp with time zone
 );
 
 CREATE TABLE public.referral_import_error (
