@@ -14,13 +14,11 @@ from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from msgspec.structs import replace
-
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.typed import free_text, one_line
 from bdcan_contracts.vocabulary import Diet, Flag, NeedCode
 from bdcan_intake.csv_text import Record, other_file, records
-from bdcan_intake.domain.submission import Examined, examine
+from bdcan_intake.domain.submission import Examined, examine, with_unclear
 from bdcan_intake.forms import read_referral
 
 COLUMNS = {
@@ -200,8 +198,7 @@ def _row(record: Record, header: list[str], source: str, import_id: UUID, today:
         found: Iterable[Problem] = form
     else:
         said = form.submission(source, import_id)
-        person = replace(said.person, unclear={**said.person.unclear, **unclear})
-        examined = examine(replace(said, person=person), today)
+        examined = examine(with_unclear(said, unclear), today)
         found = examined.problems
         if not found:
             kept = tuple(map(_kept, examined.submission.person.unclear))

@@ -122,6 +122,12 @@ class Submission(Struct, frozen=True):
     import_id: UUID | None = None
 
 
+def with_unclear(submission: Submission, unclear: dict[str, str]) -> Submission:
+    """The submission with more details that could not be read, as they were typed, by the name of their field."""
+    person = submission.person
+    return replace(submission, person=replace(person, unclear={**person.unclear, **unclear}))
+
+
 def tidy(submission: Submission, today: date) -> Submission:
     """The submission as it is kept, whichever door it came through: text normalised, each code once, flags derived."""
     person = tidy_person(submission.person, today)
