@@ -421,3 +421,22 @@ async def test_imports_of_others_are_not_listed(given: Harness):
     await given.http.post(URL, content="name\nA\n")
     other = given.client(["referrals:read"], hubs=["heath"])
     assert (await other.get("/v1/referral-imports")).json()["items"] == []
+
+
+async def test_upload_that_breaks_off_is_found_and_logs_no_error(
+    given: Harness, caplog: pytest.LogCaptureFixture
+):
+    async def upload():
+        yield b"name,needs\nAmina,food-parcel\n"
+        async with asyncio.timeout(30):
+            while not await imports_that_are(given, "receiving"):
+                pass
+        raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        await given.http.post(URL, content=upload())
+    async with asyncio.timeout(30):
+        while not (listed := await imports_that_are(given, "broken-off")):
+            pass
+    assert listed[0]["accepted"] == 0
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

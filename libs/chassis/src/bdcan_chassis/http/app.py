@@ -18,6 +18,7 @@ from bdcan_chassis.http.auth import Authenticator, document_api_keys
 from bdcan_chassis.http.health import database_check, health_router
 from bdcan_chassis.http.problems import (
     DOCUMENTED,
+    BodyBrokenOffError,
     BodyTooLargeError,
     document_problems,
     install_problem_handlers,
@@ -144,13 +145,16 @@ class _Edge:
 
 def _limited(receive: Receive, headers: dict[bytes, bytes]) -> Callable[[], Any]:
     declared = headers.get(b"content-length", b"0")
-    seen = 0
+    seen, whole = 0, False
 
     async def receiving() -> Message:
-        nonlocal seen
+        nonlocal seen, whole
         if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
             raise BodyTooLargeError(MAX_BODY_BYTES)
         message = await receive()
+        if message["type"] == "http.disconnect" and not whole:
+            raise BodyBrokenOffError
+        whole = whole or not message.get("more_body", False)
         seen += len(message.get("body", b""))
         if seen > MAX_BODY_BYTES:
             raise BodyTooLargeError(MAX_BODY_BYTES)

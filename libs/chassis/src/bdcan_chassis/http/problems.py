@@ -110,6 +110,13 @@ class BodyTooLargeError(HTTPException):
         super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has {most} bytes at most.")
 
 
+class BodyBrokenOffError(HTTPException):
+    """The sender went away before the whole body had arrived. An HTTPException, as above."""
+
+    def __init__(self) -> None:
+        super().__init__(HTTPStatus.BAD_REQUEST, "The body broke off: send it again.")
+
+
 def at_fault(problems: Sequence[object]) -> str:
     """The sentence above a list of fields."""
     return "1 field is at fault." if len(problems) == 1 else f"{len(problems)} fields are at fault."
@@ -195,6 +202,8 @@ def install_problem_handlers(app: FastAPI, domain_errors: Mapping[type[Exception
         assert isinstance(error, HTTPException)  # noqa: S101 # as above
         if isinstance(error, BodyTooLargeError):
             return problem(error.status_code, "too-large", error.detail)
+        if isinstance(error, BodyBrokenOffError):
+            return problem(error.status_code, "broken-off", error.detail)
         phrase = HTTPStatus(error.status_code).phrase
         return problem(error.status_code, phrase.lower().replace(" ", "-"), f"{phrase}.", (), error.headers)
 

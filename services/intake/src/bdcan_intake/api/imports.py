@@ -10,13 +10,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from bdcan_chassis.http.auth import Caller
 from bdcan_chassis.http.bodies import Slug
 from bdcan_chassis.http.paging import Page, PageAsked
-from bdcan_chassis.http.problems import InvalidError, NotFoundError
+from bdcan_chassis.http.problems import BodyBrokenOffError, BodyTooLargeError, InvalidError, NotFoundError
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
 from bdcan_intake import csv_file
@@ -77,7 +75,7 @@ def router(settings: Settings) -> APIRouter:
         await importing.receive(source, caller.name)
         try:
             content = await request.body()
-        except (ClientDisconnect, HTTPException):  # it broke off, or is too large
+        except (BodyBrokenOffError, BodyTooLargeError):
             await importing.break_off()
             raise
         try:
