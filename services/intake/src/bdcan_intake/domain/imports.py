@@ -39,8 +39,8 @@ class ImportState(StrEnum):
 class Import(Struct, frozen=True, rename={"import_id": "id"}):
     """A file, and how many of its rows were taken on, known already, or refused.
 
-    `kept` counts the rows that were taken on with a detail that nobody could read. `row_count` and `sha256` are None
-    until the file has arrived.
+    `kept` counts the rows that were taken on with a detail that nobody could read. `row_count` is None and
+    `sha256` is empty until the file has arrived.
     """
 
     import_id: UUID
@@ -48,7 +48,7 @@ class Import(Struct, frozen=True, rename={"import_id": "id"}):
     caller: str
     imported_at: datetime
     state: ImportState = ImportState.RECEIVING
-    sha256: str | None = None
+    sha256: str = ""
     row_count: int | None = None
     accepted: int = 0
     duplicates: int = 0

@@ -79,7 +79,7 @@ CREATE TABLE public.referral_import (
     id uuid NOT NULL,
     source text NOT NULL,
     caller text NOT NULL,
-    sha256 text,
+    sha256 text NOT NULL,
     accepted integer NOT NULL,
     duplicates integer NOT NULL,
     refused integer NOT NULL,

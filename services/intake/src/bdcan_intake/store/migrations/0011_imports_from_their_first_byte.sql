@@ -5,4 +5,3 @@ ALTER TABLE referral_import ADD COLUMN kept int NOT NULL DEFAULT 0;
 -- The rows that the file has. Null: it has not been read.
 ALTER TABLE referral_import ADD COLUMN row_count int;
 ALTER TABLE referral_import ADD COLUMN ended_at timestamptz;
-ALTER TABLE referral_import ALTER COLUMN sha256 DROP NOT NULL;
