@@ -11,6 +11,7 @@ from uuid import UUID
 from bdcan_contracts.catalogue import CATALOGUE, INBOUND_REFERRALS
 from bdcan_contracts.envelope import consumed_types
 from bdcan_contracts.models import Household
+from bdcan_contracts.vocabulary import HELPED
 from bdcan_foodhub.domain.contents import contents
 from bdcan_foodhub.domain.items import FORBIDDEN, ITEMS
 from bdcan_local.processes import SERVICES
@@ -78,7 +79,7 @@ def nothing_served_twice(e: Evidence) -> Iterator[str]:
     escalations = [
         (x["kind"], need["need_id"])
         for x in e.of("escalation", "escalation")
-        if x["state"] != "declined" and x["outcome"] != "withdrawn"
+        if x["state"] != "declined" and (x["state"] != "closed" or x["outcome"] in HELPED)
         for need in x["needs"]
     ]
     yield from _twice("parcels for need", (p["need_id"] for p in parcels))
@@ -299,13 +300,8 @@ def services_agree(e: Evidence) -> Iterator[str]:
     for x in escalations:
         taken_on = x["state"] == "accepted" or (x["state"] == "closed" and x["outcome"] != "withdrawn")
         for need in x["needs"] if taken_on else ():
-            place = (x["referral_id"], UUID(need["need_id"]))
-            if x["outcome"] in {"helped", "partly-helped"}:
-                met.add(place)
-                yield from _is(needs, x, place[1], "met", "Community Solutions helped")
-            else:
-                passed_on.add(place)
-                yield from _is(needs, x, place[1], "referred-on", "Community Solutions took it on")
+            passed_on.add((x["referral_id"], UUID(need["need_id"])))
+            yield from _is(needs, x, UUID(need["need_id"]), "referred-on", "Community Solutions took it on")
     for place, need in needs.items():
         if need["state"] == "met" and place not in met:
             yield f"{place[0]}: intake says that need {place[1]} is met, and nobody met it"

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from bdcan_contracts.vocabulary import HELPED, EscalationOutcome
 from bdcan_simulator.audit import Details, Facts
 from bdcan_simulator.ledger import Ledger, Submission
 from bdcan_simulator.play import Ending
@@ -41,7 +42,7 @@ _ONCE = {
 _OUT, _BACK = "parcel.dispatched", "parcel.returned"
 """A parcel goes out as often as it came back, and once more: a foodhub that catches up tells all of it in one instant."""
 
-_GIVEN_BACK = frozenset({"declined", "withdrawn"})
+_GIVEN_BACK = frozenset({"declined", *EscalationOutcome} - HELPED)
 """States and outcomes of escalations after which the same need may be handed over again."""
 
 

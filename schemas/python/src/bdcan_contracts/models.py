@@ -243,6 +243,8 @@ class EscalationAccepted(_Body):
     """Community Solutions' own reference."""
     accepted_at: AwareDatetime
     """When it was accepted."""
+    close_by: AwareDatetime | None = None
+    """When Community Solutions must be done with it."""
 
 
 class EscalationAcknowledged(_Body):

@@ -197,7 +197,7 @@ class CallOutcome(Word):
 
 
 class EscalationOutcome(Word):
-    """What became of an escalation that Community Solutions accepted."""
+    """What became of an escalation. If nobody was helped, its needs return to their hub."""
 
     HELPED = "helped", "Helped"
     """Community Solutions helped."""
@@ -207,6 +207,12 @@ class EscalationOutcome(Word):
     """Community Solutions could not help."""
     NOT_REACHED = "not-reached", "Not reached"
     """Community Solutions did not reach the resident."""
+    REFUSED = "refused", "Refused"
+    """The resident did not want Community Solutions' help."""
+    DUPLICATE = "duplicate", "Duplicate"
+    """Community Solutions says that it has another case of this."""
+    NO_CAPACITY = "no-capacity", "No capacity"
+    """Community Solutions has nobody who could help."""
     WITHDRAWN = "withdrawn", "Withdrawn"
     """It is no longer wanted."""
 
@@ -503,6 +509,9 @@ LANES: Mapping[Lane, Help] = MappingProxyType(
     }
 )
 """How a need of each lane is helped whose code this release does not know."""
+
+HELPED: frozenset[str] = frozenset({EscalationOutcome.HELPED, EscalationOutcome.PARTLY_HELPED})
+"""The outcomes of an escalation after which somebody was helped. After any other, its needs return to their hub."""
 
 
 def help_for(code: str, lane: Lane) -> Help:

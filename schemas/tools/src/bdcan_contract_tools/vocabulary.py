@@ -16,6 +16,7 @@ import yaml
 NEEDS = "NeedCode"
 TASKS = "TaskKind"
 FLAGS = "Flag"
+ESCALATION_OUTCOMES = "EscalationOutcome"
 AUDIENCES = ("everyone", "hub-and-council")
 HELPERS = {"food": "parcel", "community": "task", "complex": "team", "safeguarding": "team"}
 """What a need of each lane says about who does it."""
@@ -24,7 +25,9 @@ _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_CHARACTERS = 60
 _OF_EVERY_CODE = {"title", "description"}
 _OF_A_NEED = {"lane", "words", "parcel", "task", "team", "enhanced_dbs", "audience"}
+_OF_AN_ESCALATION = {"helped"}
 _OF_A_LANE = {"parcel", "task", "team", "enhanced_dbs", "audience"}
+_MORE = {NEEDS: _OF_A_NEED, ESCALATION_OUTCOMES: _OF_AN_ESCALATION}
 
 Entry = Mapping[str, Any]
 
@@ -79,7 +82,9 @@ def breaches(vocabulary: Vocabulary, lanes: list[str]) -> Iterator[str]:
             where = f"vocabulary/{words.file}: {code}"
             if not isinstance(code, str) or not _CODE.fullmatch(code) or len(code) > _MOST_CHARACTERS:
                 yield f"{where}: a code is lower-case words with hyphens, of {_MOST_CHARACTERS} characters at most"
-            yield from _of_entry(where, entry, _OF_A_NEED if words.name == NEEDS else set())
+            yield from _of_entry(where, entry, _MORE.get(words.name, set()))
+            if words.name == ESCALATION_OUTCOMES and not isinstance(entry.get("helped"), bool):
+                yield f"{where}: helped is true or false"
     for code, entry in vocabulary.needs.items():
         where = f"vocabulary/{vocabulary.lists[NEEDS].file}: {code}"
         if entry.get("lane") not in lanes:

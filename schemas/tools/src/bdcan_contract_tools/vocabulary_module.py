@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from bdcan_contract_tools.models import docstring
-from bdcan_contract_tools.vocabulary import NEEDS, TASKS, Entry, Vocabulary, WordList
+from bdcan_contract_tools.vocabulary import ESCALATION_OUTCOMES, NEEDS, TASKS, Entry, Vocabulary, WordList
 
 _HEAD = '''# Generated from schemas/vocabulary by `python -m bdcan_contract_tools generate`. Do not edit.
 """The codes that this release knows. On the wire a code is a string, so a newer release may send others.
@@ -56,6 +56,7 @@ def render(vocabulary: Vocabulary) -> str:
                     for lane, entry in vocabulary.lanes.items()
                 ),
             ),
+            *_helped(vocabulary.lists[ESCALATION_OUTCOMES]),
             _TAIL,
         ]
     )
@@ -72,6 +73,12 @@ def _class(words: WordList) -> str:
         for code, entry in words.codes.items()
     )
     return f"\nclass {words.name}(Word):\n{docstring(words.description)}\n\n{members}\n"
+
+
+def _helped(outcomes: WordList) -> Iterator[str]:
+    codes = (f"{outcomes.name}.{constant(code)}" for code, entry in outcomes.codes.items() if entry["helped"])
+    yield f"\nHELPED: frozenset[str] = frozenset({{{', '.join(codes)}}})"
+    yield '"""The outcomes of an escalation after which somebody was helped. After any other, its needs return to their hub."""'
 
 
 def _table(name: str, key: str, meaning: str, rows: Iterator[tuple[str, str, str, Entry]]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bdcan_contract_tools.vocabulary import HELPERS, NEEDS, Entry, Vocabulary, WordList
+from bdcan_contract_tools.vocabulary import ESCALATION_OUTCOMES, HELPERS, NEEDS, Entry, Vocabulary, WordList
 
 _HEAD = """<!-- Generated from schemas/vocabulary by `python -m bdcan_contract_tools generate`. Do not edit. -->
 # Vocabulary
@@ -51,10 +51,12 @@ def _lanes(vocabulary: Vocabulary) -> Iterator[str]:
 
 def _list(words: WordList) -> Iterator[str]:
     yield f"## {words.name}\n{words.description} Written in `schemas/vocabulary/{words.file}`.\n"
-    yield "| code | title | meaning |"
-    yield "| --- | --- | --- |"
+    helps = words.name == ESCALATION_OUTCOMES
+    yield "| code | title | meaning |" + (" somebody was helped |" if helps else "")
+    yield "| --- | --- | --- |" + (" --- |" if helps else "")
     for code, entry in words.codes.items():
-        yield f"| `{code}` | {entry['title']} | {entry['description']} |"
+        helped = f" {'yes' if entry['helped'] else 'no'} |" if helps else ""
+        yield f"| `{code}` | {entry['title']} | {entry['description']} |{helped}"
     yield ""
 
 

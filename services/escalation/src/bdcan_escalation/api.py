@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Reason
@@ -20,6 +21,7 @@ from bdcan_contracts.vocabulary import EscalationOutcome
 from bdcan_escalation import store
 from bdcan_escalation.books import Escalations
 from bdcan_escalation.domain import escalation as cases
+from bdcan_escalation.domain.errors import NotAllowedError
 from bdcan_escalation.domain.escalation import CallBack, Escalation, Said, State
 from bdcan_escalation.settings import Settings
 from bdcan_escalation.signature import is_genuine
@@ -27,24 +29,36 @@ from bdcan_escalation.signature import is_genuine
 Reader = Annotated[Caller, Depends(needs("escalations:read"))]
 
 
+def _as_text(value: Any) -> Any:
+    """A number counts as the text of its digits."""
+    return str(value) if type(value) is int else value
+
+
+def _as_code(value: Any) -> Any:
+    """`NOT_REACHED` is `not-reached`."""
+    return value.lower().replace("_", "-") if isinstance(value, str) else value
+
+
+_Name = Annotated[str, BeforeValidator(_as_text), Field(min_length=1, max_length=100)]
+_Code = Annotated[Reason, BeforeValidator(_as_code)]
+
+
 class CallBackBody(BaseModel):
     """A call-back about a case. Unknown fields are ignored, because the council decides what the body holds."""
 
     model_config = ConfigDict(extra="ignore")
     event_id: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=100,
-            description="one event keeps its id, however often the council sends it",
-        ),
+        _Name, Field(description="one event of a case keeps its id, however often the council sends it")
     ]
     escalation_id: UUID
-    case_id: Annotated[str, Field(min_length=1, max_length=100)]
+    case_id: _Name
     event: Said
-    reference: Annotated[str, Field(min_length=1, max_length=100)]
-    reason: Reason | None = None
-    outcome: EscalationOutcome | None = None
+    reference: _Name
+    reason: _Code | None = None
+    outcome: Annotated[
+        _Code | None,
+        Field(examples=[str(o) for o in EscalationOutcome], description="an unknown one helped nobody"),
+    ] = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -165,11 +179,12 @@ def router(settings: Settings) -> APIRouter:
         return EscalationView.of(caller.must_see(found))
 
     @routes.get("/summary", tags=["overview"])
-    async def summary(request: Request, _caller: Reader) -> Summary:
-        """Escalation at a glance."""
+    async def summary(request: Request, caller: Reader) -> Summary:
+        """Escalation at a glance. A hub counts its own escalations only."""
+        hubs = caller.visible_hubs
         async with reading(request) as connection:
-            rows = await store.escalations.COUNT_BY_KIND_AND_STATE.records(connection)
-            late = await store.escalations.COUNT_LATE.pairs(connection)
+            rows = await store.escalations.SUM_UP.records(connection, hubs=hubs)
+            late = await store.escalations.SUM_UP_LATE.pairs(connection, hubs=hubs)
         by_state: dict[str, int] = {}
         by_kind: dict[str, dict[str, int]] = {}
         for kind, state, count in rows:
@@ -183,7 +198,7 @@ def router(settings: Settings) -> APIRouter:
 
 
 def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
-    secret = settings.council_callback_secret.get_secret_value().encode()
+    secrets = settings.callback_secrets
 
     @routes.post(
         "/call-backs",
@@ -207,9 +222,9 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
     async def call_back(request: Request) -> CallBackTaken:
         """Accept a call-back. Its signature is its only credential. To send the same event again changes nothing."""
         body = await request.body()
-        header = request.headers.get("X-Signature")
+        header = ",".join(request.headers.getlist("X-Signature"))
         # real time, not domain time: the tolerance limits how long a recorded call-back could be replayed
-        if not is_genuine(header, body, secret, datetime.now(UTC), settings.callback_tolerance):
+        if not is_genuine(header, body, secrets, datetime.now(UTC), settings.callback_tolerance):
             raise UnauthorizedError("The signature is missing, wrong, or too old.")
         said = _read(body)
         async with transactions_of(request).begin(request.state.traceparent) as tx:
@@ -218,17 +233,22 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
             escalation = escalations.get(said.escalation_id)
             if escalation is None:
                 raise NotFoundError
-            first = await store.call_backs.TAKE.value(
-                tx.connection,
-                event_id=said.event_id,
-                escalation_id=said.escalation_id,
-                said=said.event,
-                heard_at=tx.now,
-            )
+            known = {
+                "case_id": said.case_id,
+                "event_id": said.event_id,
+                "escalation_id": said.escalation_id,
+                "said": said.event,
+                "content": said.model_dump_json(),
+            }
+            first = await store.call_backs.TAKE.value(tx.connection, **known, heard_at=tx.now)
             if first:
                 heard = CallBack(said.event, said.case_id, said.reference, said.reason, said.outcome)
-                escalation = escalations.put(cases.hear(escalation, heard, tx.now))
+                escalation = escalations.put(cases.hear(escalation, heard, tx.now, tx.calendar))
                 await escalations.save()
+            elif not await store.call_backs.SAYS_THE_SAME.value(tx.connection, **known):
+                raise NotAllowedError(
+                    "Your case had another call-back with this event_id. Give each event an id of its own."
+                )
         return CallBackTaken(
             escalation_id=escalation.escalation_id, state=escalation.state, repeated=not first
         )
@@ -236,10 +256,35 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
 
 def _read(body: bytes) -> CallBackBody:
     try:
-        return CallBackBody.model_validate_json(body)
+        content = json.loads(body, object_pairs_hook=_once)  # it also reads a byte-order mark
+    except _TwiceError as error:
+        raise InvalidError.of(
+            Problem(error.key, "repeated-key", "This key is there twice. Say it once.")
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidError.of(Problem("body", "json-invalid", "This is not JSON.")) from error
+    try:
+        return CallBackBody.model_validate(content)
     except ValidationError as error:
         problems = [
             Problem(".".join(map(str, e["loc"])) or "body", e["type"].replace("_", "-"), e["msg"])
             for e in error.errors(include_url=False, include_input=False)
         ]
         raise InvalidError.of(*problems) from error
+
+
+class _TwiceError(ValueError):
+    """An object of the JSON names a key twice."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key[:100]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwiceError(key)
+        found[key] = value
+    return found

@@ -15,7 +15,7 @@ async def on_late(due: Sequence[Due], tx: Tx) -> None:
     """A step is late: emit that it is overdue, and set the deadline for the next check."""
     escalations = Escalations(tx)
     for escalation in await escalations.lock_keys(d.subject for d in due):
-        escalations.put(cases.overdue(escalation, tx.now))
+        escalations.put(cases.overdue(escalation, tx.now, tx.calendar))
     await escalations.save()
 
 

@@ -32,7 +32,7 @@ async def on_concern_raised(batch: Batch[SafeguardingConcernRaised], tx: Tx) -> 
         referral, earlier = referrals[event.data.referral_id], escalations.of(event.data.referral_id)
         need = Need(need_id=event.data.need_id, code=event.data.code, lane=event.data.lane)
         step = handover.hand_over(
-            referral, earlier, need, Priority.URGENT, tx.now, respond_by=event.data.respond_by
+            referral, earlier, need, Priority.URGENT, tx.now, tx.calendar, respond_by=event.data.respond_by
         )
         if step:
             escalations.put(step, event)
@@ -45,7 +45,7 @@ async def on_task_concern(batch: Batch[TaskConcernRaised], tx: Tx) -> None:
     for event in batch:
         referral, earlier = referrals[event.data.referral_id], escalations.of(event.data.referral_id)
         concern = Need(need_id=event.data.concern_id, code=event.data.code, lane=event.data.lane)
-        if step := handover.raise_concern(referral, earlier, concern, tx.now):
+        if step := handover.raise_concern(referral, earlier, concern, tx.now, tx.calendar):
             escalations.put(step, event)
     await escalations.save()
 
@@ -61,7 +61,7 @@ async def on_assigned(batch: Batch[ReferralAssigned], tx: Tx) -> None:
         for need in event.data.needs if event.data.priority is Priority.URGENT else ():
             earlier = escalations.of(referral.referral_id)
             if need.lane is Lane.COMPLEX and (
-                step := handover.hand_over(referral, earlier, need, event.data.priority, tx.now)
+                step := handover.hand_over(referral, earlier, need, event.data.priority, tx.now, tx.calendar)
             ):
                 escalations.put(step, event)
     await referrals.save()
@@ -79,7 +79,7 @@ async def on_call_completed(batch: Batch[WelfareCallCompleted], tx: Tx) -> None:
             if handover.is_handed_over(said):
                 need = Need(need_id=said.need_id, code=said.code, lane=said.lane)
                 step = handover.hand_over(
-                    referral, earlier, need, body.priority, tx.now, call_id=body.call_id
+                    referral, earlier, need, body.priority, tx.now, tx.calendar, call_id=body.call_id
                 )
                 if step:
                     escalations.put(step, event)
@@ -101,7 +101,7 @@ async def on_call_exhausted(batch: Batch[WelfareCallExhausted], tx: Tx) -> None:
             raise BadRecordError("no-needs", "nobody was reached, and the event names no need")
         referral = referrals.put(referring.called_by(referrals[body.referral_id], body.hub_id))
         earlier = escalations.of(referral.referral_id)
-        if step := handover.raise_welfare_concern(referral, earlier, body, tx.now):
+        if step := handover.raise_welfare_concern(referral, earlier, body, tx.now, tx.calendar):
             escalations.put(step, event)
         _note_call(escalations, body)
     await referrals.save()

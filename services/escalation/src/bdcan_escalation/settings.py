@@ -14,7 +14,12 @@ class Settings(ServiceSettings):
 
     council_url: str = Field(description="base URL of Community Solutions' API, without /v1")
     council_api_key: SecretStr
-    council_callback_secret: SecretStr = Field(description="signs the council's call-backs (HMAC-SHA256)")
+    council_callback_secret: SecretStr = Field(
+        min_length=1, description="signs the council's call-backs (HMAC-SHA256)"
+    )
+    council_callback_secret_old: SecretStr | None = Field(
+        default=None, description="is accepted as well, while the council rolls its secret"
+    )
     council_timeout: timedelta = Field(default=timedelta(seconds=10), description="for one whole answer")
     intake_url: str = Field(description="base URL of intake's API, for disclosures")
     intake_api_key: SecretStr
@@ -23,6 +28,12 @@ class Settings(ServiceSettings):
     callback_tolerance: timedelta = Field(
         default=timedelta(minutes=5), description="how far a signature's time may be from now"
     )
+
+    @property
+    def callback_secrets(self) -> tuple[bytes, ...]:
+        """The secrets that sign call-backs now. An empty old one signs nothing."""
+        both = (self.council_callback_secret, self.council_callback_secret_old)
+        return tuple(secret.get_secret_value().encode() for secret in both if secret)
 
     @property
     def lease(self) -> timedelta:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
+from bdcan_chassis.calendar import make_calendar
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
@@ -32,13 +33,16 @@ from bdcan_escalation.domain import escalation as cases
 from bdcan_escalation.domain.errors import NotAllowedError
 from bdcan_escalation.domain.escalation import FINAL, LATE, UNSENT, CallBack, Escalation, Said, State
 
+ENGLAND = make_calendar()
 LONG_AFTER = START + timedelta(days=100)
 LEASE = START + timedelta(minutes=1)
 
 
 def opened(kind: EscalationKind = EscalationKind.COMPLEX) -> Step[Escalation]:
     need = Need(need_id=new_id(), code=NeedCode.DEBT, lane=Lane.COMPLEX)
-    return cases.open_escalation(new_id(), new_id(), kind, (need,), "thames", Priority.STANDARD, START)
+    return cases.open_escalation(
+        new_id(), new_id(), kind, (need,), "thames", Priority.STANDARD, START, ENGLAND
+    )
 
 
 def said(what: Said, case_id: str = "case-1") -> CallBack:
@@ -53,7 +57,7 @@ def forwarded() -> Escalation:
 def heard(escalation: Escalation, *what: Said) -> tuple[Escalation, list[type]]:
     kinds: list[type] = []
     for one in what:
-        step = cases.hear(escalation, said(one), START)
+        step = cases.hear(escalation, said(one), START, ENGLAND)
         escalation = step.state
         kinds += [type(e) for e in step.events]
     return escalation, kinds
@@ -94,18 +98,18 @@ def test_answer_after_the_call_back_changes_nothing():
 def test_council_cannot_contradict_a_settled_case(first: Said, then: Said):
     after, _told = heard(forwarded(), first)
     with pytest.raises(NotAllowedError):
-        cases.hear(after, said(then), START)
+        cases.hear(after, said(then), START, ENGLAND)
 
 
 def test_accepted_case_cannot_be_declined():
     after, _told = heard(forwarded(), Said.ACCEPTED)
     with pytest.raises(NotAllowedError, match="accepted"):
-        cases.hear(after, said(Said.DECLINED), START)
+        cases.hear(after, said(Said.DECLINED), START, ENGLAND)
 
 
 def test_answer_of_another_case_is_refused():
     with pytest.raises(NotAllowedError):
-        cases.hear(forwarded(), said(Said.ACCEPTED, "case-2"), START)
+        cases.hear(forwarded(), said(Said.ACCEPTED, "case-2"), START, ENGLAND)
 
 
 def attempted(escalation: Escalation, problem: str, *, in_doubt: bool) -> Escalation:
@@ -158,7 +162,7 @@ def test_withdrawal_leaves_safeguarding():
     ],
 )
 def test_late_step_is_told_and_looked_at_again(state, stage):
-    step = cases.overdue(replace(opened().state, state=state), LONG_AFTER)
+    step = cases.overdue(replace(opened().state, state=state), LONG_AFTER, ENGLAND)
     (event,) = step.events
     assert isinstance(event, EscalationOverdue)
     assert (event.stage, event.next_check_at) == (stage, step.state.due_at)
@@ -168,11 +172,11 @@ def test_late_step_is_told_and_looked_at_again(state, stage):
 
 def test_step_that_is_not_due_is_not_late():
     before = opened().state
-    assert cases.overdue(before, START) == Step(before)
+    assert cases.overdue(before, START, ENGLAND) == Step(before)
 
 
 def test_accepted_case_that_drags_on_is_late_without_an_event():
-    step = cases.overdue(heard(forwarded(), Said.ACCEPTED)[0], LONG_AFTER)
+    step = cases.overdue(heard(forwarded(), Said.ACCEPTED)[0], LONG_AFTER, ENGLAND)
     assert (step.events, step.state.late) == ((), EscalationStage.DECIDE)
 
 
@@ -207,7 +211,7 @@ class EscalationMachine(RuleBasedStateMachine):
     @rule(what=st.sampled_from(Said))
     def hear(self, what: Said) -> None:
         try:
-            self.take(cases.hear(self.escalation, said(what), START))
+            self.take(cases.hear(self.escalation, said(what), START, ENGLAND))
         except NotAllowedError:
             assert self.escalation.state in FINAL | {State.ACCEPTED}
 
@@ -217,7 +221,7 @@ class EscalationMachine(RuleBasedStateMachine):
 
     @rule()
     def overdue(self) -> None:
-        self.take(cases.overdue(self.escalation, LONG_AFTER))
+        self.take(cases.overdue(self.escalation, LONG_AFTER, ENGLAND))
 
     @invariant()
     def each_thing_is_told_once_and_in_order(self) -> None:

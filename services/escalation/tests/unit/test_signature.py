@@ -14,7 +14,7 @@ SECRET, BODY, TOLERANCE = "a secret", b'{"event":"accepted"}', timedelta(minutes
 
 
 def believed(header: str | None, body: bytes = BODY, now: datetime = NOW) -> bool:
-    return is_genuine(header, body, SECRET.encode(), now, TOLERANCE)
+    return is_genuine(header, body, (SECRET.encode(), b"old"), now, TOLERANCE)
 
 
 def test_fresh_signature_of_the_council_is_accepted():
@@ -45,3 +45,35 @@ def test_signature_with_another_secret_is_refused():
 )
 def test_unreadable_signature_is_refused(header: str | None):
     assert not believed(header)
+
+
+def signed(*secrets: str) -> str:
+    headers = [sign(secret, BODY, NOW.timestamp()).partition(",") for secret in secrets]
+    return ",".join((headers[0][0], *(signature for _, _, signature in headers)))
+
+
+@pytest.mark.parametrize(
+    "secrets", [("old", SECRET), (SECRET, "old"), ("old",), ("another", "old"), ("another", SECRET, "third")]
+)
+def test_one_right_signature_of_several_is_enough(secrets: tuple[str, ...]):
+    assert believed(signed(*secrets))
+
+
+def test_other_schemes_blanks_and_capitals_are_read():
+    time, _, signature = sign(SECRET, BODY, NOW.timestamp()).partition(",")
+    assert believed(f"{signature}, v0=abc, {time}")
+    assert believed(f"{time},v1={signature.removeprefix('v1=').upper()}")
+
+
+def test_only_wrong_signatures_are_refused():
+    assert not believed(signed("another", "third"))
+    assert not believed(signed("another") + ",v0=" + "0" * 64)
+
+
+def test_second_time_is_refused():
+    header = sign(SECRET, BODY, NOW.timestamp())
+    assert not believed(f"{header},t=1")
+
+
+def test_hundred_signatures_are_refused():
+    assert not believed(signed(*["another"] * 100, SECRET))

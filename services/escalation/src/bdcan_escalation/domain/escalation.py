@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from bdcan_chassis.calendar import Calendar
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     EscalationAccepted,
@@ -30,7 +31,7 @@ from bdcan_contracts.models import (
     Need,
     Priority,
 )
-from bdcan_contracts.vocabulary import EscalationOutcome, Reason
+from bdcan_contracts.vocabulary import HELPED, EscalationOutcome, Reason
 from bdcan_escalation.domain import promises
 from bdcan_escalation.domain.errors import NotAllowedError
 
@@ -113,8 +114,8 @@ class Escalation(Struct, frozen=True):
 
     @property
     def given_back(self) -> bool:
-        """Whether it ended before Community Solutions did anything. Its needs may then be escalated again."""
-        return self.state is State.DECLINED or self.outcome == EscalationOutcome.WITHDRAWN
+        """Whether it ended and nobody was helped. Its needs may then be escalated again."""
+        return self.state is State.DECLINED or (self.state is State.CLOSED and self.outcome not in HELPED)
 
     def answers(self, call_id: UUID) -> bool:
         """Whether nothing is left to do about a need of its that this call reports.
@@ -122,7 +123,8 @@ class Escalation(Struct, frozen=True):
         A refusal answers the calls that came before it: the hub calls again. A call that it does not name came later, and
         its needs are handed over again. Volunteer-match compares the same ids, so exactly one of the two acts.
         """
-        return not self.given_back or (self.state is State.DECLINED and call_id in self.call_ids)
+        by_council = self.case_id is not None
+        return not self.given_back or (by_council and call_id in self.call_ids)
 
     @property
     def need_ids(self) -> tuple[UUID, ...]:
@@ -138,10 +140,11 @@ def open_escalation(
     hub_id: str | None,
     priority: Priority,
     now: datetime,
+    calendar: Calendar,
     respond_by: datetime | None = None,
 ) -> Step[Escalation]:
     """Open an escalation for needs. `respond_by`: an earlier deadline that another service promised, if there is one."""
-    acknowledge_by = promises.acknowledge_by(kind, now)
+    acknowledge_by = promises.acknowledge_by(kind, now, calendar)
     if respond_by is not None:
         acknowledge_by = min(acknowledge_by, respond_by)
     opened = Escalation(
@@ -240,24 +243,25 @@ def not_taken(
     )
 
 
-def hear(escalation: Escalation, heard: CallBack, now: datetime) -> Step[Escalation]:
+def hear(escalation: Escalation, heard: CallBack, now: datetime, calendar: Calendar) -> Step[Escalation]:
     """Apply a call-back. Raises NotAllowedError if it contradicts what is settled."""
     if escalation.case_id is not None and escalation.case_id != heard.case_id:
         raise NotAllowedError("Another case of yours answers this escalation.")
     if escalation.state in FINAL:
-        if _contradicts(escalation.state, heard.said):
-            raise NotAllowedError(f"The escalation is {escalation.state}.")
+        if _contradicts(escalation, heard):
+            end = f": {escalation.outcome}" if escalation.outcome else ""
+            raise NotAllowedError(f"The escalation is {escalation.state}{end}.")
         return Step(escalation)
     arrived = taken(escalation, heard.case_id, heard.reference, now)
     match heard.said:
         case Said.ACKNOWLEDGED:
-            then = _acknowledged(arrived.state, now)
+            then = _acknowledged(arrived.state, now, calendar)
         case Said.ACCEPTED:
-            then = _accepted(arrived.state, now)
+            then = _accepted(arrived.state, now, calendar)
         case Said.DECLINED:
             then = _declined(arrived.state, heard.reason or Reason.NOT_STATED, now)
         case Said.CLOSED:
-            then = _closed(arrived.state, heard.outcome or EscalationOutcome.HELPED, now)
+            then = _closed(arrived.state, heard.outcome or EscalationOutcome.NOT_HELPED, now)
         case _:
             assert_never(heard.said)
     return Step(then.state, (*arrived.events, *then.events), {**arrived.deadlines, **then.deadlines})
@@ -271,7 +275,7 @@ def withdraw(escalation: Escalation, now: datetime) -> Step[Escalation]:
     return _closed(escalation, EscalationOutcome.WITHDRAWN, now)
 
 
-def overdue(escalation: Escalation, now: datetime) -> Step[Escalation]:
+def overdue(escalation: Escalation, now: datetime, calendar: Calendar) -> Step[Escalation]:
     """The present step is late: emit that it is overdue, and check again later.
 
     The council's own work on an accepted case has no stage in the contract. It shows in `late` and on the dashboard.
@@ -279,7 +283,7 @@ def overdue(escalation: Escalation, now: datetime) -> Step[Escalation]:
     if escalation.due_at is None or escalation.due_at > now:
         return Step(escalation)
     stage = _stage(escalation.state)
-    next_check_at = promises.next_look(escalation.kind, now)
+    next_check_at = promises.next_look(escalation.kind, now, calendar)
     late = stage or EscalationStage.DECIDE
     after = replace(escalation, due_at=next_check_at, late=late)
     if stage is None:
@@ -329,17 +333,18 @@ def _stage(state: State) -> EscalationStage | None:
             assert_never(state)
 
 
-def _contradicts(state: State, said: Said) -> bool:
-    """Whether a call-back contradicts the state: declined, then accepted or closed; or closed, then declined."""
-    if state is State.DECLINED:
-        return said in {Said.ACCEPTED, Said.CLOSED}
-    return said is Said.DECLINED
+def _contradicts(escalation: Escalation, heard: CallBack) -> bool:
+    """Whether a call-back contradicts the end: declined, then accepted or closed; or closed, then declined or otherwise closed."""
+    if escalation.state is State.DECLINED:
+        return heard.said in {Said.ACCEPTED, Said.CLOSED}
+    otherwise = heard.said is Said.CLOSED and heard.outcome != escalation.outcome
+    return heard.said is Said.DECLINED or (otherwise and escalation.case_id is not None)
 
 
-def _acknowledged(escalation: Escalation, now: datetime) -> Step[Escalation]:
+def _acknowledged(escalation: Escalation, now: datetime, calendar: Calendar) -> Step[Escalation]:
     if escalation.state is not State.FORWARDED:
         return Step(escalation)
-    by = promises.decide_by(now)
+    by = promises.decide_by(now, calendar)
     after = replace(escalation, state=State.ACKNOWLEDGED, acknowledged_at=now, due_at=by, late=None)
     return _moved(
         escalation,
@@ -353,12 +358,11 @@ def _acknowledged(escalation: Escalation, now: datetime) -> Step[Escalation]:
     )
 
 
-def _accepted(escalation: Escalation, now: datetime) -> Step[Escalation]:
+def _accepted(escalation: Escalation, now: datetime, calendar: Calendar) -> Step[Escalation]:
     if escalation.state is State.ACCEPTED:
         return Step(escalation)
-    after = replace(
-        escalation, state=State.ACCEPTED, accepted_at=now, due_at=promises.close_by(now), late=None
-    )
+    by = promises.close_by(now, calendar)
+    after = replace(escalation, state=State.ACCEPTED, accepted_at=now, due_at=by, late=None)
     return _moved(
         escalation,
         after,
@@ -366,6 +370,7 @@ def _accepted(escalation: Escalation, now: datetime) -> Step[Escalation]:
             **_about(after),
             council_reference=after.reference or after.case_id or "unknown",
             accepted_at=now,
+            close_by=by,
         ),
     )
 
@@ -376,28 +381,23 @@ def _declined(escalation: Escalation, reason: str, now: datetime) -> Step[Escala
     after = replace(
         escalation, state=State.DECLINED, reason=reason, ended_at=now, due_at=None, late=None, problem=None
     )
-    return _moved(
-        escalation,
-        after,
-        EscalationDeclined(
-            **_about(after),
-            call_ids=tuple(sorted(after.call_ids)),
-            reason=reason,
-            declined_at=now,
-        ),
-    )
+    return _moved(escalation, after, _given_back(after, reason, now))
 
 
 def _closed(escalation: Escalation, outcome: str, now: datetime) -> Step[Escalation]:
+    """It ends. If the council helped nobody, its needs return to the hub, as those of a case that it declines."""
     after = replace(
         escalation, state=State.CLOSED, outcome=outcome, ended_at=now, due_at=None, late=None, problem=None
     )
-    return _moved(
-        escalation,
-        after,
-        EscalationClosed(
-            **_about(after),
-            outcome=outcome,
-            closed_at=now,
-        ),
+    if after.given_back and after.case_id is not None:
+        return _moved(escalation, after, _given_back(after, outcome, now))
+    return _moved(escalation, after, EscalationClosed(**_about(after), outcome=outcome, closed_at=now))
+
+
+def _given_back(escalation: Escalation, reason: str, now: datetime) -> EscalationDeclined:
+    return EscalationDeclined(
+        **_about(escalation),
+        call_ids=tuple(sorted(escalation.call_ids)),
+        reason=reason,
+        declined_at=now,
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID, uuid5
 
+from bdcan_chassis.calendar import Calendar
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     CalledNeed,
@@ -37,6 +38,7 @@ def hand_over(
     need: Need,
     priority: Priority,
     now: datetime,
+    calendar: Calendar,
     *,
     call_id: UUID | None = None,
     respond_by: datetime | None = None,
@@ -63,12 +65,13 @@ def hand_over(
         referral.hub_id,
         priority,
         now,
+        calendar,
         respond_by,
     )
 
 
 def raise_concern(
-    referral: Referral, earlier: Sequence[Escalation], concern: Need, now: datetime
+    referral: Referral, earlier: Sequence[Escalation], concern: Need, now: datetime, calendar: Calendar
 ) -> Step[Escalation] | None:
     """Hand over what worried a volunteer, as a need of its own; None if it is handed over already."""
     escalation_id = _nth_id(concern.need_id, 1)
@@ -82,11 +85,16 @@ def raise_concern(
         referral.hub_id,
         Priority.URGENT,
         now,
+        calendar,
     )
 
 
 def raise_welfare_concern(
-    referral: Referral, earlier: Sequence[Escalation], event: WelfareCallExhausted, now: datetime
+    referral: Referral,
+    earlier: Sequence[Escalation],
+    event: WelfareCallExhausted,
+    now: datetime,
+    calendar: Calendar,
 ) -> Step[Escalation] | None:
     """Nobody was reached: hand over every need that Community Solutions does not have; None where there is none."""
     escalation_id = uuid5(event.call_id, "escalation")
@@ -105,6 +113,7 @@ def raise_welfare_concern(
         referral.hub_id,
         referral.priority,
         now,
+        calendar,
     )
 
 

@@ -1,16 +1,16 @@
 """By when each step must be done.
 
-Working days are Mondays to Fridays. Bank holidays count as working days. An alarm that comes a day early costs a look;
-one that comes a day late may cost more.
+Safeguarding runs in real time. So does the sending of a case, because machines work at night. Everything else that Community
+Solutions must do runs in working time: its office is closed at night, at weekends and on bank holidays.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from bdcan_chassis.calendar import Calendar
 from bdcan_contracts.models import EscalationKind
 
-_SATURDAY = 5
 _SAFEGUARDING_ACKNOWLEDGED = timedelta(hours=1)
 _SAFEGUARDING_FORWARDED = timedelta(minutes=15)
 _FORWARDED = timedelta(hours=4)
@@ -25,35 +25,25 @@ def forward_by(kind: EscalationKind, opened_at: datetime) -> datetime:
     return opened_at + (_SAFEGUARDING_FORWARDED if safeguarding else _FORWARDED)
 
 
-def acknowledge_by(kind: EscalationKind, opened_at: datetime) -> datetime:
+def acknowledge_by(kind: EscalationKind, opened_at: datetime, calendar: Calendar) -> datetime:
     """When a person there must have seen the case: within an hour for safeguarding, else within a working day."""
     if kind is EscalationKind.SAFEGUARDING:
         return opened_at + _SAFEGUARDING_ACKNOWLEDGED
-    return working_days_after(opened_at, 1)
+    return calendar.add_working_days(opened_at, 1)
 
 
-def decide_by(acknowledged_at: datetime) -> datetime:
+def decide_by(acknowledged_at: datetime, calendar: Calendar) -> datetime:
     """When Community Solutions must have accepted or declined the case."""
-    return working_days_after(acknowledged_at, _DECIDE_DAYS)
+    return calendar.add_working_days(acknowledged_at, _DECIDE_DAYS)
 
 
-def close_by(accepted_at: datetime) -> datetime:
+def close_by(accepted_at: datetime, calendar: Calendar) -> datetime:
     """When an accepted case must be closed."""
-    return working_days_after(accepted_at, _CLOSE_DAYS)
+    return calendar.add_working_days(accepted_at, _CLOSE_DAYS)
 
 
-def next_look(kind: EscalationKind, now: datetime) -> datetime:
+def next_look(kind: EscalationKind, now: datetime, calendar: Calendar) -> datetime:
     """When a late step is checked again."""
     if kind is EscalationKind.SAFEGUARDING:
         return now + _SAFEGUARDING_LOOKS
-    return working_days_after(now, 1)
-
-
-def working_days_after(start: datetime, days: int) -> datetime:
-    """The same time of day, a number of working days later."""
-    day = start
-    while days:
-        day += timedelta(days=1)
-        if day.weekday() < _SATURDAY:
-            days -= 1
-    return day
+    return calendar.add_working_days(now, 1)

@@ -46,6 +46,22 @@ COUNT_LATE = Statement(
     "SELECT late AS stage, count(*) AS value FROM escalation WHERE late IS NOT NULL GROUP BY late"
 )
 
+# How many escalations these hubs have (NULL: all), by kind and state.
+SUM_UP = Statement(
+    """
+    SELECT kind, state, count(*) FROM escalation WHERE :hubs::text[] IS NULL OR hub_id = ANY (:hubs)
+    GROUP BY kind, state
+    """
+)
+
+# How many escalations of these hubs (NULL: all) are late, by the stage that is.
+SUM_UP_LATE = Statement(
+    """
+    SELECT late, count(*) FROM escalation
+    WHERE late IS NOT NULL AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs)) GROUP BY late
+    """
+)
+
 # How many escalations are not sent yet, by the problem of the last attempt.
 COUNT_PROBLEMS = Statement(
     """

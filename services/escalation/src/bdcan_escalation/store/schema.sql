@@ -4,7 +4,9 @@ CREATE TABLE public.call_back (
     event_id text NOT NULL,
     escalation_id uuid NOT NULL,
     said text NOT NULL,
-    heard_at timestamp with time zone NOT NULL
+    heard_at timestamp with time zone NOT NULL,
+    case_id text DEFAULT ''::text NOT NULL,
+    content text DEFAULT ''::text NOT NULL
 );
 
 CREATE TABLE public.escalation (
@@ -57,7 +59,7 @@ CREATE TABLE public.referral (
 );
 
 ALTER TABLE ONLY public.call_back
-    ADD CONSTRAINT call_back_pkey PRIMARY KEY (event_id);
+    ADD CONSTRAINT call_back_pkey PRIMARY KEY (case_id, event_id);
 
 ALTER TABLE ONLY public.escalation
     ADD CONSTRAINT escalation_pkey PRIMARY KEY (escalation_id);
