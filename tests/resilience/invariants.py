@@ -300,8 +300,13 @@ def services_agree(e: Evidence) -> Iterator[str]:
     for x in escalations:
         taken_on = x["state"] == "accepted" or (x["state"] == "closed" and x["outcome"] != "withdrawn")
         for need in x["needs"] if taken_on else ():
-            passed_on.add((x["referral_id"], UUID(need["need_id"])))
-            yield from _is(needs, x, UUID(need["need_id"]), "referred-on", "Community Solutions took it on")
+            place = (x["referral_id"], UUID(need["need_id"]))
+            if x["outcome"] in {"helped", "partly-helped"}:
+                met.add(place)
+                yield from _is(needs, x, place[1], "met", "Community Solutions helped")
+            else:
+                passed_on.add(place)
+                yield from _is(needs, x, place[1], "referred-on", "Community Solutions took it on")
     for place, need in needs.items():
         if need["state"] == "met" and place not in met:
             yield f"{place[0]}: intake says that need {place[1]} is met, and nobody met it"

@@ -69,7 +69,7 @@ def sound() -> Evidence:
         ]
     for referral_id, reference, need_id, code, state, outcome in (
         (FED, "1", NEED_OF_FED, "food-parcel", "met", "helped"),
-        (ADVISED, "2", NEED_OF_ADVISED, "debt", "referred-on", "referred-on"),
+        (ADVISED, "2", NEED_OF_ADVISED, "debt", "met", "helped"),
     ):
         rows["intake", "referral"].append(
             {

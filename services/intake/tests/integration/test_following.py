@@ -54,7 +54,10 @@ def test_intake_handles_exactly_what_the_catalogue_says():
 
 
 def test_every_event_that_intake_follows_has_an_entry_in_the_timeline():
-    followed = {on.model for consumer in CONSUMERS for on in consumer.table} - {m.InboundReferralSubmitted}
+    followed = {on.model for consumer in CONSUMERS for on in consumer.table} - {
+        m.InboundReferralSubmitted,
+        m.VolunteerLeft,
+    }
     assert followed - TOLD.keys() == set()
 
 
@@ -266,9 +269,9 @@ async def test_declined_escalation_gives_the_need_to_the_hub_until_a_new_call(gi
 
 
 @pytest.mark.parametrize(
-    ("model", "outcome"), [(m.EscalationAccepted, "referred-on"), (m.EscalationClosed, "referred-on")]
+    ("model", "outcome"), [(m.EscalationAccepted, "referred-on"), (m.EscalationClosed, "helped")]
 )
-async def test_need_that_community_solutions_takes_on_is_referred_on(given: Harness, model, outcome):
+async def test_need_ends_as_community_solutions_says(given: Harness, model, outcome):
     r = await handed_in(given, "housing")
     for event in (s.assigned(r), s.confirmed(r), s.escalation(model, r, r.needs[0].need_id)):
         await given.deliver(event)
@@ -357,3 +360,33 @@ async def test_call_that_crossed_with_a_withdrawal_starts_nothing(given: Harness
     await given.deliver(s.confirmed(r))
     found = await shown(given, r)
     assert (found["state"], found["needs"][0]["state"]) == ("closed", "withdrawn")
+
+
+async def test_child_who_was_helped_and_a_parcel_add_up_to_helped(given: Harness):
+    r = await handed_in(given, "safeguarding-child", "food-parcel")
+    child, food = (n.need_id for n in r.needs)
+    code = vocabulary.NeedCode.SAFEGUARDING_CHILD
+    events = [
+        s.assigned(r),
+        s.confirmed(r),
+        s.parcel(m.ParcelDelivered, r, food),
+        s.escalation(m.EscalationAccepted, r, child, code=code),
+    ]
+    for event in events:
+        await given.deliver(event)
+    assert (await shown(given, r))["outcome"] == "partly-helped"
+    await given.deliver(s.escalation(m.EscalationClosed, r, child, code=code))
+    told = await shown(given, r)
+    assert (told["state"], told["outcome"]) == ("closed", "helped")
+
+
+async def test_need_that_was_taken_on_and_given_back_is_open_again(given: Harness):
+    r = await handed_in(given, "homelessness")
+    need, code = r.needs[0].need_id, vocabulary.NeedCode.HOMELESSNESS
+    for event in (s.assigned(r), s.confirmed(r), s.escalation(m.EscalationAccepted, r, need, code=code)):
+        await given.deliver(event)
+    await given.deliver(s.escalation(m.EscalationDeclined, r, need, code=code, reason="not-reached"))
+    told = await shown(given, r)
+    assert (told["state"], told["needs"][0]["state"]) == ("being-helped", "open")
+    assert told["needs"][0]["owner"] == f"hub:{s.HUB}"
+    assert told["needs"][0]["due_at"]

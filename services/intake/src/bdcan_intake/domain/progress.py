@@ -26,6 +26,7 @@ from bdcan_intake.domain.referral import (
     CONTACT_WITHIN,
     FOODHUB,
     INTAKE,
+    PARTLY,
     ROUTING,
     SAFEGUARDING_WITHIN,
     VOLUNTEERS,
@@ -280,18 +281,30 @@ def escalation_accepted(referral: Referral, event: models.EscalationAccepted, at
 
 @_follows
 def escalation_closed(referral: Referral, event: models.EscalationClosed, at: datetime) -> Referral:
-    """Done there; where it was withdrawn before anybody took it on, so is the need."""
-    withdrawn = event.outcome == EscalationOutcome.WITHDRAWN
+    """Done there. A need that Community Solutions had taken on is met if somebody was helped."""
+    match event.outcome:
+        case EscalationOutcome.HELPED | EscalationOutcome.PARTLY_HELPED:
+            state = NeedState.MET
+        case EscalationOutcome.WITHDRAWN:
+            state = NeedState.WITHDRAWN
+        case _:
+            state = NeedState.REFERRED_ON
+    reason = PARTLY if event.outcome == EscalationOutcome.PARTLY_HELPED else None
     for need_id in event.need_ids:
-        referral = _ended(
-            referral, need_id, _kind(event), NeedState.WITHDRAWN if withdrawn else NeedState.REFERRED_ON, at
-        )
+        known = next((n for n in referral.needs if n.need_id == need_id), None)
+        if known is not None and known.state is NeedState.REFERRED_ON and state is NeedState.MET:
+            referral = _with_need(referral, need_id, lambda need: _end(need, state, at, reason), None)
+        else:
+            met = Need(referral.referral_id, need_id, *_kind(event), state, None, None, at, _HELPED, reason)
+            referral = _with_need(
+                referral, need_id, lambda need: need if need.ended else _end(need, state, at, reason), met
+            )
     return referral
 
 
 @_follows
 def escalation_declined(referral: Referral, event: models.EscalationDeclined, at: datetime) -> Referral:
-    """Not theirs: the hub has it back. Out of area there is no hub to give it to."""
+    """Not theirs, or they helped nobody: the hub has it back. Out of area there is no hub to give it to."""
     for need_id in event.need_ids:
         referral = _given_back(referral, need_id, _kind(event), at)
     return referral
@@ -391,7 +404,8 @@ def _given_back(referral: Referral, need_id: UUID, kind: _Kind | None, at: datet
     due_at = at + CONTACT_WITHIN[referral.priority]
 
     def give_back(need: Need) -> Need:
-        if need.ended or not _is_news(need, at, _HELPED):
+        passed_on = need.state is NeedState.REFERRED_ON  # Community Solutions may give back what it took on
+        if (need.ended and not passed_on) or not _is_news(need, at, _HELPED):
             return need
         if referral.withdrawn_reason:
             return _end(need, NeedState.WITHDRAWN, at, referral.withdrawn_reason)

@@ -42,6 +42,9 @@ ASSIGNED_WITHIN = timedelta(hours=1)
 SAFEGUARDING_WITHIN = timedelta(hours=1)
 """How soon Community Solutions must have a safeguarding concern."""
 
+PARTLY = "partly-helped"
+"""The reason of a met need with which somebody was helped in part."""
+
 TERMINAL = frozenset({NeedState.MET, NeedState.UNMET, NeedState.REFERRED_ON, NeedState.WITHDRAWN})
 
 
@@ -295,7 +298,9 @@ def settled(before: Referral, after: Referral, now: datetime, *events: BaseModel
             closed_at=now,
         )
         events = (*events, turn)
-    elif after.state is not ReferralState.CLOSED:
+    elif after.state is ReferralState.CLOSED:
+        after = replace(after, outcome=outcome_of(after))  # Community Solutions may have helped since
+    else:
         after = with_next_step(after)
     answered = after.assignment_version or after.state is ReferralState.CLOSED
     return Step(after, events, {ASSIGNMENT_DUE: None} if answered and not before.assignment_version else {})
@@ -312,7 +317,8 @@ def outcome_of(referral: Referral) -> ReferralOutcome:
         if referral.withdrawn_reason:
             return ReferralOutcome.WITHDRAWN
         return ReferralOutcome.OUT_OF_AREA if referral.out_of_area else ReferralOutcome.DECLINED
-    if states == {NeedState.MET}:
+    partly = any(need.state is NeedState.MET and need.reason == PARTLY for need in referral.needs)
+    if states == {NeedState.MET} and not partly:
         return ReferralOutcome.HELPED
     if NeedState.MET in states:
         return ReferralOutcome.PARTLY_HELPED
