@@ -96,7 +96,7 @@ _CHASSIS = {
 QUERIES: dict[tuple[str, str], str] = {
     **{(service, name): sql for service in SERVICES for name, sql in _CHASSIS.items()},
     ("intake", "referral"): """
-        SELECT id, source, reference, state, hub_id, out_of_area, withdrawn_reason, outcome FROM referral
+        SELECT id, source, reference, state, hub_id, out_of_area, withdrawn_reason, outcome, previous_referral_id FROM referral
     """,
     ("intake", "need"): "SELECT referral_id, id, code, lane, state, reason, owner FROM need",
     ("intake", "timeline"): "SELECT referral_id, event_key, at, kind FROM timeline",

@@ -16,7 +16,7 @@ from bdcan_foodhub.domain.contents import contents
 from bdcan_foodhub.domain.items import FORBIDDEN, ITEMS
 from bdcan_local.processes import SERVICES
 
-from .evidence import Evidence, Record
+from .evidence import Evidence, Record, Row
 
 LATE = timedelta(minutes=30)
 """Domain time by which a deadline may be late before it counts as forgotten: 15 s at a demo's speed."""
@@ -39,11 +39,17 @@ _OVER_ESCALATION = frozenset({"declined", "closed"})
 
 
 def one_referral_each(e: Evidence) -> Iterator[str]:
-    """Each input has exactly one referral, and there is no referral that nobody asked for."""
-    found = Counter((r["source"], r["reference"]) for r in e.of("intake", "referral"))
+    """Each input has one referral, or a chain: whoever asks again after the end gets a new one, linked to the one before."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for referral in e.of("intake", "referral"):
+        found.setdefault((referral["source"], referral["reference"]), []).append(referral)
     for source, reference in sorted(e.sent.references):
-        if found[source, reference] != 1:
-            yield f"{source} {reference}: {found[source, reference]} referrals"
+        referrals = found.get((source, reference), [])
+        ids = {r["id"] for r in referrals}
+        firsts = [r for r in referrals if r["previous_referral_id"] not in ids]
+        followers = Counter(r["previous_referral_id"] for r in referrals if r not in firsts)
+        if len(firsts) != 1 or any(count > 1 for count in followers.values()):
+            yield f"{source} {reference}: {len(referrals)} referrals, {len(firsts)} of them follow none"
     for source, reference in found.keys() - e.sent.references:
         yield f"{source} {reference}: nobody submitted it"
 

@@ -81,6 +81,7 @@ def sound() -> Evidence:
                 "out_of_area": False,
                 "withdrawn_reason": None,
                 "outcome": outcome,
+                "previous_referral_id": None,
             }
         )
         rows["intake", "need"].append(
@@ -212,7 +213,11 @@ def added(service: str, query: str, **row: Any) -> Doctor:
 
 DOCTORED: list[tuple[str, Doctor]] = [
     ("each input has exactly one referral", without("intake", "referral")),
-    ("each input has exactly one referral", again("intake", "referral")),
+    ("each input has exactly one referral", again("intake", "referral", id=uuid4())),
+    (
+        "each input has exactly one referral",
+        again("intake", "referral", id=uuid4(), previous_referral_id=uuid4()),
+    ),
     ("each input has exactly one referral", again("intake", "referral", reference="nobody's")),
     ("each referral has one current hub", changed("routing", "assignment", hub_id="south")),
     ("each referral has one current hub", changed("volunteer-match", "call", hub_id="south")),

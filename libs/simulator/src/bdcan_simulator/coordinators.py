@@ -17,7 +17,7 @@ from bdcan_simulator.volunteers import Volunteer, chance, recruit
 _A_QUEUE = 50
 COORDINATOR = person(
     "borough-coordinator",
-    "volunteers:read volunteers:write calls:read tasks:read routing:read routing:write referrals:write referrals:read hubs:all",
+    "volunteers:read volunteers:write calls:read calls:write tasks:read routing:read routing:write referrals:write referrals:read hubs:all",
 )
 
 
@@ -97,6 +97,30 @@ class Coordinators:
     async def decide_triage(self, over: asyncio.Event) -> None:
         """Decide whatever routing holds for a person."""
         await keep_at(self._round_of_triage, over)
+
+    async def decide_reviews(self, over: asyncio.Event) -> None:
+        """Look at each referral that nobody may ring, or nobody has reached, and decide."""
+        await keep_at(self._round_of_reviews, over)
+
+    async def _round_of_reviews(self) -> int:
+        held = await first_page(
+            self.client, COORDINATOR, "volunteer-match", "/v1/welfare-calls", review="true"
+        )
+        await self.client.for_each(held, self._review, at_once=4)
+        return len(held)
+
+    async def _review(self, call: dict[str, Any]) -> None:
+        unreached = call["review"] == "not-reached"
+        body = {
+            "decision": "with-council" if unreached else "ring",
+            "reason": "The council knocks at the door."
+            if unreached
+            else "The sender asked the resident again.",
+        }
+        path = f"/v1/welfare-calls/{call['call_id']}/review"
+        key = f"{call['call_id']}/{call['review']}/review"
+        answer = await self.client.post(COORDINATOR, "volunteer-match", path, body, key=key)
+        self.ledger.done["reviews decided"] += answer.ok
 
     async def _enquire_or_sign_up(self, volunteer: Volunteer) -> None:
         key = f"{self.ledger.run}/volunteer/{volunteer.number}"

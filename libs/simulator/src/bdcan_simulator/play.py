@@ -101,6 +101,7 @@ class Play:
                 self.inbound.read_receipts(self._over),
                 coordinators.sign_up(helpers, self._over),
                 coordinators.decide_triage(self._over),
+                coordinators.decide_reviews(self._over),
                 coordinators.find_more_volunteers(self._over),
                 Callers(self.client, self.ledger, directory, clock).work(self.hubs, self._over),
                 Changes(self.client, self.ledger).work(self._over),

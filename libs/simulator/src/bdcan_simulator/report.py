@@ -30,7 +30,6 @@ _ONCE = {
     "safeguarding-concern.raised": None,
     "task.opened": "task_id",
     "task.completed": "task_id",
-    "parcel.requested": "parcel_id",
     "parcel.delivered": "parcel_id",
     "escalation.opened": "escalation_id",
     "escalation.acknowledged": "escalation_id",
@@ -38,6 +37,10 @@ _ONCE = {
     "escalation.closed": "escalation_id",
 }
 """What happens once to a referral or one of its needs, or once to the thing that this detail names."""
+
+_ASKED = "parcel.requested"
+_CHANGES = {"referral.amended", "referral.reassigned", "welfare-call.completed"}
+"""After each of these, a parcel may be asked for again: its contents or its time changed."""
 
 _OUT, _BACK = "parcel.dispatched", "parcel.returned"
 """A parcel goes out as often as it came back, and once more: a foodhub that catches up tells all of it in one instant."""
@@ -217,8 +220,10 @@ def _lost_needs(ledger: Ledger, facts: Facts) -> Iterator[str]:
 
 def _twice(facts: Facts) -> Iterator[str]:
     for (source, reference), referrals in facts.referrals.items():
-        if len(referrals) > 1:
-            yield f"{source} {reference}: {len(referrals)} referrals"
+        # whoever asks again after the end gets a new referral, linked to the one before
+        firsts = [r for r in referrals if not r.get("previous_referral_id")]
+        if len(firsts) > 1:
+            yield f"{source} {reference}: {len(firsts)} referrals that follow none"
         for referral in referrals:
             for line in _twice_in_timeline(referral["timeline"]):
                 yield f"{source} {reference}: {line} twice in the timeline"
@@ -252,15 +257,21 @@ def _stories(referrals: Iterable[Details]) -> dict[str, list[str]]:
 def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
     seen: Counter[Any] = Counter()
     trips: dict[Any, Counter[str]] = defaultdict(Counter)
+    changes = sum(line["kind"] in _CHANGES for line in timeline)
+    requests: Counter[Any] = Counter()
     for line in timeline:
         kind, detail, need_id = line["kind"], line.get("detail") or {}, line.get("need_id")
         if kind in {_OUT, _BACK}:
             trips[detail.get("parcel_id")][kind] += 1
             continue
         seen[kind, line["at"], need_id, json.dumps(detail, sort_keys=True)] += 1
+        if kind == _ASKED:
+            requests[detail.get("parcel_id")] += 1
         if kind in _ONCE:
             field = _ONCE[kind]
             seen[kind, need_id if field is None else detail.get(field)] += 1
+    if any(count > 1 + changes for count in requests.values()):
+        yield _ASKED
     for parcel in trips.values():
         if parcel[_OUT] > parcel[_BACK] + 1:
             yield _OUT

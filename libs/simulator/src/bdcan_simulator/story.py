@@ -18,6 +18,7 @@ _WORDS = {
     "referral.out-of-area": "The home is outside the borough.",
     "referral.closed": "Closed: {outcome}.",
     "referral.reopened": "A need turned up after the end: it is open again.",
+    "referral.linked": "It may be about the same person or household as another request: the hub is told.",
     "safeguarding-concern.raised": "A safeguarding concern went out at once, before anything else.",
     "welfare-call.completed": "{hub_id} rang and spoke to the resident.",
     "welfare-call.unanswered": "{hub_id} rang, {outcome}; the next call is due {next_attempt_at}.",
