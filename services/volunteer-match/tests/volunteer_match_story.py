@@ -100,13 +100,13 @@ def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
     return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
 
 
-def closed(referral_id: UUID, *need_ids: UUID) -> ReferralClosed:
+def closed(referral_id: UUID, *need_ids: UUID, state: NeedState = NeedState.MET) -> ReferralClosed:
     needs = tuple(
         ClosedNeed(
             need_id=n,
             code=NeedCode.SHOPPING,
             lane=Lane.COMMUNITY,
-            state=NeedState.MET,
+            state=state,
         )
         for n in need_ids
     )

@@ -277,9 +277,9 @@ def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
             yield _OUT
         if parcel[_BACK] > parcel[_OUT]:
             yield _BACK
-    # only a need that had not turned up before opens a referral again: the next closing lists more of them
-    closings = Counter(line["detail"]["needs"] for line in timeline if line["kind"] == "referral.closed")
-    if _repeated(closings):
+    # a referral closes again only after something opened it again: a new need, or one that was given back
+    happened = Counter(line["kind"] for line in timeline)
+    if happened["referral.closed"] > 1 + happened["referral.reopened"]:
         yield "referral.closed"
     yield from dict.fromkeys(key[0] for key in _repeated(seen))
 

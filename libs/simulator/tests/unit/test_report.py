@@ -151,6 +151,7 @@ def test_two_referrals_for_one_reference_are_one_effect_twice(given):
         [line("referral.closed", 31, outcome="partly-helped", needs=2)],
         [line("welfare-call.unanswered", 7, attempt=1), line("welfare-call.unanswered", 7, attempt=1)],
         [line("parcel.delivered", 8, parcel_id="p"), line("parcel.delivered", 9, parcel_id="p")],
+        [line("parcel.requested", 33 + n, parcel_id="p") for n in range(5)],
     ],
 )
 def test_event_that_happened_twice_is_named(given, extra):
@@ -169,7 +170,11 @@ def test_events_that_may_happen_twice_are_not_named(given):
         line("welfare-call.unanswered", 7, attempt=1),
         line("welfare-call.unanswered", 9, attempt=2),
         line("escalation.opened", 12, escalation_id="e"),
-        line("referral.closed", 32, outcome="partly-helped", needs=3),
+        line("referral.reopened", 31),
+        line("referral.closed", 32, outcome="partly-helped", needs=2),
+        line("parcel.requested", 13, parcel_id="r"),
+        line("referral.amended", 14),
+        line("parcel.requested", 15, parcel_id="r"),
     ]
     given[1].escalations += [
         escalation("complex", "declined", "n"),

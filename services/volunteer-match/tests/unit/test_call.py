@@ -14,6 +14,7 @@ from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
     CallNeedResult,
     EscalationDeclined,
+    NeedState,
     WelfareCallExhausted,
     WelfareCallHeld,
     WelfareCallUnanswered,
@@ -334,6 +335,20 @@ def test_the_end_of_a_referral_ends_its_call_whatever_its_state() -> None:
     settled = answer_of(due())
     gone = withdraw(settled, settled.referral_id).state
     assert (gone.state, gone.ended) == (CallState.ANSWERED, True)
+
+
+@pytest.mark.parametrize("closed_first", [True, False])
+def test_need_that_is_given_back_after_the_closing_is_rung_about_again(closed_first: bool) -> None:
+    housing = need(NeedCode.HOUSING)
+    call = answer_of(due(needs=(housing,)))
+    closing = closed(call.referral_id, housing.need_id, state=NeedState.REFERRED_ON)
+    refusal = declined(call.referral_id, housing.need_id, answers=[call.call_id])
+    if closed_first:
+        again = given_back(close(call, closing).state, refusal)
+    else:
+        again = close(given_back(call, refusal), closing).state
+    assert again.state is CallState.DUE
+    assert [n.need_id for n in again.asks] == [housing.need_id]
 
 
 def test_a_refusal_of_an_unknown_referral_is_left_to_its_first_call() -> None:

@@ -25,6 +25,7 @@ from bdcan_contracts.models import (
     EscalationDeclined,
     Household,
     Lane,
+    NeedState,
     Priority,
     ReferralAmended,
     ReferralAssigned,
@@ -107,7 +108,10 @@ SETTLED = frozenset({CallState.ANSWERED, CallState.EXHAUSTED, CallState.CANCELLE
 
 
 class CallNeed(Struct, frozen=True):
-    """A need of the referral. `open`: the next call asks about it. `said_in`: the call that reported it last, and how."""
+    """A need of the referral. `open`: the next call asks about it. `said_in`: the call that reported it last, and how.
+
+    `given_back`: Community Solutions helped nobody, and no call has reported the need since.
+    """
 
     need_id: UUID
     code: str
@@ -115,6 +119,7 @@ class CallNeed(Struct, frozen=True):
     open: bool = True
     said_in: UUID | None = None
     result: CallNeedResult | None = None
+    given_back: bool = False
 
 
 class Said(Struct, frozen=True):
@@ -295,8 +300,12 @@ def give_back(call: WelfareCall | None, event: EscalationDeclined, now: datetime
     returned = replace(
         call,
         needs=(
-            *(replace(n, open=True) if n.need_id in back else n for n in call.needs),
-            *(CallNeed(need_id, event.code, event.lane) for need_id in back if need_id not in known),
+            *(replace(n, open=True, given_back=True) if n.need_id in back else n for n in call.needs),
+            *(
+                CallNeed(need_id, event.code, event.lane, given_back=True)
+                for need_id in back
+                if need_id not in known
+            ),
         ),
     )
     if call.state not in LIVE:
@@ -313,16 +322,20 @@ def withdraw(call: WelfareCall | None, referral_id: UUID) -> Step[WelfareCall]:
 def close(call: WelfareCall | None, event: ReferralClosed) -> Step[WelfareCall]:
     """Intake closed the referral: nobody calls about the needs that the event lists.
 
-    Another need came up after intake had closed it. The need and the referral stay open.
+    A need that was referred on may come back: Community Solutions can give it up after the closing. If it has already done so,
+    the closing is older, and the call about the need stays. Another need came up after intake had closed the referral. That
+    need stays open too.
     """
     known = call or unknown(event.referral_id)
-    listed = frozenset(need.need_id for need in event.needs)
+    referred = {need.need_id for need in event.needs if need.state is NeedState.REFERRED_ON}
+    back = {need.need_id for need in known.needs if need.given_back and need.need_id in referred}
+    listed = {need.need_id for need in event.needs} - back
     settled = replace(
         known,
-        closed_needs=known.closed_needs | listed,
+        closed_needs=known.closed_needs | (listed - referred),
         needs=tuple(replace(n, open=False) if n.need_id in listed else n for n in known.needs),
     )
-    wanted = any(settled.wants(need.need_id) for need in known.needs)
+    wanted = any(n.need_id not in listed and settled.wants(n.need_id) for n in known.needs)
     return moved(call, settled if wanted else _over(settled))
 
 

@@ -188,7 +188,7 @@ def unanswered(
         asked = call.asks or (
             CallNeed(welfare_concern(call.referral_id), NeedCode.SAFEGUARDING_ADULT, Lane.SAFEGUARDING),
         )
-        reported = {need.need_id: replace(need, said_in=call.call_id) for need in asked}
+        reported = {need.need_id: replace(need, said_in=call.call_id, given_back=False) for need in asked}
         others = tuple(need for need in call.needs if need.need_id not in reported)
         return hold(
             call,
