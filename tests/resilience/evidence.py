@@ -96,13 +96,18 @@ _CHASSIS = {
 QUERIES: dict[tuple[str, str], str] = {
     **{(service, name): sql for service in SERVICES for name, sql in _CHASSIS.items()},
     ("intake", "referral"): """
-        SELECT id, source, reference, state, hub_id, out_of_area, withdrawn_reason, outcome, previous_referral_id FROM referral
+        SELECT id, source, coalesce(reference, past_reference) AS reference, state, hub_id, out_of_area, withdrawn_reason, outcome,
+            previous_referral_id
+        FROM referral
     """,
     ("intake", "need"): "SELECT referral_id, id, code, lane, state, reason, owner FROM need",
     ("intake", "timeline"): "SELECT referral_id, event_key, at, kind FROM timeline",
     ("routing", "assignment"): "SELECT referral_id, state, hub_id FROM assignment",
     ("volunteer-match", "call"): "SELECT referral_id, call_id, state, hub_id, ended FROM welfare_call",
-    ("volunteer-match", "attempt"): "SELECT call_id, attempt, referral_id, outcome FROM call_attempt",
+    ("volunteer-match", "attempt"): """
+        SELECT call_id, attempt, referral_id, outcome FROM call_attempt
+        UNION ALL SELECT call_id, NULL, referral_id, outcome FROM uncounted_attempt
+    """,
     ("volunteer-match", "task"): """
         SELECT task_id, referral_id, need_id, parcel_id, kind, state, unfilled FROM task
     """,

@@ -312,7 +312,9 @@ def services_agree(e: Evidence) -> Iterator[str]:
                 yield from _is(needs, x, place[1], "met", "Community Solutions helped")
             else:
                 passed_on.add(place)
-                yield from _is(needs, x, place[1], "referred-on", "Community Solutions took it on")
+    for place in sorted(passed_on - met):
+        thing = {"referral_id": place[0]}
+        yield from _is(needs, thing, place[1], "referred-on", "Community Solutions took it on")
     for place, need in needs.items():
         if need["state"] == "met" and place not in met:
             yield f"{place[0]}: intake says that need {place[1]} is met, and nobody met it"

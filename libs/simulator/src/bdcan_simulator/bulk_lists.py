@@ -21,8 +21,8 @@ ROWS_PER_FILE = 1000
 _SENT_TWICE = 3
 _BAD: tuple[tuple[str, dict[str, str]], ...] = (
     ("an unknown need", {"needs": "pony"}),
-    ("an unknown channel", {"channel": "pigeon"}),
-    ("a household of many", {"adults": "lots"}),
+    ("an unknown diet", {"diets": "moon-cheese"}),
+    ("an unknown flag", {"flags": "purple"}),
 )
 
 
