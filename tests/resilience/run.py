@@ -244,10 +244,10 @@ def _verdict(report: Report, facts: Facts) -> tuple[str, ...]:
     ]
     found += [f"{bad.door}: {bad.what} was never answered" for bad in report.refused if not bad.answer]
     if report.ending is not Ending.SETTLED:
-        open_ones = [
-            r["referral_id"] for found in facts.referrals.values() for r in found if r["state"] != "closed"
+        found.append(f"the play ended {report.ending.value}")
+        found += [
+            f"unsettled {who}: {' / '.join(story[-4:])}" for who, story in report.unsettled_stories.items()
         ]
-        found.append(f"the play ended {report.ending.value}; open: {', '.join(open_ones[:5])}")
     if report.without_owner_or_deadline:
         found.append(f"{report.without_owner_or_deadline} without an owner or a deadline")
     if not report.stock_balanced:

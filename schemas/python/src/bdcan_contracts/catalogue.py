@@ -248,7 +248,7 @@ ASSIGNMENTS = Topic(
             "volunteer-match", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")
         ),
         Reader("foodhub", ("bdcan.routing.referral.reassigned.v1",)),
-        Reader("escalation", ("bdcan.routing.referral.assigned.v1",)),
+        Reader("escalation", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")),
     ),
 )
 
@@ -474,7 +474,7 @@ OUTREACH_ASSIGNMENTS = Topic(
             "volunteer-match", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")
         ),
         Reader("foodhub", ("bdcan.routing.referral.reassigned.v1",)),
-        Reader("escalation", ("bdcan.routing.referral.assigned.v1",)),
+        Reader("escalation", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")),
     ),
 )
 

@@ -13,6 +13,7 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralReassigned,
     ReferralWithdrawn,
     SafeguardingConcernRaised,
     TaskConcernRaised,
@@ -64,6 +65,17 @@ async def on_assigned(batch: Batch[ReferralAssigned], tx: Tx) -> None:
                 step := handover.hand_over(referral, earlier, need, event.data.priority, tx.now, tx.calendar)
             ):
                 escalations.put(step, event)
+    await referrals.save()
+    await escalations.save()
+
+
+async def on_reassigned(batch: Batch[ReferralReassigned], tx: Tx) -> None:
+    """The referral has another hub: what Community Solutions gives back returns there."""
+    referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
+    for event in batch:
+        referral = referrals.put(referring.assign(referrals[event.data.referral_id], event.data))
+        for escalation in escalations.of(referral.referral_id):
+            escalations.put(cases.at_hub(escalation, referral.hub_id))
     await referrals.save()
     await escalations.save()
 

@@ -15,6 +15,7 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralReassigned,
     ReferralWithdrawn,
     SafeguardingConcernRaised,
     TaskConcernRaised,
@@ -27,6 +28,7 @@ _MAIN = Consumer(
     "main",
     (
         On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
+        On(ASSIGNMENTS, ReferralReassigned, handlers.on_reassigned),
         On(WELFARE_CALLS, WelfareCallCompleted, handlers.on_call_completed),
         On(WELFARE_CALLS, WelfareCallExhausted, handlers.on_call_exhausted),
         On(REFERRALS, ReferralAmended, handlers.on_amended),

@@ -9,7 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bdcan_chassis.step import Step
-from bdcan_contracts.models import Need, Priority, ReferralAmended, ReferralAssigned, ReferralWithdrawn
+from bdcan_contracts.models import (
+    Need,
+    Priority,
+    ReferralAmended,
+    ReferralAssigned,
+    ReferralReassigned,
+    ReferralWithdrawn,
+)
 
 
 class Referral(Struct, frozen=True):
@@ -27,8 +34,8 @@ class Referral(Struct, frozen=True):
         return self.withdrawn_at is None and need.need_id not in self.withdrawn_needs
 
 
-def assign(referral: Referral, event: ReferralAssigned) -> Step[Referral]:
-    """Routing has assigned the referral. An older assignment than the known one is ignored."""
+def assign(referral: Referral, event: ReferralAssigned | ReferralReassigned) -> Step[Referral]:
+    """Routing has assigned the referral, or moved it to another hub. An older assignment than the known one is ignored."""
     if event.version <= referral.assignment_version:
         return Step(referral)
     return Step(
