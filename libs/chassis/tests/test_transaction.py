@@ -214,6 +214,7 @@ def test_headers_survive_packing(
 
 
 def test_units_share_no_fields() -> None:
+    # neither is used: no catalogue and no connection are needed
     one = Tx(None, START, "a", None, {"ring"})  # type: ignore[arg-type]
     other = Tx(None, START, "a", None, ())  # type: ignore[arg-type]
     one.set_deadline("ring", uuid4(), START)

@@ -23,6 +23,7 @@ from uuid import UUID
 from msgspec import Struct
 from pydantic import BaseModel
 
+from bdcan_chassis.deadlines import Due
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.step import Step
 from bdcan_chassis.subscription import Batch
@@ -112,6 +113,14 @@ class Book(Generic[S]):
             step = decide(self.get(key(event.data)), event, self.tx.now)
             if step is not None:
                 self.put(step, event)
+        await self.save()
+
+    async def handle_due(self, due: Sequence[Due], decide: Callable[[S, datetime], Step[S] | None]) -> None:
+        """Lock the rows whose deadlines are due, decide row by row, and save."""
+        for row in await self.lock_keys(d.subject for d in due):
+            step = decide(row, self.tx.now)
+            if step is not None:
+                self.put(step)
         await self.save()
 
     def get(self, key: Any) -> S | None:

@@ -233,5 +233,5 @@ def parse_bank_holidays(text: str) -> Container[date]:
     country, _, part = text.partition("-")
     try:
         return holidays.country_holidays(country, subdiv=part or None)
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # what holidays raises for a country or a part that it does not have
         raise ValueError("bank holidays are those of a country or a part of it, such as GB-ENG") from error

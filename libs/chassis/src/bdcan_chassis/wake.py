@@ -23,6 +23,7 @@ CHANNEL = "bdcan"
 """The NOTIFY channel of a service's database; the payload says who is to wake."""
 
 _SHARED_SECONDS = 0.01
+"""How long commits gather before they share a NOTIFY. Nothing is waited for here: the wakes only become fewer."""
 
 
 class Waker:

@@ -20,6 +20,8 @@ VOLUNTEERS = person("volunteers", "tasks:read tasks:write parcels:read hubs:all"
 _SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(minutes=20)
 _LONGEST_REAL_SECONDS = 8.0
 _FETCH_TRIES = 30
+_FETCH_EVERY_SECONDS = 1.0
+"""A volunteer waits half a minute for a stopped parcel, then reports that it was not ready."""
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Doorstep:
             answer = await self.client.get(VOLUNTEERS, "foodhub", f"/v1/parcels/{parcel_id}")
             if answer.ok and answer.json()["state"] in {"dispatched", "delivered"}:
                 return True
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(_FETCH_EVERY_SECONDS)
         return False
 
     async def _do(self, task_id: str, volunteer_id: str, number: int, parcel_id: str | None) -> None:

@@ -13,10 +13,7 @@ from bdcan_escalation.domain import escalation as cases
 
 async def on_late(due: Sequence[Due], tx: Tx) -> None:
     """A step is late: emit that it is overdue, and set the deadline for the next check."""
-    escalations = Escalations(tx)
-    for escalation in await escalations.lock_keys(d.subject for d in due):
-        escalations.put(cases.overdue(escalation, tx.now, tx.calendar))
-    await escalations.save()
+    await Escalations(tx).handle_due(due, lambda late, now: cases.overdue(late, now, tx.calendar))
 
 
 DEADLINES: Mapping[str, DeadlineHandler] = MappingProxyType({cases.LATE: on_late})

@@ -20,10 +20,11 @@ from bdcan_contracts.models import (
     WelfareCallCompleted,
     WelfareCallExhausted,
 )
-from bdcan_escalation.books import Escalations, of_referrals
+from bdcan_escalation.books import Escalations, Referrals, of_referrals
 from bdcan_escalation.domain import escalation as cases
 from bdcan_escalation.domain import handover
 from bdcan_escalation.domain import referral as referring
+from bdcan_escalation.domain.referral import Referral
 
 
 async def on_concern_raised(batch: Batch[SafeguardingConcernRaised], tx: Tx) -> None:
@@ -55,10 +56,7 @@ async def on_assigned(batch: Batch[ReferralAssigned], tx: Tx) -> None:
     """The hub is known. Urgent complex needs do not wait for the welfare call."""
     referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
-        known = referrals[event.data.referral_id]
-        referral = referrals.put(referring.assign(known, event.data))
-        for escalation in escalations.of(referral.referral_id):
-            escalations.put(cases.at_hub(escalation, referral.hub_id))
+        referral = _place(referrals, escalations, event.data)
         for need in event.data.needs if event.data.priority is Priority.URGENT else ():
             earlier = escalations.of(referral.referral_id)
             if need.lane is Lane.COMPLEX and (
@@ -73,9 +71,7 @@ async def on_reassigned(batch: Batch[ReferralReassigned], tx: Tx) -> None:
     """The referral has another hub: what Community Solutions gives back returns there."""
     referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
-        referral = referrals.put(referring.assign(referrals[event.data.referral_id], event.data))
-        for escalation in escalations.of(referral.referral_id):
-            escalations.put(cases.at_hub(escalation, referral.hub_id))
+        _place(referrals, escalations, event.data)
     await referrals.save()
     await escalations.save()
 
@@ -155,6 +151,16 @@ async def on_closed(batch: Batch[ReferralClosed], tx: Tx) -> None:
             if over.issuperset(escalation.need_ids):
                 escalations.put(cases.withdraw(escalation, tx.now), event)
     await escalations.save()
+
+
+def _place(
+    referrals: Referrals, escalations: Escalations, at: ReferralAssigned | ReferralReassigned
+) -> Referral:
+    """The referral and its escalations belong to the hub that routing names."""
+    referral = referrals.put(referring.assign(referrals[at.referral_id], at))
+    for escalation in escalations.of(referral.referral_id):
+        escalations.put(cases.at_hub(escalation, referral.hub_id))
+    return referral
 
 
 def _note_call(escalations: Escalations, call: WelfareCallCompleted | WelfareCallExhausted) -> None:

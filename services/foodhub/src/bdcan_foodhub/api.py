@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -14,11 +14,12 @@ from pydantic import BaseModel, Field
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
-from bdcan_chassis.http.paging import Page, PageAsked
+from bdcan_chassis.http.paging import Page, PageAsked, Paging
 from bdcan_chassis.http.problems import InvalidError
 from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
+from bdcan_chassis.table import Query
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Priority, StockUnit
@@ -426,6 +427,15 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
         return StockList(items=list(map(_stock_view, found)))
 
 
+async def _in_due_order(
+    request: Request, paging: Paging, query: Query[Parcel], **which: Any
+) -> Page[ParcelView]:
+    due_at, parcel_id = paging.after(datetime, UUID)
+    async with reading(request) as connection:
+        found = await query.all(connection, due_at=due_at, parcel_id=parcel_id, limit=paging.rows, **which)
+    return paging.page(found, ParcelView.of, lambda parcel: (parcel.due_at, parcel.parcel_id))
+
+
 def _parcel_routes(routes: APIRouter, settings: Settings) -> None:
     @routes.get("/parcels", tags=["parcels"])
     async def list_parcels(
@@ -437,18 +447,8 @@ def _parcel_routes(routes: APIRouter, settings: Settings) -> None:
     ) -> Page[ParcelView]:
         """Parcels in due order."""
         _must_be_site(settings, site)
-        due_at, parcel_id = paging.after(datetime, UUID)
-        async with reading(request) as connection:
-            found = await store.parcels.FIND.all(
-                connection,
-                state=state,
-                site_id=site,
-                hubs=caller.visible_hubs,
-                due_at=due_at,
-                parcel_id=parcel_id,
-                limit=paging.rows,
-            )
-        return paging.page(found, ParcelView.of, lambda parcel: (parcel.due_at, parcel.parcel_id))
+        hubs = caller.visible_hubs
+        return await _in_due_order(request, paging, store.parcels.FIND, site_id=site, hubs=hubs, state=state)
 
     @routes.get("/parcel-notices", tags=["parcels"])
     async def list_notices(
@@ -456,17 +456,8 @@ def _parcel_routes(routes: APIRouter, settings: Settings) -> None:
     ) -> Page[ParcelView]:
         """Parcels that a person must see to: stopped ones, and warnings that nobody has passed on. In due order."""
         _must_be_site(settings, site)
-        due_at, parcel_id = paging.after(datetime, UUID)
-        async with reading(request) as connection:
-            found = await store.parcels.FIND_NOTICED.all(
-                connection,
-                site_id=site,
-                hubs=caller.visible_hubs,
-                due_at=due_at,
-                parcel_id=parcel_id,
-                limit=paging.rows,
-            )
-        return paging.page(found, ParcelView.of, lambda parcel: (parcel.due_at, parcel.parcel_id))
+        hubs = caller.visible_hubs
+        return await _in_due_order(request, paging, store.parcels.FIND_NOTICED, site_id=site, hubs=hubs)
 
     @routes.get("/back-orders", tags=["parcels"])
     async def list_back_orders(
@@ -474,17 +465,8 @@ def _parcel_routes(routes: APIRouter, settings: Settings) -> None:
     ) -> Page[ParcelView]:
         """Parcels that missing items are to follow, in due order."""
         _must_be_site(settings, site)
-        due_at, parcel_id = paging.after(datetime, UUID)
-        async with reading(request) as connection:
-            found = await store.parcels.FIND_OWED.all(
-                connection,
-                site_id=site,
-                hubs=caller.visible_hubs,
-                due_at=due_at,
-                parcel_id=parcel_id,
-                limit=paging.rows,
-            )
-        return paging.page(found, ParcelView.of, lambda parcel: (parcel.due_at, parcel.parcel_id))
+        hubs = caller.visible_hubs
+        return await _in_due_order(request, paging, store.parcels.FIND_OWED, site_id=site, hubs=hubs)
 
     @routes.post("/parcels/{parcel_id}/back-order", response_model=ParcelView, tags=["parcels"])
     async def settle_back_order(

@@ -13,18 +13,12 @@ from bdcan_foodhub.domain.parcel import DUE, RETRY, fall_due, look_again
 
 async def on_due(due: Sequence[Due], tx: Tx) -> None:
     """A parcel should be at the door by now."""
-    parcels = Parcels(tx)
-    for parcel in await parcels.lock_keys(d.subject for d in due):
-        parcels.put(fall_due(parcel, tx.now))
-    await parcels.save()
+    await Parcels(tx).handle_due(due, fall_due)
 
 
 async def on_retry(due: Sequence[Due], tx: Tx) -> None:
     """A short parcel takes part in the next allocation."""
-    parcels = Parcels(tx)
-    for parcel in await parcels.lock_keys(d.subject for d in due):
-        parcels.put(look_again(parcel))
-    await parcels.save()
+    await Parcels(tx).handle_due(due, lambda parcel, _now: look_again(parcel))
 
 
 DEADLINES: Mapping[str, DeadlineHandler] = MappingProxyType({DUE: on_due, RETRY: on_retry})

@@ -28,11 +28,7 @@ async def on_assignment_due(due: Sequence[Due], tx: Tx) -> None:
 
 async def on_import_due(due: Sequence[Due], tx: Tx) -> None:
     """An import does not move on: the process that ran it has ended. Its list has to be sent again."""
-    book = Imports(tx)
-    for found in await book.lock_keys(d.subject for d in due):
-        if step := imports.break_off(found, tx.now):
-            book.put(step)
-    await book.save()
+    await Imports(tx).handle_due(due, imports.break_off)
 
 
 DEADLINES: Mapping[str, DeadlineHandler] = MappingProxyType(

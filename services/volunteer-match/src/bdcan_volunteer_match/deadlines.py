@@ -15,42 +15,27 @@ from bdcan_volunteer_match.domain.volunteer import CHECK, RETURN, come_back, lap
 
 async def on_claim_over(due: Sequence[Due], tx: Tx) -> None:
     """A call was claimed and not reported: it is on the hub's list again."""
-    calls = Calls(tx)
-    for call in await calls.lock_keys(d.subject for d in due):
-        calls.put(lapse(call, tx.now))
-    await calls.save()
+    await Calls(tx).handle_due(due, lapse)
 
 
 async def on_task_due(due: Sequence[Due], tx: Tx) -> None:
     """An offer ran out, nobody was found in time, or an accepted task is long overdue."""
-    tasks = Tasks(tx)
-    for task in await tasks.lock_keys(d.subject for d in due):
-        tasks.put(on_deadline(task, tx.now))
-    await tasks.save()
+    await Tasks(tx).handle_due(due, on_deadline)
 
 
 async def on_pause_over(due: Sequence[Due], tx: Tx) -> None:
     """A volunteer may be asked again."""
-    volunteers = Volunteers(tx)
-    for volunteer in await volunteers.lock_keys(d.subject for d in due):
-        volunteers.put(come_back(volunteer, tx.now))
-    await volunteers.save()
+    await Volunteers(tx).handle_due(due, come_back)
 
 
 async def on_check_over(due: Sequence[Due], tx: Tx) -> None:
     """A volunteer's DBS check has run out: they give back what requires one."""
-    volunteers = Volunteers(tx)
-    for volunteer in await volunteers.lock_keys(d.subject for d in due):
-        volunteers.put(lapse_check(volunteer, tx.now))
-    await volunteers.save()
+    await Volunteers(tx).handle_due(due, lapse_check)
 
 
 async def on_review_due(due: Sequence[Due], tx: Tx) -> None:
     """Nobody has looked at a referral in time."""
-    calls = Calls(tx)
-    for call in await calls.lock_keys(d.subject for d in due):
-        calls.put(fall_overdue(call, tx.now))
-    await calls.save()
+    await Calls(tx).handle_due(due, fall_overdue)
 
 
 DEADLINES: Mapping[str, DeadlineHandler] = MappingProxyType(
