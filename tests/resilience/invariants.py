@@ -45,11 +45,14 @@ def one_referral_each(e: Evidence) -> Iterator[str]:
         found.setdefault((referral["source"], referral["reference"]), []).append(referral)
     for source, reference in sorted(e.sent.references):
         referrals = found.get((source, reference), [])
-        ids = {r["id"] for r in referrals}
-        firsts = [r for r in referrals if r["previous_referral_id"] not in ids]
-        followers = Counter(r["previous_referral_id"] for r in referrals if r not in firsts)
-        if len(firsts) != 1 or any(count > 1 for count in followers.values()):
-            yield f"{source} {reference}: {len(referrals)} referrals, {len(firsts)} of them follow none"
+        followed = Counter(r["previous_referral_id"] for r in referrals)
+        firsts = followed.pop(None, 0)
+        if (
+            firsts != 1
+            or not followed.keys() <= {r["id"] for r in referrals}
+            or max(followed.values(), default=1) > 1
+        ):
+            yield f"{source} {reference}: {len(referrals)} referrals, {firsts} of them follow none"
     for source, reference in found.keys() - e.sent.references:
         yield f"{source} {reference}: nobody submitted it"
 

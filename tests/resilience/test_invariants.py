@@ -219,6 +219,7 @@ DOCTORED: list[tuple[str, Doctor]] = [
         again("intake", "referral", id=uuid4(), previous_referral_id=uuid4()),
     ),
     ("each input has exactly one referral", again("intake", "referral", reference="nobody's")),
+    ("each input has exactly one referral", changed("intake", "referral", previous_referral_id=uuid4())),
     ("each referral has one current hub", changed("routing", "assignment", hub_id="south")),
     ("each referral has one current hub", changed("volunteer-match", "call", hub_id="south")),
     ("each referral has one current hub", changed("intake", "referral", hub_id=None, state="received")),

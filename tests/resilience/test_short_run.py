@@ -73,9 +73,6 @@ DOCTORED: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.xfail(
-    run=False, reason="the play does not settle under faults since residents' circumstances change: issue 13"
-)
 async def test_invariants_hold_after_every_fault_and_each_can_fail(
     tmp_path: Path,
 ) -> None:

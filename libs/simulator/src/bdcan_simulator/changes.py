@@ -68,7 +68,9 @@ class Changes:
         if kind < 0.4:
             return "a larger household", {"household": {"adults": 4, "children": 2}}
         if kind < 0.55:
-            others = [s.resident for s in self.ledger.through(Door.HTTP) if s.resident.postcode]
+            # within the borough only: foodhub does not yet learn that somebody moved away
+            residents = [s.resident for s in self.ledger.through(Door.HTTP)]
+            others = [r for r in residents if r.postcode and r.lives_here]
             moved = others[int(kind * 1000) % len(others)] if others else resident
             return "moved house", {"person": {"address": moved.address, "postcode": moved.postcode}}
         return "a changed allergy", {"diets": allergies}

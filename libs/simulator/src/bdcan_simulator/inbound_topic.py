@@ -116,7 +116,8 @@ class InboundTopic:
         match receipt:
             case InboundReferralAccepted():
                 known = self.ledger.learn(receipt.source, receipt.reference, str(receipt.referral_id))
-                if known and receipt.duplicate and receipt.reference in self._sent_twice:
+                recognised = receipt.duplicate or receipt.previous_referral_id is not None
+                if known and recognised and receipt.reference in self._sent_twice:
                     self._sent_twice.discard(receipt.reference)
                     self.ledger.recognised[Door.TOPIC] += 1
             case InboundReferralRefused():

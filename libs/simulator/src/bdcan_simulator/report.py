@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -37,6 +37,8 @@ _ONCE = {
     "escalation.closed": "escalation_id",
 }
 """What happens once to a referral or one of its needs, or once to the thing that this detail names."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _ASKED = "parcel.requested"
 _CHANGES = {"referral.amended", "referral.reassigned", "welfare-call.completed"}
@@ -151,7 +153,9 @@ def make_report(
         needs_by_lane_and_state={lane: dict(states) for lane, states in sorted(by_lane.items())},
         open_by_owner=_open_by_owner([need for need, _ in needs], now),
         unsettled_stories=_stories(
-            r for r in referrals if r["state"] != "closed" and r["referral_id"] not in ledger.waiting
+            r
+            for r in referrals
+            if r["state"] != "closed" and ledger.waiting.get(r["referral_id"], _LONG_AGO) < now
         ),
         lost=len(lost),
         lost_what=lost[:100],

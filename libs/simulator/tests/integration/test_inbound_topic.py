@@ -72,7 +72,9 @@ def _know_all(codes: Sequence[str]) -> None:
         raise EnvelopeError("unknown codes", unknown)
 
 
-async def answer_everything(connection, run: str, seen: dict[str, set[str]], over: asyncio.Event) -> None:
+async def answer_everything(
+    connection, run: str, seen: dict[str, set[str]], over: asyncio.Event, *, closed: bool = False
+) -> None:
     """Intake's part: a receipt for each submission that can be read, and for each whose sender can be told."""
     consumer = AIOKafkaConsumer(INBOUND_REFERRALS.name, auto_offset_reset="earliest", **connection)
     producer = AIOKafkaProducer(**connection)
@@ -100,13 +102,14 @@ async def answer_everything(connection, run: str, seen: dict[str, set[str]], ove
                             source=source, reference=reference, problems=problems, refused_at=now
                         )
                     else:
-                        duplicate = reference in seen
+                        again = reference in seen
                         seen[reference].add(event.id)
                         receipt = InboundReferralAccepted(
                             source=source,
                             reference=reference,
                             referral_id=uuid4(),
-                            duplicate=duplicate,
+                            duplicate=again and not closed,
+                            previous_referral_id=uuid4() if again and closed else None,
                             received_at=now,
                         )
                     kind = CATALOGUE.of(type(receipt))
@@ -130,12 +133,13 @@ async def _unless_it_fails(intake: asyncio.Task[None], *works: Awaitable[None]) 
     await done
 
 
-async def test_every_submission_gets_a_receipt(broker, connection, endpoints):
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed before the second time"])
+async def test_every_submission_gets_a_receipt(broker, connection, endpoints, closed):
     # given
     ledger = Ledger(run=f"a{uuid4().hex[:6]}")
     ledger.enter(Borough(3, MadeUpPostcodes()).residents(60))
     inbound, over, seen = InboundTopic(endpoints, ledger), asyncio.Event(), defaultdict(set)
-    intake = asyncio.create_task(answer_everything(connection, ledger.run, seen, over))
+    intake = asyncio.create_task(answer_everything(connection, ledger.run, seen, over, closed=closed))
     # when
     async with asyncio.timeout(60):
         await _unless_it_fails(intake, inbound.submit_all(Pace()), inbound.read_receipts(asyncio.Event()))
