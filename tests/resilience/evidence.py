@@ -86,7 +86,9 @@ class Evidence:
 _CHASSIS = {
     "outbox": "SELECT traffic_class, seq, topic, id FROM chassis.outbox",
     "deadline": "SELECT kind, subject, due_at, failures, last_error FROM chassis.deadline",
-    "inbox": "SELECT consumer, event_key, received_at FROM chassis.inbox",
+    "inbox": """
+        SELECT consumer, event_key, received_at, pg_xact_commit_timestamp(xmin) AS committed_at FROM chassis.inbox
+    """,
     "dead_letter": """
         SELECT consumer, topic, record_partition, record_offset, record_key, state, reason, error FROM chassis.dead_letter
     """,

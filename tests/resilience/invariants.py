@@ -29,9 +29,6 @@ _NOTES = frozenset({"assignment.overdue"})
 _ACCEPTED = "bdcan.volunteer-match.task.accepted.v1"
 _AMENDED = "bdcan.intake.referral.amended.v1"
 
-_AT_ONCE = timedelta(seconds=1)
-"""Real time within which nobody can say which of two transactions was first."""
-
 _LIVE_TASK = frozenset({"open", "offered", "accepted"})
 _LIVE_PARCEL = frozenset({"requested", "short", "reserved", "picking", "packed", "dispatched"})
 _LIVE_CALL = frozenset({"due", "claimed", "unanswered"})
@@ -144,15 +141,20 @@ def stock_balances(e: Evidence) -> Iterator[str]:
 
 
 def what_leaves_fits(e: Evidence) -> Iterator[str]:
-    """What leaves the door fits what was known of the resident when it left, unless a person said that it may go."""
-    received = {row["event_key"]: row["received_at"] for row in e.of("foodhub", "inbox")}
+    """What leaves the door fits what was known of the resident when it left, unless a person said that it may go.
+
+    Foodhub knows an amendment once its transaction has committed. The transaction of an acceptance that began later must
+    respect it. One that began before may not have seen it.
+    """
+    received = {row["event_key"]: row for row in e.of("foodhub", "inbox")}
     fetched: dict[UUID, datetime] = {}
     amended: dict[UUID, list[Record]] = defaultdict(list)
     for r in e.records:
         if r.key not in received:
             continue
         if r.type == _ACCEPTED and r.parcel_id:
-            fetched[r.parcel_id] = max(received[r.key], fetched.get(r.parcel_id, received[r.key]))
+            began = received[r.key]["received_at"]
+            fetched[r.parcel_id] = max(began, fetched.get(r.parcel_id, began))
         elif r.type == _AMENDED and r.referral_id:
             amended[r.referral_id].append(r)
     for parcel in e.of("foodhub", "parcel"):
@@ -173,7 +175,8 @@ def what_leaves_fits(e: Evidence) -> Iterator[str]:
         known = [
             r
             for r in amended[parcel["referral_id"]]
-            if parcel["parcel_id"] in fetched and received[r.key] < fetched[parcel["parcel_id"]] - _AT_ONCE
+            if parcel["parcel_id"] in fetched
+            and received[r.key]["committed_at"] < fetched[parcel["parcel_id"]]
         ]
         diets = known[-1].diets if known else ()
         for item_id in held:

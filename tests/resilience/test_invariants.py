@@ -63,7 +63,7 @@ def sound() -> Evidence:
     for service in SERVICES:
         reads = {(topic.name, name) for topic, name in consumed_types(CATALOGUE, service)}
         rows[service, "inbox"] = [
-            {"consumer": "main", "event_key": r.key, "received_at": r.time}
+            {"consumer": "main", "event_key": r.key, "received_at": r.time, "committed_at": r.time}
             for r in records
             if (r.topic, r.type) in reads
         ]
@@ -352,10 +352,17 @@ def test_allergy_that_foodhub_had_heard_must_count() -> None:
         diets=(),
     )
     name = "what leaves the door fits what was known"
-    for minutes, breaks in ((-5, True), (5, False)):
+    for began, committed, breaks in ((-5, -4, True), (-5, 1, False), (5, 5, False)):
         rows: Rows = deepcopy(dict(evidence.rows))
-        for record, at in ((amended, NOW + timedelta(minutes=minutes)), (accepted, NOW)):
-            rows["foodhub", "inbox"].append({"consumer": "main", "event_key": record.key, "received_at": at})
+        for record, start, end in ((amended, began, committed), (accepted, 0, 0)):
+            rows["foodhub", "inbox"].append(
+                {
+                    "consumer": "main",
+                    "event_key": record.key,
+                    "received_at": NOW + timedelta(minutes=start),
+                    "committed_at": NOW + timedelta(minutes=end),
+                }
+            )
         seen = replace(evidence, rows=rows, records=[*evidence.records, amended, accepted])
         assert (name in broken(seen)) is breaks
 

@@ -27,6 +27,7 @@ SUPERUSER = "postgres"
 _MARKER = "complete.json"
 _MAJOR = 18
 _SYSTEM_USER = "bdcan_postgres"
+# The fault runs judge by the times of commits what a service knew, and when.
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -35,6 +36,7 @@ _SETTINGS = {
     "max_connections": "200",
     "max_wal_size": "1GB",
     "wal_compression": "on",
+    "track_commit_timestamp": "on",
     "log_min_messages": "warning",
     "log_line_prefix": "%m %q%u@%d ",
     "timezone": "UTC",
