@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
@@ -89,6 +89,11 @@ class Tx:
 
     def __post_init__(self) -> None:
         self._latest = self.now + MOST_SKEW
+
+    @property
+    def today(self) -> date:
+        """The local date: the one that people here mean by today."""
+        return self.calendar.local_date(self.now)
 
     def emit(
         self, data: BaseModel, *, cause: Event[Any] | None = None, traffic_class: str | None = None
@@ -222,6 +227,11 @@ class Transactions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_waker", Waker(self.pool))
+
+    @property
+    def today(self) -> date:
+        """The local date: the one that people here mean by today."""
+        return self.calendar.local_date(self.clock.now())
 
     @asynccontextmanager
     async def begin(self, traceparent: str | None = None) -> AsyncIterator[Tx]:

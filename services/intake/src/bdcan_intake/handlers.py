@@ -21,6 +21,7 @@ from bdcan_contracts.models import (
     InboundReferralSubmitted,
     VolunteerLeft,
     WelfareCallCompleted,
+    WelfareCallExhausted,
 )
 from bdcan_contracts.vocabulary import Channel
 from bdcan_intake import store
@@ -39,8 +40,7 @@ _LISTS = frozenset({Channel.OUTREACH, Channel.NHS_LIST})
 
 async def on_submitted(batch: Batch[InboundReferralSubmitted], tx: Tx) -> None:
     """An upstream system asks for help on behalf of a person. Each submission gets its receipt."""
-    today = tx.now.date()
-    examined = [_examined(e.data, today) async for e in in_turns(batch)]
+    examined = [_examined(e.data, tx.today) async for e in in_turns(batch)]
     answers = await take_on(Referrals(tx), examined)
     for event, answer in zip(batch, answers, strict=True):
         tx.emit(_receipt(event.data, answer, tx.now), cause=event)
@@ -74,17 +74,24 @@ async def on_call_completed(batch: Batch[WelfareCallCompleted], tx: Tx) -> None:
     await referrals.lock_keys(event.data.referral_id for event in batch)
     await residents.lock_keys(event.data.referral_id for event in batch if event.data.corrections)
     async for event in in_turns(batch):
-        if step := progress.call_completed(referrals.get(event.data.referral_id), event, tx.now):
+        if step := progress.call_completed(referrals.get(event.data.referral_id), event, tx.now, tx.calendar):
             referrals.put(step, event)
         referral, resident = referrals.get(event.data.referral_id), residents.get(event.data.referral_id)
         if referral is None or resident is None or event.data.corrections is None:
             continue
         if amendment := changes.by_call(event.data.corrections, referral, resident):
-            resident = residents.put(changes.amend_resident(resident, amendment, tx.now.date()))
+            resident = residents.put(changes.amend_resident(resident, amendment, tx.today))
             if changes.may_be_amended(referral):
                 referrals.put(changes.amend(referral, resident, amendment, new_id, tx.now), event)
     await residents.save()
     await referrals.save()
+
+
+async def on_call_exhausted(batch: Batch[WelfareCallExhausted], tx: Tx) -> None:
+    """Nobody was reached: Community Solutions has what is open, and acknowledges it in working time."""
+    await Referrals(tx).handle(
+        batch, lambda referral, event, now: progress.call_exhausted(referral, event, now, tx.calendar)
+    )
 
 
 async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:

@@ -87,7 +87,7 @@ class Importing:
     async def _take_on(self, sheet: Sheet, source: str, start: int, stop: int) -> None:
         """Take on some rows. After a deadlock or a lost connection it tries again."""
         # in a thread: looking at a long list must not hold up somebody who rings
-        today = self._transactions.clock.now().date()
+        today = self._transactions.today
         rows = await asyncio.to_thread(sheet.rows, start, stop, source, self._import_id, today)
         attempt = 0
         while True:

@@ -18,6 +18,7 @@ from bdcan_intake.domain import progress
 from bdcan_intake.handlers import (
     follow,
     on_call_completed,
+    on_call_exhausted,
     on_noted,
     on_submitted,
     on_unreadable,
@@ -47,7 +48,7 @@ _HELP = Consumer(
     (
         On(WELFARE_CALLS, m.WelfareCallCompleted, on_call_completed),
         On(WELFARE_CALLS, m.WelfareCallUnanswered, follow(progress.call_unanswered)),
-        On(WELFARE_CALLS, m.WelfareCallExhausted, follow(progress.call_exhausted)),
+        On(WELFARE_CALLS, m.WelfareCallExhausted, on_call_exhausted),
         On(TASKS, m.TaskOpened, follow(progress.task_opened)),
         On(TASKS, m.TaskAccepted, on_noted),
         On(TASKS, m.TaskCompleted, follow(progress.task_completed)),

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
+from bdcan_chassis.calendar import make_calendar
 from bdcan_contracts import models as m
 from bdcan_contracts import vocabulary
 from bdcan_contracts.envelope import Event
 from bdcan_contracts.vocabulary import NEEDS
+from bdcan_intake.domain import progress
 from bdcan_intake.domain.referral import Referral, open_referral
 from bdcan_intake.domain.submission import Person, Submission
+
+_CALENDAR = make_calendar()
+call_completed = partial(progress.call_completed, calendar=_CALENDAR)
+call_exhausted = partial(progress.call_exhausted, calendar=_CALENDAR)
 
 T0 = datetime(2020, 3, 23, 9, tzinfo=UTC)
 HUB = "thames-ward"

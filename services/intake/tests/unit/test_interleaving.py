@@ -35,7 +35,7 @@ def story_of(r: Referral, found: bool, triage: bool, rings: int, stock: bool, de
         lines.append(("assignments", p.held_for_triage, s.triage(r, 1)))
     lines.append(("assignments", p.assigned, s.assigned(r, 2)))
     lines += [("calls", p.call_unanswered, s.unanswered(r, 100 + i)) for i in range(rings)]
-    lines.append(("calls", p.call_completed, s.called(r, *said)))
+    lines.append(("calls", s.call_completed, s.called(r, *said)))
     lines.append(("shopping", p.task_opened, s.task(m.TaskOpened, r, shopping, vocabulary.TaskKind.SHOPPING)))
     lines.append(("food", p.parcel_requested, s.parcel(m.ParcelRequested, r, food)))
     lines.append(("housing", p.escalation_opened, s.escalation(m.EscalationOpened, r, housing)))
@@ -50,7 +50,7 @@ def story_of(r: Referral, found: bool, triage: bool, rings: int, stock: bool, de
     if declined:
         lines.append(("housing", p.escalation_declined, s.escalation(m.EscalationDeclined, r, housing)))
         again = s.called(r, (housing, NeedCode.HOUSING, m.CallNeedResult.DECLINED))
-        lines.append(("calls", p.call_completed, again))
+        lines.append(("calls", s.call_completed, again))
     else:
         lines.append(
             ("housing", p.escalation_acknowledged, s.escalation(m.EscalationAcknowledged, r, housing))

@@ -120,9 +120,9 @@ def test_resident_can_decline_a_concern_only_after_it_was_given_back():
     concern = r.needs[0]
     no = s.called(r, (concern.need_id, concern.code, m.CallNeedResult.DECLINED))
     declined = s.escalation(m.EscalationDeclined, r, concern.need_id, code=concern.code)
-    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_completed, no, 2))
+    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (s.call_completed, no, 2))
     assert not closed, "Community Solutions has it"
-    r, closed = s.told(r, (p.escalation_declined, declined, 3), (p.call_completed, no, 4))
+    r, closed = s.told(r, (p.escalation_declined, declined, 3), (s.call_completed, no, 4))
     assert closed
     assert r.needs[0].state is NeedState.WITHDRAWN
 
@@ -132,7 +132,7 @@ def test_unknown_need_of_a_newer_release_goes_to_the_helper_of_its_lane(lane: m.
     r = s.referral(NeedCode.SHOPPING)
     unknown = m.CalledNeed(need_id=uuid4(), code="easter-eggs", lane=lane, result=m.CallNeedResult.FOUND)
     event = s.called(r).model_copy(update={"needs": (unknown,)})
-    r, _ = s.told(r, (p.call_completed, event, 1))
+    r, _ = s.told(r, (s.call_completed, event, 1))
     assert (r.needs[-1].code, r.needs[-1].lane, r.needs[-1].owner) == ("easter-eggs", lane, p.HELPER[lane])
 
 
@@ -148,7 +148,7 @@ def test_call_hands_each_need_to_its_helper():
         (errand.need_id, errand.code, m.CallNeedResult.DECLINED),
         (found, NeedCode.BEFRIENDING_CALL, m.CallNeedResult.FOUND),
     )
-    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_completed, event, 2))
+    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (s.call_completed, event, 2))
     assert not closed
     assert [(n.code, n.state, n.owner) for n in r.needs] == [
         (NeedCode.FOOD_PARCEL, NeedState.IN_HAND, FOODHUB),
@@ -162,7 +162,7 @@ def test_call_hands_each_need_to_its_helper():
 
 def test_hub_keeps_a_need_that_the_call_left_out():
     r = s.referral(NeedCode.FOOD_PARCEL)
-    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_completed, s.called(r), 2))
+    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (s.call_completed, s.called(r), 2))
     assert not closed
     assert (r.needs[0].state, r.needs[0].owner) == (NeedState.OPEN, f"hub:{s.HUB}")
 
@@ -170,14 +170,14 @@ def test_hub_keeps_a_need_that_the_call_left_out():
 def test_referral_whose_needs_were_all_declined_closes_as_declined():
     r = s.referral(NeedCode.FOOD_PARCEL)
     event = s.called(r, (r.needs[0].need_id, r.needs[0].code, m.CallNeedResult.DECLINED))
-    _, [closed] = s.told(r, (p.call_completed, event, 2))
+    _, [closed] = s.told(r, (s.call_completed, event, 2))
     assert closed.outcome == ReferralOutcome.DECLINED
 
 
 def test_concern_declined_at_the_call_stays_with_community_solutions():
     r = s.referral(NeedCode.SAFEGUARDING_ADULT)
     event = s.called(r, (r.needs[0].need_id, r.needs[0].code, m.CallNeedResult.DECLINED))
-    r, closed = s.told(r, (p.call_completed, event, 2))
+    r, closed = s.told(r, (s.call_completed, event, 2))
     assert not closed
     assert r.needs[0].owner == COMMUNITY_SOLUTIONS
 
@@ -190,7 +190,7 @@ def test_unanswered_call_makes_the_next_call_the_due_time():
 
 def test_community_solutions_has_all_open_needs_of_an_unreached_resident():
     r = s.referral(NeedCode.SHOPPING)
-    r, _ = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_exhausted, s.exhausted(r), 2))
+    r, _ = s.told(r, (p.assigned, s.assigned(r), 1), (s.call_exhausted, s.exhausted(r), 2))
     assert (r.needs[0].state, r.needs[0].owner) == (NeedState.IN_HAND, COMMUNITY_SOLUTIONS)
     accepted = s.escalation(m.EscalationAccepted, r, r.needs[0].need_id)
     _, [closed] = s.told(r, (p.escalation_accepted, accepted, 3))
@@ -200,7 +200,7 @@ def test_community_solutions_has_all_open_needs_of_an_unreached_resident():
 def test_welfare_concern_becomes_the_need_where_none_is_known():
     r = s.referral()
     concern = m.Need(need_id=uuid4(), code=NeedCode.SAFEGUARDING_ADULT, lane=m.Lane.SAFEGUARDING)
-    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_exhausted, s.exhausted(r, concern), 2))
+    r, closed = s.told(r, (p.assigned, s.assigned(r), 1), (s.call_exhausted, s.exhausted(r, concern), 2))
     assert not closed
     [need] = r.needs
     assert (need.need_id, need.code, need.owner) == (
@@ -216,7 +216,7 @@ def test_parcel_meets_its_need_at_the_door():
     delivery = s.task(m.TaskCompleted, r, need, vocabulary.TaskKind.PARCEL_DELIVERY, parcel_id=uuid4())
     r, closed = s.told(
         r,
-        (p.call_completed, s.confirmed(r), 1),
+        (s.call_completed, s.confirmed(r), 1),
         (p.parcel_requested, s.parcel(m.ParcelRequested, r, need), 2),
         (p.parcel_short, s.parcel(m.ParcelShort, r, need), 3),
         (p.parcel_packed, s.parcel(m.ParcelPacked, r, need), 4),
@@ -247,7 +247,7 @@ def test_hub_owns_a_need_again_that_its_helper_gives_back(step, event):
     r, closed = s.told(
         r,
         (p.assigned, s.assigned(r), 1),
-        (p.call_completed, s.confirmed(r), 2),
+        (s.call_completed, s.confirmed(r), 2),
         (step, event(r, r.needs[0].need_id), 3),
     )
     assert not closed
@@ -271,7 +271,7 @@ def test_only_time_tells_whether_a_task_was_cancelled_before_the_call(
     r = s.referral(NeedCode.SHOPPING)
     r, _ = s.told(r, (p.assigned, s.assigned(r), 1))
     cancelled = s.task(m.TaskCancelled, r, r.needs[0].need_id, vocabulary.TaskKind.SHOPPING)
-    heard = [(p.call_completed, s.confirmed(r), called_at), (p.task_cancelled, cancelled, cancelled_at)]
+    heard = [(s.call_completed, s.confirmed(r), called_at), (p.task_cancelled, cancelled, cancelled_at)]
     r, _ = s.told(r, *(heard if call_first else reversed(heard)))
     assert r.needs[0].owner == owner
 
@@ -289,7 +289,7 @@ def test_need_declined_before_the_assignment_goes_to_the_hub_later():
 def test_volunteers_concern_reopens_a_closed_referral():
     r = s.referral(NeedCode.SHOPPING)
     done = s.task(m.TaskCompleted, r, r.needs[0].need_id, vocabulary.TaskKind.SHOPPING)
-    r, closed = s.told(r, (p.call_completed, s.confirmed(r), 1), (p.task_completed, done, 2))
+    r, closed = s.told(r, (s.call_completed, s.confirmed(r), 1), (p.task_completed, done, 2))
     assert len(closed) == 1
     concern = uuid4()
     opened = s.escalation(m.EscalationOpened, r, concern, code=NeedCode.SAFEGUARDING_ADULT)
@@ -318,7 +318,7 @@ def test_referral_waits_for_a_call_that_comes_after_its_task():
         (need.need_id, need.code, m.CallNeedResult.CONFIRMED),
         (found, NeedCode.FOOD_PARCEL, m.CallNeedResult.FOUND),
     )
-    r, closed = s.told(r, (p.call_completed, call, 3))
+    r, closed = s.told(r, (s.call_completed, call, 3))
     assert not closed
     assert [n.state for n in r.needs] == [NeedState.MET, NeedState.IN_HAND]
 
@@ -329,7 +329,7 @@ def test_event_heard_twice_changes_nothing():
     for step, event in [
         (p.assigned, s.assigned(r)),
         (p.call_unanswered, s.unanswered(r)),
-        (p.call_completed, s.confirmed(r)),
+        (s.call_completed, s.confirmed(r)),
         (p.task_opened, s.task(m.TaskOpened, r, shopping, vocabulary.TaskKind.SHOPPING)),
         (p.parcel_requested, s.parcel(m.ParcelRequested, r, food)),
         (p.parcel_short, s.parcel(m.ParcelShort, r, food)),
@@ -359,5 +359,5 @@ def test_referral_without_needs_has_an_owner_and_a_time():
     assert (r.owner, r.due_at) == (ROUTING, s.minutes(60))
     r, _ = s.told(r, (p.assigned, s.assigned(r), 1))
     assert (r.owner, r.due_at) == (f"hub:{s.HUB}", r.contact_due_at)
-    r, [closed] = s.told(r, (p.call_completed, s.called(r), 2))
+    r, [closed] = s.told(r, (s.call_completed, s.called(r), 2))
     assert closed.outcome == ReferralOutcome.DECLINED

@@ -1,4 +1,4 @@
-"""What several routes share: who may call, reading a form with the service's own clock, and whose referral it is."""
+"""What several routes share: who may call, reading a form by the local date, and whose referral it is."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Unread:
 
 def filled_in(request: Request, read: Callable[[Any, date], F | list[Problem]], body: Any) -> F:
     """The body as a form. Raises InvalidError with every field at fault."""
-    form = read(body, transactions_of(request).clock.now().date())
+    form = read(body, transactions_of(request).today)
     if isinstance(form, list):
         raise InvalidError.of(*form)
     return form

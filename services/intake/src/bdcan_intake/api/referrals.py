@@ -143,7 +143,7 @@ def router() -> APIRouter:
         async def work(tx: Tx) -> BaseModel:
             nonlocal known
             referrals = Referrals(tx)
-            [answer] = await take_on(referrals, [examine(form.submission(caller.name), tx.now.date())])
+            [answer] = await take_on(referrals, [examine(form.submission(caller.name), tx.today)])
             match answer:
                 case Refused(problems) if problems[0].code == "reference-reused":
                     raise ConflictError(f"{problems[0].message.capitalize()}.", code="reference-reused")
@@ -218,7 +218,7 @@ def router() -> APIRouter:
             [known] = await residents.lock_keys([referral_id])
             amendment = form.amendment()
             must_see_needs(caller, referral, amendment.withdraw_needs)
-            resident = residents.put(changes.amend_resident(known, amendment, tx.now.date()))
+            resident = residents.put(changes.amend_resident(known, amendment, tx.today))
             await residents.save()
             await take_note(referrals, referral_id, form.notes, caller.name, form.call_id)
             step = changes.amend(referral, resident, amendment, new_id, tx.now)

@@ -8,14 +8,15 @@ that intake did not know is added. No function raises.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import wraps
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 from uuid import UUID
 
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from bdcan_chassis.calendar import Calendar
 from bdcan_chassis.step import Step
 from bdcan_contracts import models
 from bdcan_contracts.envelope import Event
@@ -37,9 +38,10 @@ from bdcan_intake.domain.referral import (
 )
 
 T = TypeVar("T", bound=BaseModel)
+P = ParamSpec("P")
 
-ACKNOWLEDGED_WITHIN = timedelta(days=1)
-"""Community Solutions acknowledges within a day; its own events bring the exact time."""
+ACKNOWLEDGED_WITHIN_DAYS = 1
+"""Working days within which Community Solutions acknowledges a need; its own events bring the exact time."""
 
 HELPER = {
     Lane.FOOD: FOODHUB,
@@ -65,15 +67,17 @@ _PLACED, _TRIED, _CALLED, _HELPED = 1, 2, 3, 4  # ranks: how far along an event 
 
 
 def _follows(
-    change: Callable[[Referral, T, datetime], Referral],
-) -> Callable[[Referral | None, Event[T], datetime], Step[Referral] | None]:
+    change: Callable[Concatenate[Referral, T, datetime, P], Referral],
+) -> Callable[Concatenate[Referral | None, Event[T], datetime, P], Step[Referral] | None]:
     """Make a step of a change: the referral also closes or opens again. A referral that is not known has no step."""
 
     @wraps(change)
-    def decide(referral: Referral | None, event: Event[T], now: datetime) -> Step[Referral] | None:
+    def decide(
+        referral: Referral | None, event: Event[T], now: datetime, *more: P.args, **named: P.kwargs
+    ) -> Step[Referral] | None:
         if referral is None:
             return None
-        moved = change(referral, event.data, event.time)
+        moved = change(referral, event.data, event.time, *more, **named)
         return None if moved is referral else settled(referral, moved, now)
 
     return decide
@@ -118,7 +122,9 @@ def out_of_area(referral: Referral, event: models.ReferralOutOfArea, at: datetim
 
 
 @_follows
-def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: datetime) -> Referral:
+def call_completed(
+    referral: Referral, event: models.WelfareCallCompleted, at: datetime, calendar: Calendar
+) -> Referral:
     """What is needed is known: each need goes to who helps with it, or ends if it is not wanted.
 
     A call that crossed with a withdrawal starts nothing: the services that would help have heard of the withdrawal too.
@@ -138,6 +144,7 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
             needs[said.need_id] = need
             continue
         helper = HELPER[said.lane]
+        help_by = _acknowledged_by(said.lane, at, calendar) if helper == COMMUNITY_SOLUTIONS else due_at
         if need is None:
             needs[said.need_id] = Need(
                 referral.referral_id,
@@ -146,7 +153,7 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
                 said.lane,
                 NeedState.IN_HAND,
                 helper,
-                due_at,
+                help_by,
                 at,
                 _CALLED,
             )
@@ -154,7 +161,7 @@ def call_completed(referral: Referral, event: models.WelfareCallCompleted, at: d
         if not need.ended and need.code != said.code:
             need = replace(need, code=said.code, lane=said.lane)
         already = need.state is NeedState.IN_HAND and need.owner == helper
-        needs[said.need_id] = _in_hand(need, helper, None if already else due_at, at, _CALLED)
+        needs[said.need_id] = _in_hand(need, helper, None if already else help_by, at, _CALLED)
     # what the call did not speak about stays with the hub, which must ring again
     return replace(
         referral,
@@ -173,14 +180,16 @@ def call_unanswered(referral: Referral, event: models.WelfareCallUnanswered, at:
 
 
 @_follows
-def call_exhausted(referral: Referral, event: models.WelfareCallExhausted, at: datetime) -> Referral:
+def call_exhausted(
+    referral: Referral, event: models.WelfareCallExhausted, at: datetime, calendar: Calendar
+) -> Referral:
     """Nobody was reached: Community Solutions has all that is open.
 
     Where nobody ever learned what is needed, the event brings the welfare concern itself as a need.
     """
     referral = replace(referral, called=True)
     for listed in event.needs:
-        due_at = at + (SAFEGUARDING_WITHIN if listed.lane is Lane.SAFEGUARDING else ACKNOWLEDGED_WITHIN)
+        due_at = _acknowledged_by(listed.lane, at, calendar)
         referral = _helped(referral, listed.need_id, _kind(listed), COMMUNITY_SOLUTIONS, due_at, at, _CALLED)
     return referral
 
@@ -323,6 +332,13 @@ def _placed(
         out_of_area=False,
         **_waiting(referral, f"hub:{event.hub_id}", event.contact_due_at, at, _PLACED),
     )
+
+
+def _acknowledged_by(lane: Lane, at: datetime, calendar: Calendar) -> datetime:
+    """When Community Solutions must have seen a need: at any hour if somebody is at risk, else in working time."""
+    if lane is Lane.SAFEGUARDING:
+        return at + SAFEGUARDING_WITHIN
+    return calendar.add_working_days(at, ACKNOWLEDGED_WITHIN_DAYS)
 
 
 def _hub_of(referral: Referral, event: models.WelfareCallCompleted | models.WelfareCallUnanswered) -> str:
