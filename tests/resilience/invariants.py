@@ -310,14 +310,13 @@ def services_agree(e: Evidence) -> Iterator[str]:
             met.add((t["referral_id"], t["need_id"]))
             yield from _is(needs, t, t["need_id"], "met", "a volunteer has done its task")
     for x in escalations:
-        taken_on = x["state"] == "accepted" or (x["state"] == "closed" and x["outcome"] != "withdrawn")
-        for need in x["needs"] if taken_on else ():
-            place = (x["referral_id"], UUID(need["need_id"]))
-            if x["outcome"] in {"helped", "partly-helped"}:
-                met.add(place)
-                yield from _is(needs, x, place[1], "met", "Community Solutions helped")
-            else:
-                passed_on.add(place)
+        places = [(x["referral_id"], UUID(need["need_id"])) for need in x["needs"]]
+        if x["state"] == "closed" and x["outcome"] in {"helped", "partly-helped"}:
+            met.update(places)
+            for _, need_id in places:
+                yield from _is(needs, x, need_id, "met", "Community Solutions helped")
+        elif x["state"] == "accepted":  # what it closes without help is with the hub again
+            passed_on.update(places)
     for place in sorted(passed_on - met):
         thing = {"referral_id": place[0]}
         yield from _is(needs, thing, place[1], "referred-on", "Community Solutions took it on")

@@ -293,6 +293,7 @@ DOCTORED: list[tuple[str, Doctor]] = [
     ("services agree about each need", changed("intake", "need", state="unmet")),
     ("services agree about each need", changed("foodhub", "parcel", state="dispatched")),
     ("services agree about each need", changed("escalation", "escalation", state="declined")),
+    ("services agree about each need", changed("escalation", "escalation", outcome="not-reached")),
     ("services agree about each need", changed("routing", "assignment", state="assigned")),
     ("services agree about each need", changed("intake", "referral", state="being-helped")),
     ("services agree about each need", changed("volunteer-match", "task", state="accepted")),
