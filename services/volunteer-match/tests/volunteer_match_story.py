@@ -25,6 +25,7 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralLinked,
     ReferralReassigned,
     ReferralWithdrawn,
     VolunteerEnquiryReceived,
@@ -113,6 +114,22 @@ def closed(referral_id: UUID, *need_ids: UUID, state: NeedState = NeedState.MET)
     return ReferralClosed(
         referral_id=referral_id, outcome=ReferralOutcome.HELPED, needs=needs, closed_at=START
     )
+
+
+def linked(
+    one: UUID, other: UUID, *, kind: str = "person", later: timedelta = timedelta(0)
+) -> tuple[ReferralLinked, ReferralLinked]:
+    """Intake's two events of one link."""
+
+    def event(mine: UUID, theirs: UUID) -> ReferralLinked:
+        return ReferralLinked(
+            referral_id=mine,
+            same_person_ids=(theirs,) if kind == "person" else (),
+            same_household_ids=(theirs,) if kind == "household" else (),
+            linked_at=START + later,
+        )
+
+    return event(one, other), event(other, one)
 
 
 def declined(

@@ -20,6 +20,7 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralLinked,
     ReferralReassigned,
     ReferralWithdrawn,
     VolunteerEnquiryReceived,
@@ -28,7 +29,7 @@ from bdcan_contracts.vocabulary import Reason
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.books import Calls, Hubs, Tasks, Volunteers, follow_facts
 from bdcan_volunteer_match.domain import call as calling
-from bdcan_volunteer_match.domain import hub, volunteer
+from bdcan_volunteer_match.domain import hub, joining, volunteer
 from bdcan_volunteer_match.domain import task as tasking
 from bdcan_volunteer_match.domain.call import WelfareCall
 from bdcan_volunteer_match.domain.hub import HubEvent
@@ -51,6 +52,11 @@ async def on_reassigned(batch: Batch[ReferralReassigned], tx: Tx) -> None:
 async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:
     """Facts or needs changed. A new need leads to a call; a withdrawn one needs no help; live tasks follow the facts."""
     await _follow_facts(batch, tx, lambda call, event, _now: calling.amend(call, event.data))
+
+
+async def on_linked(batch: Batch[ReferralLinked], tx: Tx) -> None:
+    """Other referrals may be about the same person or household: one call serves all."""
+    await Calls(tx).handle(batch, lambda call, event, _now: joining.link(call, event.data))
 
 
 async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:

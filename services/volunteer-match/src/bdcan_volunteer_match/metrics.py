@@ -16,6 +16,11 @@ REVIEWS = Gauge(
     "Referrals at which a person of the hub must look, because nobody was reached or nobody may ring",
     ["hub", "reason", "overdue"],
 )
+LINKED = Gauge(
+    "bdcan_welfare_calls_linked",
+    "Open welfare calls whose resident another referral may be about, too: the same person, or the same household",
+    ["hub", "likeness"],
+)
 TASKS = Gauge("bdcan_tasks", "Tasks by kind and state", ["kind", "state"])
 UNFILLED = Gauge("bdcan_tasks_unfilled", "Tasks for which nobody was found in time", ["hub"])
 VOLUNTEERS = Gauge("bdcan_volunteers", "Volunteers by state", ["state"])
@@ -28,6 +33,7 @@ SAMPLES = (
     Sample(CALLS, ("state",), store.calls.COUNT_BY_STATE.sql),
     Sample(FIRST_DUE, ("hub",), store.calls.FIRST_DUE.sql),
     Sample(REVIEWS, ("hub", "reason", "overdue"), store.calls.COUNT_REVIEWS.sql),
+    Sample(LINKED, ("hub", "likeness"), store.calls.COUNT_LINKED.sql),
     Sample(TASKS, ("kind", "state"), store.tasks.COUNT_BY_KIND_AND_STATE.sql),
     Sample(UNFILLED, ("hub",), store.tasks.COUNT_UNFILLED.sql),
     Sample(VOLUNTEERS, ("state",), store.volunteers.COUNT_BY_STATE.sql),

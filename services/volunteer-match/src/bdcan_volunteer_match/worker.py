@@ -26,6 +26,7 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralLinked,
     ReferralReassigned,
     ReferralWithdrawn,
     VolunteerEnquiryReceived,
@@ -40,6 +41,7 @@ _ASSIGNMENTS = Consumer(
         On(REFERRALS, ReferralAmended, handlers.on_amended),
         On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
         On(REFERRALS, ReferralClosed, handlers.on_closed),
+        On(REFERRALS, ReferralLinked, handlers.on_linked),
     ),
 )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from volunteer_match_story import (
     amended,
     assigned,
     declined,
     enquiry,
+    linked,
     need,
     packed,
     parcel_cancelled,
@@ -39,6 +41,7 @@ class TestConformance(Conformance):
             first,
             amended(referral_id, (*first.needs, need())),
             reassigned(first, "heath"),
+            linked(referral_id, uuid4())[0],
             parcel,
             enquiry(),
             declined(referral_id),

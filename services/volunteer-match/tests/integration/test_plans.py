@@ -21,7 +21,14 @@ ID = new_id()
         (calls.LOCK_ROUND, {"call_id": ID}, "welfare_call_call_id"),
         (
             calls.FIND_DUE,
-            {"hubs": ["thames"], "now": START, "due_at": None, "referral_id": None, "limit": 50},
+            {
+                "hubs": ["thames"],
+                "now": START,
+                "linked": False,
+                "due_at": None,
+                "referral_id": None,
+                "limit": 50,
+            },
             "welfare_call_to_make",
         ),
         (tasks.TASK.lock, {"keys": [ID]}, "task_pkey"),
@@ -39,6 +46,7 @@ ID = new_id()
                 "hubs": None,
                 "volunteer_id": None,
                 "attention": False,
+                "linked": False,
                 "due_at": START,
                 "task_id": ID,
                 "limit": 50,

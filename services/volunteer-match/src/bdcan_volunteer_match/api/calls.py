@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from bdcan_chassis.database import Connection
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Slug
 from bdcan_chassis.http.idempotency import OnceOnly
@@ -23,8 +25,19 @@ from bdcan_volunteer_match.api.shared import hubs_to_show
 from bdcan_volunteer_match.books import Calls, Tasks, holders_of
 from bdcan_volunteer_match.domain import report
 from bdcan_volunteer_match.domain import task as tasking
-from bdcan_volunteer_match.domain.call import CallState, WelfareCall, claim
+from bdcan_volunteer_match.domain.call import LIVE, CallState, WelfareCall
 from bdcan_volunteer_match.domain.following import follow
+from bdcan_volunteer_match.domain.joining import (
+    Likeness,
+    answers_of,
+    claim_all,
+    claimed_together,
+    counts_for,
+    linked,
+    release,
+    same_person,
+    shares_call,
+)
 from bdcan_volunteer_match.domain.report import Answer, Finding
 from bdcan_volunteer_match.store.calls import Attempt, UncountedAttempt
 
@@ -39,6 +52,20 @@ class AskedNeed(BaseModel):
     need_id: UUID
     code: str
     lane: Lane
+
+
+class LinkedView(BaseModel):
+    """Another referral that may be about the same person, or about somebody of the same household: a person decides."""
+
+    referral_id: UUID
+    call_id: UUID
+    likeness: Likeness
+    state: CallState
+    shares_call: bool = Field(description="one call is about both: report what was said about its needs, too")
+    needs: list[AskedNeed] = Field(description="what to ask about")
+    review: str | None = Field(default=None, description="why a coordinator must look at it")
+    last_outcome: str | None = Field(default=None, description="what came of its last call")
+    last_called_at: datetime | None = None
 
 
 class HouseholdBody(Body):
@@ -75,6 +102,11 @@ class CallView(BaseModel):
     review: str | None = Field(default=None, description="why a coordinator must look before anybody rings")
     review_by: datetime | None = Field(default=None, description="a coordinator must have looked by then")
     review_overdue: bool = Field(description="the alarm is on: nobody has looked in time")
+    same_person_ids: list[UUID] = Field(description="referrals that may be about the same person")
+    same_household_ids: list[UUID] = Field(description="referrals that may be about the same household")
+    linked: list[LinkedView] = Field(
+        default=[], validation_alias="shown_links", description="those of them that the caller may see"
+    )
 
 
 class FindingBody(Body):
@@ -86,7 +118,7 @@ class FindingBody(Body):
 
 
 class OutcomeBody(Body):
-    """What came of a call. A need that is not named is confirmed.
+    """What came of a call. A need that is not named is confirmed, also one of a referral that shares the call.
 
     Intake amends the referral by what was corrected. It alone keeps notes, addresses and telephone numbers: send a note to
     intake's `POST /v1/referrals/{referral_id}/notes`.
@@ -104,6 +136,16 @@ class OutcomeBody(Body):
     next_attempt_at: AwareDatetime | None = Field(default=None, description="with `rescheduled`: when")
 
 
+class SharedOutcome(BaseModel):
+    """Another referral that shared the call. `counted`: the outcome counts for it; otherwise it is on the list again."""
+
+    model_config = ConfigDict(from_attributes=True)
+    call_id: UUID
+    referral_id: UUID
+    state: CallState
+    counted: bool
+
+
 class OutcomeView(BaseModel):
     """The state of the call after the report. `next_attempt_at`: when to call again."""
 
@@ -116,6 +158,7 @@ class OutcomeView(BaseModel):
     )
     next_attempt_at: datetime | None = None
     task_ids: list[UUID] = Field(description="tasks that the call opened")
+    shared_with: list[SharedOutcome] = Field(description="other referrals that shared the call")
 
 
 def router() -> APIRouter:
@@ -134,15 +177,19 @@ def router() -> APIRouter:
         review: Annotated[
             bool, Query(description="all at which a coordinator must look, the soonest first")
         ] = False,
+        linked: Annotated[
+            bool, Query(description="only those whose resident another referral may be about, too")
+        ] = False,
     ) -> Page[CallView]:
         """Calls, the soonest due first."""
         due_at, referral_id = paging.after(datetime, UUID)
         if review:
-            return await _reviews(request, paging, hubs_to_show(caller, hub), due_at, referral_id)
+            return await _reviews(request, paging, caller, hubs_to_show(caller, hub), due_at, referral_id)
         page = {
             "hubs": hubs_to_show(caller, hub),
             "due_at": due_at,
             "referral_id": referral_id,
+            "linked": linked,
             "limit": paging.rows,
         }
         async with reading(request) as connection:
@@ -151,24 +198,26 @@ def router() -> APIRouter:
                 found = await store.calls.FIND_DUE.all(connection, now=now, **page)
             else:
                 found = await store.calls.FIND.all(connection, state=state, **page)
-        return paging.page(found, CallView.model_validate, lambda call: (call.due_at, call.referral_id))
+            views = await _views(connection, found, caller)
+        return paging.page(found, views.__getitem__, lambda call: (call.due_at, call.referral_id))
 
     @router.get("/{call_id}", response_model_exclude_none=True)
     async def show(call_id: UUID, request: Request, caller: Reader) -> CallView:
         """One call."""
         async with reading(request) as connection:
-            call = await store.calls.GET_ROUND.first(connection, call_id=call_id)
-        return CallView.model_validate(_visible(call, caller))
+            call = _visible(await store.calls.GET_ROUND.first(connection, call_id=call_id), caller)
+            return await view_of(connection, call, caller)
 
     @router.post("/{call_id}/claim", response_model=CallView)
     async def claim_call(call_id: UUID, caller: Writer, once: OnceOnly) -> Response:
-        """Take a call for 30 minutes, so that nobody else calls the same person."""
+        """Take a call for 30 minutes, so that nobody else calls the same person. Referrals that share it come with it."""
 
         async def work(tx: Tx) -> BaseModel:
             calls = Calls(tx)
-            claimed = calls.put(claim(await locked_call(calls, call_id, caller), caller.name, tx.now))
+            call, others = await locked_calls(calls, call_id, caller)
+            claimed, *_ = [calls.put(step) for step in claim_all(call, others, caller.name, tx.now)]
             await calls.save()
-            return CallView.model_validate(claimed)
+            return await view_of(tx.connection, claimed, caller)
 
         return await once(work)
 
@@ -178,30 +227,36 @@ def router() -> APIRouter:
 
         async def work(tx: Tx) -> BaseModel:
             calls = Calls(tx)
-            call = await locked_call(calls, call_id, caller)
-            match body.outcome:
-                case CallOutcome.ANSWERED:
-                    step = report.answered(call, caller.name, _answer(body), tx.now)
-                case CallOutcome.REFUSED:
-                    step = report.refused(call, caller.name, tx.now)
-                case outcome:
-                    step = report.unanswered(
-                        call, caller.name, outcome, body.next_attempt_at, tx.now, tx.calendar
-                    )
-            settled = calls.put(step)
+            call, others = await locked_calls(calls, call_id, caller)
+            together = claimed_together(call, others, caller.name)
+            steps = _steps(call, together, body, caller.name, tx)
+            for step in steps:
+                calls.put(step)
             await calls.save()
-            reached = settled.state is CallState.ANSWERED
-            counted = reached or settled.attempts > call.attempts
-            await _note(tx, call, settled, body.outcome, caller)
+            reports = list(zip([call, *together], steps, strict=True))
+            for before, step in reports:
+                if step.state.last is not before.last:
+                    await _note(tx, before, step.state, body.outcome, caller)
+            settled = steps[0].state
             waits = settled.state in (CallState.DUE, CallState.UNANSWERED)
+            reached = [(before, step) for before, step in reports if step.state.state is CallState.ANSWERED]
             return OutcomeView(
                 call_id=settled.call_id,
                 referral_id=settled.referral_id,
                 state=settled.state,
                 attempts=settled.attempts,
-                counted=counted,
+                counted=_counted(call, settled),
                 next_attempt_at=settled.not_before if waits else None,
-                task_ids=await _settle_tasks(tx, call, step) if reached else [],
+                task_ids=await _settle_tasks(tx, reached) if reached else [],
+                shared_with=[
+                    SharedOutcome(
+                        call_id=step.state.call_id,
+                        referral_id=step.state.referral_id,
+                        state=step.state.state,
+                        counted=_counted(before, step.state),
+                    )
+                    for before, step in reports[1:]
+                ],
             )
 
         return await once(work)
@@ -221,9 +276,73 @@ async def _note(
         await store.calls.UNCOUNTED.insert(tx.connection, [slip], tx.now)
 
 
+def _counted(before: WelfareCall, after: WelfareCall) -> bool:
+    return after.state is CallState.ANSWERED or after.attempts > before.attempts
+
+
+def _steps(
+    call: WelfareCall, together: list[WelfareCall], body: OutcomeBody, caller: str, tx: Tx
+) -> list[Step[WelfareCall]]:
+    """What the report means for the call, and for each referral that shares it."""
+    if body.outcome is CallOutcome.ANSWERED:
+        parts = answers_of(call, together, _answer(body))
+        return [report.answered(one, caller, answer, tx.now) for one, answer in parts]
+    steps: list[Step[WelfareCall]] = []
+    for one in (call, *together):
+        if one is not call and not counts_for(call, one, body.outcome):
+            steps.append(release(one))
+        elif body.outcome is CallOutcome.REFUSED:
+            steps.append(report.refused(one, caller, tx.now))
+        else:
+            put_off_to = body.next_attempt_at
+            steps.append(report.unanswered(one, caller, body.outcome, put_off_to, tx.now, tx.calendar))
+    return steps
+
+
+async def view_of(connection: Connection, call: WelfareCall, caller: Caller) -> CallView:
+    """A call as the caller may see it, with the referrals that are linked with it."""
+    return (await _views(connection, [call], caller))[call]
+
+
+async def _views(connection: Connection, calls: Sequence[WelfareCall], caller: Caller) -> _Views:
+    ids = {other_id for call in calls for other_id in call.linked_ids}
+    found = await store.calls.OF_REFERRALS.all(connection, referral_ids=list(ids)) if ids else []
+    return _Views([other for other in found if other.hub_id and caller.sees_hub(other.hub_id)])
+
+
+class _Views:
+    """Calls as somebody may see them. `others`: the linked calls that they may see."""
+
+    def __init__(self, others: Sequence[WelfareCall]) -> None:
+        self._others = others
+
+    def __getitem__(self, call: WelfareCall) -> CallView:
+        view = CallView.model_validate(call)
+        return view.model_copy(
+            update={"linked": [_linked_view(call, o) for o in self._others if linked(call, o)]}
+        )
+
+
+def _linked_view(call: WelfareCall, other: WelfareCall) -> LinkedView:
+    together = call.claimed_with is not None and other.claimed_with == call.claimed_with
+    return LinkedView(
+        referral_id=other.referral_id,
+        call_id=other.call_id,
+        likeness=Likeness.PERSON if same_person(call, other) else Likeness.HOUSEHOLD,
+        state=other.state,
+        shares_call=together
+        or (call.state in LIVE and call.state is not CallState.CLAIMED and shares_call(call, other)),
+        needs=[AskedNeed.model_validate(need) for need in other.asks],
+        review=other.review,
+        last_outcome=other.last and other.last.outcome,
+        last_called_at=other.last and other.last.said_at,
+    )
+
+
 async def _reviews(
     request: Request,
     paging: Paging,
+    caller: Caller,
     hubs: list[str] | None,
     review_by: datetime | None,
     referral_id: UUID | None,
@@ -232,29 +351,38 @@ async def _reviews(
         found = await store.calls.FIND_REVIEWS.all(
             connection, hubs=hubs, review_by=review_by, referral_id=referral_id, limit=paging.rows
         )
-    return paging.page(found, CallView.model_validate, lambda call: (call.review_by, call.referral_id))
+        views = await _views(connection, found, caller)
+    return paging.page(found, views.__getitem__, lambda call: (call.review_by, call.referral_id))
 
 
-async def _settle_tasks(tx: Tx, before: WelfareCall, reported: Step[WelfareCall]) -> list[UUID]:
-    """Live tasks follow what the resident said; needs without one get a task. Returns the tasks that were opened."""
-    call = reported.state
-    needs = [n for e in reported.events if isinstance(e, WelfareCallCompleted) for n in e.needs]
+async def _settle_tasks(tx: Tx, reports: Sequence[tuple[WelfareCall, Step[WelfareCall]]]) -> list[UUID]:
+    """Live tasks follow what the residents said; needs without one get a task. Returns the tasks that were opened."""
     tasks = Tasks(tx)
-    earlier = await tasks.lock(store.tasks.LOCK_ALL_OF, referral_ids=[call.referral_id])
-    holders = await holders_of(tx, earlier)
-    for task in earlier:
-        tasks.put(tasking.hear(task, needs, tx.now))
-        tasks.put(follow(tasks[task.task_id], before, call, holders.get(task.volunteer_id), tx.now))
-    steps = [tasking.for_need(call, need, tx.now, list(tasks)) for need in needs]
-    opened = [tasks.put(step).task_id for step in steps if step is not None]
+    await tasks.lock(store.tasks.LOCK_ALL_OF, referral_ids=[before.referral_id for before, _ in reports])
+    holders = await holders_of(tx, tasks)
+    opened: list[UUID] = []
+    for before, reported in reports:
+        call = reported.state
+        needs = [n for e in reported.events if isinstance(e, WelfareCallCompleted) for n in e.needs]
+        for task in tasks.of(call.referral_id):
+            tasks.put(tasking.hear(task, needs, tx.now))
+            tasks.put(follow(tasks[task.task_id], before, call, holders.get(task.volunteer_id), tx.now))
+        steps = [tasking.for_need(call, need, tx.now, tasks.of(call.referral_id)) for need in needs]
+        opened += [tasks.put(step).task_id for step in steps if step is not None]
     await tasks.save()
     return opened
 
 
-async def locked_call(calls: Calls, call_id: UUID, caller: Caller) -> WelfareCall:
-    """The referral whose present round this is, locked. Raises NotFoundError."""
-    found = await calls.lock(store.calls.LOCK_ROUND, call_id=call_id)
-    return _visible(found[0] if found else None, caller)
+async def locked_calls(calls: Calls, call_id: UUID, caller: Caller) -> tuple[WelfareCall, list[WelfareCall]]:
+    """The referral whose present round this is, and those that are linked with it, all locked. Raises NotFoundError.
+
+    The links are read first: rows are locked in the order of their ids.
+    """
+    read = _visible(await store.calls.GET_ROUND.first(calls.tx.connection, call_id=call_id), caller)
+    locked = await calls.lock_keys([read.referral_id, *read.linked_ids])
+    call = next((one for one in locked if one.call_id == call_id), None)
+    others = [one for one in locked if one.call_id != call_id]
+    return _visible(call, caller), others
 
 
 def _visible(call: WelfareCall | None, caller: Caller) -> WelfareCall:
@@ -263,7 +391,7 @@ def _visible(call: WelfareCall | None, caller: Caller) -> WelfareCall:
 
 def _answer(body: OutcomeBody) -> Answer:
     return Answer(
-        findings=tuple(Finding(n.code, n.result, n.need_id) for n in body.needs),
+        findings=tuple(Finding(n.code, n.result, n.need_id, place) for place, n in enumerate(body.needs)),
         household=body.household and Household(**body.household.model_dump()),
         diets=None if body.diets is None else tuple(dict.fromkeys(body.diets)),
         flags=None if body.flags is None else tuple(dict.fromkeys(body.flags)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -15,12 +16,14 @@ from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.api.calls import CallView, Writer, locked_call
+from bdcan_volunteer_match.api.calls import CallView, Writer, locked_calls, view_of
 from bdcan_volunteer_match.books import Calls, Tasks, holders_of
 from bdcan_volunteer_match.domain import reopening
 from bdcan_volunteer_match.domain import task as tasking
 from bdcan_volunteer_match.domain.call import WelfareCall
+from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.domain.following import follow
+from bdcan_volunteer_match.domain.joining import reported_together
 from bdcan_volunteer_match.domain.reopening import Decision
 
 
@@ -94,21 +97,36 @@ async def _change(
     reason: str,
     decide: Callable[[WelfareCall], Step[WelfareCall]],
 ) -> BaseModel:
-    """Change a call that is over, and the tasks that it opened; write down who did, and why."""
+    """Change a call that is over, and the tasks that it opened; write down who did, and why.
+
+    Referrals that shared the call follow, where the same can be done with them.
+    """
     calls = Calls(tx)
-    call = await locked_call(calls, call_id, caller)
-    changed = calls.put(decide(call))
+    call, others = await locked_calls(calls, call_id, caller)
+    changes = [(call, decide(call)), *_also(reported_together(call, others), decide)]
+    for _, step in changes:
+        calls.put(step)
     await calls.save()
-    await store.decisions.record(tx, call.referral_id, what, caller.name, reason)
     tasks = Tasks(tx)
-    await tasks.lock(store.tasks.LOCK_LIVE_OF, referral_ids=[call.referral_id])
+    await tasks.lock(store.tasks.LOCK_LIVE_OF, referral_ids=[before.referral_id for before, _ in changes])
     holders = await holders_of(tx, tasks)
-    for task in tasks:
-        if changed.call_id != call.call_id:
-            tasks.put(tasking.undo(task, call, tx.now))
-        tasks.put(follow(tasks[task.task_id], call, changed, holders.get(task.volunteer_id), tx.now))
+    for before, step in changes:
+        changed = step.state
+        await store.decisions.record(tx, before.referral_id, what, caller.name, reason)
+        for task in tasks.of(before.referral_id):
+            if changed.call_id != before.call_id:
+                tasks.put(tasking.undo(task, before, tx.now))
+            tasks.put(follow(tasks[task.task_id], before, changed, holders.get(task.volunteer_id), tx.now))
     await tasks.save()
-    return CallView.model_validate(changed)
+    return await view_of(tx.connection, changes[0][1].state, caller)
+
+
+def _also(
+    others: Iterable[WelfareCall], decide: Callable[[WelfareCall], Step[WelfareCall]]
+) -> Iterator[tuple[WelfareCall, Step[WelfareCall]]]:
+    for other in others:
+        with suppress(NotAllowedError):  # somebody has rung about it since: it stays as it is
+            yield other, decide(other)
 
 
 async def _open_visit(tx: Tx, call_id: UUID) -> None:

@@ -126,6 +126,9 @@ def router() -> APIRouter:
                 description="only those at which a coordinator must look: stopped, returned, undecided, unfilled, warned"
             ),
         ] = False,
+        linked: Annotated[
+            bool, Query(description="only those whose resident another referral may be about, too")
+        ] = False,
     ) -> Page[TaskView]:
         """Tasks, the soonest due first."""
         due_at, task_id = paging.after(datetime, UUID)
@@ -137,6 +140,7 @@ def router() -> APIRouter:
                 hubs=visible,
                 volunteer_id=volunteer,
                 attention=attention,
+                linked=linked,
                 due_at=due_at,
                 task_id=task_id,
                 limit=paging.rows,

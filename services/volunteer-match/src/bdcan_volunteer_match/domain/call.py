@@ -140,6 +140,8 @@ class WelfareCall(Struct, frozen=True):
     withdrew. `ended`: withdrawn, or closed without another need since. `review`: why a person at the hub must look, by
     `review_by`. `cleared`: flags of STOPS with which a person has allowed to ring all the same. `warnings`: facts that
     changed since the caller claimed the call. `address_version`: the last amendment that changed the address.
+    `same_person_ids`, `same_household_ids`: other referrals that intake links, as of `linked_at`. `claimed_with`: the
+    referral whose call the caller took; this one was claimed with it, because one call serves both.
     """
 
     referral_id: UUID
@@ -171,6 +173,15 @@ class WelfareCall(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     last: Said | None = None
     address_version: int = 0
+    same_person_ids: tuple[UUID, ...] = ()
+    same_household_ids: tuple[UUID, ...] = ()
+    linked_at: datetime | None = None
+    claimed_with: UUID | None = None
+
+    @property
+    def linked_ids(self) -> frozenset[UUID]:
+        """All referrals that intake links with this one."""
+        return frozenset((*self.same_person_ids, *self.same_household_ids))
 
     @property
     def stopped_by(self) -> Reason | None:
@@ -242,7 +253,7 @@ def assign(call: WelfareCall | None, event: Assignment) -> Step[WelfareCall]:
             "due_at": event.contact_due_at,
         }
     elif known.state is CallState.CLAIMED and event.hub_id != known.hub_id:
-        placed |= {"state": known.waiting, **_UNCLAIMED}
+        placed |= {"state": known.waiting, **UNCLAIMED}
     return looked_at(call, replace(known, **placed), event.assigned_at)
 
 
@@ -366,7 +377,7 @@ def lapse(call: WelfareCall, now: datetime) -> Step[WelfareCall]:
     """A claim that ran out without a report is free again."""
     if call.state is not CallState.CLAIMED or call.claim_expires_at is None or call.claim_expires_at > now:
         return Step(call)
-    return moved(call, replace(call, state=call.waiting, **_UNCLAIMED))
+    return moved(call, replace(call, state=call.waiting, **UNCLAIMED))
 
 
 def changed_facts(before: WelfareCall, after: WelfareCall) -> frozenset[Fact]:
@@ -403,7 +414,7 @@ def hold(
     review_by = at + REVIEW_WITHIN[call.priority]
     held = replace(call, review=reason, review_by=review_by, review_overdue=False)
     if held.state is CallState.CLAIMED:
-        held = replace(held, state=held.waiting, **_UNCLAIMED)
+        held = replace(held, state=held.waiting, **UNCLAIMED)
     return moved(before, held, *events, _held(held, call.hub_id, reason, review_by, at))
 
 
@@ -458,13 +469,14 @@ def _held(call: WelfareCall, hub_id: str, reason: str, review_by: datetime, at: 
     )
 
 
-_UNCLAIMED: dict[str, Any] = {"claimed_by": None, "claim_expires_at": None}
+UNCLAIMED: dict[str, Any] = {"claimed_by": None, "claim_expires_at": None, "claimed_with": None}
+"""The fields of a call that nobody has claimed."""
 
 
 def new_round(call: WelfareCall, call_id: UUID, now: datetime) -> WelfareCall:
     """The referral with another round of calls, due within the usual promise."""
     opened = replace(
-        call, call_id=call_id, attempts=0, misses=0, ended=False, last=None, **_UNCLAIMED, **NO_REVIEW
+        call, call_id=call_id, attempts=0, misses=0, ended=False, last=None, **UNCLAIMED, **NO_REVIEW
     )
     if call.hub_id is None:  # its assignment makes the call due
         return replace(opened, state=CallState.AWAITING)
@@ -474,5 +486,5 @@ def new_round(call: WelfareCall, call_id: UUID, now: datetime) -> WelfareCall:
 def _over(call: WelfareCall) -> WelfareCall:
     live = call.state in LIVE or call.state is CallState.AWAITING
     return replace(
-        call, ended=True, state=CallState.CANCELLED if live else call.state, **_UNCLAIMED, **NO_REVIEW
+        call, ended=True, state=CallState.CANCELLED if live else call.state, **UNCLAIMED, **NO_REVIEW
     )

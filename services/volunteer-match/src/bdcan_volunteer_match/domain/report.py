@@ -26,6 +26,7 @@ from bdcan_contracts.models import (
 )
 from bdcan_contracts.vocabulary import NEEDS, CallOutcome, Flag, NeedCode, Reason
 from bdcan_volunteer_match.domain.call import (
+    UNCLAIMED,
     CallNeed,
     CallState,
     Said,
@@ -56,6 +57,8 @@ class Finding(Struct, frozen=True):
     code: str
     result: CallNeedResult
     need_id: UUID | None = None
+    place: int | None = None
+    """Where it stands in the report, if the report is about several referrals."""
 
 
 class Answer(Struct, frozen=True):
@@ -95,9 +98,8 @@ def answered(
         diets=call.diets if answer.diets is None else answer.diets,
         flags=_flags_after(call, answer),
         priority=answer.priority or call.priority,
-        claimed_by=None,
-        claim_expires_at=None,
         last=Said(outcome, caller, now, call.misses, call.not_before, call.due_at),
+        **UNCLAIMED,
     )
     return looked_at(
         call,
@@ -179,7 +181,7 @@ def unanswered(
     counted = counts(call, outcome, now, calendar)
     attempts, misses = call.attempts + counted, call.misses + (counted and not rescheduled)
     last = Said(outcome, caller, now, call.misses, call.not_before, call.due_at)
-    tried = replace(call, attempts=attempts, misses=misses, claimed_by=None, claim_expires_at=None, last=last)
+    tried = replace(call, attempts=attempts, misses=misses, last=last, **UNCLAIMED)
     if not counted and not rescheduled:
         begins = max(call.not_before or now, calendar.next_calling(now))
         due_at = max(call.due_at or begins, begins + _WINDOW)
@@ -250,7 +252,8 @@ def _called_needs(call: WelfareCall, findings: Sequence[Finding]) -> list[Called
     asked = {need.need_id: need for need in call.asks}
     called: dict[UUID, CalledNeed] = {}
     problems: list[Problem] = []
-    for place, finding in enumerate(findings):
+    for position, finding in enumerate(findings):
+        place = position if finding.place is None else finding.place
         field = f"needs.{place}"
         if finding.result is CallNeedResult.FOUND:
             if finding.need_id is not None:

@@ -40,11 +40,20 @@ GET_ROUND = CALL.query("SELECT {columns} FROM welfare_call WHERE call_id = :call
 # The referral whose present round this is, locked.
 LOCK_ROUND = CALL.query("SELECT {columns} FROM welfare_call WHERE call_id = :call_id FOR NO KEY UPDATE")
 
-# A page of the calls of these hubs (NULL: of all) that should be made now, the soonest due first.
+# A page of the calls of these hubs (NULL: of all) that should be made now, the soonest due first. Of linked referrals that
+# share a call, the one that is due first stands for all.
 FIND_DUE = CALL.query(
     """
     SELECT {columns} FROM welfare_call
     WHERE state IN ('due', 'unanswered') AND review IS NULL AND not_before <= :now
+        AND (NOT :linked::boolean OR same_person_ids <> '{}' OR same_household_ids <> '{}')
+        AND NOT EXISTS (
+            SELECT FROM welfare_call AS other
+            WHERE other.referral_id = ANY (welfare_call.same_person_ids || welfare_call.same_household_ids)
+                AND other.state IN ('due', 'unanswered', 'claimed') AND other.review IS NULL
+                AND other.hub_id = welfare_call.hub_id
+                AND (other.due_at, other.referral_id) < (welfare_call.due_at, welfare_call.referral_id)
+        )
         AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
         AND (:due_at::timestamptz IS NULL OR (due_at, referral_id) > (:due_at, :referral_id::uuid))
     ORDER BY due_at, referral_id LIMIT :limit
@@ -56,6 +65,7 @@ FIND = CALL.query(
     """
     SELECT {columns} FROM welfare_call
     WHERE due_at IS NOT NULL AND (:state::text IS NULL OR state = :state)
+        AND (NOT :linked::boolean OR same_person_ids <> '{}' OR same_household_ids <> '{}')
         AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
         AND (:due_at::timestamptz IS NULL OR (due_at, referral_id) > (:due_at, :referral_id::uuid))
     ORDER BY due_at, referral_id LIMIT :limit
@@ -89,4 +99,19 @@ COUNT_REVIEWS = Statement(
     SELECT hub_id AS hub, review AS reason, review_overdue::text AS overdue, count(*) AS value FROM welfare_call
     WHERE review IS NOT NULL GROUP BY hub_id, review, review_overdue
     """
+)
+
+# How many open calls are about somebody of whom another referral may be, by hub and by how the two belong together.
+COUNT_LINKED = Statement(
+    """
+    SELECT hub_id AS hub, likeness, count(*) AS value FROM welfare_call
+    CROSS JOIN LATERAL (VALUES ('person', same_person_ids), ('household', same_household_ids)) AS l (likeness, ids)
+    WHERE state IN ('due', 'unanswered', 'claimed') AND hub_id IS NOT NULL AND ids <> '{}'
+    GROUP BY hub_id, likeness
+    """
+)
+
+# Calls of these referrals, for whoever sees one of them.
+OF_REFERRALS = CALL.query(
+    "SELECT {columns} FROM welfare_call WHERE referral_id = ANY (:referral_ids) ORDER BY referral_id"
 )

@@ -85,6 +85,10 @@ FIND = TASK.query(
         AND (NOT :attention::boolean OR (state IN ('open', 'offered', 'accepted') AND (
             unfilled OR stopped_by IS NOT NULL OR returned_because IS NOT NULL OR undecided <> '{}' OR warnings <> '{}'
         )))
+        AND (NOT :linked::boolean OR EXISTS (
+            SELECT FROM welfare_call AS call WHERE call.referral_id = task.referral_id
+                AND (call.same_person_ids <> '{}' OR call.same_household_ids <> '{}')
+        ))
         AND (:due_at::timestamptz IS NULL OR (due_at, task_id) > (:due_at, :task_id::uuid))
     ORDER BY due_at, task_id LIMIT :limit
     """

@@ -1,0 +1,5 @@
+ALTER TABLE welfare_call
+    ADD COLUMN same_person_ids uuid[] NOT NULL DEFAULT '{}',
+    ADD COLUMN same_household_ids uuid[] NOT NULL DEFAULT '{}',
+    ADD COLUMN linked_at timestamptz,
+    ADD COLUMN claimed_with uuid;
