@@ -326,6 +326,8 @@ TASKS = Topic(
                 "bdcan.volunteer-match.task.failed.v1",
                 "bdcan.volunteer-match.task.cancelled.v1",
                 "bdcan.volunteer-match.task.unfilled.v1",
+                "bdcan.volunteer-match.task.changed.v1",
+                "bdcan.volunteer-match.task.offer-withdrawn.v1",
             ),
         ),
         Reader(
@@ -383,6 +385,8 @@ WELFARE_CALLS = Topic(
                 "bdcan.volunteer-match.welfare-call.completed.v1",
                 "bdcan.volunteer-match.welfare-call.unanswered.v1",
                 "bdcan.volunteer-match.welfare-call.exhausted.v1",
+                "bdcan.volunteer-match.welfare-call.held.v1",
+                "bdcan.volunteer-match.welfare-call.reopened.v1",
             ),
         ),
         Reader("foodhub", ("bdcan.volunteer-match.welfare-call.completed.v1",)),

@@ -679,6 +679,12 @@ class InboundReferralAccepted(_Body):
     """When the referral was first taken on."""
     previous_referral_id: UUID | None = None
     """The closed referral of the same reference that this one follows; absent where it is the first."""
+    state: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] | None = (
+        None
+    )
+    """How far the referral is: received, assigned, in-contact, being-helped or closed."""
+    open: bool | None = None
+    """Whether the referral is still open. A request is a duplicate only while it is."""
 
 
 class InboundReferralRefused(_Body):

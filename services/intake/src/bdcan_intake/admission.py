@@ -33,10 +33,11 @@ class Accepted(Struct, frozen=True):
 
 
 class Duplicate(Struct, frozen=True):
-    """The same request again: the referral that answers it."""
+    """The same request again: the referral that answers it. It is open."""
 
     referral_id: UUID
     received_at: datetime
+    state: ReferralState
 
 
 class Refused(Struct, frozen=True):
@@ -118,10 +119,11 @@ async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> di
         closed = referrals.get(earlier.referral_id) if earlier.closed else None
         if closed is None or closed.state is not ReferralState.CLOSED:
             same = earlier.content_hash == one.content_hash
+            state = closed.state if closed else earlier.state
             answers[place] = (
-                Duplicate(earlier.referral_id, earlier.received_at)
+                Duplicate(earlier.referral_id, earlier.received_at, state)
                 if same
-                else Refused((_reused(earlier.referral_id),))
+                else Refused((_reused(earlier.referral_id, state),))
             )
         elif closed.next_referral_id is not None:  # a request before this one has opened the next referral
             later[place] = one
@@ -134,9 +136,9 @@ async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> di
     return answers | await _said_again(referrals, later)
 
 
-def _reused(referral_id: UUID) -> Problem:
+def _reused(referral_id: UUID, state: ReferralState) -> Problem:
     return Problem(
         "reference",
         "reference-reused",
-        f"this reference was taken on before with other content: amend referral {referral_id} instead",
+        f"this reference was taken on before with other content: amend referral {referral_id}, which is {state}, instead",
     )

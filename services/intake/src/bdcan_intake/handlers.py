@@ -145,14 +145,18 @@ def _receipt(
                 duplicate=False,
                 previous_referral_id=referral.previous_referral_id,
                 received_at=referral.received_at,
+                state=referral.state,
+                open=referral.open,
             )
-        case Duplicate(referral_id, received_at):
+        case Duplicate(referral_id, received_at, state):
             return InboundReferralAccepted(
                 source=event.source,
                 reference=event.reference,
                 referral_id=referral_id,
                 duplicate=True,
                 received_at=received_at,
+                state=state,
+                open=True,
             )
         case Refused(problems):
             return InboundReferralRefused(

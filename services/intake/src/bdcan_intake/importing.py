@@ -23,7 +23,7 @@ from bdcan_intake.csv_file import Row, Sheet
 from bdcan_intake.domain import imports
 from bdcan_intake.domain.errors import BrokenOffError
 from bdcan_intake.domain.imports import Import, Taken
-from bdcan_intake.store.imports import RowProblem
+from bdcan_intake.store.imports import DuplicateRow, RowProblem
 
 _TRIES = 6
 _PAUSE_SECONDS = 2.0
@@ -110,6 +110,7 @@ class Importing:
         good = [row for row in rows if row.examined]
         answers = await take_on(Referrals(tx), [row.examined for row in good if row.examined])
         by_line = {row.line: answer for row, answer in zip(good, answers, strict=True)}
+        repeated: list[DuplicateRow] = []
         problems: list[tuple[int, str | None, Problem]] = []
         for row in rows:
             match by_line.get(row.line):
@@ -117,17 +118,19 @@ class Importing:
                     told = row.kept
                 case Refused(found_wrong):
                     told = found_wrong
-                case Duplicate():
+                case Duplicate(referral_id):
                     told = ()
+                    reference = row.reference and row.reference[:100]
+                    repeated.append(DuplicateRow(self._import_id, row.line, reference, referral_id))
                 case None:
                     told = row.problems
             problems += [(row.line, row.reference, problem) for problem in told]
         accepted = sum(isinstance(answer, Accepted) for answer in answers)
-        duplicates = sum(isinstance(answer, Duplicate) for answer in answers)
         kept = sum(bool(row.kept) and isinstance(by_line[row.line], Accepted) for row in good)
-        taken = Taken(accepted, duplicates, len(rows) - accepted - duplicates, kept)
+        taken = Taken(accepted, len(repeated), len(rows) - accepted - len(repeated), kept)
         book.put(imports.took_on(found, taken, tx.now))
         await book.save()
+        await store.imports.DUPLICATE.insert(tx.connection, repeated, tx.now)
         await self._keep(tx, problems)
 
     async def _keep(self, tx: Tx, problems: Sequence[tuple[int, str | None, Problem]]) -> None:

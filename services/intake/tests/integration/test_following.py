@@ -390,3 +390,35 @@ async def test_need_that_was_taken_on_and_given_back_is_open_again(given: Harnes
     assert (told["state"], told["needs"][0]["state"]) == ("being-helped", "open")
     assert told["needs"][0]["owner"] == f"hub:{s.HUB}"
     assert told["needs"][0]["due_at"]
+
+
+async def test_timeline_tells_of_held_and_reopened_calls_and_of_changed_tasks(given: Harness):
+    r = await handed_in(given, "shopping")
+    need_id, kind = r.needs[0].need_id, vocabulary.TaskKind.SHOPPING
+    for event in (
+        s.assigned(r),
+        s.held(r, "no-consent"),
+        s.confirmed(r),
+        s.task(m.TaskOpened, r, need_id, kind),
+        s.task(m.TaskChanged, r, need_id, kind),
+        s.task(m.TaskOfferWithdrawn, r, need_id, kind),
+        s.reopened(r),
+    ):
+        await given.deliver(event)
+    told = {entry["kind"]: entry["detail"] for entry in (await shown(given, r))["timeline"]}
+    assert told["welfare-call.held"]["reason"] == "no-consent"
+    assert told["welfare-call.reopened"]["reason"] == "outcome-undone"
+    assert told["task.changed"]["facts"] == 1
+    assert told["task.offer-withdrawn"]["reason"] == "no-time"
+
+
+async def test_caller_of_a_reopened_call_is_told_who_to_ring(given: Harness):
+    r = await handed_in(given, "shopping")
+    need = r.needs[0]
+    no = s.called(r, (need.need_id, need.code, m.CallNeedResult.DECLINED))
+    await given.deliver(s.assigned(r))
+    await given.deliver(no)
+    asked = {"referral_id": str(r.referral_id), "purpose": "welfare_call", "reason": "the call is due"}
+    assert (await given.http.post("/v1/disclosures", json=asked)).status_code == 409
+    await given.deliver(s.reopened(r))
+    assert (await given.http.post("/v1/disclosures", json=asked)).status_code in {200, 201}

@@ -111,3 +111,60 @@ async def test_receipt_names_the_referral_that_the_new_one_follows(given: Harnes
     again, duplicate = await given.emitted(m.InboundReferralAccepted)
     assert (again.data.duplicate, again.data.previous_referral_id) == (False, first.data.referral_id)
     assert (duplicate.data.duplicate, duplicate.data.referral_id) == (True, again.data.referral_id)
+
+
+URL = "/v1/referral-imports?source=shielding-list"
+
+
+async def test_import_names_each_duplicate_row_and_its_referral(given: Harness):
+    header = "reference,name,needs\n"
+    first = header + "A-1,Amina Example,shopping\nA-2,Ben Example,shopping\n,Cal Example,shopping\n"
+    assert (await given.http.post(URL, content=first)).json()["duplicate_rows"] == []
+    ids = {
+        row["name"]: str(row["referral_id"])
+        for row in await given.fetch("SELECT name, referral_id FROM resident")
+    }
+    await close(given, ids["Amina Example"])
+    second = header + ",Cal Example,shopping\n\nA-2,Ben Example,shopping\nA-1,Amina Example,shopping\n"
+    done = (await given.http.post(URL, content=second + "A-2,Ben Example,shopping\n")).json()
+    assert (done["accepted"], done["duplicates"]) == (1, 3)
+    assert done["duplicate_rows"] == [
+        {"line": 2, "referral_id": ids["Cal Example"], "state": "received", "open": True},
+        {"line": 4, "reference": "A-2", "referral_id": ids["Ben Example"], "state": "received", "open": True},
+        {"line": 6, "reference": "A-2", "referral_id": ids["Ben Example"], "state": "received", "open": True},
+    ]
+    assert (await given.http.get(f"/v1/referral-imports/{done['import_id']}")).json() == done
+    listed = await given.http.get(done["duplicates_url"])
+    assert listed.text.splitlines() == [
+        "line,reference,referral_id,state,open",
+        f"2,,{ids['Cal Example']},received,yes",
+        f"4,A-2,{ids['Ben Example']},received,yes",
+        f"6,A-2,{ids['Ben Example']},received,yes",
+    ]
+
+
+async def test_import_names_the_referral_that_a_reused_reference_belongs_to(given: Harness):
+    await given.http.post(URL, content="reference,name\nA-1,Amina Example\n")
+    done = (await given.http.post(URL, content="reference,name\nA-1,Ben Example\n")).json()
+    [row] = await given.fetch("SELECT id FROM referral")
+    errors = (await given.http.get(done["errors_url"])).text
+    assert f"amend referral {row['id']}, which is received, instead" in errors
+
+
+async def test_answer_to_a_duplicate_says_so_and_whether_it_is_open(given: Harness):
+    first = (await hand_in(given)).json()
+    again = (await hand_in(given)).json()
+    assert (first["duplicate"], again["duplicate"]) == (False, True)
+    assert (again["referral_id"], again["state"], again["open"]) == (first["referral_id"], "received", True)
+    await close(given, first["referral_id"])
+    assert (await given.http.get(f"/v1/referrals/{first['referral_id']}")).json()["open"] is False
+
+
+async def test_receipt_of_a_duplicate_says_whether_the_referral_is_open(given: Harness):
+    submitted = m.InboundReferralSubmitted(
+        source="riverside-surgery", reference="r", channel=vocabulary.Channel.GP, notes="Rings twice."
+    )
+    await given.deliver(submitted, submitted)
+    first, second = await given.emitted(m.InboundReferralAccepted)
+    assert (first.data.duplicate, first.data.state, first.data.open) == (False, "received", True)
+    assert (second.data.duplicate, second.data.state, second.data.open) == (True, "received", True)

@@ -143,6 +143,33 @@ def exhausted(r: Referral, *concern: m.Need) -> m.WelfareCallExhausted:
     )
 
 
+def held(r: Referral, reason: str = "not-reached", **more: Any) -> m.WelfareCallHeld:
+    return m.WelfareCallHeld(
+        **{
+            "referral_id": r.referral_id,
+            "call_id": uuid5(r.referral_id, "welfare-call"),
+            "hub_id": HUB,
+            "reason": reason,
+            "review_by": minutes(300),
+            "overdue": False,
+            "held_at": T0,
+            **more,
+        }
+    )
+
+
+def reopened(r: Referral, reason: str = "outcome-undone") -> m.WelfareCallReopened:
+    return m.WelfareCallReopened(
+        referral_id=r.referral_id,
+        call_id=uuid5(r.referral_id, "again"),
+        previous_call_id=uuid5(r.referral_id, "welfare-call"),
+        hub_id=HUB,
+        reason=reason,
+        due_at=minutes(400),
+        reopened_at=T0,
+    )
+
+
 def task(
     model: Any,
     r: Referral,
@@ -163,7 +190,19 @@ def task(
         "due_at": minutes(2000),
         "requires_dbs": False,
         "reason": "no-time",
-        **dict.fromkeys(("opened_at", "accepted_at", "completed_at", "failed_at", "cancelled_at"), T0),
+        "facts": (vocabulary.Fact.FLAGS,),
+        **dict.fromkeys(
+            (
+                "changed_at",
+                "withdrawn_at",
+                "opened_at",
+                "accepted_at",
+                "completed_at",
+                "failed_at",
+                "cancelled_at",
+            ),
+            T0,
+        ),
         **more,
     }
     return model(**{name: fields[name] for name in model.model_fields if name in fields})

@@ -18,6 +18,7 @@ from bdcan_contracts.models import NeedState
 from bdcan_contracts.vocabulary import NeedCode, ReferralOutcome
 from bdcan_intake.domain import changes
 from bdcan_intake.domain import progress as p
+from bdcan_intake.domain.changes import withdraw
 from bdcan_intake.domain.errors import NotAllowedError
 from bdcan_intake.domain.referral import (
     COMMUNITY_SOLUTIONS,
@@ -361,3 +362,60 @@ def test_referral_without_needs_has_an_owner_and_a_time():
     assert (r.owner, r.due_at) == (f"hub:{s.HUB}", r.contact_due_at)
     r, [closed] = s.told(r, (s.call_completed, s.called(r), 2))
     assert closed.outcome == ReferralOutcome.DECLINED
+
+
+def test_held_call_waits_at_the_hub_until_a_person_must_have_looked():
+    r = s.referral(NeedCode.SHOPPING)
+    r, turns = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_held, s.held(r, "no-consent"), 2))
+    assert not turns
+    assert (r.needs[0].owner, r.needs[0].due_at) == (f"hub:{s.HUB}", s.minutes(300))
+    assert (r.owner, r.due_at) == (f"hub:{s.HUB}", s.minutes(300))
+
+
+def test_reopened_call_opens_a_referral_that_closed_by_a_slip():
+    r = s.referral(NeedCode.SHOPPING)
+    need = r.needs[0]
+    no = s.called(r, (need.need_id, need.code, m.CallNeedResult.DECLINED))
+    r, [closed] = s.told(r, (p.assigned, s.assigned(r), 1), (s.call_completed, no, 2))
+    assert isinstance(closed, m.ReferralClosed)
+    r, [opened] = s.told(r, (p.call_reopened, s.reopened(r), 3))
+    assert isinstance(opened, m.ReferralReopened)
+    assert (r.state, r.owner, r.due_at) == (ReferralState.ASSIGNED, f"hub:{s.HUB}", s.minutes(400))
+    again = s.called(r, (uuid4(), need.code, m.CallNeedResult.DECLINED))
+    r, [closed] = s.told(r, (s.call_completed, again, 4))
+    assert (r.state, closed.outcome) == (ReferralState.CLOSED, ReferralOutcome.DECLINED)
+
+
+def test_referral_stays_open_until_the_reopened_call_was_made():
+    r = s.referral(NeedCode.SHOPPING)
+    task = s.task(m.TaskCompleted, r, r.needs[0].need_id, vocabulary.TaskKind.SHOPPING)
+    r, turns = s.told(
+        r,
+        (p.assigned, s.assigned(r), 1),
+        (s.call_completed, s.confirmed(r), 2),
+        (p.call_reopened, s.reopened(r), 3),
+        (p.task_completed, task, 4),
+    )
+    assert not turns
+    assert (r.owner, r.due_at) == (f"hub:{s.HUB}", s.minutes(400))
+    _, [closed] = s.told(r, (s.call_completed, s.called(r), 5))
+    assert closed.outcome == ReferralOutcome.HELPED
+
+
+def test_reopened_call_opens_nothing_that_was_withdrawn():
+    r = withdraw(s.referral(NeedCode.SHOPPING), "no-longer-needed", s.minutes(1)).state
+    r, turns = s.told(r, (p.call_reopened, s.reopened(r), 2))
+    assert (r.state, turns) == (ReferralState.CLOSED, [])
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "owner"), [(None, VOLUNTEERS), ("no-check", f"hub:{s.HUB}"), ("deceased", f"hub:{s.HUB}")]
+)
+def test_need_follows_its_changed_task(stopped_by: str | None, owner: str):
+    r = s.referral(NeedCode.SHOPPING)
+    need_id = r.needs[0].need_id
+    opened = s.task(m.TaskOpened, r, need_id, vocabulary.TaskKind.SHOPPING)
+    sooner = {"due_at": s.minutes(500), "stopped_by": stopped_by}
+    changed = s.task(m.TaskChanged, r, need_id, vocabulary.TaskKind.SHOPPING, **sooner)
+    r, _ = s.told(r, (p.task_opened, opened, 1), (p.task_changed, changed, 2))
+    assert (r.needs[0].owner, r.needs[0].due_at) == (owner, s.minutes(500))

@@ -50,6 +50,7 @@ START = datetime(2020, 3, 23, 9, 0, tzinfo=UTC)
 ALL_SCOPES = (
     "referrals:write",
     "referrals:read",
+    "referrals:amend",
     "disclosures:welfare_call",
     "disclosures:delivery_label",
     "disclosures:delivery",

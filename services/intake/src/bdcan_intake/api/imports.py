@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from bdcan_chassis.database import Connection
 from bdcan_chassis.http.auth import Caller
 from bdcan_chassis.http.bodies import Slug
 from bdcan_chassis.http.paging import Page, PageAsked
@@ -20,9 +22,13 @@ from bdcan_chassis.ids import new_id
 from bdcan_intake import csv_file
 from bdcan_intake.api.common import Reader, Writer
 from bdcan_intake.domain.imports import Import, ImportState
+from bdcan_intake.domain.referral import ReferralState
 from bdcan_intake.importing import Importing
 from bdcan_intake.settings import Settings
-from bdcan_intake.store.imports import FIND, IMPORT, PROBLEMS_OF, RowProblem
+from bdcan_intake.store.imports import DUPLICATES_OF, FIND, IMPORT, PROBLEMS_OF, DuplicateFound
+
+_MOST_ROWS = 1000
+"""Duplicate rows that an answer names at most."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -45,6 +51,26 @@ class ImportShown(BaseModel):
     imported_at: datetime
     ended_at: datetime | None = None
     errors_url: str | None = None
+    duplicates_url: str | None = None
+
+
+class DuplicateShown(BaseModel):
+    """A row that says again what an earlier request said: its line in the file, and the referral that it duplicates."""
+
+    model_config = ConfigDict(from_attributes=True)
+    line: int
+    reference: str | None = None
+    referral_id: UUID
+    state: ReferralState
+    open: bool
+
+
+class ImportWithRows(ImportShown):
+    """An import with its first duplicate rows. `duplicates_url` has all of them."""
+
+    duplicate_rows: Annotated[
+        list[DuplicateShown], Field(description=f"the first {_MOST_ROWS}, with the states of now")
+    ]
 
 
 def router(settings: Settings) -> APIRouter:
@@ -65,7 +91,7 @@ def router(settings: Settings) -> APIRouter:
         request: Request,
         caller: Writer,
         source: Annotated[Slug, Query(min_length=3, max_length=40)],
-    ) -> ImportShown:
+    ) -> ImportWithRows:
         # no Idempotency-Key is needed: each row is known by its reference, or by what it says
         if request.headers.get("Content-Type", "").lower().startswith("multipart/"):
             raise csv_file.OtherFileError(
@@ -82,7 +108,9 @@ def router(settings: Settings) -> APIRouter:
             sheet = await importing.read(content, settings.import_rows)
         except csv_file.FileError as error:
             raise InvalidError(str(error), code="bad-file", errors=error.errors) from None
-        return _shown(await importing.take_on(sheet, source, settings.import_chunk))
+        done = await importing.take_on(sheet, source, settings.import_chunk)
+        async with reading(request) as connection:
+            return await _with_rows(connection, done)
 
     @routes.get("", response_model_exclude_none=True)
     async def find(
@@ -106,9 +134,10 @@ def router(settings: Settings) -> APIRouter:
         return paging.page(found, _shown, lambda one: (one.import_id,))
 
     @routes.get("/{import_id}", response_model_exclude_none=True)
-    async def show(request: Request, import_id: UUID, caller: Reader) -> ImportShown:
+    async def show(request: Request, import_id: UUID, caller: Reader) -> ImportWithRows:
         async with reading(request) as connection:
-            return _shown(_must_see(caller, await IMPORT.get.first(connection, keys=[import_id])))
+            found = _must_see(caller, await IMPORT.get.first(connection, keys=[import_id]))
+            return await _with_rows(connection, found)
 
     @routes.get(
         "/{import_id}/errors.csv",
@@ -119,10 +148,29 @@ def router(settings: Settings) -> APIRouter:
         async with reading(request) as connection:
             _must_see(caller, await IMPORT.get.first(connection, keys=[import_id]))
             found = await PROBLEMS_OF.all(connection, import_id=import_id)
-        return Response(
-            _as_csv(found),
-            media_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="errors-{import_id}.csv"'},
+        return _file(
+            f"errors-{import_id}.csv",
+            ("line", "reference", "field", "code", "message"),
+            ((str(p.line), p.reference or "", p.field, p.code, p.message) for p in found),
+        )
+
+    @routes.get(
+        "/{import_id}/duplicates.csv",
+        response_class=Response,
+        responses={200: {"content": {"text/csv": {}}}},
+    )
+    async def duplicates(request: Request, import_id: UUID, caller: Reader) -> Response:
+        """Each row that was taken on before, with the referral that it duplicates and the state of that."""
+        async with reading(request) as connection:
+            _must_see(caller, await IMPORT.get.first(connection, keys=[import_id]))
+            found = await DUPLICATES_OF.all(connection, import_id=import_id, limit=None)
+        return _file(
+            f"duplicates-{import_id}.csv",
+            ("line", "reference", "referral_id", "state", "open"),
+            (
+                (str(d.line), d.reference or "", str(d.referral_id), d.state, "yes" if d.open else "no")
+                for d in found
+            ),
         )
 
     return routes
@@ -140,17 +188,30 @@ def _shown(found: Import) -> ImportShown:
     shown = ImportShown.model_validate(found)
     if found.refused or found.kept or found.state is ImportState.UNREADABLE:
         shown.errors_url = f"/v1/referral-imports/{found.import_id}/errors.csv"
+    if found.duplicates:
+        shown.duplicates_url = f"/v1/referral-imports/{found.import_id}/duplicates.csv"
     return shown
 
 
-def _as_csv(problems: list[RowProblem]) -> str:
+async def _with_rows(connection: Connection, found: Import) -> ImportWithRows:
+    rows: list[DuplicateFound] = []
+    if found.duplicates:
+        rows = await DUPLICATES_OF.all(connection, import_id=found.import_id, limit=_MOST_ROWS)
+    return ImportWithRows(
+        **_shown(found).model_dump(), duplicate_rows=list(map(DuplicateShown.model_validate, rows))
+    )
+
+
+def _file(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Response:
     written = io.StringIO(newline="")
     writer: Any = csv.writer(written)
-    writer.writerow(("line", "reference", "field", "code", "message"))
-    for one in problems:
-        cells = (one.reference or "", one.field, one.code, one.message)
-        writer.writerow([one.line, *map(_harmless, cells)])
-    return written.getvalue()
+    writer.writerow(header)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    return Response(
+        written.getvalue(),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def _harmless(cell: str) -> str:

@@ -71,6 +71,7 @@ class ReferralListed(BaseModel):
     priority: Annotated[str | None, Field(description="absent for callers who may not see every need")]
     outreach: bool
     state: str
+    open: bool
     version: int
     hub_id: str | None
     outcome: str | None
@@ -99,6 +100,9 @@ class ReferralShown(ReferralListed):
 
     needs: list[NeedShown]
     timeline: list[EntryShown]
+    duplicate: Annotated[
+        bool, Field(description="of the answer to a request: whether an earlier one had opened this referral")
+    ] = False
 
 
 class NoteForm(bodies.Body):
@@ -153,7 +157,9 @@ def router() -> APIRouter:
                     return _shown(referral, referrals.entered(referral.referral_id), caller)
                 case Duplicate(referral_id):
                     known = True
-                    return await _found(tx.connection, referral_id, caller)
+                    return (await _found(tx.connection, referral_id, caller)).model_copy(
+                        update={"duplicate": True}
+                    )
 
         response = await once(work, status=201)
         if known:

@@ -37,6 +37,8 @@ _HIDDEN_KINDS = (
     "safeguarding-concern.",
     "referral.reopened",
     "welfare-call.exhausted",
+    "welfare-call.held",
+    "welfare-call.reopened",
 )
 _HIDDEN_DETAILS = _AUTHOR | {"priority", "outcome", "needs", "contact_due_at"}
 

@@ -63,6 +63,13 @@ _Escalated: TypeAlias = (
     | models.EscalationClosed
 )
 
+_OfHub: TypeAlias = (
+    models.WelfareCallCompleted
+    | models.WelfareCallUnanswered
+    | models.WelfareCallHeld
+    | models.WelfareCallReopened
+)
+
 _PLACED, _TRIED, _CALLED, _HELPED = 1, 2, 3, 4  # ranks: how far along an event is
 
 
@@ -195,6 +202,26 @@ def call_exhausted(
 
 
 @_follows
+def call_held(referral: Referral, event: models.WelfareCallHeld, at: datetime) -> Referral:
+    """A person at the hub must look by the given time: nobody was reached, or nobody may ring."""
+    return replace(referral, **_waiting(referral, _hub_of(referral, event), event.review_by, at, _TRIED))
+
+
+@_follows
+def call_reopened(referral: Referral, event: models.WelfareCallReopened, at: datetime) -> Referral:
+    """The resident is rung again by the given time. A referral that closed meanwhile opens: the caller needs the number."""
+    if referral.withdrawn_reason is not None:
+        return referral
+    hub, due_at = _hub_of(referral, event), event.due_at
+    referral = replace(referral, called=False, contact_due_at=due_at)
+    if referral.state is ReferralState.CLOSED:
+        return replace(
+            referral, state=ReferralState.ASSIGNED, outcome=None, closed_at=None, owner=hub, due_at=due_at
+        )
+    return replace(referral, **_waiting(referral, hub, due_at, at, _TRIED))
+
+
+@_follows
 def task_opened(referral: Referral, event: models.TaskOpened, at: datetime) -> Referral:
     """Volunteers are being asked. A delivery is the parcel's story, told by foodhub."""
     if event.need_id is None or event.parcel_id is not None:
@@ -203,6 +230,15 @@ def task_opened(referral: Referral, event: models.TaskOpened, at: datetime) -> R
         referral, event.need_id, _kind_of_task(event.kind), VOLUNTEERS, event.due_at, at, _HELPED
     )
     return _being_helped(helped)
+
+
+@_follows
+def task_changed(referral: Referral, event: models.TaskChanged, at: datetime) -> Referral:
+    """The task has another time, or must not go on until a person at the hub has looked."""
+    if event.need_id is None or event.parcel_id is not None:
+        return referral
+    owner = f"hub:{referral.hub_id or event.hub_id}" if event.stopped_by else VOLUNTEERS
+    return _helped(referral, event.need_id, _kind_of_task(event.kind), owner, event.due_at, at, _HELPED)
 
 
 @_follows
@@ -341,7 +377,7 @@ def _acknowledged_by(lane: Lane, at: datetime, calendar: Calendar) -> datetime:
     return calendar.add_working_days(at, ACKNOWLEDGED_WITHIN_DAYS)
 
 
-def _hub_of(referral: Referral, event: models.WelfareCallCompleted | models.WelfareCallUnanswered) -> str:
+def _hub_of(referral: Referral, event: _OfHub) -> str:
     """Whose calls these are: the referral's own hub; the event's as long as routing's word is not here."""
     return f"hub:{referral.hub_id or event.hub_id}"
 

@@ -29,6 +29,8 @@ FOODHUB = "foodhub"
 COMMUNITY_SOLUTIONS = "community-solutions"
 INTAKE = "intake"
 
+_HELPERS = frozenset({VOLUNTEERS, FOODHUB, COMMUNITY_SOLUTIONS})
+
 CONTACT_WITHIN = {
     Priority.URGENT: timedelta(hours=4),
     Priority.STANDARD: timedelta(hours=48),
@@ -131,6 +133,11 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     def traffic_class(self) -> str | None:
         """The lane of its events. All of them have the same, so that they keep their order."""
         return "bulk" if self.outreach else None
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not come to its end."""
+        return self.state is not ReferralState.CLOSED
 
     @property
     def placed_with(self) -> str:
@@ -278,7 +285,9 @@ def settled(before: Referral, after: Referral, now: datetime, *events: BaseModel
     """
     ended = all(need.ended for need in after.needs)
     if after.state is ReferralState.CLOSED and not ended:
-        after = with_next_step(replace(after, state=ReferralState.BEING_HELPED, outcome=None, closed_at=None))
+        after = replace(after, state=ReferralState.BEING_HELPED, outcome=None, closed_at=None)
+    if before.state is ReferralState.CLOSED and after.state is not ReferralState.CLOSED:
+        after = with_next_step(after)
         turn = models.ReferralReopened(
             referral_id=after.referral_id, priority=after.priority, needs=after.open_needs, reopened_at=now
         )
@@ -339,6 +348,6 @@ def with_next_step(referral: Referral) -> Referral:
             first = need
     if first is not None:
         return replace(referral, owner=first.owner, due_at=first.due_at)
-    if referral.owner == COMMUNITY_SOLUTIONS:  # they have taken on all needs, and the call is still due
+    if referral.owner in _HELPERS:  # their needs have ended, and the call is still due
         return replace(referral, owner=referral.placed_with, due_at=referral.contact_due_at)
     return referral

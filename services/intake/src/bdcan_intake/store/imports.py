@@ -6,8 +6,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from bdcan_chassis.table import Statement, Table
+from bdcan_chassis.table import Query, Statement, Table
 from bdcan_intake.domain.imports import Import
+from bdcan_intake.domain.referral import ReferralState
 
 
 class RowProblem(Struct, frozen=True):
@@ -22,9 +23,44 @@ class RowProblem(Struct, frozen=True):
     message: str
 
 
+class DuplicateRow(Struct, frozen=True):
+    """A row that says again what a referral was opened for."""
+
+    import_id: UUID
+    line: int
+    reference: str | None
+    referral_id: UUID
+
+
+class DuplicateFound(Struct, frozen=True):
+    """A duplicate row with the state that its referral has now."""
+
+    line: int
+    reference: str | None
+    referral_id: UUID
+    state: ReferralState
+
+    @property
+    def open(self) -> bool:
+        """Whether the referral is open."""
+        return self.state is not ReferralState.CLOSED
+
+
 IMPORT = Table("referral_import", Import, key="import_id", stamp=None)
 
 PROBLEM = Table("referral_import_error", RowProblem, key=("import_id", "place"), stamp=None)
+
+DUPLICATE = Table("referral_import_duplicate", DuplicateRow, key=("import_id", "line"), stamp=None)
+
+# The duplicate rows of a file, in its order, with the present states of their referrals. limit NULL: all.
+DUPLICATES_OF = Query(
+    """
+    SELECT d.line, d.reference, d.referral_id, r.state
+    FROM referral_import_duplicate AS d JOIN referral AS r ON r.id = d.referral_id
+    WHERE d.import_id = :import_id ORDER BY d.line LIMIT :limit::int
+    """,
+    DuplicateFound,
+)
 
 # The problems of a file, in its order.
 PROBLEMS_OF = PROBLEM.query(

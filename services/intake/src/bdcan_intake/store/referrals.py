@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from bdcan_chassis.table import Query, Table, Unique
-from bdcan_intake.domain.referral import Need, Referral
+from bdcan_intake.domain.referral import Need, Referral, ReferralState
 
 NEED = Table("need", Need, key=("referral_id", "need_id"), stamp="fact_at")
 
@@ -25,18 +25,23 @@ class Known(Struct, frozen=True):
     reference: str
     referral_id: UUID
     received_at: datetime
-    closed: bool
+    state: ReferralState
     content_hash: bytes
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has come to its end."""
+        return self.state is ReferralState.CLOSED
 
 
 # The referrals that sources and references belong to. OFFSET 0 makes PostgreSQL look up each pair by its index: it
 # would read all of a table that was just filled and never analysed.
 FIND_KNOWN = Query(
     """
-    SELECT k.source, k.reference, f.id AS referral_id, f.received_at, f.closed, s.content_hash
+    SELECT k.source, k.reference, f.id AS referral_id, f.received_at, f.state, s.content_hash
     FROM unnest(:sources::text[], :references::text[]) AS k (source, reference)
     CROSS JOIN LATERAL (
-        SELECT id, received_at, state = 'closed' AS closed FROM referral
+        SELECT id, received_at, state FROM referral
         WHERE source = k.source AND reference = k.reference AND reference IS NOT NULL OFFSET 0
     ) AS f
     CROSS JOIN LATERAL (SELECT content_hash FROM resident WHERE referral_id = f.id OFFSET 0) AS s

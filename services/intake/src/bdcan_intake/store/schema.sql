@@ -90,6 +90,13 @@ CREATE TABLE public.referral_import (
     ended_at timestamp with time zone
 );
 
+CREATE TABLE public.referral_import_duplicate (
+    import_id uuid NOT NULL,
+    line integer NOT NULL,
+    reference text,
+    referral_id uuid NOT NULL
+);
+
 CREATE TABLE public.referral_import_error (
     import_id uuid NOT NULL,
     place integer NOT NULL,
@@ -151,6 +158,9 @@ ALTER TABLE ONLY public.need
 ALTER TABLE ONLY public.note
     ADD CONSTRAINT note_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.referral_import_duplicate
+    ADD CONSTRAINT referral_import_duplicate_pkey PRIMARY KEY (import_id, line);
+
 ALTER TABLE ONLY public.referral_import_error
     ADD CONSTRAINT referral_import_error_pkey PRIMARY KEY (import_id, place);
 
@@ -184,6 +194,12 @@ CREATE INDEX resident_likeness ON public.resident USING gin (likeness_keys);
 CREATE INDEX resident_to_compare ON public.resident USING btree (referral_id) WHERE (NOT compared);
 
 CREATE INDEX volunteer_enquiry_volunteer ON public.volunteer_enquiry USING btree (volunteer_id);
+
+ALTER TABLE ONLY public.referral_import_duplicate
+    ADD CONSTRAINT referral_import_duplicate_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.referral_import(id);
+
+ALTER TABLE ONLY public.referral_import_duplicate
+    ADD CONSTRAINT referral_import_duplicate_referral_id_fkey FOREIGN KEY (referral_id) REFERENCES public.referral(id);
 
 ALTER TABLE ONLY public.referral_import_error
     ADD CONSTRAINT referral_import_error_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.referral_import(id);
