@@ -89,7 +89,7 @@ async def test_listener_that_reconnects_wakes_every_pass(
         await until(listeners)
 
 
-async def test_pass_that_made_progress_runs_again_at_once(
+async def test_pass_that_made_progress_runs_again_by_itself(
     ledger: Harness,
 ) -> None:
     left = 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -11,13 +12,15 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 from ledger import Added, Written
+from msgspec import Struct
 from pydantic import BaseModel
 from waiting import until_true
 
 from bdcan_chassis import transaction
 from bdcan_chassis.errors import ChassisError
+from bdcan_chassis.table import Table
 from bdcan_chassis.testing.harness import START, Harness
-from bdcan_chassis.transaction import MOST_SKEW, Tx, pack_headers, unpack_headers
+from bdcan_chassis.transaction import LOOK_SECONDS, MOST_SKEW, Tx, pack_headers, unpack_headers
 from bdcan_chassis.wake import CHANNEL
 
 
@@ -25,6 +28,13 @@ class Unheard(BaseModel):
     """No event of anybody's."""
 
     account_id: UUID
+
+
+class Remark(Struct, frozen=True):
+    """A row that nobody reads."""
+
+    remark_id: UUID
+    said: str
 
 
 class BrokenError(Exception):
@@ -125,6 +135,55 @@ async def test_rewind_drops_what_came_after_the_mark(ledger: Harness) -> None:
     assert set(woken) == {"pass:before", "outbox:normal", "deadlines"}
 
 
+NOTE = Table("remark", Remark, key="remark_id")
+
+
+async def test_added_rows_commit_with_the_unit_and_existing_ones_stay(ledger: Harness) -> None:
+    await ledger.fetch(
+        "CREATE TABLE IF NOT EXISTS remark (remark_id uuid PRIMARY KEY, said text, changed_at timestamptz)"
+    )
+    first, second = Remark(uuid4(), "first"), Remark(uuid4(), "second")
+    async with ledger.transactions.begin() as tx:
+        tx.add(NOTE, [first])
+        tx.emit(Written(account_id=uuid4(), number=1))
+    async with ledger.transactions.begin() as tx:
+        tx.add(NOTE, [Remark(first.remark_id, "again"), second])
+        await tx.write_added()
+        assert len(await NOTE.find(tx.connection, [first.remark_id, second.remark_id])) == 2
+    async with ledger.transactions.pool.acquire() as connection:
+        found = await NOTE.find(connection, [first.remark_id, second.remark_id])
+    assert set(found) == {first, second}
+
+
+async def test_rewind_brings_back_rows_that_a_savepoint_has_undone(ledger: Harness) -> None:
+    await ledger.fetch(
+        "CREATE TABLE IF NOT EXISTS remark (remark_id uuid PRIMARY KEY, said text, changed_at timestamptz)"
+    )
+    kept, dropped = Remark(uuid4(), "kept"), Remark(uuid4(), "dropped")
+    async with ledger.transactions.begin() as tx:
+        tx.add(NOTE, [kept])
+        mark = tx.mark()
+        with contextlib.suppress(BrokenError):
+            async with tx.connection.transaction():
+                tx.add(NOTE, [dropped])
+                await tx.write_added()
+                raise BrokenError
+        tx.rewind(mark)
+    async with ledger.transactions.pool.acquire() as connection:
+        assert await NOTE.find(connection, [kept.remark_id, dropped.remark_id]) == [kept]
+
+
+async def test_deadline_that_is_far_away_wakes_nobody(ledger: Harness) -> None:
+    far, soon = timedelta(seconds=2 * LOOK_SECONDS), timedelta(seconds=LOOK_SECONDS)
+    async with ledger.transactions.begin() as tx:
+        tx.set_deadline("ring", uuid4(), tx.now + far)
+        await tx.flush()
+        assert tx.wakes == frozenset()
+        tx.set_deadline("ring", uuid4(), tx.now + soon)
+        await tx.flush()
+        assert tx.wakes == {"deadlines"}
+
+
 async def test_many_commits_share_one_notification(ledger: Harness) -> None:
     woken: list[str] = []
 
@@ -215,8 +274,8 @@ def test_headers_survive_packing(
 
 def test_units_share_no_fields() -> None:
     # neither is used: no catalogue and no connection are needed
-    one = Tx(None, START, "a", None, {"ring"})  # type: ignore[arg-type]
-    other = Tx(None, START, "a", None, ())  # type: ignore[arg-type]
+    one = Tx(None, START, "a", None, {"ring"}, None)  # type: ignore[arg-type]
+    other = Tx(None, START, "a", None, (), None)  # type: ignore[arg-type]
     one.set_deadline("ring", uuid4(), START)
     assert one.mark() != other.mark()
 

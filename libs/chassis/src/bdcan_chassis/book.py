@@ -58,6 +58,8 @@ class Book(Generic[S]):
     table: Table[S]
     parent: str | None = None
     """The field that `of` looks rows up by, such as the referral's id."""
+    adds_last: bool = False
+    """Whether new rows are written with the transaction's last statement, because nothing in it reads them."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -200,7 +202,10 @@ class Book(Generic[S]):
                 new.append(after)
             elif was or known is not after:
                 old.append((known, after))
-        await self.table.insert(connection, new, now)
+        if self.adds_last:
+            self.tx.add(self.table, new)
+        else:
+            await self.table.insert(connection, new, now)
         await self.table.update(connection, old, now)
 
     def _add(self, row: S) -> S:

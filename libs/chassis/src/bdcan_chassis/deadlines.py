@@ -22,7 +22,7 @@ from bdcan_chassis.database import Connection, backoff_seconds, dedicated_connec
 from bdcan_chassis.errors import describe, is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
-from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_chassis.transaction import LOOK_SECONDS, Transactions, Tx
 from bdcan_chassis.wake import Wakes
 
 log = get_logger(__name__)
@@ -30,7 +30,6 @@ log = get_logger(__name__)
 ROUND = 200
 """Deadlines fired in one transaction at most."""
 
-_IDLE_SECONDS = 10.0  # a NOTIFY may be lost
 _SHORTEST_SECONDS = 0.005
 _REST_SECONDS = 0.05
 _RETRY_MOST = timedelta(minutes=15)
@@ -143,8 +142,8 @@ class Deadlines:
         clock = self._transactions.clock
         soonest = await connection.fetchval(_SOONEST, list(self._handlers))
         if soonest is None:
-            return _IDLE_SECONDS
-        return min(_IDLE_SECONDS, clock.real_seconds(soonest - clock.now()))
+            return LOOK_SECONDS
+        return min(LOOK_SECONDS, clock.real_seconds(soonest - clock.now()))
 
 
 _LEAD = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"

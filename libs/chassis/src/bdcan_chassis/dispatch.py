@@ -241,11 +241,11 @@ class Dispatcher:
     async def _sort_out(self, attempt: _Attempt, reads: list[Read]) -> list[Read]:
         """Ignore what the inbox has, queue what follows a parked record, park what cannot be read."""
         connection = attempt.tx.connection
-        if self.consumer.ordered:
+        identities = [read.identity for read in reads]
+        fresh, any_parked = await take(connection, self.consumer.name, identities)
+        if any_parked and self.consumer.ordered:
             keys = {read.key for read in reads if read.record.key is not None}
             attempt.blocked = await dead_letters.parked_keys(connection, self.consumer.name, list(keys))
-        identities = [read.identity for read in reads]
-        fresh = await take(connection, self.consumer.name, identities)
         ready: list[Read] = []
         for read, identity in zip(reads, identities, strict=True):
             if identity not in fresh:
@@ -334,17 +334,20 @@ def stages(ready: Iterable[Read]) -> list[list[Read]]:
     return [groups[k] for k in sorted(groups, key=lambda k: k[0])]
 
 
-async def take(connection: Any, consumer: str, keys: Iterable[UUID]) -> set[UUID]:
-    """Write event keys to the inbox; returns those that were new."""
+async def take(connection: Any, consumer: str, keys: Iterable[UUID]) -> tuple[set[UUID], bool]:
+    """Write event keys to the inbox; returns those that were new, and whether any key of the consumer is parked."""
     # sorted, so that two workers with the same batch wait for each other and do not deadlock
     wanted = sorted(set(keys), key=NUMBER)
     if not wanted:
-        return set()
+        return set(), False
     rows = await connection.fetch(_TAKE, consumer, wanted)
-    return {r["event_key"] for r in rows}
+    return {r["event_key"] for r in rows}, any(r["any_parked"] for r in rows[:1])
 
 
 _TAKE = """
-INSERT INTO chassis.inbox (consumer, event_key) SELECT $1, key FROM unnest($2::uuid[]) AS key
-ON CONFLICT DO NOTHING RETURNING event_key
+WITH taken AS (
+    INSERT INTO chassis.inbox (consumer, event_key) SELECT $1, key FROM unnest($2::uuid[]) AS key
+    ON CONFLICT DO NOTHING RETURNING event_key
+)
+SELECT event_key, EXISTS (SELECT FROM chassis.parked_key WHERE consumer = $1) AS any_parked FROM taken
 """

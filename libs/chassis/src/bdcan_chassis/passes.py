@@ -2,9 +2,9 @@
 
 A *planner* pass is one transaction under an advisory lock. It works on sets, and runs once at a time in its service. A
 *gateway* pass opens its own transactions, because none may stay open while the world outside answers. A pass runs when
-somebody wakes it (`tx.wake(name)`) and at least every `interval`. While passes make progress, the next one follows at
-once. After a pass without progress the worker rests for as long as the pass took. Many wakes then cause one expensive
-pass, not a hundred.
+somebody wakes it (`tx.wake(name)`) and at least every `interval`. While passes make progress, the next one follows. After
+a pass that moved few things the worker rests, so that the next pass finds more. Many wakes then cause one expensive pass,
+not a hundred. The first pass of a burst never waits.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_chassis.wake import Wakes
 
 log = get_logger(__name__)
+
+_FEW = 50  # a pass that moved fewer things is mostly overhead
+_REST_SECONDS = 0.2
 
 PlannerPass: TypeAlias = Callable[[Tx], Awaitable[int]]
 """Plans once and returns how many things it moved on."""
@@ -72,7 +75,9 @@ async def run_pass(
         took = time.perf_counter() - started
         metrics.PASS_SECONDS.labels(work.name).observe(took)
         metrics.PASS_CHANGES.labels(work.name).inc(changes)
-        if not changes:
+        if changes:
+            await wait(stopping, _REST_SECONDS if changes < _FEW else 0)
+        else:
             await rest(stopping, took, most=1)
             await wait_for_either(wake, stopping, work.interval.total_seconds())
 

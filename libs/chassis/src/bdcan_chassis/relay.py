@@ -91,15 +91,15 @@ class Relay:
                 self._wake.clear()
                 started = time.perf_counter()
                 rows = await _unless_stopped(self._round(connection, producer), stopping)
-                if not rows:
-                    await wait_for_either(self._wake, stopping, _IDLE_SECONDS)
-                elif rows < _FEW:
+                if 0 < rows < _FEW:
                     await rest(stopping, time.perf_counter() - started)
+                if rows < _FEW:  # all that was there is sent
+                    await wait_for_either(self._wake, stopping, _IDLE_SECONDS)
         finally:
             await _close(producer)
 
     async def _round(self, connection: asyncpg.Connection[asyncpg.Record], producer: AIOKafkaProducer) -> int:
-        """Send the earliest unsent rows; returns how many were taken on."""
+        """Send the earliest unsent rows; returns how many were taken on, or _FEW if more may be left."""
         rows = await connection.fetch(_UNSENT, self.traffic_class, ROUND, ROUND_BYTES)
         if not rows:
             return 0
@@ -124,7 +124,8 @@ class Relay:
             metrics.RELAYED.labels(self.traffic_class).inc(len(sent))
         if failure is not None:
             raise failure
-        return len(rows)
+        is_cut = len(rows) == ROUND or sum(len(row["body"]) for row in rows) >= ROUND_BYTES
+        return max(_FEW, len(rows)) if is_cut or len(sent) < len(rows) else len(rows)
 
     async def _send(
         self, producer: AIOKafkaProducer, topic: str, partition: int, rows: list[asyncpg.Record]

@@ -109,7 +109,7 @@ async def _handle(dispatcher: Dispatcher, tx: Tx, letter: _Kept) -> tuple[str, s
     if read.event is None or read.handler is None:
         error: Any = read.error or EnvelopeError("no handler")
         return error.reason, str(error)[:500]
-    if not letter.taken and not await take(tx.connection, dispatcher.consumer.name, [read.event.key]):
+    if not letter.taken and not (await take(tx.connection, dispatcher.consumer.name, [read.event.key]))[0]:
         return "", ""  # it could not be read when it was parked, and has arrived a second time since
     mark = tx.mark()
     try:

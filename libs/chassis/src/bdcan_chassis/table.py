@@ -323,7 +323,7 @@ class Table(Generic[S]):
 
     def _insert_sql(self, conflict: str) -> str:
         """An insert that returns the first key column. The parts of a row that exists already are left out with it."""
-        insert = self.insert_of(1) + conflict
+        insert = self.insert_of("$1", "$2") + conflict
         if not (conflict or self.parts):
             return insert
         key, first = self.key[0], 3 if self._sends_time else 2
@@ -331,19 +331,19 @@ class Table(Generic[S]):
         if not self.parts:
             return insert
         parts = ", ".join(
-            _PART.format(name=part.name, insert=part.insert_of(place), owner=part.key[0], key=key)
+            _PART.format(name=part.name, insert=part.insert_of(f"${place}", "$2"), owner=part.key[0], key=key)
             for place, part in enumerate(self.parts.values(), first)
         )
         return _WITH_PARTS.format(insert=insert, parts=parts, key=key)
 
-    def insert_of(self, place: int) -> str:
-        """An INSERT of the rows in a parameter. The parameter for the time is the second."""
+    def insert_of(self, rows: str, time: str) -> str:
+        """An INSERT of the rows in the parameter `rows`. The parameter `time` is there for a table that keeps the time."""
         columns = self.columns
         return _INSERT.format(
             table=self.name,
             columns=", ".join((*columns, str(self.stamp)) if self.keeps_time else columns),
-            values=", ".join((*columns, "$2") if self.keeps_time else columns),
-            place=place,
+            values=", ".join((*columns, time) if self.keeps_time else columns),
+            rows=rows,
         )
 
     def _update_sql(self, columns: tuple[str, ...]) -> str:
@@ -455,7 +455,7 @@ SELECT {key} FROM json_populate_recordset(NULL::{table}, $1) ORDER BY {key} ON C
 
 _INSERT = """
 INSERT INTO {table} ({columns})
-SELECT {values} FROM json_populate_recordset(NULL::{table}, ${place})
+SELECT {values} FROM json_populate_recordset(NULL::{table}, {rows})
 """
 
 _WITH_PARTS = "WITH written AS ({insert}), {parts} SELECT {key} FROM written"

@@ -1,22 +1,24 @@
 """One transaction: state, outgoing events and deadlines commit together, or none of them does.
 
 Application code gets a Tx and never calls commit. The Tx collects events, deadlines and the reply to a request in memory.
-When the transaction ends, one statement writes them, after the state. An aggregate's row is thus locked before its
-events get their sequence numbers, and the outbox has each aggregate's events in the order of its states.
+When the transaction ends, one statement writes them, after the state, with rows that nobody reads before (`add`). An
+aggregate's row is thus locked before its events get their sequence numbers, and the outbox has each aggregate's events in
+the order of its states.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 import orjson
+from msgspec import Struct
 from pydantic import BaseModel
 
 from bdcan_chassis.calendar import Calendar, make_calendar
@@ -24,9 +26,11 @@ from bdcan_chassis.clock import Clock
 from bdcan_chassis.database import Connection, Pool, are_many, columns
 from bdcan_chassis.errors import BadRecordError, ChassisError
 from bdcan_chassis.ids import NUMBER, new_id
-from bdcan_chassis.table import Statement
+from bdcan_chassis.table import Statement, Table
 from bdcan_chassis.wake import Waker
 from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_headers, source_of
+
+S = TypeVar("S", bound=Struct)
 
 MAX_BODY_BYTES = 500_000
 """Half of what a broker takes by default: an event that no broker takes would hold up its traffic class for ever."""
@@ -34,6 +38,12 @@ MAX_BODY_BYTES = 500_000
 
 MOST_SKEW = timedelta(hours=1)
 """How far a unit's time may be moved on from its own clock: one mad clock must not carry everybody away."""
+
+
+LOOK_SECONDS = 10.0
+"""Whoever fires deadlines looks at least so often, because a NOTIFY may be lost."""
+
+_SOON_SECONDS = 2 * LOOK_SECONDS  # a deadline that is further away needs no wake
 
 
 class _Outgoing(NamedTuple):
@@ -68,6 +78,7 @@ class Mark:
     events: int
     deadlines: _Deadlines
     wakes: frozenset[str]
+    added: tuple[tuple[Table[Any], Struct], ...]
 
 
 @dataclass(slots=True)
@@ -79,11 +90,13 @@ class Tx:
     service: str
     catalogue: Catalogue
     deadline_kinds: Collection[str]
+    clock: Clock
     traceparent: str | None = None
     calendar: Calendar = field(default_factory=make_calendar)
     _events: list[_Outgoing] = field(default_factory=list)
     _deadlines: _Deadlines = field(default_factory=lambda: defaultdict(dict))
     _wakes: set[str] = field(default_factory=set)
+    _added: list[tuple[Table[Any], Struct]] = field(default_factory=list)
     _reply: _Reply | None = None
     _latest: datetime = field(init=False)
 
@@ -156,7 +169,7 @@ class Tx:
     def mark(self) -> Mark:
         """Remember what has been collected so far."""
         deadlines = {kind: dict(subjects) for kind, subjects in self._deadlines.items()}
-        return Mark(len(self._events), deadlines, frozenset(self._wakes))
+        return Mark(len(self._events), deadlines, frozenset(self._wakes), tuple(self._added))
 
     def rewind(self, mark: Mark) -> None:
         """Forget what was collected after `mark`. A savepoint does the same for the database."""
@@ -164,6 +177,17 @@ class Tx:
         self._deadlines.clear()
         self._deadlines.update({kind: dict(subjects) for kind, subjects in mark.deadlines.items()})
         self._wakes = set(mark.wakes)
+        self._added = list(mark.added)
+
+    def add(self, table: Table[S], rows: Iterable[S]) -> None:
+        """Write new rows with the last statement: the transaction does not read them. One that exists is left as it is."""
+        self._added.extend((table, row) for row in rows)
+
+    async def write_added(self) -> None:
+        """Write what was added now, because something is about to read it."""
+        added, self._added = self._added, []
+        for table, rows in _by_table(added).items():
+            await table.insert_missing(self.connection, rows, self.now)
 
     def keep_reply(self, caller: str, key: str, request_hash: bytes, status: int, body: bytes) -> None:
         """Store the reply to a request. If the key already has a reply, the transaction fails with DoneBeforeError."""
@@ -186,11 +210,16 @@ class Tx:
                 parts["events"] = dict(zip(_Outgoing._fields, columns(self._events), strict=True))
         if self._reply:
             parts["reply"] = self._reply._asdict()
+        tables = _by_table(self._added)
+        for place, (table, rows) in enumerate(tables.items()):
+            parts[table.name] = {f"rows_{place}": table.encoded(sorted(rows, key=table.key_of))}
+        if any(table.keeps_time for table in tables):
+            parts["now"] = {"now": self.now}
         if parts:
             arguments = {name: value for part in parts.values() for name, value in part.items()}
-            if not await _writing(tuple(parts)).value(self.connection, **arguments):
+            if not await _writing(tuple(parts), tuple(tables)).value(self.connection, **arguments):
                 raise DoneBeforeError
-        self._events, self._reply = [], None
+        self._events, self._added, self._reply = [], [], None
         self._deadlines.clear()
 
     def _moves(self) -> dict[str, list[Any]]:
@@ -202,7 +231,7 @@ class Tx:
         ]
         gone = [(kind, subject) for kind, subject, due_at in promised if due_at is None]
         moved = [promise for promise in promised if promise[2] is not None]
-        if moved:
+        if any(self._is_soon(due_at) for _, _, due_at in moved if due_at):
             self._wakes.add("deadlines")
         return {
             "gone_kinds": [kind for kind, _ in gone],
@@ -211,6 +240,10 @@ class Tx:
             "subjects": [subject for _, subject, _ in moved],
             "due": [due_at for _, _, due_at in moved],
         }
+
+    def _is_soon(self, due_at: datetime) -> bool:
+        """Whether it may be due before anybody looks by himself."""
+        return self.clock.real_seconds(due_at - self.now) < _SOON_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +287,7 @@ class Transactions:
             self.service,
             self.catalogue,
             self.deadline_kinds,
+            self.clock,
             traceparent,
             self.calendar,
         )
@@ -272,14 +306,28 @@ def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:
     return [(k, v.encode("latin-1")) for k, v in orjson.loads(packed)]
 
 
+def _by_table(added: Iterable[tuple[Table[Any], Struct]]) -> dict[Table[Any], list[Struct]]:
+    by_table: dict[Table[Any], list[Struct]] = {}
+    for table, row in added:
+        by_table.setdefault(table, []).append(row)
+    return by_table
+
+
 @cache
-def _writing(parts: tuple[str, ...]) -> Statement:
-    """The statement that writes these parts. It returns 0 if the reply is stored already."""
+def _writing(parts: tuple[str, ...], tables: tuple[Table[Any], ...]) -> Statement:
+    """The statement that writes these parts and rows. It returns 0 if the reply is stored already."""
     result = "(SELECT count(*) FROM kept)" if "reply" in parts else "1"
-    return Statement(_WRITE.format(", ".join(_PARTS[part] for part in parts), result))
+    written = [_PARTS[part] for part in parts if part in _PARTS]
+    written += [
+        _ADDED.format(name=table.name, insert=table.insert_of(f":rows_{place}", ":now"))
+        for place, table in enumerate(tables)
+    ]
+    return Statement(_WRITE.format(", ".join(written), result))
 
 
 _WRITE = "WITH {} SELECT {}"
+
+_ADDED = "added_{name} AS ({insert} ON CONFLICT DO NOTHING)"
 
 _PARTS = {
     "deadlines": """

@@ -103,6 +103,7 @@ async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> di
     if not examined:
         return {}
     tx = referrals.tx
+    await tx.write_added()  # the same list may have said it a moment ago
     known = await store.referrals.FIND_KNOWN.all(
         tx.connection,
         sources=[one.submission.source for one in examined.values()],

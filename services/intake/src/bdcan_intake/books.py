@@ -71,7 +71,7 @@ class Referrals(Book[Referral]):
     async def follow(self, _changes: Sequence[Change[Referral]]) -> None:
         """Write the entries. One that is in the timeline already is left as it is."""
         new = self._entries[self._written :]
-        await store.timeline.TIMELINE.insert_missing(self.tx.connection, new, self.tx.now)
+        self.tx.add(store.timeline.TIMELINE, new)
         self._written = len(self._entries)
 
 
@@ -79,6 +79,7 @@ class Residents(Book[Resident]):
     """Who referrals are about. Whoever changes a resident has locked the referral."""
 
     table = store.residents.RESIDENT
+    adds_last = True
 
 
 class Notes(Book[Note]):

@@ -257,7 +257,8 @@ async def _changed(referrals: Referrals, step: Step[Referral], caller: Caller) -
     """Save a change and answer with the referral as it is now."""
     after = referrals.put(step)
     await referrals.save()
-    return _shown(after, await _timeline(referrals.tx.connection, after.referral_id), caller)
+    before = await _timeline(referrals.tx.connection, after.referral_id)
+    return _shown(after, [*before, *referrals.entered(after.referral_id)], caller)
 
 
 async def _found(connection: Connection, referral_id: UUID, caller: Caller) -> ReferralShown:
