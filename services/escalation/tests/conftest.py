@@ -34,6 +34,13 @@ class FakeIntake:
     """Answers disclosures. Set `status` to have it fail."""
 
     status: int = 200
+    fields: dict[str, Any] = field(
+        default_factory=lambda: {
+            "name": "Ada Example",
+            "phone": "07700 900123",
+            "household": {"adults": 1},
+        }
+    )
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def app(self) -> FastAPI:
@@ -43,18 +50,21 @@ class FakeIntake:
         async def disclose(request: Request) -> Response:
             assert request.headers["X-API-Key"] == INTAKE_KEY
             self.asked.append(await request.json())
-            fields = {"name": "Ada Example", "phone": "07700 900123", "household": {"adults": 1}}
-            return JSONResponse(fields, self.status)
+            return JSONResponse(self.fields, self.status)
 
         return app
 
 
 @dataclass
 class Faults:
-    """Stands before the council and spoils its answers: a status to say, after the case was taken or instead of it."""
+    """Stands before the council and spoils its answers: a status to say, after the case was taken or instead of it.
+
+    `answer`: status, body and headers that the council says instead of its own.
+    """
 
     council: Any
     status: int | None = None
+    answer: tuple[int, bytes, dict[str, str]] | None = None
     taken_first: bool = False
     hang: asyncio.Event | None = None
     keys: list[str] = field(default_factory=list)
@@ -68,7 +78,10 @@ class Faults:
             await self.council(scope, receive, _deaf)
         if self.hang is not None:
             await self.hang.wait()
-        if self.status is not None:
+        if self.answer is not None:
+            status, body, headers = self.answer
+            await Response(body, status, headers)(scope, receive, send)
+        elif self.status is not None:
             await Response(status_code=self.status)(scope, receive, send)
         elif not self.taken_first:
             await self.council(scope, receive, send)

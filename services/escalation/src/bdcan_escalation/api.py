@@ -229,10 +229,12 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
         said = _read(body)
         async with transactions_of(request).begin(request.state.traceparent) as tx:
             escalations = Escalations(tx)
-            await escalations.lock_keys([said.escalation_id])
+            of_case = await escalations.lock(
+                store.escalations.LOCK_OF_CASE, escalation_id=said.escalation_id, case_id=said.case_id
+            )
             escalation = escalations.get(said.escalation_id)
             if escalation is None:
-                raise NotFoundError
+                raise NotFoundError("There is no such escalation yet. Send the call-back again.")
             known = {
                 "case_id": said.case_id,
                 "event_id": said.event_id,
@@ -244,6 +246,9 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
             if first:
                 heard = CallBack(said.event, said.case_id, said.reference, said.reason, said.outcome)
                 escalation = escalations.put(cases.hear(escalation, heard, tx.now, tx.calendar))
+                for other in of_case:
+                    if other.escalation_id != said.escalation_id:
+                        escalations.put(cases.overhear(other, heard, tx.now, tx.calendar))
                 await escalations.save()
             elif not await store.call_backs.SAYS_THE_SAME.value(tx.connection, **known):
                 raise NotAllowedError(

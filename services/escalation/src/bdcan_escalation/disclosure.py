@@ -34,7 +34,7 @@ async def disclose(intake: httpx.AsyncClient, referral_id: UUID, reason: str) ->
         if answer.status_code not in {200, 201}:
             raise DisclosureError(f"disclosure-{answer.status_code}")
         body = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx.HTTPError, ValueError, RecursionError) as error:
         raise DisclosureError("disclosure-unavailable") from error
     fields = body.get("fields", body) if isinstance(body, dict) else None
     if not isinstance(fields, dict):
@@ -56,5 +56,6 @@ _PERSON = frozenset(
         "flags",
         "notes",
         "consent",
+        "unclear",
     }
 )

@@ -158,12 +158,16 @@ def _authorities() -> ssl.SSLContext:
 
 
 def _backoff(escalation: Escalation, answer: NotTaken | Unknown) -> timedelta:
-    """The pause before the next attempt, in real time: it doubles each time, with jitter, up to a limit."""
+    """The pause before the next attempt, in real time: it doubles each time, with jitter, up to a limit.
+
+    The council may ask for a longer pause, up to the same limit.
+    """
     refused = isinstance(answer, NotTaken) and answer.refused
     first = _FIRST_RETRY_REFUSED if refused else _FIRST_RETRY
     most = _MOST[escalation.kind is EscalationKind.SAFEGUARDING]
     wait = min(most, first * 2 ** min(escalation.attempts - 1, 10))
-    return wait * random.uniform(0.5, 1.0)  # noqa: S311 # jitter needs no secrecy
+    jittered = wait * random.uniform(0.5, 1.0)  # noqa: S311 # jitter needs no secrecy
+    return min(most, max(jittered, answer.wait or timedelta()))
 
 
 def _domain_span(clock: Clock, real: timedelta) -> timedelta:

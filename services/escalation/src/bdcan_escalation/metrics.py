@@ -7,7 +7,9 @@ from prometheus_client import Gauge
 from bdcan_chassis.housekeeping import Sample
 from bdcan_escalation.store.escalations import COUNT_BY_KIND_AND_STATE, COUNT_LATE, COUNT_PROBLEMS
 
-ESCALATIONS = Gauge("bdcan_escalations", "Escalations by kind and state", ["kind", "state"])
+ESCALATIONS = Gauge(
+    "bdcan_escalations", "Escalations by kind and state, counts of five and more", ["kind", "state"]
+)
 LATE = Gauge("bdcan_escalations_late", "Escalations with a late step, by step", ["stage"])
 PROBLEMS = Gauge(
     "bdcan_escalation_forward_problems",

@@ -198,8 +198,13 @@ def claim(escalation: Escalation, lease_until: datetime) -> Step[Escalation]:
     )
 
 
-def taken(escalation: Escalation, case_id: str, reference: str, now: datetime) -> Step[Escalation]:
-    """The council's system has the case. If a call-back said so first, only the reference is new."""
+def taken(
+    escalation: Escalation, case_id: str | None, reference: str | None, now: datetime
+) -> Step[Escalation]:
+    """The council's system has the case. If a call-back said so first, only the reference is new.
+
+    None: the council has not named the case yet. Its first call-back brings the id.
+    """
     known = replace(
         escalation, case_id=escalation.case_id or case_id, reference=escalation.reference or reference
     )
@@ -265,6 +270,14 @@ def hear(escalation: Escalation, heard: CallBack, now: datetime, calendar: Calen
         case _:
             assert_never(heard.said)
     return Step(then.state, (*arrived.events, *then.events), {**arrived.deadlines, **then.deadlines})
+
+
+def overhear(escalation: Escalation, heard: CallBack, now: datetime, calendar: Calendar) -> Step[Escalation]:
+    """Apply a call-back about another escalation that the council answers with the same case, where it fits."""
+    try:
+        return hear(escalation, heard, now, calendar)
+    except NotAllowedError:
+        return Step(escalation)
 
 
 def withdraw(escalation: Escalation, now: datetime) -> Step[Escalation]:

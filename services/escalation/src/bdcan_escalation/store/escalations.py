@@ -15,6 +15,14 @@ LOCK_OF_REFERRALS = ESCALATION.query(
     """
 )
 
+# One escalation, and the others that the council answers with the same case, locked in the order of their ids.
+LOCK_OF_CASE = ESCALATION.query(
+    """
+    SELECT {columns} FROM escalation WHERE escalation_id = :escalation_id OR case_id = :case_id
+    ORDER BY escalation_id FOR NO KEY UPDATE
+    """
+)
+
 # Escalations that a gateway may claim now, the most urgent first. Skips those that another process has locked.
 LOCK_TO_FORWARD = ESCALATION.query(
     """
@@ -36,9 +44,12 @@ FIND = ESCALATION.query(
     """
 )
 
-# How many escalations there are, by kind and state.
+# For the metrics: how many escalations there are, by kind and state. A small count is left out: it may be about
+# somebody whom the reader knows.
 COUNT_BY_KIND_AND_STATE = Statement(
-    "SELECT kind, state, count(*) AS value FROM escalation GROUP BY kind, state"
+    """
+    SELECT kind, state, count(*) AS value FROM escalation GROUP BY kind, state HAVING count(*) >= 5
+    """
 )
 
 # How many escalations are late, by the stage that is.

@@ -40,9 +40,9 @@ CREATE TABLE public.escalation (
     CONSTRAINT escalation_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT escalation_check CHECK (((due_at IS NULL) = (state = ANY (ARRAY['declined'::text, 'closed'::text])))),
     CONSTRAINT escalation_check1 CHECK (((state <> 'unverified'::text) OR in_doubt)),
-    CONSTRAINT escalation_check2 CHECK (((state <> ALL (ARRAY['forwarded'::text, 'acknowledged'::text, 'accepted'::text, 'declined'::text])) OR (case_id IS NOT NULL))),
     CONSTRAINT escalation_kind_check CHECK ((kind = ANY (ARRAY['safeguarding'::text, 'complex'::text, 'welfare-concern'::text]))),
     CONSTRAINT escalation_late_check CHECK ((late = ANY (ARRAY['forward'::text, 'acknowledge'::text, 'decide'::text]))),
+    CONSTRAINT escalation_named CHECK (((state <> ALL (ARRAY['acknowledged'::text, 'accepted'::text, 'declined'::text])) OR (case_id IS NOT NULL))),
     CONSTRAINT escalation_priority_check CHECK ((priority = ANY (ARRAY['urgent'::text, 'standard'::text, 'routine'::text]))),
     CONSTRAINT escalation_state_check CHECK ((state = ANY (ARRAY['opened'::text, 'forwarding'::text, 'unverified'::text, 'forwarded'::text, 'acknowledged'::text, 'accepted'::text, 'declined'::text, 'closed'::text])))
 );
@@ -69,7 +69,7 @@ ALTER TABLE ONLY public.referral
 
 CREATE INDEX escalation_by_state ON public.escalation USING btree (state, opened_at, escalation_id);
 
-CREATE UNIQUE INDEX escalation_case ON public.escalation USING btree (case_id) WHERE (case_id IS NOT NULL);
+CREATE INDEX escalation_case ON public.escalation USING btree (case_id) WHERE (case_id IS NOT NULL);
 
 CREATE INDEX escalation_late ON public.escalation USING btree (escalation_id) WHERE (late IS NOT NULL);
 
