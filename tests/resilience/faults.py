@@ -17,7 +17,7 @@ from bdcan_chassis.errors import DATABASE_ERRORS, is_transient
 from bdcan_chassis.testing import full_disk
 from bdcan_local.ports import free_ports
 from bdcan_local.processes import SERVICES, own_name
-from bdcan_local.supervisor import State, Unit
+from bdcan_local.supervisor import Unit
 
 from .schedule import APIS, PROCESSES, WORKERS, Fault, Kind
 from .system import PLATFORM, Injured, proxy, second_worker, with_wrong_clock
@@ -28,8 +28,7 @@ _TERM_SECONDS = 45.0
 class Faults:
     """Does one fault at a time to each process; different ones may be hurt at once.
 
-    `exits` collects the exit code of each process that was asked to stop by SIGTERM once it was ready: before, while
-    Python is still importing, a signal does what signals do.
+    `exits` collects the exit code of each process that was asked to stop by SIGTERM, ready or not.
     """
 
     def __init__(self, system: Injured) -> None:
@@ -87,7 +86,6 @@ class Faults:
 
     async def _term(self, fault: Fault) -> None:
         status = self._system.supervisor.statuses[fault.victim]
-        was_ready = status.state is State.READY
         pid = self._signal(fault.victim, signal.SIGTERM)
         end = time.monotonic() + _TERM_SECONDS
         while pid is not None and status.pid == pid:
@@ -96,7 +94,7 @@ class Faults:
                 self._signal(fault.victim, signal.SIGKILL)
                 return
             await asyncio.sleep(0.02)
-        if was_ready:
+        if pid is not None:
             self.exits.append((fault.victim, status.exit_code))
 
     async def _restart(self, fault: Fault) -> None:

@@ -9,11 +9,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bdcan_chassis.signals import held_back
 from bdcan_local.errors import MachineError
 from bdcan_local.guardian import Guardian
 
@@ -22,13 +23,17 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Command:
-    """What to run. `user` is a user id to switch to (only root may), None to stay who we are."""
+    """What to run. `user` is a user id to switch to (only root may), None to stay who we are.
+
+    `listens`: the program lets signals in when it can handle them (`bdcan_chassis.signals.listen`). Earlier ones wait.
+    """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: Path | None = None
     user: int | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    listens: bool = False
 
 
 class Child:
@@ -48,6 +53,10 @@ class Child:
 
     def _spawn(self, output: BinaryIO | None) -> subprocess.Popen[Any]:
         command = self._command
+        with held_back() if command.listens else nullcontext():
+            return self._popen(command, output)
+
+    def _popen(self, command: Command, output: BinaryIO | None) -> subprocess.Popen[Any]:
         try:
             return subprocess.Popen(  # noqa: S603 - the words are ours
                 command.argv,

@@ -7,6 +7,7 @@ Exit codes: 0 well, 1 a fault (two lines say which, and what to do), 2 wrong usa
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,9 @@ DEMO_ROOT = Path(".local/demo")
 def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(argv)
+    if options.command in {_up, _demo}:  # nothing has been started yet; `until_signalled` takes over
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: os._exit(0))
     try:
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)

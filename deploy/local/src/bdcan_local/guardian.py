@@ -20,6 +20,8 @@ from uuid import uuid4
 
 import psutil
 
+from bdcan_chassis.signals import held_back
+
 TOKEN_VARIABLE = "BDCAN_GUARDIAN_TOKEN"  # noqa: S105 - a name, not a secret
 GRACE_SECONDS = 8.0
 
@@ -37,13 +39,14 @@ class Guardian:
 
     def _spawn(self) -> subprocess.Popen[str]:
         # its own session: a Ctrl-C in the owner's terminal must not end the guardian before its work
-        return subprocess.Popen(  # noqa: S603 - the words are ours
-            [sys.executable, "-m", __name__, self._token, str(self._grace_seconds)],
-            stdin=subprocess.PIPE,
-            pass_fds=self._keep_open,
-            start_new_session=True,
-            text=True,
-        )
+        with held_back():  # it never lets them in: nobody stops it but its owner's end
+            return subprocess.Popen(  # noqa: S603 - the words are ours
+                [sys.executable, "-m", __name__, self._token, str(self._grace_seconds)],
+                stdin=subprocess.PIPE,
+                pass_fds=self._keep_open,
+                start_new_session=True,
+                text=True,
+            )
 
     @property
     def pid(self) -> int:

@@ -83,7 +83,12 @@ def one_shot_units(system: System) -> list[list[Unit]]:
 def service_units(system: System) -> list[Unit]:
     """The long-running processes: the council's stand-in, and an API and a worker for each service, and the pulse."""
     units = [
-        _unit(system, "council", Command(_python("bdcan_simulator", "council"), _council(system)), _answers)
+        _unit(
+            system,
+            "council",
+            Command(_python("bdcan_simulator", "council"), _council(system), listens=True),
+            _answers,
+        )
     ]
     for service in SERVICES:
         for verb in ("api", "worker"):
@@ -140,7 +145,7 @@ def service_command(system: System, service: str, *arguments: str, port_of: str 
     if port_of is not None:
         variable = "BDCAN_HTTP_PORT" if arguments[0] == "api" else "BDCAN_OPS_PORT"
         environment[variable] = str(system.ports[port_of])
-    return Command(_python(own_name(service), *arguments), environment)
+    return Command(_python(own_name(service), *arguments), environment, listens=True)
 
 
 def _service_environment(system: System, service: str) -> dict[str, str]:

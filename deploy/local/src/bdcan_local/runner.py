@@ -107,13 +107,17 @@ async def until_signalled(work: Coroutine[Any, Any, int]) -> int:
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, receive, number)
+        # not the loop's own handlers: it takes them away when it closes, before the process has ended
+        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(receive, number))
     try:
         return await task
     except asyncio.CancelledError:
         if not received:
             raise
         return 130 if received[0] == signal.SIGINT else 0
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
 
 
 async def run_in_terminal(argv: tuple[str, ...], environment: Mapping[str, str], guardian: Guardian) -> int:

@@ -20,8 +20,8 @@ from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
-from bdcan_chassis.process import run
 from bdcan_chassis.service import Service
+from bdcan_chassis.signals import run
 
 
 def main(build: Callable[[], Service], argv: list[str] | None = None) -> int:

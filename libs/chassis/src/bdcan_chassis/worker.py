@@ -26,10 +26,10 @@ from bdcan_chassis.http.health import Check, database_check, health_router
 from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.passes import Gateway, run_pass
-from bdcan_chassis.process import run
 from bdcan_chassis.relay import Relay
 from bdcan_chassis.replay import replay_requested
 from bdcan_chassis.service import Service
+from bdcan_chassis.signals import run
 from bdcan_chassis.transaction import Transactions
 from bdcan_chassis.wake import Wakes
 

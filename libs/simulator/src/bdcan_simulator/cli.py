@@ -25,12 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     add_arguments(demo, report=True)
     load = verbs.add_parser("load", help="only hand requests in")
     add_arguments(load, report=False)
-    verbs.add_parser("council", help="stand in for the council's server")
+    verbs.add_parser("council", help="stand in for the council's server")  # `__main__` runs it
     options = parser.parse_args(argv)
-    if options.verb == "council":
-        from bdcan_simulator import council
-
-        return council.main()
     return _play(options)
 
 

@@ -19,11 +19,12 @@ import json
 import logging
 import os
 import random
+import socket
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -33,6 +34,8 @@ import httpx
 import uvicorn
 from fastapi import Depends, FastAPI, Header, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from bdcan_chassis.signals import run
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +260,7 @@ def sign(secret: str, body: bytes, at: float) -> str:
 
 
 def main() -> int:
-    """Serve until told to stop; returns the exit code. 2: the configuration is at fault."""
+    """Serve until told to stop, then return 0. 2: the configuration is at fault."""
     try:
         settings = CouncilSettings.load(os.environ)
     except ValidationError as error:
@@ -265,11 +268,31 @@ def main() -> int:
             name = _PREFIX + "_".join(map(str, problem["loc"])).upper()
             sys.stderr.write(f"{name}: {problem['msg']}\n")
         return 2
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), host=settings.host, port=settings.port, log_level="warning")
-    )
-    server.run()
-    return 0 if server.started else 1
+
+    try:
+        listener = socket.create_server((settings.host, settings.port))
+    except OSError as error:
+        sys.stderr.write(f"{_PREFIX}PORT: {settings.port} cannot be bound: {error.strerror}\n")
+        return 2
+    return run(lambda stopping: _serve(settings, listener, stopping))
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none: uvicorn would raise them again at the end."""
+        yield
+
+
+async def _serve(settings: CouncilSettings, listener: socket.socket, stopping: asyncio.Event) -> int:
+    server = _Server(uvicorn.Config(create_app(settings), log_level="warning"))
+    serving = asyncio.create_task(server.serve([listener]))
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    server.should_exit = True
+    await serving
+    return 0 if server.started or stopping.is_set() else 1
 
 
 async def _call_back(book: CaseBook, settings: CouncilSettings, client: httpx.AsyncClient) -> None:

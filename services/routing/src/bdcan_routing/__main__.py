@@ -2,7 +2,8 @@
 
 import sys
 
-from bdcan_chassis.process import exit_when_told, run_service
+from bdcan_chassis.process import run_service
+from bdcan_chassis.signals import exit_when_told
 
 APP = "bdcan_routing.app"
 

@@ -30,6 +30,7 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.kafka import connection_options
 from bdcan_chassis.logs import configure_logging, get_logger
 from bdcan_chassis.service import Service
+from bdcan_chassis.signals import handle, ignore
 from bdcan_chassis.worker import serve_ops
 from bdcan_contracts.catalogue import ASSIGNMENTS, CATALOGUE, DEMAND_SIGNALS, OUTREACH_ASSIGNMENTS
 from bdcan_contracts.envelope import EnvelopeError, decode, encode_body, encode_headers, source_of
@@ -331,7 +332,7 @@ def run_pulse() -> int:
     routing = service(settings)
     configure_logging(routing.name, "pulse", settings.log_level, routing.personal_fields)
     asyncio.run(make_topics(settings))
-    worker = faust.Worker(
+    worker = _Worker(
         make_app(settings, routing),
         loglevel=settings.log_level,
         redirect_stdouts=False,
@@ -342,4 +343,18 @@ def run_pulse() -> int:
         worker.execute_from_commandline()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
+    finally:
+        ignore()
     return 0
+
+
+class _Worker(faust.Worker):
+    """Faust's worker; a second signal while it stops, or after its loop has closed, changes nothing."""
+
+    def install_signal_handlers(self) -> None:
+        """Take SIGTERM and SIGINT to the end of the process, which Faust does not."""
+        handle(lambda: self.loop.call_soon_threadsafe(self._on_sigterm))
+
+    def _shutdown_loop(self) -> None:
+        ignore()
+        super()._shutdown_loop()
