@@ -23,7 +23,7 @@ API_KEYS: dict[str, tuple[str, ...]] = {
         *(f"{thing}:{verb}" for thing in _THINGS for verb in ("read", "write")),
         *(
             f"disclosures:{purpose}"
-            for purpose in ("welfare_call", "delivery_label", "delivery", "escalation")
+            for purpose in ("welfare_call", "delivery_label", "delivery", "task", "escalation")
         ),
     ),
 }

@@ -38,7 +38,7 @@ ROLES = {
 
 _COORDINATOR = Role(
     "referrals:read routing:read calls:read calls:write tasks:read tasks:write volunteers:read volunteers:write"
-    " parcels:read disclosures:welfare_call disclosures:delivery disclosures:volunteer_induction referrals:amend",
+    " parcels:read disclosures:welfare_call disclosures:delivery disclosures:task disclosures:volunteer_induction referrals:amend",
     everywhere=False,
 )
 """The coordinator of a hub, who is named by the hub's id."""

@@ -61,14 +61,20 @@ async def take_on(referrals: Referrals, examined: Sequence[Examined]) -> list[An
 
 
 async def take_note(
-    referrals: Referrals, referral_id: UUID, typed: str | None, author: str, call_id: UUID | None
+    referrals: Referrals,
+    referral_id: UUID,
+    typed: str | None,
+    author: str,
+    call_id: UUID | None,
+    *,
+    for_doer: bool = False,
 ) -> Note | None:
     """Add a note about a locked referral's resident, with its entry in the timeline; None if there is nothing new."""
     if typed is None:
         return None
     tx, notes = referrals.tx, Notes(referrals.tx)
     earlier = await store.notes.OF_REFERRAL.all(tx.connection, referral_id=referral_id)
-    step = add_note(typed, earlier, new_id(), referral_id, author, tx.now, call_id)
+    step = add_note(typed, earlier, new_id(), referral_id, author, tx.now, call_id, for_doer=for_doer)
     if step is None:
         return None
     referrals.enter([timeline.noted(step.state)])

@@ -16,6 +16,7 @@ from bdcan_contracts.envelope import Event
 from bdcan_contracts.models import SafeguardingConcernRaised
 from bdcan_intake import store
 from bdcan_intake.domain import timeline
+from bdcan_intake.domain.doer import TaskInHand
 from bdcan_intake.domain.enquiry import Enquiry
 from bdcan_intake.domain.imports import Import
 from bdcan_intake.domain.note import Note
@@ -86,6 +87,12 @@ class Notes(Book[Note]):
     """Notes about residents. Whoever adds one has locked the referral."""
 
     table = store.notes.NOTE
+
+
+class TasksInHand(Book[TaskInHand]):
+    """Who has which task in hand. Locked after the referral, where both are."""
+
+    table = store.tasks.TASK
 
 
 class Imports(Book[Import]):

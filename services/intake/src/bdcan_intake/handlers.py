@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any, TypeVar, assert_never
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +20,10 @@ from bdcan_contracts.models import (
     InboundReferralAccepted,
     InboundReferralRefused,
     InboundReferralSubmitted,
+    TaskAccepted,
+    TaskCancelled,
+    TaskCompleted,
+    TaskFailed,
     VolunteerLeft,
     WelfareCallCompleted,
     WelfareCallExhausted,
@@ -26,14 +31,16 @@ from bdcan_contracts.models import (
 from bdcan_contracts.vocabulary import Channel
 from bdcan_intake import store
 from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
-from bdcan_intake.books import Enquiries, Referrals, Residents
+from bdcan_intake.books import Enquiries, Referrals, Residents, TasksInHand
 from bdcan_intake.domain import changes, progress
+from bdcan_intake.domain.doer import hear
 from bdcan_intake.domain.enquiry import erase, volunteer_id_of
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.submission import Examined, Person, Submission, examine
 from bdcan_intake.forms import read_codes
 
 T = TypeVar("T", bound=BaseModel)
+D = TypeVar("D", TaskAccepted, TaskCompleted, TaskFailed, TaskCancelled)
 
 _LISTS = frozenset({Channel.OUTREACH, Channel.NHS_LIST})
 
@@ -106,6 +113,16 @@ async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:
     await store.disclosures.ERASE_REASONS.execute(
         tx.connection, subject_ids=[one.enquiry_id for one in theirs]
     )
+
+
+def with_doer(then: Handler[D]) -> Handler[D]:
+    """A handler that also notes who has the task in hand."""
+
+    async def handler(batch: Batch[D], tx: Tx) -> None:
+        await then(batch, tx)  # it locks the referrals, where it must
+        await TasksInHand(tx).handle(batch, hear, key=attrgetter("task_id"))
+
+    return handler
 
 
 def follow(decide: Decide[Referral, T]) -> Handler[T]:

@@ -23,6 +23,7 @@ from bdcan_intake.handlers import (
     on_submitted,
     on_unreadable,
     on_volunteer_left,
+    with_doer,
 )
 
 _INBOUND = Consumer(
@@ -52,12 +53,12 @@ _HELP = Consumer(
         On(WELFARE_CALLS, m.WelfareCallHeld, follow(progress.call_held)),
         On(WELFARE_CALLS, m.WelfareCallReopened, follow(progress.call_reopened)),
         On(TASKS, m.TaskOpened, follow(progress.task_opened)),
-        On(TASKS, m.TaskAccepted, on_noted),
+        On(TASKS, m.TaskAccepted, with_doer(on_noted)),
         On(TASKS, m.TaskChanged, follow(progress.task_changed)),
         On(TASKS, m.TaskOfferWithdrawn, on_noted),
-        On(TASKS, m.TaskCompleted, follow(progress.task_completed)),
-        On(TASKS, m.TaskFailed, on_noted),
-        On(TASKS, m.TaskCancelled, follow(progress.task_cancelled)),
+        On(TASKS, m.TaskCompleted, with_doer(follow(progress.task_completed))),
+        On(TASKS, m.TaskFailed, with_doer(on_noted)),
+        On(TASKS, m.TaskCancelled, with_doer(follow(progress.task_cancelled))),
         On(TASKS, m.TaskUnfilled, on_noted),
         On(PARCELS, m.ParcelRequested, follow(progress.parcel_requested)),
         On(PARCELS, m.ParcelReserved, on_noted),

@@ -46,7 +46,9 @@ def asked(r: Referral, purpose: str) -> dict[str, Any]:
     return {"referral_id": str(r.referral_id), "purpose": purpose, "reason": "to help"}
 
 
-@pytest.mark.parametrize("purpose", [p for p in Purpose if p is not Purpose.VOLUNTEER_INDUCTION])
+@pytest.mark.parametrize(
+    "purpose", [p for p in Purpose if p not in {Purpose.VOLUNTEER_INDUCTION, Purpose.TASK}]
+)
 async def test_live_reason_discloses_and_audits_the_fields_of_its_purpose(given: Harness, purpose: Purpose):
     r = await resident(given, "food-parcel")
     caller = given.client([f"disclosures:{purpose}", "referrals:read", "hubs:all"])

@@ -54,6 +54,7 @@ ALL_SCOPES = (
     "disclosures:welfare_call",
     "disclosures:delivery_label",
     "disclosures:delivery",
+    "disclosures:task",
     "disclosures:escalation",
     "disclosures:triage",
     "disclosures:volunteer_induction",

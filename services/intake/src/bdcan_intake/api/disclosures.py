@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -19,10 +19,12 @@ from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import Household
 from bdcan_intake import store
 from bdcan_intake.api.common import Reader
-from bdcan_intake.books import Referrals
+from bdcan_intake.books import Referrals, TasksInHand
 from bdcan_intake.domain.disclosure import OPENS, Disclosure, Purpose, must_be_live
+from bdcan_intake.domain.doer import must_be_wanted, notes_for_doer
 from bdcan_intake.domain.enquiry import Enquiry, volunteer_id_of
-from bdcan_intake.domain.note import all_notes
+from bdcan_intake.domain.note import Note, all_notes
+from bdcan_intake.domain.referral import Referral
 
 
 class DisclosureAsked(Body):
@@ -33,18 +35,26 @@ class DisclosureAsked(Body):
     referral_id: UUID | None = None
     enquiry_id: UUID | None = None
     volunteer_id: Annotated[
-        UUID | None, Field(description="with volunteer_induction: as volunteer-match's list has it")
+        UUID | None,
+        Field(
+            description="with volunteer_induction: as volunteer-match's list has it; with task: who has the task in hand"
+        ),
     ] = None
+    task_id: Annotated[UUID | None, Field(description="with task: as volunteer-match's list has it")] = None
 
     @model_validator(mode="after")
     def _names_its_subject(self) -> DisclosureAsked:
-        of_volunteer = self.purpose is Purpose.VOLUNTEER_INDUCTION
-        wanted = ("enquiry_id", "volunteer_id") if of_volunteer else ("referral_id",)
-        named = [
-            name for name in ("referral_id", "enquiry_id", "volunteer_id") if getattr(self, name) is not None
-        ]
-        if len(named) != 1 or named[0] not in wanted:
-            raise ValueError(f"{self.purpose} is about one {' or '.join(wanted)}, and nothing else")
+        names = ("referral_id", "enquiry_id", "volunteer_id", "task_id")
+        named = {name for name in names if getattr(self, name) is not None}
+        match self.purpose:
+            case Purpose.TASK:
+                wanted, right = "a task_id and a volunteer_id", named == {"task_id", "volunteer_id"}
+            case Purpose.VOLUNTEER_INDUCTION:
+                wanted, right = "one enquiry_id or volunteer_id", named in ({"enquiry_id"}, {"volunteer_id"})
+            case _:
+                wanted, right = "one referral_id", named == {"referral_id"}
+        if not right:
+            raise ValueError(f"{self.purpose} is about {wanted}, and nothing else")
         return self
 
 
@@ -57,6 +67,8 @@ class Disclosed(BaseModel):
     referral_id: UUID | None = None
     enquiry_id: UUID | None = None
     volunteer_id: UUID | None = None
+    task_id: UUID | None = None
+    kind: Annotated[str | None, Field(description="what there is to do")] = None
     name: str | None = None
     phone: Annotated[str | None, Field(description="as it was typed")] = None
     phone_e164: Annotated[str | None, Field(description="as it is dialled")] = None
@@ -68,6 +80,10 @@ class Disclosed(BaseModel):
     household: Household | None = None
     flags: list[str] | None = None
     notes: str | None = None
+    notes_withheld: Annotated[
+        bool | None,
+        Field(description="true: there are notes that the doer may not read; ask the coordinator"),
+    ] = None
     consent: bool | None = None
     unclear: Annotated[
         dict[str, str] | None, Field(description="details that could not be read, as they were typed")
@@ -106,7 +122,9 @@ def router() -> APIRouter:
         if f"disclosures:{body.purpose}" not in caller.scopes:
             raise ForbiddenError(f"The scope disclosures:{body.purpose} is needed.")
         async with transactions_of(request).begin(request.state.traceparent) as tx:
-            if body.referral_id is not None:
+            if body.task_id is not None and body.volunteer_id is not None:
+                subject_id, fields = await _about_task(tx, body.task_id, body.volunteer_id, caller)
+            elif body.referral_id is not None:
                 subject_id = body.referral_id
                 fields = await _about_resident(tx, body.referral_id, body.purpose, caller)
             else:
@@ -128,9 +146,10 @@ def router() -> APIRouter:
                 "disclosure_id": audit.disclosure_id,
                 "purpose": body.purpose,
                 "disclosed_at": audit.disclosed_at,
-                "referral_id": body.referral_id,
-                "enquiry_id": None if body.referral_id else subject_id,
+                "referral_id": subject_id if body.task_id else body.referral_id,
+                "enquiry_id": None if body.referral_id or body.task_id else subject_id,
                 "volunteer_id": body.volunteer_id,
+                "task_id": body.task_id,
                 **opened,
             }
         )
@@ -146,7 +165,7 @@ def router() -> APIRouter:
     return routes
 
 
-async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: Caller) -> dict[str, object]:
+async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: Caller) -> dict[str, Any]:
     referrals = Referrals(tx)
     await referrals.lock_keys([referral_id])
     referral = referrals.get(referral_id)
@@ -155,11 +174,44 @@ async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: C
     if OPENS[purpose].hub_only:
         caller.must_see_hub(referral.hub_id)
     must_be_live(referral, purpose)
-    resident = await store.residents.RESIDENT.get.first(tx.connection, keys=[referral_id])
+    told, noted = await _kept(tx, referral)
+    return told | {"notes": all_notes(told.get("notes"), noted, tx.calendar.zone)}
+
+
+async def _about_task(
+    tx: Tx, task_id: UUID, volunteer_id: UUID, caller: Caller
+) -> tuple[UUID, dict[str, Any]]:
+    """What whoever has the task in hand must know. They ask by themselves, or a person of the hub asks for them."""
+    found = await store.tasks.TASK.get.first(tx.connection, keys=[task_id])
+    if found is None:
+        raise NotFoundError
+    referrals = Referrals(tx)
+    await referrals.lock_keys([found.referral_id])
+    referral = referrals.get(found.referral_id)
+    if referral is None or not (caller.name == str(volunteer_id) or caller.sees_hub(referral.hub_id)):
+        raise NotFoundError
+    [task] = await TasksInHand(tx).lock_keys([task_id])
+    if task.volunteer_id != volunteer_id:
+        raise ForbiddenError(
+            "Only the volunteer who has accepted the task may read this, while they have it."
+        )
+    must_be_live(referral, Purpose.TASK)
+    must_be_wanted(task, referral)
+    told, noted = await _kept(tx, referral)
+    notes, withheld = notes_for_doer(referral, told.get("notes"), noted, tx.calendar.zone)
+    return referral.referral_id, told | {
+        "kind": task.kind,
+        "notes": notes,
+        "notes_withheld": withheld or None,
+    }
+
+
+async def _kept(tx: Tx, referral: Referral) -> tuple[dict[str, Any], list[Note]]:
+    """All that is kept about the resident, and the notes that were added."""
+    resident = await store.residents.RESIDENT.get.first(tx.connection, keys=[referral.referral_id])
     told = asdict(resident) if resident else {}
-    noted = await store.notes.OF_REFERRAL.all(tx.connection, referral_id=referral_id)
-    notes = all_notes(told.get("notes"), noted, tx.calendar.zone)
-    return told | {"household": referral.household, "flags": list(referral.flags), "notes": notes}
+    noted = await store.notes.OF_REFERRAL.all(tx.connection, referral_id=referral.referral_id)
+    return told | {"household": referral.household, "flags": list(referral.flags)}, noted
 
 
 async def _enquiry(tx: Tx, asked: DisclosureAsked) -> Enquiry:

@@ -110,6 +110,12 @@ class NoteForm(bodies.Body):
 
     text: Annotated[bodies.Text, Field(min_length=1, max_length=2000)]
     call_id: UUID | None = None
+    for_doer: Annotated[
+        bool,
+        Field(
+            description="whoever does a task may read it, also where a need is sensitive: what, where to fetch, how paid"
+        ),
+    ] = False
 
 
 class NoteTaken(BaseModel):
@@ -239,7 +245,9 @@ def router() -> APIRouter:
         async def work(tx: Tx) -> BaseModel:
             referrals = Referrals(tx)
             await _locked(referrals, referral_id, caller)
-            noted = await take_note(referrals, referral_id, body.text, caller.name, body.call_id)
+            noted = await take_note(
+                referrals, referral_id, body.text, caller.name, body.call_id, for_doer=body.for_doer
+            )
             await referrals.save()
             return NoteTaken(referral_id=referral_id, note_id=noted and noted.note_id)
 

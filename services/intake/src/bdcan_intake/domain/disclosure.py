@@ -21,6 +21,7 @@ class Purpose(StrEnum):
     WELFARE_CALL = "welfare_call"
     DELIVERY_LABEL = "delivery_label"
     DELIVERY = "delivery"
+    TASK = "task"
     ESCALATION = "escalation"
     VOLUNTEER_INDUCTION = "volunteer_induction"
 
@@ -63,6 +64,10 @@ OPENS = {
     ),
     Purpose.DELIVERY_LABEL: Opens(("name", "address", "postcode"), hub_only=True),
     Purpose.DELIVERY: Opens(("name", "phone", "phone_e164", "address", "postcode", "flags"), hub_only=True),
+    Purpose.TASK: Opens(
+        ("kind", "name", "phone", "phone_e164", "address", "postcode", "flags", "notes", "notes_withheld"),
+        hub_only=True,
+    ),
     Purpose.ESCALATION: Opens(
         (
             "name",
@@ -85,7 +90,7 @@ OPENS = {
         ("name", "phone", "phone_e164", "email", "postcode", "notes"), hub_only=False
     ),
 }
-"""The fields of each purpose. All but volunteer_induction are about a referral."""
+"""The fields of each purpose. All but volunteer_induction are about a referral; `task` is for who has that task in hand."""
 
 
 def must_be_live(referral: Referral, purpose: Purpose) -> None:
@@ -102,6 +107,8 @@ def must_be_live(referral: Referral, purpose: Purpose) -> None:
             live = _in_hand(referral, Lane.FOOD)
         case Purpose.DELIVERY:
             live = _in_hand(referral, Lane.FOOD, Lane.COMMUNITY)
+        case Purpose.TASK:
+            live = not referral.withdrawn_reason  # whose the task is, `doer` decides
         case Purpose.ESCALATION:
             live = True  # escalation asks as soon as it knows, which may be before intake has heard of it
         case Purpose.VOLUNTEER_INDUCTION:

@@ -21,6 +21,8 @@ class Note(Struct, frozen=True, rename={"note_id": "id"}):
     author: str
     noted_at: datetime
     call_id: UUID | None = None
+    for_doer: bool = False
+    """Whether it tells whoever does a task what they must know, and nothing that they may not know."""
 
 
 def add_note(
@@ -31,12 +33,16 @@ def add_note(
     author: str,
     now: datetime,
     call_id: UUID | None = None,
+    *,
+    for_doer: bool = False,
 ) -> Step[Note] | None:
     """A new note; None if the text is blank, or if the author has said the same in the same call before."""
     text = free_text(typed)
-    if text is None or any((n.text, n.author, n.call_id) == (text, author, call_id) for n in earlier):
+    if text is None or any(
+        (n.text, n.author, n.call_id, n.for_doer) == (text, author, call_id, for_doer) for n in earlier
+    ):
         return None
-    return Step(Note(note_id, referral_id, text, author, now, call_id))
+    return Step(Note(note_id, referral_id, text, author, now, call_id, for_doer))
 
 
 def all_notes(first: str | None, added: Iterable[Note], zone: tzinfo) -> str | None:

@@ -1,5 +1,25 @@
 """SQL, and nothing but SQL. Lock order: referrals in the order of their ids, then residents. A referral's lock covers its needs."""
 
-from bdcan_intake.store import disclosures, enquiries, imports, notes, referrals, residents, summary, timeline
+from bdcan_intake.store import (
+    disclosures,
+    enquiries,
+    imports,
+    notes,
+    referrals,
+    residents,
+    summary,
+    tasks,
+    timeline,
+)
 
-__all__ = ["disclosures", "enquiries", "imports", "notes", "referrals", "residents", "summary", "timeline"]
+__all__ = [
+    "disclosures",
+    "enquiries",
+    "imports",
+    "notes",
+    "referrals",
+    "residents",
+    "summary",
+    "tasks",
+    "timeline",
+]

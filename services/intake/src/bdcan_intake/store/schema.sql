@@ -33,7 +33,8 @@ CREATE TABLE public.note (
     text text NOT NULL,
     author text NOT NULL,
     noted_at timestamp with time zone NOT NULL,
-    call_id uuid
+    call_id uuid,
+    for_doer boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.referral (
@@ -125,6 +126,15 @@ CREATE TABLE public.resident (
     likeness_keys text[] DEFAULT '{}'::text[] NOT NULL
 );
 
+CREATE TABLE public.task_in_hand (
+    task_id uuid NOT NULL,
+    referral_id uuid NOT NULL,
+    kind text NOT NULL,
+    told_at timestamp with time zone NOT NULL,
+    need_id uuid,
+    volunteer_id uuid
+);
+
 CREATE TABLE public.timeline (
     referral_id uuid NOT NULL,
     event_key uuid NOT NULL,
@@ -172,6 +182,9 @@ ALTER TABLE ONLY public.referral
 
 ALTER TABLE ONLY public.resident
     ADD CONSTRAINT resident_pkey PRIMARY KEY (referral_id);
+
+ALTER TABLE ONLY public.task_in_hand
+    ADD CONSTRAINT task_in_hand_pkey PRIMARY KEY (task_id);
 
 ALTER TABLE ONLY public.timeline
     ADD CONSTRAINT timeline_pkey PRIMARY KEY (referral_id, event_key);

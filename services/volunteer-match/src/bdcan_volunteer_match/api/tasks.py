@@ -37,7 +37,10 @@ Writer = Annotated[Caller, Depends(needs("tasks:write"))]
 
 
 class TaskView(BaseModel):
-    """A task. Intake discloses where to go, by `referral_id` and for the purpose `delivery`."""
+    """A task. Whoever has accepted it asks intake what to fetch, where, and for whom.
+
+    Intake's disclosure of the purpose `task` takes `task_id` and `volunteer_id`.
+    """
 
     model_config = ConfigDict(from_attributes=True)
     task_id: UUID
