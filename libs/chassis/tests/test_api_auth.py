@@ -89,7 +89,7 @@ async def test_missing_and_wrong_credentials_get_the_same_401(
         {"X-API-Key": "\xe9\xff".encode("latin-1").decode("latin-1").encode("latin-1")},
         {"Authorization": "Bearer a.b.c"},
     ):
-        answer = await provider.http.get("/toy/hubs/north", headers=headers)  # type: ignore[arg-type]
+        answer = await provider.http.get("/toy/hubs/north", headers=headers)  # type: ignore[arg-type] # httpx takes bytes, too
         assert answer.status_code == 401
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.headers["www-authenticate"] == "Bearer"

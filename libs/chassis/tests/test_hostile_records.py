@@ -125,8 +125,8 @@ async def test_discarded_record_read_again_does_not_block_its_key(
 
 def read(place: int, key: str, model: type[Added | Struck], handler: object) -> Read:
     record = FakeRecord("t", 0, place, 0, key.encode(), [], b"")
-    event = Event(str(place), model.__name__, "", key, None, None, None, None)  # type: ignore[arg-type]
-    return Read(place, record, ("t", key.encode()), event, handler, None)  # type: ignore[arg-type]
+    event = Event(str(place), model.__name__, "", key, None, None, None, None)  # type: ignore[arg-type] # only place and key are read
+    return Read(place, record, ("t", key.encode()), event, handler, None)  # type: ignore[arg-type] # only place and key are read
 
 
 async def one_handler_for_both(batch: Batch[Added], tx: Tx) -> None:

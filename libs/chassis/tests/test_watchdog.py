@@ -41,7 +41,7 @@ class Scripted:
 async def watched(*loops: Scripted, rounds: int = 12) -> None:
     """Watch with a patience of three rounds, until all loops have had their rounds or one is found stuck."""
     stopping = asyncio.Event()
-    task = asyncio.create_task(watch(list(loops), 0.06, stopping))  # type: ignore[arg-type]
+    task = asyncio.create_task(watch(list(loops), 0.06, stopping))  # type: ignore[arg-type] # a script stands for the consumer
     started = time.monotonic()
 
     def over() -> Any:
@@ -102,6 +102,6 @@ async def test_loop_that_stops_polling_is_stuck_even_without_lag() -> None:
 
 async def test_only_a_running_loop_is_ready() -> None:
     loop = Scripted()
-    assert await consumer_check(loop)() is None  # type: ignore[arg-type]
+    assert await consumer_check(loop)() is None  # type: ignore[arg-type] # a script stands for the consumer
     loop.progress = Progress("blocked", detail="ConnectionRefusedError")
-    assert await consumer_check(loop)() == "blocked: ConnectionRefusedError"  # type: ignore[arg-type]
+    assert await consumer_check(loop)() == "blocked: ConnectionRefusedError"  # type: ignore[arg-type] # a script stands for the consumer

@@ -40,7 +40,7 @@ def test_outcomes_add_up(ends: list[tuple[NeedState, str | None]]):
 
 
 def person(**known: object) -> Person:
-    return tidy_person(Person(**known), date(2020, 3, 23))  # pyright: ignore[reportArgumentType]
+    return tidy_person(Person(**known), date(2020, 3, 23))  # pyright: ignore[reportArgumentType] # any field
 
 
 AMINA = {
