@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -144,6 +145,64 @@ async def test_nothing_under_v1_is_cached(ledger: Harness) -> None:
 async def test_trailing_slash_is_not_redirected(ledger: Harness) -> None:
     answer = await ledger.http.get("/toy/numbers/", headers={"Host": "elsewhere.example"})
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "kept"),
+    [
+        ("lot", " lot-7\u200b", "lot-7"),
+        ("lot", "lot\u20117", None),
+        ("note", " Zoe\u0308\r\nback\u00a0door ", "Zo\u00eb\nback door"),
+        ("mood", "glad ", "glad"),
+        ("best_before", "\ufeff2020-06-01 ", "2020-06-01"),
+        ("ids", ["01890000-0000-7000-8000-000000000000 "], ["01890000-0000-7000-8000-000000000000"]),
+    ],
+)
+async def test_text_of_a_body_is_read_without_what_nobody_sees(
+    ledger: Harness, field: str, typed: object, kept: object
+) -> None:
+    answer = await ledger.http.post("/toy/echo", json=DELIVERY | {field: typed})
+    assert (answer.status_code == 422) == (kept is None)
+    if kept is not None:
+        assert answer.json()[field] == kept
+
+
+async def test_text_of_blanks_is_as_good_as_none(ledger: Harness) -> None:
+    answer = await ledger.http.post("/toy/echo", json=DELIVERY | {"note": " \u200b\n"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "note")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "/toy/said/lot-7%20?as=REF%20",
+        "/toy/said/%EF%BB%BFlot-7?as=+REF",
+        "/toy/said/lot-7?as=%C2%A0REF%0D%0A",
+    ],
+)
+async def test_path_and_query_are_read_without_what_nobody_sees(ledger: Harness, asked: str) -> None:
+    answer = await ledger.http.get(asked)
+    assert (answer.status_code, answer.json()) == (200, {"lot": "lot-7", "as": "REF"})
+
+
+async def test_path_and_query_keep_what_people_mean(ledger: Harness) -> None:
+    answer = await ledger.http.get("/toy/said/lot-7?as=Zoe%CC%88%20%26%20Co%2B1%3D%25")
+    assert answer.json()["as"] == "Zo\u00eb & Co+1=%"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip", "GZIP"])
+async def test_packed_body_is_answered_in_words(ledger: Harness, coding: str) -> None:
+    headers = {"Content-Encoding": coding, "Content-Type": "application/json"}
+    body = gzip.compress(json.dumps(DELIVERY).encode())
+    answer = await ledger.http.post("/toy/deliveries", content=body, headers=headers)
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+    assert answer.json()["type"] == "urn:bdcan:problem:packed-body"
+    assert "Content-Encoding" in answer.json()["detail"]
+
+
+async def test_body_that_says_it_is_not_packed_is_read(ledger: Harness) -> None:
+    headers = {"Content-Encoding": "identity"}
+    assert (await ledger.http.post("/toy/deliveries", json=DELIVERY, headers=headers)).status_code == 201
 
 
 async def test_documentation_is_served_without_another_host(ledger: Harness) -> None:

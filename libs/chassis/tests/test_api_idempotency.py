@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from uuid import UUID, uuid4
 
 import httpx
@@ -103,3 +105,31 @@ async def test_lost_database_connection_is_retried_for_the_caller(
         await victim.rollback()
     assert (await waiting).status_code == 201
     assert await numbers(ledger, account) == [1, 7]
+
+
+async def test_same_content_in_other_bytes_is_the_same_request(ledger: Harness) -> None:
+    delivery = {"lot": "lot-7", "quantity": 3, "note": "Zo\u00eb\nback door"}
+    other = '{ "note": " Zoe\\u0308\\r\\nback\u00a0door", "quantity": 3,\n"lot": "lot-7 " }'
+    answers = [
+        await ledger.http.post(
+            "/toy/kept-deliveries",
+            content=content,
+            headers=[(b"Idempotency-Key", key), (b"Content-Type", b"application/json")],
+        )
+        for content, key in (
+            (json.dumps(delivery), b"key-1"),
+            (other, "key-1\u00a0".encode()),
+            (json.dumps(delivery | {"quantity": 4}), b"key-1"),
+        )
+    ]
+    assert [a.status_code for a in answers] == [201, 201, 422]
+    assert answers[1].headers["idempotent-replayed"] == "true"
+
+
+async def test_reply_that_the_release_before_stored_is_still_found(ledger: Harness) -> None:
+    account = uuid4()
+    await post(ledger.http, account, 7)
+    url, body = f"/toy/entries/{account}", b'{"number":7}'
+    before = hashlib.sha256(f"POST {url}?\n".encode() + body).digest()
+    await ledger.transactions.pool.execute("UPDATE chassis.idempotency_key SET request_hash = $1", before)
+    assert (await post(ledger.http, account, 7)).headers["idempotent-replayed"] == "true"

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.bodies import Body, Slug
+from bdcan_chassis.http.bodies import Body, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import ConflictError
@@ -58,6 +58,7 @@ class Delivery(Body):
     """A body with each kind of value that JSON has no word for."""
 
     lot: Slug
+    note: Annotated[Text, Field(min_length=1)] | None = None
     quantity: int
     weight: float | None = None
     best_before: date | None = None
@@ -93,6 +94,23 @@ class ToyError(Exception):
 
 def toy_router() -> APIRouter:
     router = APIRouter(prefix="/toy")
+
+    @router.post("/echo")
+    async def echo(body: Delivery, _caller: Annotated[Caller, Depends(needs("tasks:write"))]) -> Delivery:
+        return body
+
+    @router.post("/kept-deliveries", status_code=201)
+    async def kept(
+        body: Delivery, _caller: Annotated[Caller, Depends(needs("tasks:write"))], once: OnceOnly
+    ) -> Response:
+        async def work(_tx: Tx) -> Kept:
+            return Kept(number=body.quantity)
+
+        return await once(work, status=201)
+
+    @router.get("/said/{lot}")
+    async def said(lot: Slug, told: Annotated[str, Query(alias="as", min_length=1)]) -> dict[str, str]:
+        return {"lot": lot, "as": told}
 
     @router.post("/people", status_code=201)
     async def person(body: Person, _caller: Annotated[Caller, Depends(needs("tasks:write"))]) -> Kept:

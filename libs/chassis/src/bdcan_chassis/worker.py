@@ -173,6 +173,6 @@ async def host(parts: Mapping[str, Part], stopping: asyncio.Event, stop_seconds:
 
 async def serve_ops(service: Service, checks: dict[str, Check], stopping: asyncio.Event) -> None:
     """Serve health and metrics on the ops port until `stopping`."""
-    app = FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.include_router(health_router(checks))
     await serve(app, service.settings.http_host, service.settings.ops_port, stopping)

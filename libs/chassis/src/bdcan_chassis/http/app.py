@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,9 +22,11 @@ from bdcan_chassis.http.problems import (
     BodyTooLargeError,
     document_problems,
     install_problem_handlers,
+    problem,
     unforeseen,
 )
 from bdcan_chassis.http.queries import no_unknown_query
+from bdcan_chassis.http.tidied import tidied_scope
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.transaction import Transactions
@@ -90,6 +92,7 @@ class _Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = tidied_scope(scope)
         headers = dict(scope["headers"])
         request_id = headers.get(b"x-request-id", b"")
         if not _REQUEST_ID.fullmatch(request_id):
@@ -118,6 +121,9 @@ class _Edge:
 
         inner = {**scope, "method": "GET"} if only_headers else scope
         try:
+            if headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
+                await _packed()(scope, receive, sending)
+                return
             await self._app(inner, _limited(receive, headers), sending)
         except Exception as error:  # the one place where the API catches
             if status:
@@ -141,6 +147,11 @@ class _Edge:
                 milliseconds=round(seconds * 1000, 1),
                 caller=caller.name if caller else None,
             )
+
+
+def _packed() -> Response:
+    detail = "The body is packed. Send it as it is, without the header Content-Encoding."
+    return problem(415, "packed-body", detail, (), {"Accept-Encoding": "identity"})
 
 
 def _limited(receive: Receive, headers: dict[bytes, bytes]) -> Callable[[], Any]:

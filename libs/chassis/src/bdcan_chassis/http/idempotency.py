@@ -3,13 +3,15 @@
 The last statement of a transaction stores the reply beside the effects. A request that finds a reply there rolls back and
 answers with it. This holds for two requests at once too: the second waits for the first. If a repeated request fails
 because the first one succeeded, the stored reply wins over the error. A key belongs to its caller. The same key with
-another request is an error (422). A failed request stores nothing, so its key can be used again.
+another request is an error (422): what a request says counts, not its bytes or the order of its fields. A failed request
+stores nothing, so its key can be used again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeAlias
 
@@ -19,6 +21,7 @@ from pydantic import BaseModel
 from bdcan_chassis.database import backoff_seconds
 from bdcan_chassis.errors import is_transient
 from bdcan_chassis.http.problems import InvalidError
+from bdcan_chassis.http.tidied import tidied_json, tidied_line
 from bdcan_chassis.transaction import Transactions, Tx
 
 _MAX_KEY = 255
@@ -36,22 +39,26 @@ class Once:
         self, work: Callable[[Tx], Awaitable[BaseModel | None]], *, status: int = 200
     ) -> Response:
         """Run `work` and answer with its result. After a deadlock or a lost connection it retries, three times in all."""
-        key = self._request.headers.get("Idempotency-Key")
+        key = _key(self._request)
         if key is not None and not 1 <= len(key) <= _MAX_KEY:
             raise InvalidError(f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
-        digest = await self._digest()
+        digests = await self._digests() if key is not None else ()
         attempt = 0
         while True:
             attempt += 1
             try:
-                return await self._once(key, digest, work, status)
+                return await self._once(key, digests, work, status)
             except Exception as error:
                 if attempt >= _TRIES or not is_transient(error):
                     raise
                 await asyncio.sleep(backoff_seconds(attempt, most=0.5))
 
     async def _once(
-        self, key: str | None, digest: bytes, work: Callable[[Tx], Awaitable[BaseModel | None]], status: int
+        self,
+        key: str | None,
+        digests: tuple[bytes, ...],
+        work: Callable[[Tx], Awaitable[BaseModel | None]],
+        status: int,
     ) -> Response:
         caller = self._request.state.caller.name
         try:
@@ -59,19 +66,19 @@ class Once:
                 result = await work(tx)
                 body = b"" if result is None else _dump(result)
                 if key is not None:
-                    tx.keep_reply(caller, key, digest, status, body)
+                    tx.keep_reply(caller, key, digests[0], status, body)
         except Exception as error:
-            done = None if key is None or is_transient(error) else await self._replayed(caller, key, digest)
+            done = None if key is None or is_transient(error) else await self._replayed(caller, key, digests)
             if done is None:
                 raise
             return done
         return Response(body, status, media_type="application/json" if body else None)
 
-    async def _replayed(self, caller: str, key: str, digest: bytes) -> Response | None:
+    async def _replayed(self, caller: str, key: str, digests: tuple[bytes, ...]) -> Response | None:
         row = await self._transactions.pool.fetchrow(_REPLY, caller, key)
         if row is None:
             return None
-        if row["request_hash"] != digest:
+        if row["request_hash"] not in digests:
             raise InvalidError(
                 "This Idempotency-Key was used for another request.", code="idempotency-key-reused"
             )
@@ -83,12 +90,31 @@ class Once:
             media_type="application/json" if body else None,
         )
 
-    async def _digest(self) -> bytes:
+    async def _digests(self) -> tuple[bytes, ...]:
+        """The hash of what the request says, and that of its bytes, which the release before stored."""
         scope = self._request.scope  # its URL would be put together and taken apart again
         hasher = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode())
         hasher.update(scope["query_string"] + b"\n")
-        hasher.update(await self._request.body())
-        return hasher.digest()
+        of_bytes = hasher.copy()
+        body = await self._request.body()
+        of_bytes.update(body)
+        try:
+            said = tidied_json(await self._request.json())  # which the route has parsed before
+        except (ValueError, RecursionError):
+            return (of_bytes.digest(),)
+        hasher.update(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
+        return hasher.digest(), of_bytes.digest()
+
+
+def _key(request: Request) -> str | None:
+    """The key as it is read. Header values come as Latin-1, whatever their sender wrote."""
+    sent = request.headers.get("Idempotency-Key")
+    if sent is None or sent.isascii():
+        return sent and sent.strip()
+    try:
+        return tidied_line(sent.encode("latin-1").decode())
+    except UnicodeDecodeError:
+        return sent
 
 
 async def _of_request(request: Request) -> Once:

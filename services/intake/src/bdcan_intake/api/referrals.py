@@ -20,7 +20,6 @@ from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.typed import one_line
 from bdcan_intake import forms, store
 from bdcan_intake.admission import Accepted, Duplicate, Refused, take_note, take_on
 from bdcan_intake.api.common import Amender, Reader, Unread, Writer, filled_in, must_see, must_see_needs
@@ -179,8 +178,8 @@ def router() -> APIRouter:
         paging: PageAsked,
         state: ReferralState | None = None,
         hub: bodies.Slug | None = None,
-        source: Annotated[str | None, Query(max_length=200)] = None,
-        reference: Annotated[str | None, Query(max_length=100)] = None,
+        source: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+        reference: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
     ) -> Page[ReferralListed]:
         [referral_id] = paging.after(UUID)
         async with reading(request) as connection:
@@ -189,7 +188,7 @@ def router() -> APIRouter:
                 state=state,
                 hub=hub,
                 source=source,
-                reference=one_line(reference),
+                reference=reference,
                 hubs=caller.visible_hubs,
                 caller=caller.name,
                 referral_id=referral_id,
