@@ -45,7 +45,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Service:
     )
 
 
-def test_loops_read_what_the_catalogue_says(
+def test_consumers_read_what_the_catalogue_says(
     service: Service,
 ) -> None:
     declared = {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, service.name)}
