@@ -19,6 +19,8 @@ from bdcan_contracts.models import (
     Household,
     Priority,
     ReferralAmended,
+    ReferralAssigned,
+    ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
     TaskAccepted,
@@ -51,6 +53,8 @@ def tell() -> SimpleNamespace:
         withdrawn=withdrawn,
         amended=amended,
         reassigned=reassigned,
+        assigned=assigned,
+        out_of_area=out_of_area,
     )
 
 
@@ -129,6 +133,17 @@ def reassigned(referral_id: UUID, hub_id: str, version: int = 2) -> ReferralReas
         previous_hub_id="northbury",
         reason="moved",
         assigned_at=START,
+    )
+
+
+def assigned(referral_id: UUID, hub_id: str, version: int) -> ReferralAssigned:
+    fields = reassigned(referral_id, hub_id, version).model_dump(exclude={"previous_hub_id", "reason"})
+    return ReferralAssigned.model_validate(fields)
+
+
+def out_of_area(referral_id: UUID, version: int = 2) -> ReferralOutOfArea:
+    return ReferralOutOfArea(
+        referral_id=referral_id, version=version, explanation="", needs=(), decided_at=START
     )
 
 

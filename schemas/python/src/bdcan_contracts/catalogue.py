@@ -248,8 +248,22 @@ ASSIGNMENTS = Topic(
         Reader(
             "volunteer-match", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")
         ),
-        Reader("foodhub", ("bdcan.routing.referral.reassigned.v1",)),
-        Reader("escalation", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")),
+        Reader(
+            "foodhub",
+            (
+                "bdcan.routing.referral.assigned.v1",
+                "bdcan.routing.referral.out-of-area.v1",
+                "bdcan.routing.referral.reassigned.v1",
+            ),
+        ),
+        Reader(
+            "escalation",
+            (
+                "bdcan.routing.referral.assigned.v1",
+                "bdcan.routing.referral.reassigned.v1",
+                "bdcan.routing.referral.out-of-area.v1",
+            ),
+        ),
     ),
 )
 
@@ -479,8 +493,22 @@ OUTREACH_ASSIGNMENTS = Topic(
         Reader(
             "volunteer-match", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")
         ),
-        Reader("foodhub", ("bdcan.routing.referral.reassigned.v1",)),
-        Reader("escalation", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")),
+        Reader(
+            "foodhub",
+            (
+                "bdcan.routing.referral.assigned.v1",
+                "bdcan.routing.referral.out-of-area.v1",
+                "bdcan.routing.referral.reassigned.v1",
+            ),
+        ),
+        Reader(
+            "escalation",
+            (
+                "bdcan.routing.referral.assigned.v1",
+                "bdcan.routing.referral.reassigned.v1",
+                "bdcan.routing.referral.out-of-area.v1",
+            ),
+        ),
     ),
 )
 

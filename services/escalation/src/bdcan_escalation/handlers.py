@@ -6,6 +6,7 @@ from bdcan_chassis.errors import BadRecordError
 from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
+    EscalationKind,
     Lane,
     Need,
     NeedState,
@@ -13,6 +14,7 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
     SafeguardingConcernRaised,
@@ -72,6 +74,18 @@ async def on_reassigned(batch: Batch[ReferralReassigned], tx: Tx) -> None:
     referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         _place(referrals, escalations, event.data)
+    await referrals.save()
+    await escalations.save()
+
+
+async def on_out_of_area(batch: Batch[ReferralOutOfArea], tx: Tx) -> None:
+    """Another council must help. Complex needs that are not sent yet are not forwarded; a concern for somebody's safety is."""
+    referrals, escalations = await of_referrals(tx, (e.data.referral_id for e in batch))
+    for event in batch:
+        referral = referrals.put(referring.leave(referrals[event.data.referral_id], event.data))
+        for escalation in escalations.of(referral.referral_id) if referral.out_of_area else ():
+            if escalation.kind is EscalationKind.COMPLEX:
+                escalations.put(cases.withdraw(escalation, tx.now), event)
     await referrals.save()
     await escalations.save()
 

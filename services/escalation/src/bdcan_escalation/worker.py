@@ -15,6 +15,7 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
     SafeguardingConcernRaised,
@@ -29,6 +30,7 @@ _MAIN = Consumer(
     (
         On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
         On(ASSIGNMENTS, ReferralReassigned, handlers.on_reassigned),
+        On(ASSIGNMENTS, ReferralOutOfArea, handlers.on_out_of_area),
         On(WELFARE_CALLS, WelfareCallCompleted, handlers.on_call_completed),
         On(WELFARE_CALLS, WelfareCallExhausted, handlers.on_call_exhausted),
         On(REFERRALS, ReferralAmended, handlers.on_amended),

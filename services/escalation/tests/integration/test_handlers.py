@@ -35,6 +35,7 @@ from bdcan_contracts.models import (
     NeedState,
     Priority,
     ReferralClosed,
+    ReferralOutOfArea,
     TaskConcernRaised,
 )
 from bdcan_contracts.vocabulary import EscalationOutcome, NeedCode, ReferralOutcome
@@ -315,3 +316,55 @@ async def test_need_that_the_council_finished_is_not_handed_over_again(
     )
     await world.service.deliver(called(referral_id, said(need)))
     assert [e.escalation_id for e in await opened(world)] == [derived_id(need.need_id, "escalation")]
+
+
+def moved_away(referral_id: Any, version: int = 2) -> ReferralOutOfArea:
+    return ReferralOutOfArea(
+        referral_id=referral_id, version=version, explanation="", needs=(), decided_at=START
+    )
+
+
+async def test_need_of_somebody_who_moved_away_is_not_forwarded(world):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(called(referral_id, said(need)))
+    await world.service.deliver(moved_away(referral_id))
+    assert await world.service.run("forward") == 0
+    [closed] = await world.service.emitted(EscalationClosed)
+    assert closed.data.outcome == EscalationOutcome.WITHDRAWN
+    assert await world.service.deadlines() == {}
+
+
+async def test_need_that_is_heard_of_after_the_move_is_not_escalated(world):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(moved_away(referral_id))
+    await world.service.deliver(called(referral_id, said(need)), assigned(referral_id, need, version=1))
+    assert await opened(world) == []
+
+
+async def test_somebody_at_risk_is_escalated_wherever_they_live(world):
+    referral_id, need = new_id(), a_need(NeedCode.SAFEGUARDING_ADULT)
+    await world.service.deliver(moved_away(referral_id), concern(referral_id, need.need_id))
+    assert len(await opened(world)) == 1
+    await world.service.deliver(moved_away(referral_id, 3))
+    assert await world.service.run("forward-safeguarding") == 1
+
+
+async def test_case_that_the_council_has_stays_with_it_after_a_move(world):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(called(referral_id, said(need)))
+    escalation_id = derived_id(need.need_id, "escalation")
+    await sent(world, call_back(escalation_id, "accepted"))
+    await world.service.deliver(moved_away(referral_id))
+    answer = await world.service.http.get(f"/v1/escalations/{escalation_id}")
+    assert answer.json()["state"] == "accepted"
+
+
+async def test_resident_who_is_back_in_the_borough_is_escalated_again(world):
+    referral_id, need = new_id(), a_need()
+    await world.service.deliver(called(referral_id, said(need)), moved_away(referral_id, 2))
+    await world.service.deliver(assigned(referral_id, version=3))
+    await world.service.deliver(called(referral_id, said(need)))
+    assert [e.escalation_id for e in await opened(world)] == [
+        derived_id(need.need_id, "escalation"),
+        derived_id(need.need_id, "escalation-2"),
+    ]

@@ -8,6 +8,8 @@ from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
     ReferralAmended,
+    ReferralAssigned,
+    ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
     TaskAccepted,
@@ -18,7 +20,7 @@ from bdcan_contracts.models import (
 )
 from bdcan_contracts.vocabulary import Reason, TaskKind
 from bdcan_foodhub import store
-from bdcan_foodhub.books import Parcels, of_referrals
+from bdcan_foodhub.books import Parcels, Referrals, of_referrals
 from bdcan_foodhub.domain import facts as ruling
 from bdcan_foodhub.domain import parcel as parcelling
 from bdcan_foodhub.domain import referral as referring
@@ -32,7 +34,7 @@ async def on_call_completed(site_of: SiteOf, batch: Batch[WelfareCallCompleted],
     referrals, parcels = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
         referral = referrals.put(referring.hear_call(referrals[event.data.referral_id], event.data))
-        if referral.withdrawn_at is not None:
+        if referral.over:
             continue
         site_id = site_of(referral.hub_id or event.data.hub_id)
         told = {need.need_id for need in event.data.needs}
@@ -77,11 +79,27 @@ async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
     await parcels.save()
 
 
+async def on_assigned(batch: Batch[ReferralAssigned], tx: Tx) -> None:
+    """The resident lives in the borough after all, and is rung again. A referral without food is not known here."""
+    await Referrals(tx).handle(batch, lambda known, event, _: known and referring.assign(known, event.data))
+
+
+async def on_out_of_area(batch: Batch[ReferralOutOfArea], tx: Tx) -> None:
+    """Another council must help. Cancel the referral's parcels, unless they are on the road; later calls make no new ones."""
+    referrals, parcels = await of_referrals(tx, (e.data.referral_id for e in batch))
+    for event in batch:
+        referral = referrals.put(referring.leave(referrals[event.data.referral_id], event.data))
+        for parcel in parcels.of(referral.referral_id) if referral.out_of_area else ():
+            parcels.put(parcelling.cancel(parcel, Reason.OUT_OF_AREA, tx.now), event)
+    await referrals.save()
+    await parcels.save()
+
+
 async def on_reassigned(site_of: SiteOf, batch: Batch[ReferralReassigned], tx: Tx) -> None:
     """Move the referral's parcels to the newest hub. Parcels of later calls go there too."""
     referrals, parcels = await of_referrals(tx, (e.data.referral_id for e in batch))
     for event in batch:
-        referral = referrals.put(referring.reassign(referrals[event.data.referral_id], event.data))
+        referral = referrals.put(referring.assign(referrals[event.data.referral_id], event.data))
         hub_id = referral.hub_id or event.data.hub_id
         moved = event.data.reason == Reason.ADDRESS_CHANGED
         for parcel in parcels.of(referral.referral_id):
@@ -118,17 +136,18 @@ async def on_task_completed(batch: Batch[TaskCompleted], tx: Tx) -> None:
 
 
 async def on_task_failed(batch: Batch[TaskFailed], tx: Tx) -> None:
-    """The parcel comes back and waits for the next volunteer, unless its referral was withdrawn."""
+    """The parcel comes back and waits for the next volunteer, unless this borough helps no more."""
     parcels = await _delivered_by(batch, tx)
-    withdrawn = await store.referrals.WITHDRAWN.records(
+    records = await store.referrals.OVER.records(
         tx.connection, referral_ids={parcel.referral_id for parcel in parcels}
     )
-    nobody_wants = {record["referral_id"] for record in withdrawn}
+    over = {record["referral_id"]: record["withdrawn"] for record in records}
     for event in batch:
         if parcel := parcels.of_delivery(event.data.kind, event.data.parcel_id):
             back = parcels.put(ruling.bring_back(parcel, event.data.reason, tx.now), event)
-            if back.referral_id in nobody_wants:
-                parcels.put(parcelling.cancel(back, Reason.REFERRAL_WITHDRAWN, tx.now), event)
+            if back.referral_id in over:
+                why = Reason.REFERRAL_WITHDRAWN if over[back.referral_id] else Reason.OUT_OF_AREA
+                parcels.put(parcelling.cancel(back, why, tx.now), event)
     await parcels.save()
 
 

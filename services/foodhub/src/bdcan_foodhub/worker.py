@@ -14,6 +14,8 @@ from bdcan_contracts.catalogue import (
 )
 from bdcan_contracts.models import (
     ReferralAmended,
+    ReferralAssigned,
+    ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
     TaskAccepted,
@@ -40,7 +42,9 @@ def consumers(settings: Settings) -> tuple[Consumer, ...]:
             On(TASKS, TaskCancelled, handlers.on_task_cancelled),
             On(REFERRALS, ReferralAmended, handlers.on_amended),
             On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
+            On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
             On(ASSIGNMENTS, ReferralReassigned, on_reassigned),
+            On(ASSIGNMENTS, ReferralOutOfArea, handlers.on_out_of_area),
         ),
     )
     return with_bulk(CATALOGUE, main, "bulk")

@@ -16,7 +16,7 @@ from bdcan_contracts.models import (
 
 
 class TestConformance(Conformance):
-    """A parcel that is asked for, whose hub changes, whose delivery comes to nothing, and that nobody wants any more."""
+    """A parcel that is asked for, whose hub changes, whose home is elsewhere, whose delivery comes to nothing, and that nobody wants any more."""
 
     @pytest.fixture
     def given(self, foodhub: Harness, tell: Any) -> Harness:
@@ -38,6 +38,7 @@ class TestConformance(Conformance):
             self.tell.reassigned(referral_id, "thames"),
             self.tell.delivery_task(TaskAccepted, parcel_id, task_id),
             self.tell.delivery_task(TaskFailed, parcel_id, task_id),
+            self.tell.out_of_area(referral_id, 3),
             self.tell.amended(referral_id, need_id),
             self.tell.withdrawn(referral_id),
         )

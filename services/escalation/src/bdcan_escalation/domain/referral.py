@@ -14,6 +14,7 @@ from bdcan_contracts.models import (
     Priority,
     ReferralAmended,
     ReferralAssigned,
+    ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
 )
@@ -25,13 +26,14 @@ class Referral(Struct, frozen=True):
     referral_id: UUID
     hub_id: str | None = None
     assignment_version: int = 0
+    out_of_area: bool = False
     priority: Priority = Priority.STANDARD
     withdrawn_at: datetime | None = None
     withdrawn_needs: frozenset[UUID] = frozenset()
 
     def wants(self, need: Need) -> bool:
-        """Whether the resident may still want help with this need."""
-        return self.withdrawn_at is None and need.need_id not in self.withdrawn_needs
+        """Whether the resident may still want this borough's help with this need."""
+        return self.withdrawn_at is None and not self.out_of_area and need.need_id not in self.withdrawn_needs
 
 
 def assign(referral: Referral, event: ReferralAssigned | ReferralReassigned) -> Step[Referral]:
@@ -39,8 +41,21 @@ def assign(referral: Referral, event: ReferralAssigned | ReferralReassigned) -> 
     if event.version <= referral.assignment_version:
         return Step(referral)
     return Step(
-        replace(referral, assignment_version=event.version, hub_id=event.hub_id, priority=event.priority)
+        replace(
+            referral,
+            assignment_version=event.version,
+            hub_id=event.hub_id,
+            priority=event.priority,
+            out_of_area=False,
+        )
     )
+
+
+def leave(referral: Referral, event: ReferralOutOfArea) -> Step[Referral]:
+    """The home lies outside the borough. An older assignment than the known one is ignored."""
+    if event.version <= referral.assignment_version:
+        return Step(referral)
+    return Step(replace(referral, assignment_version=event.version, out_of_area=True))
 
 
 def called_by(referral: Referral, hub_id: str) -> Step[Referral]:

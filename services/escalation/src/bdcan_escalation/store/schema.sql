@@ -55,6 +55,7 @@ CREATE TABLE public.referral (
     withdrawn_at timestamp with time zone,
     withdrawn_needs uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     changed_at timestamp with time zone,
+    out_of_area boolean DEFAULT false NOT NULL,
     CONSTRAINT referral_priority_check CHECK ((priority = ANY (ARRAY['urgent'::text, 'standard'::text, 'routine'::text])))
 );
 

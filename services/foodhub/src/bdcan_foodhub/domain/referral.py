@@ -18,6 +18,8 @@ from bdcan_contracts.models import (
     Household,
     Priority,
     ReferralAmended,
+    ReferralAssigned,
+    ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
     WelfareCallCompleted,
@@ -40,11 +42,12 @@ class Word(Struct, frozen=True):
 
 
 class Referral(Struct, frozen=True):
-    """A referral. Only a reassignment sets `hub_id`; only amendments set `withdrawn_needs` and `desk`; calls set `call`."""
+    """A referral. Only routing sets `hub_id` and `out_of_area`; only amendments set `withdrawn_needs` and `desk`; calls set `call`."""
 
     referral_id: UUID
     hub_id: str | None = None
     assignment_version: int = 0
+    out_of_area: bool = False
     withdrawn_at: datetime | None = None
     withdrawn_needs: frozenset[UUID] = frozenset()
     amendment_version: int = 0
@@ -53,7 +56,12 @@ class Referral(Struct, frozen=True):
 
     def wants(self, need_id: UUID) -> bool:
         """Whether the resident may still want help with this need."""
-        return self.withdrawn_at is None and need_id not in self.withdrawn_needs
+        return not self.over and need_id not in self.withdrawn_needs
+
+    @property
+    def over(self) -> bool:
+        """Whether this borough helps no more: somebody withdrew the referral, or the home lies elsewhere."""
+        return self.withdrawn_at is not None or self.out_of_area
 
     @property
     def diets(self) -> tuple[str, ...]:
@@ -134,8 +142,15 @@ def withdraw(referral: Referral, event: ReferralWithdrawn) -> Step[Referral]:
     return Step(replace(referral, withdrawn_at=referral.withdrawn_at or event.withdrawn_at))
 
 
-def reassign(referral: Referral, event: ReferralReassigned) -> Step[Referral]:
-    """Another hub has the resident. An older assignment than the known one is ignored."""
+def assign(referral: Referral, event: ReferralAssigned | ReferralReassigned) -> Step[Referral]:
+    """This hub has the resident now. An older assignment than the known one is ignored."""
     if event.version <= referral.assignment_version:
         return Step(referral)
-    return Step(replace(referral, assignment_version=event.version, hub_id=event.hub_id))
+    return Step(replace(referral, assignment_version=event.version, hub_id=event.hub_id, out_of_area=False))
+
+
+def leave(referral: Referral, event: ReferralOutOfArea) -> Step[Referral]:
+    """The home lies outside the borough. An older assignment than the known one is ignored."""
+    if event.version <= referral.assignment_version:
+        return Step(referral)
+    return Step(replace(referral, assignment_version=event.version, out_of_area=True))

@@ -7,7 +7,10 @@ from bdcan_foodhub.domain.referral import Referral
 
 REFERRAL = Table("referral", Referral, key="referral_id")
 
-# Which of these referrals were withdrawn.
-WITHDRAWN = Statement(
-    "SELECT referral_id FROM referral WHERE referral_id = ANY (:referral_ids) AND withdrawn_at IS NOT NULL"
+# Which of these referrals the borough helps no more, and whether because somebody withdrew them.
+OVER = Statement(
+    """
+    SELECT referral_id, withdrawn_at IS NOT NULL AS withdrawn FROM referral
+    WHERE referral_id = ANY (:referral_ids) AND (withdrawn_at IS NOT NULL OR out_of_area)
+    """
 )

@@ -98,7 +98,8 @@ CREATE TABLE public.referral (
     changed_at timestamp with time zone,
     amendment_version integer DEFAULT 0 NOT NULL,
     desk jsonb,
-    call jsonb
+    call jsonb,
+    out_of_area boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.replenishment (
