@@ -191,6 +191,11 @@ _WANTS: dict[tuple[NeedCode, ...], int] = {
     (N.DOMESTIC_ABUSE, N.HOUSING): 1,
     (N.SAFEGUARDING_CHILD, N.FOOD_PARCEL): 1,
 }
+_ELSEWHERE = {N.SHIELDING_SUPPORT, N.LEAFLETTING}
+"""An NHS list asks for the one; no resident asks for the other."""
+
+_NEW_WORDS = set(N) - _ELSEWHERE - {need for needs in _WANTS for need in needs}
+_WANTS |= {(need,): 2 for need in sorted(_NEW_WORDS)}  # a word that is new in the vocabulary is played, too
 _WANTS_BY_CHANNEL: dict[Channel, dict[tuple[NeedCode, ...], int]] = {
     Channel.PHARMACY: {(N.PRESCRIPTION,): 85, (N.PRESCRIPTION, N.SHOPPING): 15},
     Channel.NHS_LIST: {
