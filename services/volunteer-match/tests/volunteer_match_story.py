@@ -25,8 +25,11 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralHeldForTriage,
     ReferralLinked,
+    ReferralOutOfArea,
     ReferralReassigned,
+    ReferralReopened,
     ReferralWithdrawn,
     VolunteerEnquiryReceived,
 )
@@ -80,6 +83,34 @@ def reassigned(before: ReferralAssigned, hub_id: str, version: int = 2) -> Refer
     )
 
 
+def out_of_area(before: ReferralAssigned, version: int = 2) -> ReferralOutOfArea:
+    return ReferralOutOfArea(
+        referral_id=before.referral_id,
+        version=version,
+        explanation="found out of area",
+        needs=before.needs,
+        decided_at=START,
+    )
+
+
+def held_for_triage(before: ReferralAssigned, version: int = 2) -> ReferralHeldForTriage:
+    return ReferralHeldForTriage(
+        referral_id=before.referral_id,
+        version=version,
+        reason="decided-anew",
+        needs=before.needs,
+        priority=before.priority,
+        triage_due_at=START + timedelta(hours=4),
+        held_at=START,
+    )
+
+
+def reopened(before: ReferralAssigned) -> ReferralReopened:
+    return ReferralReopened(
+        referral_id=before.referral_id, priority=before.priority, needs=before.needs, reopened_at=START
+    )
+
+
 def amended(
     referral_id: UUID,
     needs: tuple[Need, ...],
@@ -101,13 +132,16 @@ def withdrawn(referral_id: UUID) -> ReferralWithdrawn:
     return ReferralWithdrawn(referral_id=referral_id, reason="changed-mind", withdrawn_at=START)
 
 
-def closed(referral_id: UUID, *need_ids: UUID, state: NeedState = NeedState.MET) -> ReferralClosed:
+def closed(
+    referral_id: UUID, *need_ids: UUID, state: NeedState = NeedState.MET, reason: str | None = None
+) -> ReferralClosed:
     needs = tuple(
         ClosedNeed(
             need_id=n,
             code=NeedCode.SHOPPING,
             lane=Lane.COMMUNITY,
             state=state,
+            reason=reason,
         )
         for n in need_ids
     )

@@ -190,6 +190,7 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.amended.v1",
                 "bdcan.intake.referral.withdrawn.v1",
                 "bdcan.intake.referral.closed.v1",
+                "bdcan.intake.referral.reopened.v1",
                 "bdcan.intake.referral.linked.v1",
             ),
         ),
@@ -246,7 +247,13 @@ ASSIGNMENTS = Topic(
             ),
         ),
         Reader(
-            "volunteer-match", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")
+            "volunteer-match",
+            (
+                "bdcan.routing.referral.assigned.v1",
+                "bdcan.routing.referral.reassigned.v1",
+                "bdcan.routing.referral.held-for-triage.v1",
+                "bdcan.routing.referral.out-of-area.v1",
+            ),
         ),
         Reader(
             "foodhub",
@@ -449,6 +456,7 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.amended.v1",
                 "bdcan.intake.referral.withdrawn.v1",
                 "bdcan.intake.referral.closed.v1",
+                "bdcan.intake.referral.reopened.v1",
                 "bdcan.intake.referral.linked.v1",
             ),
         ),
@@ -491,7 +499,13 @@ OUTREACH_ASSIGNMENTS = Topic(
             ),
         ),
         Reader(
-            "volunteer-match", ("bdcan.routing.referral.assigned.v1", "bdcan.routing.referral.reassigned.v1")
+            "volunteer-match",
+            (
+                "bdcan.routing.referral.assigned.v1",
+                "bdcan.routing.referral.reassigned.v1",
+                "bdcan.routing.referral.held-for-triage.v1",
+                "bdcan.routing.referral.out-of-area.v1",
+            ),
         ),
         Reader(
             "foodhub",

@@ -226,6 +226,8 @@ class TriageReason(Word):
     """What was typed is no postcode."""
     UNKNOWN_POSTCODE = "unknown-postcode", "Unknown postcode"
     """The table of postcodes does not have it."""
+    DECIDED_ANEW = "decided-anew", "Decided anew"
+    """A person wants it decided again: the first decision was wrong."""
     NO_HUB_FOR_WARD = "no-hub-for-ward", "No hub for the ward"
     """No hub looks after the ward."""
 
@@ -239,6 +241,8 @@ class Reason(Word):
     """An amendment took the need away."""
     CHECK_MISSING = "check-missing", "Check missing"
     """The task requires an enhanced DBS check, and the volunteer's is not in force."""
+    DECISION_UNDONE = "decision-undone", "Decision undone"
+    """Somebody undid a decision that was a slip."""
     DECLINED_AT_CALL = "declined-at-call", "Declined at the call"
     """The resident did not want it."""
     DECEASED = "deceased", "May have died"

@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # intake_story.py is shared by the tests of this folder
 
 import intake_story as s
+from msgspec.structs import replace
 
 from bdcan_contracts import models as m
 from bdcan_contracts import vocabulary
@@ -71,6 +72,26 @@ def test_routing_owns_a_referral_that_is_held_for_triage():
     r = s.referral(NeedCode.SHOPPING)
     r, _ = s.told(r, (p.held_for_triage, s.triage(r), 1))
     assert (r.state, r.needs[0].owner, r.needs[0].due_at) == (ReferralState.RECEIVED, ROUTING, s.minutes(240))
+
+
+@pytest.mark.parametrize("back", ["assigned", "held"])
+def test_needs_are_open_again_when_out_of_area_was_a_slip(back: str):
+    r = s.referral("food-parcel", "shopping")
+    r, [closed] = s.told(r, (p.held_for_triage, s.triage(r), 1), (p.out_of_area, s.out_of_area(r, 2), 2))
+    assert closed.outcome == "out-of-area"
+    step = (p.assigned, s.assigned(r, 3), 5) if back == "assigned" else (p.held_for_triage, s.triage(r, 3), 5)
+    r, [opened] = s.told(r, step)
+    assert isinstance(opened, m.ReferralReopened)
+    owner = f"hub:{s.HUB}" if back == "assigned" else "routing"
+    assert {(n.state, n.owner) for n in r.needs} == {(m.NeedState.OPEN, owner)}
+    assert (r.out_of_area, r.outcome, r.owner, r.called) == (False, None, owner, False)
+
+
+def test_withdrawn_referral_stays_closed_when_out_of_area_was_a_slip():
+    r = s.referral("food-parcel")
+    r, _ = s.told(r, (p.out_of_area, s.out_of_area(r), 1))
+    r, turns = s.told(replace(r, withdrawn_reason="moved"), (p.assigned, s.assigned(r, 2), 5))
+    assert (turns, r.state) == ([], ReferralState.CLOSED)
 
 
 def test_out_of_area_closes_all_needs_but_a_concern():

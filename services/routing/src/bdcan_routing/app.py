@@ -32,7 +32,7 @@ def service(settings: Settings) -> Service:
         deadlines=deadlines(settings),
         planners=planners(settings),
         samples=SAMPLES,
-        routers=(router(),),
+        routers=(router(settings),),
         domain_errors={NotAllowedError: 409, UnknownPlacesError: 422},
         commands=commands(settings),
     )

@@ -41,7 +41,9 @@ async def on_amended(settings: Settings, batch: Batch[ReferralAmended], tx: Tx) 
 
 async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
     """Nothing is left to place."""
-    await Assignments(tx).handle(batch, lambda state, event, _now: end(state, event.data.referral_id))
+    await Assignments(tx).handle(
+        batch, lambda state, event, _now: end(state, event.data.referral_id, withdrawn=True)
+    )
 
 
 async def on_closed(batch: Batch[ReferralClosed], tx: Tx) -> None:

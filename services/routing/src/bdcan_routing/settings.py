@@ -35,7 +35,9 @@ class Settings(ServiceSettings):
         description="a person places an urgent referral within",
     )
     triage_usual: timedelta = Field(
-        default=timedelta(hours=4), gt=timedelta(0), description="a person places any other referral within"
+        default=timedelta(hours=4),
+        gt=timedelta(0),
+        description="a person places any other referral within so much working time",
     )
 
     data_dir: Path = Field(
@@ -62,7 +64,7 @@ class Settings(ServiceSettings):
     @property
     def triage_times(self) -> TriageTimes:
         """How long a referral may wait for a person."""
-        return TriageTimes(self.triage_urgent, self.triage_usual)
+        return TriageTimes(self.triage_urgent, self.triage_usual, self.calendar)
 
     @property
     def sensitivity(self) -> Sensitivity:

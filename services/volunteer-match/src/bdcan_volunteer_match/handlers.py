@@ -20,8 +20,11 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralHeldForTriage,
     ReferralLinked,
+    ReferralOutOfArea,
     ReferralReassigned,
+    ReferralReopened,
     ReferralWithdrawn,
     VolunteerEnquiryReceived,
 )
@@ -47,6 +50,29 @@ async def on_assigned(batch: Batch[ReferralAssigned], tx: Tx) -> None:
 async def on_reassigned(batch: Batch[ReferralReassigned], tx: Tx) -> None:
     """The call and the live tasks go to the new hub. Whoever has a task keeps it, and is told."""
     await _follow_facts(batch, tx, lambda call, event, _now: calling.assign(call, event.data))
+
+
+async def on_out_of_area(batch: Batch[ReferralOutOfArea], tx: Tx) -> None:
+    """The home is out of area: nobody rings or comes any more, also where intake keeps the referral open."""
+    calls, tasks = Calls(tx), Tasks(tx)
+    await calls.handle(batch, lambda call, event, _now: calling.leave_area(call, event.data))
+    await tasks.lock(store.tasks.LOCK_LIVE_OF, referral_ids={event.data.referral_id for event in batch})
+    async for event in in_turns(batch):
+        call = calls[event.data.referral_id]
+        if call.assignment_version == event.data.version:
+            for task in tasks.of(call.referral_id):
+                tasks.put(tasking.leave_area(task, call, tx.now), event)
+    await tasks.save()
+
+
+async def on_held_for_triage(batch: Batch[ReferralHeldForTriage], tx: Tx) -> None:
+    """A person decides anew which hub has the referral: nobody rings before."""
+    await Calls(tx).handle(batch, lambda call, event, _now: calling.hold_for_triage(call, event.data))
+
+
+async def on_reopened(batch: Batch[ReferralReopened], tx: Tx) -> None:
+    """Intake opened the referral again: what was out of area is asked about."""
+    await Calls(tx).handle(batch, lambda call, event, _now: calling.reopen_by_intake(call, event.data))
 
 
 async def on_amended(batch: Batch[ReferralAmended], tx: Tx) -> None:

@@ -26,8 +26,11 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralHeldForTriage,
     ReferralLinked,
+    ReferralOutOfArea,
     ReferralReassigned,
+    ReferralReopened,
     ReferralWithdrawn,
     VolunteerEnquiryReceived,
 )
@@ -38,9 +41,12 @@ _ASSIGNMENTS = Consumer(
     (
         On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
         On(ASSIGNMENTS, ReferralReassigned, handlers.on_reassigned),
+        On(ASSIGNMENTS, ReferralOutOfArea, handlers.on_out_of_area),
+        On(ASSIGNMENTS, ReferralHeldForTriage, handlers.on_held_for_triage),
         On(REFERRALS, ReferralAmended, handlers.on_amended),
         On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
         On(REFERRALS, ReferralClosed, handlers.on_closed),
+        On(REFERRALS, ReferralReopened, handlers.on_reopened),
         On(REFERRALS, ReferralLinked, handlers.on_linked),
     ),
 )

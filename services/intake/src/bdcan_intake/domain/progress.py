@@ -107,8 +107,10 @@ def held_for_triage(referral: Referral, event: models.ReferralHeldForTriage, at:
     """Routing's people decide until the given time."""
     if event.version <= referral.assignment_version:
         return referral
+    referral = _in_area_again(referral, at)
     return replace(
         referral,
+        hub_id=None,
         assignment_version=event.version,
         **_waiting(referral, ROUTING, event.triage_due_at, at, _PLACED),
     )
@@ -360,12 +362,12 @@ def _placed(
 ) -> Referral:
     if event.version <= referral.assignment_version:
         return referral
+    referral = _in_area_again(referral, at)
     return replace(
         referral,
         state=referral.at_least(ReferralState.ASSIGNED),
         hub_id=event.hub_id,
         assignment_version=event.version,
-        out_of_area=False,
         **_waiting(referral, f"hub:{event.hub_id}", event.contact_due_at, at, _PLACED),
     )
 
@@ -375,6 +377,36 @@ def _acknowledged_by(lane: Lane, at: datetime, calendar: Calendar) -> datetime:
     if lane is Lane.SAFEGUARDING:
         return at + SAFEGUARDING_WITHIN
     return calendar.add_working_days(at, ACKNOWLEDGED_WITHIN_DAYS)
+
+
+def _in_area_again(referral: Referral, at: datetime) -> Referral:
+    """Routing finds that it is in the borough after all. Needs that ended for that reason are open, and a call is due."""
+    if not referral.out_of_area or referral.withdrawn_reason is not None:
+        return referral
+    due_at = at + CONTACT_WITHIN[referral.priority]
+    needs = tuple(
+        replace(
+            need,
+            state=NeedState.OPEN,
+            owner=ROUTING,
+            due_at=due_at,
+            fact_at=at,
+            rank=_PLACED,
+            reason=None,
+        )
+        if need.state is NeedState.UNMET and need.reason == Reason.OUT_OF_AREA
+        else need
+        for need in referral.needs
+    )
+    back = replace(referral, needs=needs, out_of_area=False)
+    if needs == referral.needs:
+        return back
+    back = replace(back, called=False, contact_due_at=due_at)
+    if referral.open:
+        return back
+    return replace(
+        back, state=ReferralState.RECEIVED, outcome=None, closed_at=None, owner=ROUTING, due_at=due_at
+    )
 
 
 def _hub_of(referral: Referral, event: _OfHub) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from bdcan_routing.api import assignments, hubs
+from bdcan_routing.settings import Settings
 
 
-def router() -> APIRouter:
+def router(settings: Settings) -> APIRouter:
     """All routes of routing."""
     routes = APIRouter(prefix="/v1", tags=["routing"])
-    assignments.add_routes(routes)
+    assignments.add_routes(routes, settings)
     hubs.add_routes(routes)
     return routes

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bdcan_chassis.http.auth import ALL_HUBS, Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug
@@ -15,17 +15,24 @@ from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
 from bdcan_chassis.http.reading import reading
+from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import AssignmentMethod, Priority
+from bdcan_contracts.vocabulary import Reason as Slip
 from bdcan_routing import store
 from bdcan_routing.api.hubs import WardOut
 from bdcan_routing.books import Assignments, Hubs
-from bdcan_routing.domain.assignment import Assignment, decide, reassign
+from bdcan_routing.domain.assignment import UNDO_FOR, Assignment, decide, decide_anew, reassign, undo
 from bdcan_routing.domain.gazetteer import OutOfArea
 from bdcan_routing.domain.hubs import Hub
 from bdcan_routing.domain.placement import Hold, ToHub
+from bdcan_routing.settings import Settings
 from bdcan_routing.store.assignments import Held
+from bdcan_routing.store.decisions import Made
+
+MOST_CANDIDATES = 50
+"""Hubs that an event about triage names at most."""
 
 Reader = Annotated[Caller, Depends(needs("routing:read"))]
 Writer = Annotated[Caller, Depends(needs("routing:write"))]
@@ -45,11 +52,28 @@ class Decision(Body):
         return self
 
 
-class Reassignment(Body):
-    """Another hub for an assigned referral."""
+class Reassignment(Decision):
+    """Another hub for an assigned referral, or out of area."""
 
-    hub_id: Slug
+
+class Undo(Body):
+    """Nothing has to be said: a slip explains itself."""
+
+
+class Reopening(Body):
+    """Why it must be decided anew, as a code."""
+
     reason: Reason
+
+
+class DecisionOut(BaseModel):
+    """What a person decided, and why."""
+
+    model_config = ConfigDict(from_attributes=True)
+    decision: str
+    caller: str
+    reason: str
+    decided_at: datetime
 
 
 class AssignmentOut(BaseModel):
@@ -70,6 +94,10 @@ class AssignmentOut(BaseModel):
     triage_due_at: datetime | None = None
     contact_due_at: datetime | None = None
     decided_by: str | None = None
+    undo_until: Annotated[
+        datetime | None, Field(description="the last decision of a person can be undone until then")
+    ] = None
+    decisions: Annotated[list[DecisionOut], Field(description="what people decided, the newest last")] = []
 
     @classmethod
     def of(cls, a: Assignment) -> Self:
@@ -81,6 +109,7 @@ class AssignmentOut(BaseModel):
             triage_due_at=a.triage_due_at,
             contact_due_at=a.contact_due_at,
             decided_by=a.decided_by,
+            undo_until=a.earlier and a.earlier.decided_at + UNDO_FOR,
         )
         match a.verdict:
             case ToHub() as verdict:
@@ -124,7 +153,7 @@ class TriageItem(BaseModel):
         )
 
 
-def add_routes(routes: APIRouter) -> None:
+def add_routes(routes: APIRouter, settings: Settings) -> None:
     """Routes about referrals."""
 
     @routes.get("/referrals/{referral_id}/assignment")
@@ -132,21 +161,46 @@ def add_routes(routes: APIRouter) -> None:
         """Where a referral is, and why."""
         async with reading(request) as connection:
             found = await store.assignments.ASSIGNMENT.get.first(connection, keys=[referral_id])
+            decisions = await store.decisions.OF_REFERRAL.all(connection, referral_id=referral_id)
         if found is None:
             raise NotFoundError
         caller.must_see_hub(found.hub_id)
-        return AssignmentOut.of(found)
+        return _shown(found, decisions)
 
     @routes.post("/referrals/{referral_id}/reassignment")
     async def move(referral_id: UUID, body: Reassignment, caller: Writer, once: OnceOnly) -> Response:
-        """Move an assigned referral to another hub."""
+        """Move an assigned referral to another hub, or out of area."""
 
         async def work(tx: Tx) -> AssignmentOut:
             assignments, before = await _lock(tx, referral_id, caller)
-            hub = await _lock_hub(tx, body.hub_id)
-            after = assignments.put(reassign(before, hub, body.reason, caller.name, tx.now))
-            await assignments.save()
-            return AssignmentOut.of(after)
+            hub = await _lock_hub(tx, body.hub_id) if body.hub_id else None
+            step = reassign(before, hub, body.reason, caller.name, tx.now)
+            return await _decided(assignments, step, "reassignment", caller, body.reason)
+
+        return await once(work)
+
+    @routes.post("/referrals/{referral_id}/undo")
+    async def undo_decision(
+        referral_id: UUID, caller: Writer, once: OnceOnly, _body: Undo | None = None
+    ) -> Response:
+        """Undo the last decision of a person, within 30 minutes: what held before holds again."""
+
+        async def work(tx: Tx) -> AssignmentOut:
+            assignments, before = await _lock(tx, referral_id, caller)
+            step = undo(before, caller.name, settings.triage_times, tx.now)
+            return await _decided(assignments, step, "undo", caller, Slip.DECISION_UNDONE)
+
+        return await once(work)
+
+    @routes.post("/referrals/{referral_id}/reopening")
+    async def reopen(referral_id: UUID, body: Reopening, caller: Writer, once: OnceOnly) -> Response:
+        """Return a referral that was found out of area to triage, at any time, for a reason."""
+
+        async def work(tx: Tx) -> AssignmentOut:
+            assignments, before = await _lock(tx, referral_id, caller)
+            hubs = tuple(hub.hub_id for hub in await store.hubs.FIND.all(tx.connection) if not hub.paused)
+            step = decide_anew(before, hubs[:MOST_CANDIDATES], caller.name, settings.triage_times, tx.now)
+            return await _decided(assignments, step, "reopening", caller, body.reason)
 
         return await once(work)
 
@@ -169,11 +223,28 @@ def add_routes(routes: APIRouter) -> None:
         async def work(tx: Tx) -> AssignmentOut:
             assignments, before = await _lock(tx, referral_id, caller)
             hub = await _lock_hub(tx, body.hub_id) if body.hub_id else None
-            after = assignments.put(decide(before, hub, body.reason, caller.name, tx.now))
-            await assignments.save()
-            return AssignmentOut.of(after)
+            step = decide(before, hub, body.reason, caller.name, tx.now)
+            return await _decided(assignments, step, "triage", caller, body.reason)
 
         return await once(work)
+
+
+async def _decided(
+    assignments: Assignments, step: Step[Assignment], what: str, caller: Caller, reason: str
+) -> AssignmentOut:
+    """Save what a person decided, and who, what and why."""
+    tx = assignments.tx
+    after = assignments.put(step)
+    await assignments.save()
+    where = after.hub_id or after.state.value
+    await store.decisions.record(tx, after.referral_id, f"{what}: {where}", caller.name, reason)
+    return _shown(after, await store.decisions.OF_REFERRAL.all(tx.connection, referral_id=after.referral_id))
+
+
+def _shown(assignment: Assignment, decisions: list[Made]) -> AssignmentOut:
+    out = AssignmentOut.of(assignment)
+    out.decisions = list(map(DecisionOut.model_validate, decisions))
+    return out
 
 
 async def _lock(tx: Tx, referral_id: UUID, caller: Caller) -> tuple[Assignments, Assignment]:
@@ -189,5 +260,8 @@ async def _lock(tx: Tx, referral_id: UUID, caller: Caller) -> tuple[Assignments,
 async def _lock_hub(tx: Tx, hub_id: str) -> Hub:
     found = await Hubs(tx).lock_keys([hub_id])
     if not found:
-        raise InvalidError.of(Problem("hub_id", "unknown-hub", "there is no such hub"))
+        known = ", ".join(hub.hub_id for hub in await store.hubs.FIND.all(tx.connection))
+        raise InvalidError.of(
+            Problem("hub_id", "unknown-hub", f"there is no such hub: choose one of {known}")
+        )
     return found[0]

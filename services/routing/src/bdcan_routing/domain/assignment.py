@@ -12,10 +12,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from bdcan_chassis.calendar import Calendar, make_calendar
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     AssignmentMethod,
@@ -31,7 +33,7 @@ from bdcan_contracts.models import (
     ReferralReopened,
 )
 from bdcan_contracts.typed import GivenPostcode, read_postcode
-from bdcan_contracts.vocabulary import TriageReason
+from bdcan_contracts.vocabulary import Reason, TriageReason
 from bdcan_routing.domain.errors import NotAllowedError
 from bdcan_routing.domain.gazetteer import OutOfArea
 from bdcan_routing.domain.hubs import Hub
@@ -54,15 +56,34 @@ class State(StrEnum):
     ENDED = "ended"
 
 
+UNDO_FOR = timedelta(minutes=30)
+"""How long a person's decision can be undone without a reason."""
+
+
+class Earlier(Struct, frozen=True):
+    """What held before a person decided, so that they can undo it."""
+
+    state: State
+    verdict: Verdict
+    decided_at: datetime
+
+
 class TriageTimes(Struct, frozen=True):
-    """How long a referral may wait for a person before it is asked for again."""
+    """How long a referral may wait for a person before it is asked for again.
+
+    An urgent one waits so long by the clock, at night and on bank holidays, too: somebody is on call. Any other waits so
+    much working time: the office decides, and a call can only follow when people may be rung.
+    """
 
     urgent: timedelta = timedelta(minutes=30)
     usual: timedelta = timedelta(hours=4)
+    calendar: Calendar = msgspec.field(default_factory=make_calendar)
 
     def due(self, priority: Priority, now: datetime) -> datetime:
         """When a person must have placed it."""
-        return now + (self.urgent if priority is Priority.URGENT else self.usual)
+        if priority is Priority.URGENT:
+            return now + self.urgent
+        return self.calendar.add_working_time(now, self.usual)
 
 
 class Facts(Struct, frozen=True):
@@ -95,6 +116,8 @@ class Assignment(Struct, frozen=True):
     triage_due_at: datetime | None = None
     held_at: datetime | None = None
     decided_by: str | None = None
+    earlier: Earlier | None = None
+    withdrawn: bool = False
 
     @property
     def hub_id(self) -> str | None:
@@ -155,11 +178,20 @@ def amend(
             return _settle(known, verdict, times, now)
 
 
-def end(state: Assignment | None, referral_id: UUID) -> Step[Assignment]:
+def end(state: Assignment | None, referral_id: UUID, *, withdrawn: bool = False) -> Step[Assignment]:
     """The referral was withdrawn or closed. Nothing is left to place, and the postcode is deleted."""
     known = state or Assignment(referral_id, State.ENDED)
     facts = replace(known.facts, postcode=None) if known.facts else None
-    return _step(known, replace(known, state=State.ENDED, facts=facts, triage_due_at=None))
+    return _step(
+        known,
+        replace(
+            known,
+            state=State.ENDED,
+            facts=facts,
+            triage_due_at=None,
+            withdrawn=known.withdrawn or withdrawn,
+        ),
+    )
 
 
 def reopen(
@@ -206,10 +238,9 @@ def decide(state: Assignment, hub: Hub | None, reason: str, by: str, now: dateti
     if hub is not None:
         hub.must_take_referrals()
     if state.state is not State.HELD:
-        raise NotAllowedError(f"The referral is not in triage: it is {state.state}.")
-    known = replace(state, decided_by=by)
+        raise NotAllowedError(f"The referral is not in triage: it is {state.state}. {_way_back(state)}")
     if hub is None:
-        return _out(known, OutOfArea(None, f"Found out of area by a person: {reason}."), now)
+        return _by_person(state, _found_outside(state, reason, now), by, now)
     # nobody has seen the address: the person decided by what the form says
     verdict = ToHub(
         hub.hub_id,
@@ -219,14 +250,22 @@ def decide(state: Assignment, hub: Hub | None, reason: str, by: str, now: dateti
         confirm_at_call=True,
         explanation=f"Placed by a person: {reason}.",
     )
-    return _assign(known, verdict, now)
+    return _by_person(state, _assign(state, verdict, now), by, now)
 
 
-def reassign(state: Assignment, hub: Hub, reason: str, by: str, now: datetime) -> Step[Assignment]:
-    """A person moves it to another hub. Raises NotAllowedError unless it has a hub, and the other takes referrals."""
-    hub.must_take_referrals()
+def reassign(state: Assignment, hub: Hub | None, reason: str, by: str, now: datetime) -> Step[Assignment]:
+    """A person moves it to another hub, or (None) finds it out of area.
+
+    Raises NotAllowedError unless it has a hub, and the other takes referrals.
+    """
+    if hub is not None:
+        hub.must_take_referrals()
     if state.state is not State.ASSIGNED or not isinstance(state.verdict, ToHub):
-        raise NotAllowedError(f"Only an assigned referral can move to another hub: it is {state.state}.")
+        raise NotAllowedError(
+            f"Only an assigned referral can move to another hub: it is {state.state}. {_way_back(state)}"
+        )
+    if hub is None:
+        return _by_person(state, _found_outside(state, reason, now), by, now)
     if state.hub_id == hub.hub_id:
         raise NotAllowedError("The hub has the referral already.")
     verdict = replace(
@@ -235,7 +274,79 @@ def reassign(state: Assignment, hub: Hub, reason: str, by: str, now: datetime) -
         method=AssignmentMethod.MANUAL,
         explanation=f"Moved by a person: {reason}.",
     )
-    return _move(replace(state, decided_by=by), verdict, reason, now)
+    return _by_person(state, _move(state, verdict, reason, now), by, now)
+
+
+def undo(state: Assignment, by: str, times: TriageTimes, now: datetime) -> Step[Assignment]:
+    """The last decision of a person was a slip: what held before holds again. Raises NotAllowedError.
+
+    It also holds after intake has closed the referral because of that decision.
+    """
+    earlier = state.earlier
+    if earlier is None or state.withdrawn or (state.state is State.ENDED and not _ended_outside(state)):
+        raise NotAllowedError(
+            f"There is no decision to undo: the referral is {state.state}. {_way_back(state)}"
+        )
+    if now > earlier.decided_at + UNDO_FOR:
+        minutes = int(UNDO_FOR.total_seconds() // 60)
+        raise NotAllowedError(f"A decision can be undone for {minutes} minutes. {_way_back(state)}")
+    known = replace(state, decided_by=by, earlier=None)
+    match earlier.verdict:
+        case Hold() as verdict:
+            return _hold(known, verdict, times, now)
+        case ToHub() as verdict if state.state is State.ASSIGNED:
+            return _move(known, verdict, Reason.DECISION_UNDONE, now)
+        case ToHub() as verdict:
+            return _assign(known, verdict, now)
+        case OutOfArea() as verdict:
+            return _out(known, verdict, now)
+
+
+def decide_anew(
+    state: Assignment, candidates: tuple[str, ...], by: str, times: TriageTimes, now: datetime
+) -> Step[Assignment]:
+    """A person finds that the referral is not out of area after all: it returns to triage. Raises NotAllowedError.
+
+    `candidates`: the hubs to choose from, the likeliest first.
+    """
+    outside = isinstance(state.verdict, OutOfArea) and state.state in (State.OUT_OF_AREA, State.ENDED)
+    if not outside or state.withdrawn:
+        raise NotAllowedError(
+            f"Only what was found out of area returns to triage: it is {state.state}. {_way_back(state)}"
+        )
+    known = replace(state, decided_by=by, earlier=None, held_at=None)
+    return _hold(known, Hold(TriageReason.DECIDED_ANEW, candidates), times, now)
+
+
+def _by_person(before: Assignment, step: Step[Assignment], by: str, now: datetime) -> Step[Assignment]:
+    """The step, which a person decided and can undo."""
+    earlier = Earlier(before.state, before.verdict, now) if before.verdict else None
+    return Step(replace(step.state, decided_by=by, earlier=earlier), step.events, step.deadlines)
+
+
+def _found_outside(state: Assignment, reason: str, now: datetime) -> Step[Assignment]:
+    return _out(state, OutOfArea(None, f"Found out of area by a person: {reason}."), now)
+
+
+def _ended_outside(state: Assignment) -> bool:
+    return state.state is State.ENDED and isinstance(state.verdict, OutOfArea) and not state.withdrawn
+
+
+def _way_back(state: Assignment) -> str:
+    """What a person can do instead."""
+    match state.state:
+        case State.HELD:
+            return "Decide about it in triage."
+        case State.ASSIGNED:
+            return "Move it to another hub, or out of area, by reassignment."
+        case State.OUT_OF_AREA:
+            return "Reopen it with a reason: it returns to triage."
+        case State.ENDED if _ended_outside(state):
+            return "Reopen it with a reason: it returns to triage."
+        case State.ENDED:
+            return "It is withdrawn or closed: hand in a new request at intake."
+        case State.AWAITED:
+            return "Intake has not sent it yet: try again in a moment."
 
 
 def _settle(state: Assignment, verdict: Verdict, times: TriageTimes, now: datetime) -> Step[Assignment]:
@@ -252,6 +363,7 @@ def _assign(state: Assignment, verdict: ToHub, now: datetime) -> Step[Assignment
     new = replace(
         state,
         state=State.ASSIGNED,
+        earlier=None,
         version=state.version + 1,
         verdict=verdict,
         triage_due_at=None,
@@ -263,14 +375,19 @@ def _assign(state: Assignment, verdict: ToHub, now: datetime) -> Step[Assignment
 def _move(state: Assignment, verdict: ToHub, reason: str, now: datetime) -> Step[Assignment]:
     previous = state.hub_id
     assert previous is not None  # noqa: S101 # only what has a hub can move to another one
-    new = replace(state, version=state.version + 1, verdict=verdict)
+    new = replace(state, version=state.version + 1, verdict=verdict, earlier=None)
     moved = ReferralReassigned(**_about(new, verdict, now), previous_hub_id=previous, reason=reason)
     return _step(state, new, moved)
 
 
 def _out(state: Assignment, verdict: OutOfArea, now: datetime) -> Step[Assignment]:
     new = replace(
-        state, state=State.OUT_OF_AREA, version=state.version + 1, verdict=verdict, triage_due_at=None
+        state,
+        state=State.OUT_OF_AREA,
+        version=state.version + 1,
+        verdict=verdict,
+        triage_due_at=None,
+        earlier=None,
     )
     out = ReferralOutOfArea(
         referral_id=new.referral_id,
@@ -289,6 +406,7 @@ def _hold(state: Assignment, verdict: Hold, times: TriageTimes, now: datetime) -
     new = replace(
         state,
         state=State.HELD,
+        earlier=None,
         version=state.version + 1,
         verdict=verdict,
         triage_due_at=due,

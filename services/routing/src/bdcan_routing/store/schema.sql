@@ -15,9 +15,29 @@ CREATE TABLE public.assignment (
     held_at timestamp with time zone,
     decided_by text,
     changed_at timestamp with time zone CONSTRAINT assignment_updated_at_not_null NOT NULL,
+    earlier jsonb,
+    withdrawn boolean DEFAULT false NOT NULL,
     CONSTRAINT assignment_check CHECK (((state <> 'held'::text) OR ((triage_due_at IS NOT NULL) AND (triage_reason IS NOT NULL)))),
     CONSTRAINT assignment_check1 CHECK (((state <> 'assigned'::text) OR (hub_id IS NOT NULL))),
     CONSTRAINT assignment_state_check CHECK ((state = ANY (ARRAY['awaited'::text, 'held'::text, 'assigned'::text, 'out-of-area'::text, 'ended'::text])))
+);
+
+CREATE TABLE public.decision (
+    seq bigint NOT NULL,
+    referral_id uuid NOT NULL,
+    decision text NOT NULL,
+    caller text NOT NULL,
+    reason text NOT NULL,
+    decided_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.decision ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.decision_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.gazetteer_release (
@@ -83,6 +103,9 @@ CREATE TABLE public.hub_ward (
 ALTER TABLE ONLY public.assignment
     ADD CONSTRAINT assignment_pkey PRIMARY KEY (referral_id);
 
+ALTER TABLE ONLY public.decision
+    ADD CONSTRAINT decision_pkey PRIMARY KEY (seq);
+
 ALTER TABLE ONLY public.gazetteer_release
     ADD CONSTRAINT gazetteer_release_pkey PRIMARY KEY (release_id);
 
@@ -101,6 +124,8 @@ ALTER TABLE ONLY public.hub_ward
 CREATE INDEX assignment_held ON public.assignment USING btree (triage_due_at, referral_id) WHERE (state = 'held'::text);
 
 CREATE INDEX assignment_hub ON public.assignment USING btree (hub_id, state) WHERE (hub_id IS NOT NULL);
+
+CREATE INDEX decision_referral ON public.decision USING btree (referral_id);
 
 CREATE UNIQUE INDEX gazetteer_release_active ON public.gazetteer_release USING btree (active) WHERE active;
 

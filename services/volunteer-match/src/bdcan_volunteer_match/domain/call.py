@@ -8,7 +8,7 @@ lists: another need opens the referral again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -30,7 +30,10 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralHeldForTriage,
+    ReferralOutOfArea,
     ReferralReassigned,
+    ReferralReopened,
     WelfareCallHeld,
 )
 from bdcan_contracts.vocabulary import Flag, Reason
@@ -110,7 +113,8 @@ SETTLED = frozenset({CallState.ANSWERED, CallState.EXHAUSTED, CallState.CANCELLE
 class CallNeed(Struct, frozen=True):
     """A need of the referral. `open`: the next call asks about it. `said_in`: the call that reported it last, and how.
 
-    `given_back`: Community Solutions helped nobody, and no call has reported the need since.
+    `given_back`: Community Solutions helped nobody, and no call has reported the need since. `out_of_area`: nobody here
+    helps with it while routing finds the home out of area.
     """
 
     need_id: UUID
@@ -120,6 +124,7 @@ class CallNeed(Struct, frozen=True):
     said_in: UUID | None = None
     result: CallNeedResult | None = None
     given_back: bool = False
+    out_of_area: bool = False
 
 
 class Said(Struct, frozen=True):
@@ -245,16 +250,76 @@ def assign(call: WelfareCall | None, event: Assignment) -> Step[WelfareCall]:
             "flags": event.flags,
         }
     if known.state is CallState.AWAITING:
-        if not amended:
+        if not amended and not known.needs:
             placed["needs"] = tuple(CallNeed(n.need_id, n.code, n.lane) for n in event.needs)
         placed |= {
-            "state": CallState.DUE,
+            "state": known.waiting,
             "not_before": event.assigned_at,
             "due_at": event.contact_due_at,
         }
     elif known.state is CallState.CLAIMED and event.hub_id != known.hub_id:
         placed |= {"state": known.waiting, **UNCLAIMED}
-    return looked_at(call, replace(known, **placed), event.assigned_at)
+    back = in_area_again(replace(known, **placed), event.assigned_at)
+    return looked_at(call, back, event.assigned_at)
+
+
+def leave_area(call: WelfareCall | None, event: ReferralOutOfArea) -> Step[WelfareCall]:
+    """Routing finds the home out of area: nobody here rings or helps any more. Needs of safety stay with the council."""
+    known = call or unknown(event.referral_id)
+    if event.version <= known.assignment_version or known.withdrawn:
+        return Step(known)
+    listed = {need.need_id for need in known.needs}
+    new = tuple(CallNeed(n.need_id, n.code, n.lane) for n in event.needs if n.need_id not in listed)
+    needs = tuple(
+        need if need.lane is Lane.SAFEGUARDING else replace(need, open=False, out_of_area=True)
+        for need in (*known.needs, *new)
+        if need.need_id not in known.closed_needs or need.out_of_area
+    )
+    ended = tuple(n for n in known.needs if n.need_id in known.closed_needs and not n.out_of_area)
+    gone = {need.need_id for need in needs if need.out_of_area}
+    return moved(
+        call,
+        replace(
+            _over(known),
+            assignment_version=event.version,
+            needs=(*ended, *needs),
+            closed_needs=known.closed_needs | gone,
+        ),
+    )
+
+
+def hold_for_triage(call: WelfareCall | None, event: ReferralHeldForTriage) -> Step[WelfareCall]:
+    """A person decides anew which hub has the referral. Nobody rings before; a claim ends."""
+    known = call or unknown(event.referral_id)
+    if event.version <= known.assignment_version:
+        return Step(known)
+    held = replace(known, assignment_version=event.version)
+    if known.state not in LIVE:
+        return moved(call, held)
+    return moved(call, replace(held, state=CallState.AWAITING, hub_id=None, **UNCLAIMED, **NO_REVIEW))
+
+
+def reopen_by_intake(call: WelfareCall | None, event: ReferralReopened) -> Step[WelfareCall] | None:
+    """Intake opened the referral again. Needs that were out of area are asked about; what else came up has its own event."""
+    if call is None or call.withdrawn:
+        return None
+    wanted = {need.need_id for need in event.needs}
+    return looked_at(call, in_area_again(call, event.reopened_at, wanted), event.reopened_at)
+
+
+def in_area_again(call: WelfareCall, at: datetime, wanted: Container[UUID] | None = None) -> WelfareCall:
+    """The referral with a call about the needs that were out of area, where there are some. `wanted`: only these."""
+    back = {n.need_id for n in call.needs if n.out_of_area and (wanted is None or n.need_id in wanted)}
+    if not back or call.withdrawn:
+        return call
+    asked = replace(
+        call,
+        needs=tuple(replace(n, open=True, out_of_area=False) if n.need_id in back else n for n in call.needs),
+        closed_needs=call.closed_needs - back,
+    )
+    if asked.state in LIVE or asked.state is CallState.AWAITING:
+        return replace(asked, ended=False)
+    return new_round(asked, uuid5(call.call_id, "in-area"), at)
 
 
 def amend(call: WelfareCall | None, event: ReferralAmended) -> Step[WelfareCall]:
@@ -341,10 +406,18 @@ def close(call: WelfareCall | None, event: ReferralClosed) -> Step[WelfareCall]:
     referred = {need.need_id for need in event.needs if need.state is NeedState.REFERRED_ON}
     back = {need.need_id for need in known.needs if need.given_back and need.need_id in referred}
     listed = {need.need_id for need in event.needs} - back
+    gone = {need.need_id: need for need in event.needs if need.reason == Reason.OUT_OF_AREA}
+    here = {need.need_id for need in known.needs}
+    needs = (
+        *known.needs,
+        *(CallNeed(n.need_id, n.code, n.lane) for key, n in gone.items() if key not in here),
+    )
     settled = replace(
         known,
         closed_needs=known.closed_needs | (listed - referred),
-        needs=tuple(replace(n, open=False) if n.need_id in listed else n for n in known.needs),
+        needs=tuple(
+            replace(n, open=False, out_of_area=n.need_id in gone) if n.need_id in listed else n for n in needs
+        ),
     )
     wanted = any(n.need_id not in listed and settled.wants(n.need_id) for n in known.needs)
     return moved(call, settled if wanted else _over(settled))

@@ -353,6 +353,13 @@ def close(task: Task, event: ReferralClosed, now: datetime) -> Step[Task]:
     return cancel(task, Reason.REFERRAL_CLOSED, now) if listed else Step(task)
 
 
+def leave_area(task: Task, call: WelfareCall, now: datetime) -> Step[Task]:
+    """Routing found the home out of area: nobody of here goes there any more, but for what is about somebody's safety."""
+    wanted = task.need_id is None or call.wants(task.need_id)
+    stays = wanted and not call.ended
+    return Step(task) if stays else cancel(task, Reason.OUT_OF_AREA, now)
+
+
 def take_back(task: Task, reason: str, now: datetime) -> Step[Task]:
     """Take the task from its volunteer: an offer goes to the next one, an accepted task has failed for `reason`."""
     match task.state, task.volunteer_id:
