@@ -24,7 +24,7 @@ from bdcan_chassis.ids import NUMBER, derived_id
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.subscription import Consumer, Handler, Rejected
 from bdcan_chassis.transaction import Transactions, Tx
-from bdcan_contracts.envelope import EnvelopeError, Event, Headers, decode, type_of
+from bdcan_contracts.envelope import BodyError, EnvelopeError, Event, Headers, decode, type_of
 
 log = get_logger(__name__)
 
@@ -169,10 +169,24 @@ class Dispatcher:
                 known = catalogue.by_type.get(type_name)
                 if known is not None and topic in known.topic_names:
                     return None
-            event = decode(catalogue, topic, record.key, record.headers, record.value)
+            event = self._decode(record)
         except EnvelopeError as error:
             return Read(place, record, key, None, None, error)
         return Read(place, record, key, event, handler, None)
+
+    def _decode(self, record: Record) -> Event[Any]:
+        """Decode a record, if need be with a body that the consumer has mended. Raises EnvelopeError."""
+        catalogue, mend = self.transactions.catalogue, self.consumer.mend
+        try:
+            return decode(catalogue, record.topic, record.key, record.headers, record.value)
+        except BodyError as error:
+            mended = mend(record.value, error.problems) if mend and record.value else None
+            if mended is None:
+                raise
+            try:
+                return decode(catalogue, record.topic, record.key, record.headers, mended)
+            except EnvelopeError:
+                raise error from None  # the sender hears of what was sent
 
     async def process(self, records: Sequence[Record]) -> Counter[str]:
         """Handle a batch in one transaction; returns how many records had which outcome.

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.envelope import Catalogue, EnvelopeError, Event, Headers, Topic
+from bdcan_contracts.envelope import Catalogue, EnvelopeError, Event, Headers, Problem, Topic
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -47,6 +47,7 @@ class Consumer:
     `on_rejected` runs in the batch's transaction for each record that could not be read, before it is parked.
     `count_unreadable=False`: records that break their contract do not count towards the limit that stops the consumer.
     Use it where senders outside our releases write them.
+    `mend` makes another body of one that breaks its schema, for senders who must not be refused for what is optional.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Consumer:
     ordered: bool = True
     on_rejected: Callable[[Rejected, Tx], Awaitable[None]] | None = None
     count_unreadable: bool = True
+    mend: Callable[[bytes, Sequence[Problem]], bytes | None] | None = None
 
     def bind(self, catalogue: Catalogue) -> dict[tuple[str, str], Handler[Any]]:
         """Handlers by (topic, event type). Raises LookupError for a pair that the catalogue does not have."""

@@ -910,6 +910,8 @@ PERSONAL_FIELDS: frozenset[str] = frozenset(
         "phone",
         "phone_e164",
         "postcode",
+        "text",
+        "unclear",
     ]
 )
 """Names of the fields that any schema marks as personal data, and of what services derive from them."""

@@ -224,6 +224,15 @@ class CallCorrections(_Body):
     """Whether the resident agrees to be contacted."""
 
 
+class UnclearDetail(_Body):
+    """A detail that nobody could read, as it was typed."""
+
+    field: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\u0000]*$")]
+    """Which detail, such as birth_date."""
+    text: Annotated[str, Field(min_length=1, max_length=20000, pattern=r"^[^\u0000]*$")]
+    """What was typed."""
+
+
 class EscalationAccepted(_Body):
     """Community Solutions takes it on."""
 
@@ -685,6 +694,10 @@ class InboundReferralAccepted(_Body):
     """How far the referral is: received, assigned, in-contact, being-helped or closed."""
     open: bool | None = None
     """Whether the referral is still open. A request is a duplicate only while it is."""
+    unclear: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=60)], ...], Field(max_length=50, strict=False)
+    ] = ()
+    """The details that nobody could read. They are kept as typed, and the resident is asked."""
 
 
 class InboundReferralRefused(_Body):
@@ -727,6 +740,8 @@ class InboundReferralSubmitted(_Body):
     """Anything that helps the person who calls."""
     consent: bool | None = None
     """Whether the person agreed to be contacted; absent where nobody asked."""
+    unclear: Annotated[tuple[UnclearDetail, ...], Field(max_length=50, strict=False)] = ()
+    """Details that fit no other field. Intake puts there what it cannot read, and keeps it as typed."""
 
 
 class ReferralAmended(_Body):

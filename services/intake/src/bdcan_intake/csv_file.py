@@ -7,7 +7,7 @@ nobody can read is kept as typed, and costs nobody their place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from difflib import get_close_matches
 from itertools import islice
@@ -16,10 +16,12 @@ from uuid import UUID
 
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.typed import free_text, one_line
+from bdcan_contracts.typed.codes import longest, read_code
 from bdcan_contracts.vocabulary import Diet, Flag, NeedCode
+from bdcan_contracts.words import Word
 from bdcan_intake.csv_text import Record, other_file, records
 from bdcan_intake.domain.submission import Examined, examine, with_unclear
-from bdcan_intake.forms import read_referral
+from bdcan_intake.forms import read_referral, read_yes_no
 
 COLUMNS = {
     "reference": "your own reference of this person's request, not about the person; the same one is never taken twice",
@@ -34,7 +36,7 @@ COLUMNS = {
     "adults": "people of 16 and over; 1 if children or infants are given alone",
     "children": "1 to 15 years",
     "infants": "under 1 year",
-    "needs": "codes or their words with semicolons or commas between: food-parcel;prescription",
+    "needs": "codes or everyday words with semicolons or commas between: food-parcel;tablets",
     "diets": "codes, likewise",
     "flags": "codes, likewise",
     "priority": "urgent, standard or routine",
@@ -46,7 +48,7 @@ COLUMNS = {
 
 _PERSON = ("name", "phone", "email", "birth_date", "nhs_number", "address", "postcode")
 _HOUSEHOLD = ("adults", "children", "infants")
-_LISTS = {"needs": frozenset(NeedCode), "diets": frozenset(Diet), "flags": frozenset(Flag)}
+_LISTS: dict[str, type[Word]] = {"needs": NeedCode, "diets": Diet, "flags": Flag}
 _REQUIRED = frozenset({"reference", *_LISTS})
 """Columns that a row is refused for. Whatever else cannot be read is kept as typed."""
 _LONGEST = {
@@ -56,16 +58,6 @@ _LONGEST_CELL = 32_767
 """What a cell of Excel holds at most."""
 _SQUEEZED = {name.replace("_", ""): name for name in COLUMNS}
 _BETWEEN = re.compile(r"[;,|/+&\n]+")
-_YES_NO = {
-    "yes": True,
-    "y": True,
-    "true": True,
-    "1": True,
-    "no": False,
-    "n": False,
-    "false": False,
-    "0": False,
-}
 # ="0770" keeps a spreadsheet from making a number of it; an apostrophe does the same, and guards against formulas
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)
 _APOSTROPHE = re.compile(r"'(?=[\d=+@-])")
@@ -243,15 +235,15 @@ def _kept(name: str) -> Problem:
 
 def _form(row: dict[str, str]) -> dict[str, Any]:
     form: dict[str, Any] = {
-        "channel": row.get("channel", "outreach").lower(),
+        "channel": row.get("channel", "outreach"),
         "person": {name: row[name] for name in _PERSON if name in row},
         "outreach": _yes_no(row.get("outreach", "yes")),
     }
     if any(name in row for name in _HOUSEHOLD):
         form["household"] = {name: row[name] for name in _HOUSEHOLD if name in row}
-    for name, known in _LISTS.items():
+    for name, kind in _LISTS.items():
         if name in row:
-            form[name] = list(_codes(row[name].lower(), known))
+            form[name] = list(_codes(row[name], kind))
     for name in ("reference", "notes"):
         if name in row:
             form[name] = row[name]
@@ -262,19 +254,27 @@ def _form(row: dict[str, str]) -> dict[str, Any]:
     return form
 
 
-def _codes(cell: str, known: frozenset[str]) -> Iterable[str]:
+def _codes(cell: str, kind: type[Word]) -> Iterable[str]:
     """The codes in a cell. Blanks part codes, unless they part the words of one, such as `food parcel`."""
     for part in _BETWEEN.split(cell):
-        code = "-".join(re.split(r"[\s_-]+", part.strip()))
-        if code in known:
+        words = part.split()
+        while words:
+            many, code = next(_known_beginnings(words, kind), (1, words[0]))
             yield code
-        else:
-            yield from part.split()
+            del words[:many]
+
+
+def _known_beginnings(words: list[str], kind: type[Word]) -> Iterator[tuple[int, str]]:
+    """How many of the words, from the first on, mean which code: the longest beginning first."""
+    for many in range(min(len(words), longest(kind)), 0, -1):
+        if code := read_code(kind, " ".join(words[:many])):
+            yield many, code
 
 
 def _yes_no(cell: str) -> bool | str:
     """True or False; anything else is left for the form to refuse."""
-    return _YES_NO.get(cell.lower(), cell)
+    said = read_yes_no(cell)
+    return cell if said is None else said
 
 
 def _column(field: str) -> str:

@@ -24,11 +24,24 @@ from bdcan_chassis.http.bodies import Body, Text
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Household, Priority
 from bdcan_contracts.typed import DATE_NOTATIONS, free_text, one_line, read_date
+from bdcan_contracts.typed.codes import nearest_codes, read_code
 from bdcan_contracts.vocabulary import Channel, Diet, Flag, NeedCode
+from bdcan_contracts.words import Word
 from bdcan_intake.domain.changes import Amendment
 from bdcan_intake.domain.submission import NOBODY_AND_NOTHING, Person, Submission
 
 F = TypeVar("F", bound=BaseModel)
+
+_YES_NO = {
+    "yes": True,
+    "y": True,
+    "true": True,
+    "1": True,
+    "no": False,
+    "n": False,
+    "false": False,
+    "0": False,
+}
 
 Short = Annotated[Text, Field(max_length=60)]
 Notes = Annotated[Text, Field(max_length=2000)]
@@ -52,6 +65,35 @@ BirthDate = Annotated[
         }
     ),
 ]
+
+
+def read_yes_no(typed: str) -> bool | None:
+    """What a cell or a text says; None where it says neither."""
+    return _YES_NO.get((one_line(typed) or "").lower().rstrip(".!"))
+
+
+def _by_its_words(kind: type[Word]) -> BeforeValidator:
+    """Reads a code, its title, or an everyday word for it."""
+
+    def read(typed: object) -> object:
+        if not isinstance(typed, str):
+            return typed
+        if code := read_code(kind, typed):
+            return code
+        if near := nearest_codes(kind, typed):
+            raise PydanticCustomError("unknown_code", f"is not known: do you mean {' or '.join(near)}?")
+        raise PydanticCustomError("unknown_code", f"is not known: choose {_choices(kind)}")
+
+    return BeforeValidator(read)
+
+
+def _choices(kind: type[Word]) -> str:
+    return ", ".join(f"'{code}'" for code in kind)
+
+
+Need = Annotated[NeedCode, _by_its_words(NeedCode)]
+DietWord = Annotated[Diet, _by_its_words(Diet)]
+FlagWord = Annotated[Flag, _by_its_words(Flag)]
 
 
 class PersonForm(Body):
@@ -86,12 +128,12 @@ class HouseholdForm(Body):
 
 
 class Codes(Body):
-    """The codes of a request for help, from whichever door. Only those that this release knows are taken."""
+    """The codes of a request for help, or everyday words for them. Only those that this release knows are taken."""
 
-    channel: Channel
-    needs: Annotated[tuple[NeedCode, ...], Field(max_length=50)] = ()
-    diets: Annotated[tuple[Diet, ...], Field(max_length=20)] = ()
-    flags: Annotated[tuple[Flag, ...], Field(max_length=20)] = ()
+    channel: Annotated[Channel, _by_its_words(Channel)]
+    needs: Annotated[tuple[Need, ...], Field(max_length=50)] = ()
+    diets: Annotated[tuple[DietWord, ...], Field(max_length=20)] = ()
+    flags: Annotated[tuple[FlagWord, ...], Field(max_length=20)] = ()
 
 
 class ReferralForm(Codes):
@@ -123,10 +165,10 @@ class AmendmentForm(Body):
     version: int | None = None
     person: PersonForm | None = None
     household: HouseholdForm | None = None
-    add_needs: Annotated[tuple[NeedCode, ...], Field(max_length=50)] = ()
+    add_needs: Annotated[tuple[Need, ...], Field(max_length=50)] = ()
     withdraw_needs: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
-    diets: Annotated[tuple[Diet, ...], Field(max_length=20)] | None = None
-    flags: Annotated[tuple[Flag, ...], Field(max_length=20)] | None = None
+    diets: Annotated[tuple[DietWord, ...], Field(max_length=20)] | None = None
+    flags: Annotated[tuple[FlagWord, ...], Field(max_length=20)] | None = None
     priority: Priority | None = None
     notes: Notes | None = None
     call_id: UUID | None = None

@@ -28,6 +28,7 @@ from bdcan_contracts.models import (
     WelfareCallCompleted,
     WelfareCallExhausted,
 )
+from bdcan_contracts.typed import read_date
 from bdcan_contracts.vocabulary import Channel
 from bdcan_intake import store
 from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
@@ -49,8 +50,8 @@ async def on_submitted(batch: Batch[InboundReferralSubmitted], tx: Tx) -> None:
     """An upstream system asks for help on behalf of a person. Each submission gets its receipt."""
     examined = [_examined(e.data, tx.today) async for e in in_turns(batch)]
     answers = await take_on(Referrals(tx), examined)
-    for event, answer in zip(batch, answers, strict=True):
-        tx.emit(_receipt(event.data, answer, tx.now), cause=event)
+    for event, one, answer in zip(batch, examined, answers, strict=True):
+        tx.emit(_receipt(event.data, one, answer, tx.now), cause=event)
 
 
 async def on_unreadable(rejected: Rejected, tx: Tx) -> None:
@@ -136,23 +137,29 @@ def follow(decide: Decide[Referral, T]) -> Handler[T]:
 
 def _examined(event: InboundReferralSubmitted, today: date) -> Examined:
     """The submission. A code that is not known here is a problem, as it is at the other doors."""
-    examined = examine(_submission(event), today)
     said = {"channel": event.channel, "needs": event.needs, "diets": event.diets, "flags": event.flags}
     codes = read_codes(said, today)
     if not isinstance(codes, list):
-        return examined
+        return examine(_submission(event, vars(codes), today), today)
+    examined = examine(_submission(event, said, today), today)
     return examined._replace(problems=(*examined.problems, *codes))
 
 
-def _submission(event: InboundReferralSubmitted) -> Submission:
-    given = dict(vars(event))
-    given["person"] = Person(**vars(event.person)) if event.person else Person()
-    return Submission(**given, outreach=event.channel in _LISTS)
+def _submission(event: InboundReferralSubmitted, codes: dict[str, Any], today: date) -> Submission:
+    given = vars(event) | codes
+    details = vars(event.person) if event.person else {}
+    unclear = {detail.field: detail.text for detail in given.pop("unclear")}
+    if born := read_date(unclear.get("birth_date"), today):
+        details = details | {"birth_date": born}
+        del unclear["birth_date"]
+    given["person"] = Person(**details, unclear=unclear)
+    return Submission(**given, outreach=given["channel"] in _LISTS)
 
 
 def _receipt(
-    event: InboundReferralSubmitted, answer: Answer, now: datetime
+    event: InboundReferralSubmitted, examined: Examined, answer: Answer, now: datetime
 ) -> InboundReferralAccepted | InboundReferralRefused:
+    unclear = tuple(name[:60] for name in examined.submission.person.unclear)[:50]
     match answer:
         case Accepted(referral):
             return InboundReferralAccepted(
@@ -164,6 +171,7 @@ def _receipt(
                 received_at=referral.received_at,
                 state=referral.state,
                 open=referral.open,
+                unclear=unclear,
             )
         case Duplicate(referral_id, received_at, state):
             return InboundReferralAccepted(
@@ -174,6 +182,7 @@ def _receipt(
                 received_at=received_at,
                 state=state,
                 open=True,
+                unclear=unclear,
             )
         case Refused(problems):
             return InboundReferralRefused(

@@ -25,6 +25,7 @@ from bdcan_intake.handlers import (
     on_volunteer_left,
     with_doer,
 )
+from bdcan_intake.mending import mend
 
 _INBOUND = Consumer(
     "inbound",
@@ -32,6 +33,7 @@ _INBOUND = Consumer(
     ordered=False,
     on_rejected=on_unreadable,
     count_unreadable=False,
+    mend=mend,
 )
 
 _ASSIGNMENTS = Consumer(

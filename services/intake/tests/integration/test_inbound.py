@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from dataclasses import replace
 from datetime import date
+from typing import Any
+
+import pytest
 
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts import models as m
@@ -152,3 +156,102 @@ async def test_record_behind_a_bad_one_of_its_key_is_taken_on(given: Harness):
     assert (outcome["parked"], outcome["handled"]) == (1, 1)
     receipts = await given.emitted(m.InboundReferralRefused, m.InboundReferralAccepted)
     assert {type(e.data) for e in receipts} == {m.InboundReferralAccepted, m.InboundReferralRefused}
+
+
+async def sent(given: Harness, **more: Any) -> Any:
+    """Deliver a submission as an upstream system writes it, whether or not it fits the schema; returns its receipt."""
+    body = {
+        "source": "riverside-surgery",
+        "reference": "RS-1",
+        "channel": "gp",
+        "person": {"name": "Amina Example", "phone": "07700 900417"},
+        "needs": ["domestic-abuse"],
+    }
+    record = given.record(submitted(), source="riverside-surgery")
+    await given.deliver(replace(record, value=json.dumps(body | more).encode()))
+    [receipt] = await given.emitted(m.InboundReferralAccepted, m.InboundReferralRefused)
+    return receipt.data
+
+
+PERSON = {"name": "Amina Example", "phone": "07700 900417"}
+
+
+@pytest.mark.parametrize(
+    ("more", "unclear"),
+    [
+        ({"person": PERSON | {"birth_date": "about 1950"}}, {"birth_date": "about 1950"}),
+        ({"person": PERSON | {"birth_date": 1950}}, {"birth_date": "1950"}),
+        ({"person": PERSON | {"birth_date": {"year": 1950}}}, {"birth_date": '{"year": 1950}'}),
+        ({"person": PERSON | {"email": ["a@example.org"]}}, {"email": '["a@example.org"]'}),
+        ({"person": PERSON | {"postcode": "x" * 70}}, {"postcode": "x" * 70}),
+        ({"priority": "as soon as possible"}, {"priority": "as soon as possible"}),
+        ({"household": "mother and two sons"}, {"household": "mother and two sons"}),
+        ({"household": {"adults": 99}}, {"household": '{"adults": 99}'}),
+        ({"consent": "her son says so"}, {"consent": "her son says so"}),
+    ],
+)
+async def test_optional_detail_that_nobody_can_read_costs_no_place(
+    given: Harness, more: dict[str, Any], unclear: dict[str, str]
+):
+    receipt = await sent(given, **more)
+    assert isinstance(receipt, m.InboundReferralAccepted)
+    assert receipt.unclear == tuple(unclear)
+    [row] = await given.fetch("SELECT unclear::text, flags FROM resident JOIN referral ON id = referral_id")
+    assert json.loads(row["unclear"]) == unclear
+    assert "details-unclear" in row["flags"]
+    assert not await given.fetch("SELECT FROM chassis.dead_letter")
+
+
+@pytest.mark.parametrize(
+    ("more", "column", "kept"),
+    [
+        ({"person": PERSON | {"birth_date": "1 March 1950"}}, "birth_date::text", "1950-03-01"),
+        ({"person": PERSON | {"birth_date": "01.03.1950"}}, "birth_date::text", "1950-03-01"),
+        ({"person": {"phone": 447700900417}}, "phone_e164", "+447700900417"),
+        ({"person": {"name": "Amina\0 Example"}}, "name", "Amina Example"),
+        ({"person": PERSON | {"email": None}, "needs": None, "diets": None}, "name", "Amina Example"),
+        ({"consent": "No"}, "consent", False),
+        ({"consent": "yes"}, "consent", True),
+        ({"priority": "Urgent "}, "priority", "urgent"),
+        ({"household": {"adults": "2", "children": "1"}}, "adults", 2),
+        ({"household": {"children": 2}}, "adults", 1),
+        ({"reference": "RS-1", "channel": "GP"}, "channel", "gp"),
+        ({"channel": "nhs list"}, "channel", "nhs-list"),
+        ({"flags": ["Lives alone", "lives-alone"]}, "flags[1]", "lives-alone"),
+    ],
+)
+async def test_what_can_be_read_is_read_whatever_its_form(
+    given: Harness, more: dict[str, Any], column: str, kept: Any
+):
+    receipt = await sent(given, **more)
+    assert isinstance(receipt, m.InboundReferralAccepted), receipt
+    assert not receipt.unclear
+    [row] = await given.fetch(f"SELECT {column} AS kept FROM resident JOIN referral ON id = referral_id")
+    assert row["kept"] == kept
+
+
+async def test_long_notes_are_kept_whole(given: Harness):
+    notes = "Rings twice. " * 200
+    await sent(given, notes=notes)
+    [row] = await given.fetch("SELECT notes, unclear->>'notes' AS whole FROM resident")
+    assert (row["notes"], row["whole"]) == (notes[:2000].strip(), notes.strip())
+
+
+async def test_mark_of_the_byte_order_in_front_of_a_record_does_not_matter(given: Harness):
+    record = given.record(submitted(), source="riverside-surgery")
+    await given.deliver(replace(record, value=b"\xef\xbb\xbf" + record.value))
+    assert await given.emitted(m.InboundReferralAccepted)
+
+
+async def test_needs_in_everyday_words_are_read_at_the_topic(given: Harness):
+    receipt = await sent(given, needs=["Food parcel", "tablets", "Nowhere to sleep"])
+    assert isinstance(receipt, m.InboundReferralAccepted)
+    rows = await given.fetch("SELECT code FROM need")
+    assert {row["code"] for row in rows} == {"food-parcel", "prescription", "homelessness"}
+
+
+async def test_unclear_details_reach_whoever_places_rings_or_takes_on(given: Harness):
+    receipt = await sent(given, person=PERSON | {"birth_date": "about 1950"})
+    asked = {"referral_id": str(receipt.referral_id), "reason": "placing it"}
+    told = await given.http.post("/v1/disclosures", json=asked | {"purpose": "triage"})
+    assert told.json()["unclear"] == {"birth_date": "about 1950"}

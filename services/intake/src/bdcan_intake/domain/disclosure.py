@@ -46,7 +46,9 @@ class Disclosure(Struct, frozen=True, rename={"disclosure_id": "id"}):
 
 
 OPENS = {
-    Purpose.TRIAGE: Opens(("name", "phone", "phone_e164", "address", "postcode", "notes"), hub_only=True),
+    Purpose.TRIAGE: Opens(
+        ("name", "phone", "phone_e164", "address", "postcode", "notes", "unclear"), hub_only=True
+    ),
     Purpose.WELFARE_CALL: Opens(
         (
             "name",

@@ -1,0 +1,61 @@
+"""Codes of the vocabulary, and the words that people use for them.
+
+A code, its title, and for a need its everyday words mean the same: `Food parcel`, `groceries` and `food-parcel`. A word that
+two codes share means neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
+from typing import TypeVar
+
+from bdcan_contracts.typed.text import DASH, compatible
+from bdcan_contracts.vocabulary import NEEDS, NeedCode
+from bdcan_contracts.words import Word
+
+W = TypeVar("W", bound=Word)
+
+_BETWEEN = re.compile(r"[\s_-]+")
+_MOST_LIKE = 3
+_ALIKE = 0.66
+"""How much of two words must agree: `foood` is like `food`, and `housing` is not like `shopping`."""
+
+
+def read_code(kind: type[W], typed: str) -> W | None:
+    """The code that a text means; None where it means none, or more than one."""
+    return _meanings(kind).get(_key(typed))
+
+
+def nearest_codes(kind: type[W], typed: str) -> list[W]:
+    """The codes that the text is most like, the most alike first."""
+    known = _meanings(kind)
+    near = get_close_matches(_key(typed), [word for word, code in known.items() if code], _MOST_LIKE, _ALIKE)
+    return list(dict.fromkeys(code for word in near if (code := known[word])))
+
+
+@cache
+def longest(kind: type[Word]) -> int:
+    """How many words a code or an everyday word has at most."""
+    return max(word.count("-") + 1 for word in _meanings(kind))
+
+
+@cache
+def _meanings(kind: type[W]) -> dict[str, W | None]:
+    found: dict[str, W | None] = {}
+    for code in kind:
+        for word in map(_key, _words(code)):
+            found[word] = code if found.get(word, code) is code else None
+    return found | {_key(code): code for code in kind}
+
+
+def _words(code: Word) -> Iterator[str]:
+    yield code.label
+    if isinstance(code, NeedCode):
+        yield from NEEDS[code].words
+
+
+def _key(typed: str) -> str:
+    return _BETWEEN.sub("-", DASH.sub("-", compatible(typed)).casefold().strip(" .!?'\"")).strip("-")
