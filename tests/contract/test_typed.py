@@ -314,3 +314,28 @@ def test_a_year_of_two_digits_is_the_latest_of_the_past(day):
     assert read <= TODAY
     assert (read.year % 100, read.month, read.day) == (day.year % 100, day.month, day.day)
     assert read >= day
+
+
+@pytest.mark.parametrize(
+    ("typed", "dialled"),
+    [
+        ("'07700900123", "+447700900123"),
+        ("0770090012 3", "+447700900123"),
+        ("07700 900123 / 07700 900456", "+447700900123"),
+        ("07700900123 (after 6pm)", "+447700900123"),
+        ("+44 (0)20 7946 0018 ext 3", "+442079460018"),
+        ("020 7946 0018/9", "+442079460018"),
+        ("07700 900 l23", "+447700900123"),
+        ("O7700 9OO123", "+447700900123"),
+        ("Flat 3: 8 07700900123", "+447700900123"),
+        ("+44 (07700) 900123", "+447700900123"),
+        ("00000000000", None),
+        ("1111111111", None),
+        ("999", None),
+        ("call 2pm", None),
+    ],
+)
+def test_number_is_found_among_what_people_write_around_it(typed: str, dialled: str | None):
+    read = read_phone(typed)
+    assert read is not None
+    assert (read.typed, read.e164) == (typed, dialled)

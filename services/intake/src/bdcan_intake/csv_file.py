@@ -56,7 +56,6 @@ _LONGEST = {
 }  # fmt: skip
 _LONGEST_CELL = 32_767
 """What a cell of Excel holds at most."""
-_SQUEEZED = {name.replace("_", ""): name for name in COLUMNS}
 _BETWEEN = re.compile(r"[;,|/+&\n]+")
 # ="0770" keeps a spreadsheet from making a number of it; an apostrophe does the same, and guards against formulas
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)
@@ -64,8 +63,45 @@ _APOSTROPHE = re.compile(r"'(?=[\d=+@-])")
 _SPREADSHEET_ERRORS = frozenset(
     {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#ERROR!"}
 )
-_TOTAL = re.compile(r"(?:(?:grand |sub-?)?totals?|sum|count)\b[ :]*\d*", re.IGNORECASE)
-_NUMBER = re.compile(r"[\d., %]+")
+_TOTAL = re.compile(
+    r"(?:grand |sub-?)?totals?(?: (?:number|rows|records|people|persons|residents|patients|referrals))?\b[ :]*\d*"
+    r"|(?:sum|count|average)\b[ :]*\d*|\W*end of (?:list|file|report|data)\W*",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"[\d., %]+|=[A-Z]+\(.*\)")
+_REMARK = re.compile(r"\(.*?\)|\[.*?\]")
+"""What a header says about a column beside its name, such as a unit."""
+_NAMED = {
+    "reference": "ref refno referenceno referencenumber uniquereference",
+    "name": "fullname clientname residentname patientname residentsname patientsname",
+    "phone": "telephone tel telno telephoneno telephonenumber phoneno phonenumber mobile mobileno mobilenumber landline"
+    " contactnumber",
+    "email": "emailaddress",
+    "birth_date": "dob dateofbirth birthday",
+    "nhs_number": "nhsno nhs",
+    "address": "homeaddress",
+    "adults": "adult noofadults numberofadults",
+    "children": "child noofchildren numberofchildren",
+    "infants": "infant babies noofinfants numberofinfants",
+    "needs": "need",
+    "diets": "diet dietary dietaryrequirements dietaryneeds",
+    "flags": "flag",
+    "notes": "note comment comments",
+}
+"""What else people call a column."""
+_TOGETHER = {"phone": " / ", "notes": "\n"}
+"""Columns that a list may have several times, and what parts their cells."""
+_NOTHING = frozenset(
+    {"-", "--", "\u2013", "n/a", "na", "none", "nil", "unknown", "not known", "not applicable"}
+)
+_MAY_BE_NOTHING = frozenset(
+    {*_HOUSEHOLD, *_LISTS, "phone", "email", "birth_date", "nhs_number", "postcode", "priority"}
+)
+
+
+_SQUEEZED = {name.replace("_", ""): name for name in COLUMNS} | {
+    other: name for name, others in _NAMED.items() for other in others.split()
+}
 
 
 class Row(NamedTuple):
@@ -138,7 +174,7 @@ def _header(first: Record | None) -> list[str]:
     wrong += [
         Problem(name, "twice", "the column stands there twice: remove one")
         for name in COLUMNS
-        if header.count(name) > 1
+        if header.count(name) > 1 and name not in _TOGETHER
     ]
     if wrong:
         raise FileError(*wrong)
@@ -148,7 +184,10 @@ def _header(first: Record | None) -> list[str]:
 def _column_named(cell: str) -> str:
     """The column that a cell of the header names, however it is written; empty for a blank cell."""
     words = (one_line(cell) or "").lower()
-    return _SQUEEZED.get(re.sub(r"[\W_]+", "", words), words)
+    for said in (words, _REMARK.sub("", words)):
+        if name := _SQUEEZED.get(re.sub(r"[\W_]+", "", said)):
+            return name
+    return words
 
 
 def _unknown(name: str) -> Problem:
@@ -168,7 +207,7 @@ def _row(record: Record, header: list[str], source: str, import_id: UUID, today:
         )
         return Row(record.line, None, None, (Problem("", "stray-quote", message),))
     cells = [_text(cell) for cell in record.cells]
-    row = {name: text for name, text in zip(header, cells, strict=False) if name and text is not None}
+    row = _by_column(header, cells)
     reference = row.get("reference")
     if wrong := _wrong(header, cells):
         return Row(record.line, reference, None, (wrong,))
@@ -200,6 +239,16 @@ def _row(record: Record, header: list[str], source: str, import_id: UUID, today:
     )
 
 
+def _by_column(header: list[str], cells: list[str | None]) -> dict[str, str]:
+    """What the row says, by column. A cell with a word for nothing says nothing."""
+    row: dict[str, str] = {}
+    for name, text in zip(header, cells, strict=False):
+        if not name or text is None or (name in _MAY_BE_NOTHING and text.lower() in _NOTHING):
+            continue
+        row[name] = f"{row[name]}{_TOGETHER[name]}{text}" if name in row else text
+    return row
+
+
 def _text(cell: str) -> str | None:
     """What a cell says, without what only a spreadsheet needs."""
     text = free_text(cell)
@@ -219,6 +268,8 @@ def _wrong(header: list[str], cells: list[str | None]) -> Problem | None:
     said = [text for text in cells if text]
     if said and _TOTAL.fullmatch(said[0]) and all(map(_NUMBER.fullmatch, said[1:])):
         return Problem("", "totals-row", "this is a row of totals and names nobody: remove it")
+    if len(said) > 1 and [_column_named(text) for text in cells if text] == [name for name in header if name]:
+        return Problem("", "header-again", "this line names the columns again: remove it")
     for place, text in enumerate(cells):
         if text and len(text) > _LONGEST_CELL:
             message = (

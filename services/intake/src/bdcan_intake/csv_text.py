@@ -17,6 +17,9 @@ _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 # the byte order mark, and what becomes of it where a program took UTF-8 for Windows-1252
 _MARKS = re.compile("\\A(?:\ufeff|\xef\xbb\xbf)+")
 _SEP = re.compile(r'"?sep=(.)"?[,;\t| ]*', re.IGNORECASE)
+_WRAPPED = re.compile(r'^"(.*)"(?=\n?\Z)')
+_TITLE_LINES = 20
+"""Lines above the header in which a spreadsheet has a title, a date or a department."""
 _WORD = re.compile(r"[^\W_]")
 _DELIMITERS = ",;\t|"
 _LONGEST_CELL = 100_000_000
@@ -69,15 +72,40 @@ def records(content: bytes, is_column: Callable[[str], bool]) -> Iterator[Record
     # newline=None: every kind of line end becomes LF
     lines = list(io.StringIO(_MARKS.sub("", _decoded(content)), newline=None))
     start = next((place for place, line in enumerate(lines) if _has_word(line)), len(lines))
-    declared = _SEP.fullmatch(lines[start].strip()) if start < len(lines) else None
+    declared = _SEP.fullmatch(lines[start].strip(" \n")) if start < len(lines) else None
     if declared:
         start += 1
-    rows = _Rows(lines, _delimiter(lines[start : start + 1], is_column, declared[1] if declared else ","))
+    usual = declared[1] if declared else ","
+    lines = _unwrapped(lines, start, is_column)
+    start = _header(lines, start, is_column)
+    rows = _Rows(lines, _delimiter(lines[start : start + 1], is_column, usual))
     while start < len(lines):
         record, start = rows.at(start)
         if record.cells is None or any(map(_has_word, record.cells)):
             rows.width = rows.width or len(record.cells or ())
             yield record
+
+
+def _header(lines: list[str], start: int, is_column: Callable[[str], bool]) -> int:
+    """The line that names the columns: the first one, or the next that names two where that one names none."""
+    if _columns_of(lines[start : start + 1], is_column):
+        return start
+    after = range(start, min(start + _TITLE_LINES, len(lines)))
+    return next((place for place in after if _columns_of([lines[place]], is_column) > 1), start)
+
+
+def _columns_of(header: list[str], is_column: Callable[[str], bool]) -> int:
+    """How many columns a line names, whatever parts its cells."""
+    return max(_names(header, delimiter, is_column) for delimiter in _DELIMITERS)
+
+
+def _unwrapped(lines: list[str], start: int, is_column: Callable[[str], bool]) -> list[str]:
+    """The lines without the quotation marks that a program has put around each whole line."""
+    for line in lines[start : start + 1]:
+        [[cell, *more]] = csv.reader([line]) if line.startswith('"') else [["", ""]]
+        if not more and _columns_of([cell], is_column) > 1:
+            return [_WRAPPED.sub(lambda whole: whole[1].replace('""', '"'), one) for one in lines]
+    return lines
 
 
 def _decoded(content: bytes) -> str:
@@ -116,12 +144,11 @@ def _old_line(line: bytes, encoding: str) -> str:
 
 def _delimiter(header: list[str], is_column: Callable[[str], bool], declared: str) -> str:
     """The character that parts the header into the most columns; if in doubt the declared one."""
+    return max((declared, *_DELIMITERS), key=lambda delimiter: _names(header, delimiter, is_column))
 
-    def columns(delimiter: str) -> int:
-        cells = next(csv.reader(header, delimiter=delimiter), [])
-        return sum(map(is_column, cells))
 
-    return max((declared, *_DELIMITERS), key=columns)
+def _names(header: list[str], delimiter: str, is_column: Callable[[str], bool]) -> int:
+    return sum(map(is_column, next(csv.reader(header, delimiter=delimiter), [])))
 
 
 class _Rows:

@@ -6,6 +6,7 @@ lengths are against accidents: anything that a person could mean fits.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -41,6 +42,20 @@ _YES_NO = {
     "n": False,
     "false": False,
     "0": False,
+    "\u2713": True,
+    "\u2714": True,
+    "given": True,
+    "agreed": True,
+    "consented": True,
+    "consent given": True,
+    "refused": False,
+    "declined": False,
+    "withheld": False,
+    "not given": False,
+    "not agreed": False,
+    "no consent": False,
+    "does not consent": False,
+    "consent refused": False,
 }
 
 Short = Annotated[Text, Field(max_length=60)]
@@ -69,7 +84,14 @@ BirthDate = Annotated[
 
 def read_yes_no(typed: str) -> bool | None:
     """What a cell or a text says; None where it says neither."""
-    return _YES_NO.get((one_line(typed) or "").lower().rstrip(".!"))
+    words = re.sub(r"[^\w\u2713\u2714]+", " ", (one_line(typed) or "").lower()).strip()
+    if (said := _YES_NO.get(words)) is not None:
+        return said
+    return (
+        _YES_NO.get(words.split(" ", 1)[0])
+        if re.match(r"\W*(yes|no)\b\s*[-,;:(\u2013]", typed.lower())
+        else None
+    )
 
 
 def _by_its_words(kind: type[Word]) -> BeforeValidator:
@@ -81,8 +103,10 @@ def _by_its_words(kind: type[Word]) -> BeforeValidator:
         if code := read_code(kind, typed):
             return code
         if near := nearest_codes(kind, typed):
-            raise PydanticCustomError("unknown_code", f"is not known: do you mean {' or '.join(near)}?")
-        raise PydanticCustomError("unknown_code", f"is not known: choose {_choices(kind)}")
+            raise PydanticCustomError(
+                "unknown_code", "is not known: do you mean {near}?", {"near": " or ".join(near)}
+            )
+        raise PydanticCustomError("unknown_code", "is not known: choose {codes}", {"codes": _choices(kind)})
 
     return BeforeValidator(read)
 

@@ -147,10 +147,10 @@ def _examined(event: InboundReferralSubmitted, today: date) -> Examined:
 
 def _submission(event: InboundReferralSubmitted, codes: dict[str, Any], today: date) -> Submission:
     given = vars(event) | codes
-    details = vars(event.person) if event.person else {}
+    details: dict[str, Any] = dict(vars(event.person)) if event.person else {}
     unclear = {detail.field: detail.text for detail in given.pop("unclear")}
     if born := read_date(unclear.get("birth_date"), today):
-        details = details | {"birth_date": born}
+        details["birth_date"] = born
         del unclear["birth_date"]
     given["person"] = Person(**details, unclear=unclear)
     return Submission(**given, outreach=given["channel"] in _LISTS)

@@ -239,7 +239,7 @@ async def test_long_notes_are_kept_whole(given: Harness):
 
 async def test_mark_of_the_byte_order_in_front_of_a_record_does_not_matter(given: Harness):
     record = given.record(submitted(), source="riverside-surgery")
-    await given.deliver(replace(record, value=b"\xef\xbb\xbf" + record.value))
+    await given.deliver(replace(record, value=b"\xef\xbb\xbf" + (record.value or b"")))
     assert await given.emitted(m.InboundReferralAccepted)
 
 

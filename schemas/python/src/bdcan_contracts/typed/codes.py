@@ -26,14 +26,15 @@ _ALIKE = 0.66
 
 def read_code(kind: type[W], typed: str) -> W | None:
     """The code that a text means; None where it means none, or more than one."""
-    return _meanings(kind).get(_key(typed))
+    code = _meanings(kind).get(_key(typed))
+    return None if code is None else kind(code)
 
 
 def nearest_codes(kind: type[W], typed: str) -> list[W]:
     """The codes that the text is most like, the most alike first."""
     known = _meanings(kind)
     near = get_close_matches(_key(typed), [word for word, code in known.items() if code], _MOST_LIKE, _ALIKE)
-    return list(dict.fromkeys(code for word in near if (code := known[word])))
+    return [kind(code) for code in dict.fromkeys(known[word] for word in near) if code]
 
 
 @cache
@@ -43,8 +44,8 @@ def longest(kind: type[Word]) -> int:
 
 
 @cache
-def _meanings(kind: type[W]) -> dict[str, W | None]:
-    found: dict[str, W | None] = {}
+def _meanings(kind: type[Word]) -> dict[str, Word | None]:
+    found: dict[str, Word | None] = {}
     for code in kind:
         for word in map(_key, _words(code)):
             found[word] = code if found.get(word, code) is code else None

@@ -14,6 +14,8 @@ _REGION = "GB"
 _SCIENTIFIC = re.compile(r"(\d)[.,]?(\d*)[eE]\+?(\d{1,2})")
 # capital letters that stand for the digit nought among digits
 _NOUGHT = re.compile(r"(?<=\d)[Oo]+(?=[\dOo -]*\d)")
+# small and capital letters that stand for the digit one among digits
+_ONE = re.compile(r"(?<=\d)[lI](?=[\d -])|(?<=\d[ -])[lI](?=\d)")
 # marks that people write between digits, and that mean nothing
 _BETWEEN = str.maketrans({**dict.fromkeys("_~*'\u2019,", " "), "[": "(", "]": ")"})
 # digits with the marks that people write between them; a letter or a colon ends it
@@ -51,6 +53,7 @@ def read_phone(typed: str | None) -> Phone | None:
     if number := _usual(text):  # nearly all are: to look for others costs twice as much
         return Phone(text, number)
     plain = _NOUGHT.sub(_noughts, DASH.sub("-", compatible(text)))
+    plain = _ONE.sub("1", plain)
     if scientific := _SCIENTIFIC.fullmatch(plain):
         digits = scientific[1] + scientific[2]
         plain = digits if len(digits) == int(scientific[3]) + 1 else ""  # else digits are lost
@@ -93,6 +96,8 @@ def _dialled(text: str) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     digits = phonenumbers.national_significant_number(number)
+    if len(set(digits)) == 1:  # a form that insists on a number gets one like that
+        return None
     if len(digits) <= _NEEDS_AREA_CODE and not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
