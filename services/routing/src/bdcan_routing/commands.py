@@ -35,32 +35,45 @@ async def import_gazetteer(transactions: Transactions, arguments: list[str]) -> 
         prog="python -m bdcan_routing import-gazetteer",
         description="Load OS Code-Point Open (CSV) and use it from now on.",
     )
-    parser.add_argument("directory", type=Path, help="the unpacked release, or a folder of its CSV files")
-    directory: Path = parser.parse_args(arguments).directory
+    parser.add_argument(
+        "directory", type=Path, help="the release, packed or not, or a folder of its CSV files"
+    )
+    given: Path = parser.parse_args(arguments).directory
     try:
-        found = codepoint.survey(directory)
-        async with transactions.begin() as tx:
-            await store.hubs.LOCK_SETUP.execute(tx.connection)
-            active = await store.gazetteer.ACTIVE.first(tx.connection)
-            if active is not None and active.digest == found.digest:
-                _say(f"{active.name} is in use already")
-                return 0
-            release = Release(
-                found.name,
-                CODE_POINT_OPEN,
-                found.digest,
-                found.vintage,
-                found.unit_count,
-                found.borough_count,
-                tx.now,
-            )
-            await use_release(tx, release, _units(directory), found.shares)
+        with codepoint.unpacked(given) as directory:
+            return await _import(transactions, directory)
     except codepoint.GazetteerError as error:
         _say(f"refused: {error}", *(f"  {fault}" for fault in error.faults), error=True)
         return 1
+
+
+async def _import(transactions: Transactions, directory: Path) -> int:
+    found = codepoint.survey(directory)
+    async with transactions.begin() as tx:
+        await store.hubs.LOCK_SETUP.execute(tx.connection)
+        active = await store.gazetteer.ACTIVE.first(tx.connection)
+        if active is not None and active.digest == found.digest:
+            _say(f"{active.name} is in use already")
+            return 0
+        release = Release(
+            found.name,
+            CODE_POINT_OPEN,
+            found.digest,
+            found.vintage,
+            found.unit_count,
+            found.borough_count,
+            tx.now,
+            found.unplaced_count,
+        )
+        await use_release(tx, release, _units(directory), found.shares)
     _say(
         f"{release.name}: {release.unit_count} postcodes, {release.borough_count} of them in the borough,"
-        f" wards of {release.vintage}; in use from now on"
+        f" wards of {release.vintage}; in use from now on",
+        *(
+            [f"{release.unplaced_count} postcodes have no district or ward: their neighbours place them"]
+            if release.unplaced_count
+            else []
+        ),
     )
     return 0
 

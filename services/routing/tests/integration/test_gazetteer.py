@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -50,6 +51,7 @@ async def test_imported_release_answers_at_once(routing, referral, tmp_path):
         "vintage": 2022,
         "rows": 2,
         "rows_in_borough": 1,
+        "rows_without_place": 0,
         "imported_at": None,
     }
 
@@ -122,6 +124,81 @@ def test_postcode_without_a_position_is_accepted(tmp_path):
     found = survey(release(tmp_path / "x", row() + unplaced))
     assert (found.unit_count, found.borough_count) == (2, 1)
     assert sum(r.unit is None for r in rows(tmp_path / "x")) == 1
+
+
+BARE = "{postcode},{quality},{east},{north},E92000001,,,,{district},{ward}\n"
+
+
+def bare(postcode="IG11 7NB", quality="10", east="544000", north="184000", district=BOROUGH, ward="") -> str:
+    return BARE.format(
+        postcode=postcode, quality=quality, east=east, north=north, district=district, ward=ward
+    )
+
+
+async def test_rows_with_a_position_and_no_district_are_counted_and_reported(
+    routing, referral, tmp_path, capsys
+):
+    lost = "".join(bare(f"RM8 1A{letter}", district="") for letter in "ABDEF")
+    folder = release(tmp_path / "2018.3", row(ward="E05000026") + lost)
+    assert await import_gazetteer(routing.transactions, [str(folder)]) == 0
+    assert "5 postcodes have no district or ward" in capsys.readouterr().out
+    shown = (await routing.http.get("/v1/gazetteer")).json()
+    assert (shown["rows"], shown["rows_in_borough"], shown["rows_without_place"]) == (6, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "borough", "unplaced"),
+    [
+        ("Postcode,Positional_quality_indicator,Eastings,Northings,CY,RH,LH,CC,DC,WC\n" + row(), 1, 1, 0),
+        ("PC,PQ,EA,NO,CY,RH,LH,CC,DC,WC\r\n" + row().replace("\n", "\r\n"), 1, 1, 0),
+        ("\ufeff" + row(), 1, 1, 0),
+        ("\ufeff" + '"PC","PQ","EA","NO","CY","RH","LH","CC","DC","WC"\n' + row(), 1, 1, 0),
+        (row() + "\n\n" + bare("IG11 7NA", ward="E05014053") + "\n", 2, 2, 0),
+        (row().replace("\n", ",,\n"), 1, 1, 0),
+        (row().replace(",10,", ","), 1, 1, 0),
+        (row().replace(",10,", ',"",'), 1, 1, 0),
+        (row() + bare("IG11 7NA"), 2, 1, 1),
+        (row() + bare("IG11 7NA", district="", ward="E05014053"), 2, 2, 0),
+        (row() + bare("IG11 7NA", "90", "", "", district="", ward=""), 2, 1, 1),
+        (row() + bare("IG11 7NA", "90", "", ""), 2, 1, 1),
+        (row().replace("IG11 7NB", "IG117NB "), 1, 1, 0),
+    ],
+)
+def test_other_releases_are_read_too(tmp_path, text, count, borough, unplaced):
+    folder = release(tmp_path / "x", text)
+    found = survey(folder)
+    assert (found.unit_count, found.borough_count, found.unplaced_count) == (count, borough, unplaced)
+    assert len(list(rows(folder))) == count
+
+
+def test_row_without_a_ward_says_nothing_of_its_ward(tmp_path):
+    folder = release(tmp_path / "x", row() + bare("IG11 7NA"))
+    assert [r.unit for r in rows(folder)] == [Unit(BOROUGH, "E05014053"), Unit(BOROUGH, None)]
+    assert survey(folder).shares["IG11 7"] == {"E05014053": 1}
+
+
+@pytest.mark.parametrize("place", ["file", "folder"])
+async def test_packed_release_is_imported_as_it_is(routing, tmp_path, place):
+    packed = tmp_path / "codepo_gb.zip"
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("Doc/Code-Point_Open_Column_Headers.csv", "PC,PQ,EA,NO,CY,RH,LH,CC,DC,WC\n")
+        archive.writestr("Data/CSV/ig.csv", row())
+        archive.writestr("Data/CSV/RM.CSV", row("RM8 1AA"))
+    given = packed if place == "file" else tmp_path
+    assert await import_gazetteer(routing.transactions, [str(given)]) == 0
+    assert (await routing.http.get("/v1/gazetteer")).json()["rows"] == 2
+
+
+async def test_release_below_a_folder_of_its_own_is_found(routing, tmp_path):
+    release(tmp_path / "codepo_gb" / "Data" / "CSV", row())
+    assert await import_gazetteer(routing.transactions, [str(tmp_path)]) == 0
+
+
+async def test_broken_download_is_refused_in_words(routing, tmp_path, capsys):
+    packed = tmp_path / "codepo_gb.zip"
+    packed.write_bytes(b"PK half of it")
+    assert await import_gazetteer(routing.transactions, [str(packed)]) == 1
+    assert capsys.readouterr().err == "refused: codepo_gb.zip cannot be unpacked. Download it again.\n"
 
 
 async def test_held_referral_is_assigned_when_a_new_release_knows_its_postcode(routing, referral, tmp_path):

@@ -108,6 +108,9 @@ class GazetteerOut(BaseModel):
     vintage: int
     rows: int
     rows_in_borough: int
+    rows_without_place: Annotated[
+        int, Field(description="with no district, or no ward of the borough: their neighbours place them")
+    ]
     imported_at: datetime
 
     @classmethod
@@ -120,6 +123,7 @@ class GazetteerOut(BaseModel):
             vintage=release.vintage,
             rows=release.unit_count,
             rows_in_borough=release.borough_count,
+            rows_without_place=release.unplaced_count,
             imported_at=release.imported_at,
         )
 

@@ -1,7 +1,10 @@
-"""OS Code-Point Open as it is downloaded: CSV files without a header, one for each postcode area.
+"""OS Code-Point Open as it is downloaded: CSV files, one for each postcode area, packed (`codepo_gb.zip`) or unpacked.
 
-Columns: postcode, positional quality, easting, northing, country, two NHS codes, county, district, ward. The import
-reads a table twice, once to check and count all of it, once to load it. A whole country then needs little memory.
+Columns: postcode, positional quality, easting, northing, country, two NHS codes, county, district, ward. Releases differ:
+some have a header, no quality, quotes or none, empty cells at the end of a row, and rows without a position, a district
+or a ward. Such rows are read and counted: they place nobody.
+
+The import reads a table twice, once to check and count all of it, once to load it. A whole country then needs little memory.
 The import refuses any other file before it loads anything, and names the first faults by file and line.
 """
 
@@ -10,9 +13,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from zipfile import BadZipFile, ZipFile
 
 from msgspec import Struct
 
@@ -24,6 +31,7 @@ MOST_FAULTS = 20
 """Reading stops after so many faults."""
 
 _COLUMNS = 10
+_HEADERS = {"pc", "postcode"}
 _QUALITIES = {"10", "20", "30", "40", "50", "60", "90"}
 _NO_POSITION = "90"
 _DISTRICT = re.compile(r"[EWSN]\d{8}")
@@ -47,23 +55,64 @@ class Row(Struct, frozen=True):
 
 
 class Survey(Struct, frozen=True):
-    """What a table holds. `vintage` is the year of its ward boundaries in the borough."""
+    """What a table holds. `vintage` is the year of its ward boundaries in the borough.
+
+    `unplaced_count`: postcodes of which the table does not say in which district, or in which ward of the borough, they lie.
+    """
 
     name: str
     digest: str
     vintage: int
     unit_count: int
     borough_count: int
+    unplaced_count: int
     shares: Mapping[str, Mapping[str, int]]
+
+
+@contextmanager
+def unpacked(release: Path) -> Iterator[Path]:
+    """The folder of a release; of a packed one, a folder that exists inside the block. Raises GazetteerError."""
+    packed = [release] if release.is_file() else sorted(release.glob("*.zip"))
+    if not packed or any(csv_folders(release)):
+        yield release
+        return
+    with TemporaryDirectory() as made:
+        folder = Path(made, release.stem if release.is_file() else release.resolve().name)
+        folder.mkdir()
+        for path in packed:
+            _unpack(path, folder)
+        yield folder
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    try:
+        with ZipFile(path) as archive:
+            for entry in archive.infolist():
+                inside = PurePosixPath(entry.filename)
+                if inside.suffix.lower() == ".csv" and "doc" not in map(str.lower, inside.parts):
+                    with archive.open(entry) as source, Path(folder, inside.name).open("wb") as target:
+                        shutil.copyfileobj(source, target)
+    except (BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+        raise GazetteerError(f"{path.name} cannot be unpacked. Download it again.") from error
+
+
+def csv_folders(directory: Path) -> Iterator[Path]:
+    """The folders that may hold a release's CSV files: itself, its Data/CSV, or those of its only subfolder of this kind."""
+    below = sorted(directory.glob("*/Data/CSV")) if directory.is_dir() else []
+    for folder in (directory, directory / "Data" / "CSV", *below):
+        if folder.is_dir() and _csv_in(folder):
+            yield folder
 
 
 def csv_files(directory: Path) -> list[Path]:
     """The CSV files of a release: in the folder itself, or in its Data/CSV. Raises GazetteerError if there are none."""
-    for folder in (directory, directory / "Data" / "CSV"):
-        files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
-        if files:
-            return files
+    for folder in csv_folders(directory):
+        return _csv_in(folder)
     raise GazetteerError(f"There are no CSV files in {directory} or in its Data/CSV folder.")
+
+
+def _csv_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv")
 
 
 def survey(directory: Path) -> Survey:
@@ -72,10 +121,13 @@ def survey(directory: Path) -> Survey:
     seen: set[Postcode] = set()
     counted: list[tuple[Postcode, Unit]] = []
     wards: Counter[int] = Counter()
+    unplaced = 0
     for where, row in _rows(directory, faults):
         if row.postcode in seen:
             faults.append(f"{where}: {row.postcode} is there twice")
-        elif row.unit is not None:
+        elif row.unit is None or row.unit == Unit(BOROUGH, None):
+            unplaced += 1
+        else:
             counted.append((row.postcode, row.unit))
             if row.unit.ward is not None and (vintage := vintage_of(row.unit.ward)):
                 wards[vintage] += 1
@@ -96,6 +148,7 @@ def survey(directory: Path) -> Survey:
         next(iter(wards)),
         len(seen),
         sum(wards.values()),
+        unplaced,
         tally(counted),
     )
 
@@ -111,11 +164,15 @@ def rows(directory: Path) -> Iterator[Row]:
 
 def _rows(directory: Path, faults: list[str]) -> Iterator[tuple[str, Row]]:
     for path in csv_files(directory):
-        with path.open(encoding="utf-8", newline="", errors="replace") as file:
+        with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
             lines = csv.reader(file)
             try:
-                for fields in lines:
+                for cells in lines:
                     where = f"{path.name}:{lines.line_num}"
+                    fields = _fields(cells)
+                    header = lines.line_num == 1 and fields[:1] and fields[0].casefold() in _HEADERS
+                    if not any(fields) or (header and len(fields) >= _COLUMNS - 1):
+                        continue
                     found = _read(fields)
                     if isinstance(found, Row):
                         yield where, found
@@ -127,6 +184,16 @@ def _rows(directory: Path, faults: list[str]) -> Iterator[tuple[str, Row]]:
                 faults.append(f"{path.name}:{lines.line_num}: {error}")
 
 
+def _fields(cells: list[str]) -> list[str]:
+    """The ten columns of a row: without empty cells behind them, and with an empty quality where a release has none."""
+    fields = [cell.strip() for cell in cells]
+    while len(fields) > _COLUMNS and not fields[-1]:
+        fields.pop()
+    if len(fields) == _COLUMNS - 1 and not _DISTRICT.fullmatch(fields[2]):
+        fields.insert(1, "")
+    return fields
+
+
 def _read(fields: list[str]) -> Row | str:
     """A row, or what is wrong with it."""
     if len(fields) != _COLUMNS:
@@ -134,20 +201,22 @@ def _read(fields: list[str]) -> Row | str:
     postcode = read_postcode(fields[0])
     if not isinstance(postcode, Postcode):
         return f"column 1, {fields[0][:12]!r}, is no postcode"
-    if fields[1] not in _QUALITIES:
+    if fields[1] and fields[1] not in _QUALITIES:
         return f"column 2, {fields[1][:12]!r}, is no positional quality"
-    if not (fields[2].isdecimal() and fields[3].isdecimal()):
+    if not all(not place or place.isdecimal() for place in fields[2:4]):
         return "columns 3 and 4 are no easting and northing"
+    at = [int(place or 0) for place in fields[2:4]]
+    easting, northing = at if all(at) and fields[1] != _NO_POSITION else (None, None)
     district, ward = fields[8], fields[9]
-    placed = fields[1] != _NO_POSITION
-    if not district and not placed:
-        return Row(postcode, None, None, None)
+    if not district and vintage_of(ward):  # only the borough has this ward
+        district = BOROUGH
+    if not district:
+        return Row(postcode, easting, northing, None)
     if not _DISTRICT.fullmatch(district):
         return f"column 9, {district[:12]!r}, is no district code"
-    if district == BOROUGH and vintage_of(ward) is None:
+    if district == BOROUGH and ward and vintage_of(ward) is None:
         return f"column 10, {ward[:12]!r}, is no ward of the borough that is known here"
-    inside = ward if district == BOROUGH else None
-    easting, northing = (int(fields[2]), int(fields[3])) if placed else (None, None)
+    inside = ward if district == BOROUGH and ward else None
     return Row(postcode, easting, northing, Unit(district, inside))
 
 

@@ -19,7 +19,10 @@ UnitRow = tuple[str, int | None, int | None, str, str | None]
 
 
 class Release(Struct, frozen=True):
-    """A postcode table. `digest` is the sha256 of the files that it was loaded from."""
+    """A postcode table. `digest` is the sha256 of the files that it was loaded from.
+
+    `unplaced_count`: postcodes of which it does not say where they lie.
+    """
 
     name: str
     kind: str
@@ -28,6 +31,7 @@ class Release(Struct, frozen=True):
     unit_count: int
     borough_count: int
     imported_at: datetime
+    unplaced_count: int
 
 
 class Loaded(Release, frozen=True):

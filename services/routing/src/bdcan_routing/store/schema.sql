@@ -50,6 +50,7 @@ CREATE TABLE public.gazetteer_release (
     borough_count integer NOT NULL,
     active boolean DEFAULT false NOT NULL,
     imported_at timestamp with time zone NOT NULL,
+    unplaced_count integer DEFAULT 0 NOT NULL,
     CONSTRAINT gazetteer_release_kind_check CHECK ((kind = ANY (ARRAY['coarse'::text, 'code-point-open'::text])))
 );
 
