@@ -55,6 +55,26 @@ async def test_body_that_is_not_json_is_400_or_422(ledger: Harness, body: bytes)
         is_problem(answer, 400, "bad-json" if len(body) < 100 else "bad-request")
 
 
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"name": "A", "name": "B"}', "name"),
+        (b'{"contact": {"by": "phone", "number": "1", "number": "2"}}', "number"),
+        (b'\xef\xbb\xbf{"a": [{"x": 1, "x": 1}]}', "x"),
+    ],
+)
+async def test_key_that_is_there_twice_is_named(ledger: Harness, body: bytes, key: str) -> None:
+    answer = await ledger.http.post("/toy/people", content=body, headers={"Content-Type": "application/json"})
+    problem = is_problem(answer, 422, "invalid")
+    assert [(e["field"], e["code"]) for e in problem["errors"]] == [(key, "repeated-key")]
+
+
+async def test_byte_order_mark_before_json_is_ignored(ledger: Harness) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps(GOOD).encode()
+    answer = await ledger.http.post("/toy/people", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 201
+
+
 async def test_all_wrong_fields_are_named_at_once_without_their_values(
     ledger: Harness,
 ) -> None:

@@ -21,6 +21,7 @@ from bdcan_chassis.dead_letters import Key, NewDeadLetter, record_time
 from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe, is_transient
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import NUMBER, derived_id
+from bdcan_chassis.json_door import tolerated
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.subscription import Consumer, Handler, Rejected
 from bdcan_chassis.transaction import Transactions, Tx
@@ -177,10 +178,11 @@ class Dispatcher:
     def _decode(self, record: Record) -> Event[Any]:
         """Decode a record, if need be with a body that the consumer has mended. Raises EnvelopeError."""
         catalogue, mend = self.transactions.catalogue, self.consumer.mend
+        body = record.value if record.topic in self._own_topics else tolerated(record.value)
         try:
-            return decode(catalogue, record.topic, record.key, record.headers, record.value)
+            return decode(catalogue, record.topic, record.key, record.headers, body)
         except BodyError as error:
-            mended = mend(record.value, error.problems) if mend and record.value else None
+            mended = mend(body, error.problems) if mend and body else None
             if mended is None:
                 raise
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -15,6 +14,7 @@ from bdcan_chassis.http.bodies import Reason
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError, UnauthorizedError
 from bdcan_chassis.http.reading import reading, transactions_of
+from bdcan_chassis.json_door import RepeatedKeyError, read_json
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import EscalationKind, EscalationStage, Lane, Priority
 from bdcan_contracts.vocabulary import EscalationOutcome
@@ -261,11 +261,9 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
 
 def _read(body: bytes) -> CallBackBody:
     try:
-        content = json.loads(body, object_pairs_hook=_once)  # it also reads a byte-order mark
-    except _TwiceError as error:
-        raise InvalidError.of(
-            Problem(error.key, "repeated-key", "This key is there twice. Say it once.")
-        ) from error
+        content = read_json(body)
+    except RepeatedKeyError as error:
+        raise InvalidError.of(error.problem) from error
     except (ValueError, RecursionError) as error:
         raise InvalidError.of(Problem("body", "json-invalid", "This is not JSON.")) from error
     try:
@@ -276,20 +274,3 @@ def _read(body: bytes) -> CallBackBody:
             for e in error.errors(include_url=False, include_input=False)
         ]
         raise InvalidError.of(*problems) from error
-
-
-class _TwiceError(ValueError):
-    """An object of the JSON names a key twice."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key[:100]
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _TwiceError(key)
-        found[key] = value
-    return found

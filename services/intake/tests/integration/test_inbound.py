@@ -44,6 +44,20 @@ async def test_record_delivered_twice_has_one_effect(given: Harness):
     assert len(await given.emitted(m.ReferralReceived)) == 1
 
 
+async def test_body_behind_a_byte_order_mark_is_read(given: Harness):
+    record = given.record(submitted(), source="riverside-surgery")
+    await given.deliver(replace(record, value=b"\xef\xbb\xbf" + (record.value or b"")))
+    assert len(await given.emitted(m.ReferralReceived)) == 1
+
+
+async def test_body_with_a_key_twice_is_refused_and_the_key_named(given: Harness):
+    record = given.record(submitted(), source="riverside-surgery")
+    twice = (record.value or b"").replace(b'"name":', b'"name":"Somebody Else","name":', 1)
+    await given.deliver(replace(record, value=twice))
+    [refused] = await given.emitted()
+    assert [(p.field, p.code) for p in refused.data.problems] == [("name", "repeated-key")]
+
+
 async def test_second_receipt_names_the_first_referral(given: Harness):
     await given.deliver(submitted(), submitted())
     first, second = await given.emitted(m.InboundReferralAccepted)

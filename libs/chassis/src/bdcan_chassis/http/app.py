@@ -26,6 +26,7 @@ from bdcan_chassis.http.problems import (
     unforeseen,
 )
 from bdcan_chassis.http.queries import no_unknown_query
+from bdcan_chassis.http.repeated_keys import no_repeated_key
 from bdcan_chassis.http.tidied import tidied_scope
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
@@ -54,7 +55,7 @@ def create_api(
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
-        dependencies=[Depends(no_unknown_query)],
+        dependencies=[Depends(no_unknown_query), Depends(no_repeated_key)],
         responses=DOCUMENTED,
     )
     app.state.transactions = transactions
