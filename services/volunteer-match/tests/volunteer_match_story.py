@@ -21,6 +21,8 @@ from bdcan_contracts.models import (
     NeedState,
     ParcelCancelled,
     ParcelPacked,
+    ParcelStopped,
+    ParcelWarned,
     Priority,
     ReferralAmended,
     ReferralAssigned,
@@ -208,6 +210,24 @@ def parcel_cancelled(parcel: ParcelPacked) -> ParcelCancelled:
         hub_id=parcel.hub_id,
         reason="referral-withdrawn",
         cancelled_at=START,
+    )
+
+
+def parcel_stopped(parcel: ParcelPacked) -> ParcelStopped:
+    return ParcelStopped(
+        **parcel.model_dump(include={"parcel_id", "referral_id", "need_id", "hub_id", "site_id"}),
+        facts=("diets",),
+        due_at=START + timedelta(hours=1),
+        stopped_at=START,
+    )
+
+
+def parcel_warned(parcel: ParcelPacked) -> ParcelWarned:
+    return ParcelWarned(
+        **parcel.model_dump(include={"parcel_id", "referral_id", "need_id", "hub_id", "site_id"}),
+        facts=("household",),
+        due_at=START + timedelta(hours=1),
+        warned_at=START,
     )
 
 

@@ -100,7 +100,15 @@ PARCELS = Topic(
                 "bdcan.foodhub.parcel.warned.v1",
             ),
         ),
-        Reader("volunteer-match", ("bdcan.foodhub.parcel.packed.v1", "bdcan.foodhub.parcel.cancelled.v1")),
+        Reader(
+            "volunteer-match",
+            (
+                "bdcan.foodhub.parcel.packed.v1",
+                "bdcan.foodhub.parcel.cancelled.v1",
+                "bdcan.foodhub.parcel.stopped.v1",
+                "bdcan.foodhub.parcel.warned.v1",
+            ),
+        ),
     ),
 )
 
@@ -335,6 +343,7 @@ TASKS = Topic(
         "bdcan.volunteer-match.task.concern-raised.v1",
         "bdcan.volunteer-match.task.offer-withdrawn.v1",
         "bdcan.volunteer-match.task.changed.v1",
+        "bdcan.volunteer-match.task.reopened.v1",
     ),
     writers=("volunteer-match",),
     consumers=(
@@ -344,6 +353,7 @@ TASKS = Topic(
                 "bdcan.volunteer-match.task.opened.v1",
                 "bdcan.volunteer-match.task.accepted.v1",
                 "bdcan.volunteer-match.task.completed.v1",
+                "bdcan.volunteer-match.task.reopened.v1",
                 "bdcan.volunteer-match.task.failed.v1",
                 "bdcan.volunteer-match.task.cancelled.v1",
                 "bdcan.volunteer-match.task.unfilled.v1",
@@ -838,6 +848,12 @@ CATALOGUE = Catalogue(
             "bdcan.volunteer-match.task.opened.v1",
             models.TaskOpened,
             "urn:bdcan:schema:bdcan.volunteer-match.task.opened.v1",
+            (TASKS,),
+        ),
+        EventType(
+            "bdcan.volunteer-match.task.reopened.v1",
+            models.TaskReopened,
+            "urn:bdcan:schema:bdcan.volunteer-match.task.reopened.v1",
             (TASKS,),
         ),
         EventType(

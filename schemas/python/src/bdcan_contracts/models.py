@@ -1304,6 +1304,29 @@ class TaskOpened(_Body):
     """When it was opened."""
 
 
+class TaskReopened(_Body):
+    """Somebody reported by a slip that the task is done: the volunteer has it again."""
+
+    task_id: UUID
+    """The task: one thing that one volunteer does."""
+    referral_id: UUID
+    """The referral: one request for help."""
+    need_id: UUID | None = None
+    """The need that is served."""
+    parcel_id: UUID | None = None
+    """The parcel that is delivered."""
+    kind: Code
+    """What there is to do."""
+    volunteer_id: UUID
+    """The volunteer."""
+    due_at: AwareDatetime
+    """When it must be done."""
+    reason: Code
+    """Why it is open again."""
+    reopened_at: AwareDatetime
+    """When it was opened again."""
+
+
 class TaskUnfilled(_Body):
     """No volunteer was found in time: an alarm, not an end."""
 

@@ -273,6 +273,8 @@ class Reason(Word):
     """The referral is closed."""
     REFERRAL_WITHDRAWN = "referral-withdrawn", "Referral withdrawn"
     """Somebody withdrew the referral."""
+    VOLUNTEER_SUSPENDED = "volunteer-suspended", "Volunteer suspended"
+    """Somebody looks into a concern about the volunteer."""
     VOLUNTEER_LEFT = "volunteer-left", "Volunteer left"
     """The volunteer left the network."""
 

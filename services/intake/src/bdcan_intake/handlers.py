@@ -24,6 +24,7 @@ from bdcan_contracts.models import (
     TaskCancelled,
     TaskCompleted,
     TaskFailed,
+    TaskReopened,
     VolunteerLeft,
     WelfareCallCompleted,
     WelfareCallExhausted,
@@ -41,7 +42,7 @@ from bdcan_intake.domain.submission import Examined, Person, Submission, examine
 from bdcan_intake.forms import read_codes
 
 T = TypeVar("T", bound=BaseModel)
-D = TypeVar("D", TaskAccepted, TaskCompleted, TaskFailed, TaskCancelled)
+D = TypeVar("D", TaskAccepted, TaskReopened, TaskCompleted, TaskFailed, TaskCancelled)
 
 _LISTS = frozenset({Channel.OUTREACH, Channel.NHS_LIST})
 

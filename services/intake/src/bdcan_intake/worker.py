@@ -59,6 +59,7 @@ _HELP = Consumer(
         On(TASKS, m.TaskChanged, follow(progress.task_changed)),
         On(TASKS, m.TaskOfferWithdrawn, on_noted),
         On(TASKS, m.TaskCompleted, with_doer(follow(progress.task_completed))),
+        On(TASKS, m.TaskReopened, with_doer(follow(progress.task_reopened))),
         On(TASKS, m.TaskFailed, with_doer(on_noted)),
         On(TASKS, m.TaskCancelled, with_doer(follow(progress.task_cancelled))),
         On(TASKS, m.TaskUnfilled, on_noted),

@@ -74,6 +74,23 @@ def test_routing_owns_a_referral_that_is_held_for_triage():
     assert (r.state, r.needs[0].owner, r.needs[0].due_at) == (ReferralState.RECEIVED, ROUTING, s.minutes(240))
 
 
+def test_need_that_was_met_by_a_slip_is_in_hand_again():
+    r = s.referral("errand")
+    [need_id] = [n.need_id for n in r.needs]
+    r, [closed] = s.told(
+        r,
+        (p.assigned, s.assigned(r), 1),
+        (s.call_completed, s.confirmed(r), 2),
+        (p.task_opened, s.task(m.TaskOpened, r, need_id, "errand"), 3),
+        (p.task_completed, s.task(m.TaskCompleted, r, need_id, "errand"), 4),
+    )
+    assert closed.outcome == "helped"
+    again = s.task(m.TaskReopened, r, need_id, "errand", reopened_at=s.T0)
+    r, [opened] = s.told(r, (p.task_reopened, again, 5))
+    assert isinstance(opened, m.ReferralReopened)
+    assert [(n.state, n.owner) for n in r.needs] == [(NeedState.IN_HAND, VOLUNTEERS)]
+
+
 @pytest.mark.parametrize("back", ["assigned", "held"])
 def test_needs_are_open_again_when_out_of_area_was_a_slip(back: str):
     r = s.referral("food-parcel", "shopping")

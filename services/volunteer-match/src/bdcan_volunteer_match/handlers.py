@@ -17,6 +17,8 @@ from bdcan_contracts.models import (
     EscalationDeclined,
     ParcelCancelled,
     ParcelPacked,
+    ParcelStopped,
+    ParcelWarned,
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
@@ -122,11 +124,33 @@ async def on_parcel_cancelled(batch: Batch[ParcelCancelled], tx: Tx) -> None:
     )
 
 
+async def on_parcel_stopped(batch: Batch[ParcelStopped], tx: Tx) -> None:
+    """A person decides about the parcel: whoever brings it must know."""
+    await Tasks(tx).handle(
+        batch,
+        lambda task, event, _now: (
+            tasking.hear_of_parcel(task, event.data.facts, stopped=True) if task else None
+        ),
+        key=_delivery,
+    )
+
+
+async def on_parcel_warned(batch: Batch[ParcelWarned], tx: Tx) -> None:
+    """A fact changed after the parcel left: whoever has it must know."""
+    await Tasks(tx).handle(
+        batch,
+        lambda task, event, _now: (
+            tasking.hear_of_parcel(task, event.data.facts, stopped=False) if task else None
+        ),
+        key=_delivery,
+    )
+
+
 async def on_enquiry(batch: Batch[VolunteerEnquiryReceived], tx: Tx) -> None:
     """Somebody wants to help: they wait for a person to welcome them."""
     await Volunteers(tx).handle(
         batch,
-        lambda known, event, _now: volunteer.enquire(known, event.data),
+        lambda known, event, _now: volunteer.enquire(known, event.data, tx.calendar),
         key=lambda enquiry: volunteer.volunteer_id_of(enquiry.enquiry_id),
     )
 
@@ -162,5 +186,5 @@ async def _handle_tasks(batch: Batch[T], tx: Tx, decide: Callable[[Task, T], Ste
     await tasks.save()
 
 
-def _delivery(event: ParcelPacked | ParcelCancelled) -> UUID:
+def _delivery(event: ParcelPacked | ParcelCancelled | ParcelStopped | ParcelWarned) -> UUID:
     return delivery_task_id(event.parcel_id)

@@ -14,7 +14,7 @@ FIRST_DUE = Gauge(
 REVIEWS = Gauge(
     "bdcan_welfare_call_reviews",
     "Referrals at which a person of the hub must look, because nobody was reached or nobody may ring",
-    ["hub", "reason", "overdue"],
+    ["hub", "overdue"],
 )
 LINKED = Gauge(
     "bdcan_welfare_calls_linked",
@@ -32,7 +32,7 @@ FIRST_WELCOME = Gauge(
 SAMPLES = (
     Sample(CALLS, ("state",), store.calls.COUNT_BY_STATE.sql),
     Sample(FIRST_DUE, ("hub",), store.calls.FIRST_DUE.sql),
-    Sample(REVIEWS, ("hub", "reason", "overdue"), store.calls.COUNT_REVIEWS.sql),
+    Sample(REVIEWS, ("hub", "overdue"), store.calls.COUNT_REVIEWS.sql),
     Sample(LINKED, ("hub", "likeness"), store.calls.COUNT_LINKED.sql),
     Sample(TASKS, ("kind", "state"), store.tasks.COUNT_BY_KIND_AND_STATE.sql),
     Sample(UNFILLED, ("hub",), store.tasks.COUNT_UNFILLED.sql),

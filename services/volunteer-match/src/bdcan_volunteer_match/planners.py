@@ -53,7 +53,7 @@ async def match_tasks(tx: Tx) -> int:
     ]
     for task, volunteer in willing:
         volunteers.put(asked(volunteers[volunteer.volunteer_id], tx.now))
-        tasks.put(offer(task, volunteer, tx.now))
+        tasks.put(offer(task, volunteer, tx.now, tx.calendar))
     await tasks.save()
     await volunteers.save()
     return len(willing)

@@ -23,6 +23,8 @@ from bdcan_contracts.models import (
     HubResumed,
     ParcelCancelled,
     ParcelPacked,
+    ParcelStopped,
+    ParcelWarned,
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
@@ -58,6 +60,8 @@ CONSUMERS = (
         (
             On(PARCELS, ParcelPacked, handlers.on_parcel_packed),
             On(PARCELS, ParcelCancelled, handlers.on_parcel_cancelled),
+            On(PARCELS, ParcelStopped, handlers.on_parcel_stopped),
+            On(PARCELS, ParcelWarned, handlers.on_parcel_warned),
             On(ESCALATIONS, EscalationDeclined, handlers.on_escalation_declined),
             On(VOLUNTEER_ENQUIRIES, VolunteerEnquiryReceived, handlers.on_enquiry),
             On(HUBS, HubConfigured, handlers.on_hub),

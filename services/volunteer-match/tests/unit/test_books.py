@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, cast
 from uuid import uuid4
 
-from volunteer_match_story import helper, packed
+from volunteer_match_story import CALENDAR, helper, packed
 
 from bdcan_chassis.book import Change
 from bdcan_chassis.testing.harness import START
@@ -41,7 +41,7 @@ def opened() -> Task:
 
 def test_a_task_that_is_open_wakes_the_planner() -> None:
     task = opened()
-    offered = offer(task, ANNA, START).state
+    offered = offer(task, ANNA, START, CALENDAR).state
     accepted = accept(offered, ANNA, START).state
     assert woken(None, task) == (MATCH,)
     assert woken(offered, refuse(offered, ANNA.volunteer_id, START).state) == (MATCH,)
@@ -49,7 +49,7 @@ def test_a_task_that_is_open_wakes_the_planner() -> None:
 
 
 def test_a_task_that_frees_its_volunteer_wakes_the_planner() -> None:
-    offered = offer(opened(), ANNA, START).state
+    offered = offer(opened(), ANNA, START, CALENDAR).state
     accepted = accept(offered, ANNA, START).state
     assert woken(accepted, complete(accepted, ANNA.volunteer_id, START).state) == (MATCH,)
     assert woken(offered, cancel(offered, "referral-withdrawn", START).state) == (MATCH,)
@@ -57,7 +57,7 @@ def test_a_task_that_frees_its_volunteer_wakes_the_planner() -> None:
 
 def test_an_offer_and_its_acceptance_wake_nobody() -> None:
     task = opened()
-    offered = offer(task, ANNA, START).state
+    offered = offer(task, ANNA, START, CALENDAR).state
     assert woken(task, offered) == ()
     assert woken(offered, accept(offered, ANNA, START).state) == ()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from volunteer_match_story import amended, assigned, helper, need, reassigned, withdrawn
+from volunteer_match_story import CALENDAR, amended, assigned, helper, need, reassigned, withdrawn
 
 from bdcan_chassis.testing.harness import START
 from bdcan_contracts.models import (
@@ -22,7 +22,7 @@ from bdcan_contracts.models import (
     TaskOfferWithdrawn,
     WelfareCallHeld,
 )
-from bdcan_contracts.vocabulary import Diet, Flag, NeedCode
+from bdcan_contracts.vocabulary import Diet, Fact, Flag, NeedCode
 from bdcan_volunteer_match.domain.call import (
     CALL_RULES,
     CLAIM,
@@ -35,7 +35,7 @@ from bdcan_volunteer_match.domain.call import (
     unknown,
     withdraw,
 )
-from bdcan_volunteer_match.domain.facts import Fact, Rule
+from bdcan_volunteer_match.domain.facts import COPIED, Rule
 from bdcan_volunteer_match.domain.following import TASK_RULES, follow
 from bdcan_volunteer_match.domain.task import (
     ENDS,
@@ -87,18 +87,18 @@ def task_in(state: TaskState) -> Task:
     if state is TaskState.CANCELLED:
         return cancel(task, "referral-withdrawn", START).state
     if state is not TaskState.OPEN:
-        task = offer(task, WHO, START).state
+        task = offer(task, WHO, START, CALENDAR).state
     if state in (TaskState.ACCEPTED, TaskState.DONE):
         task = accept(task, WHO, START).state
     return complete(task, WHO.volunteer_id, START).state if state is TaskState.DONE else task
 
 
 def test_the_tables_have_a_rule_for_every_cell() -> None:
-    assert {(f, s) for f, row in TASK_RULES.items() for s in row} == set(product(Fact, TaskState))
-    assert {(f, s) for f, row in CALL_RULES.items() for s in row} == set(product(Fact, CallState))
+    assert {(f, s) for f, row in TASK_RULES.items() for s in row} == set(product(COPIED, TaskState))
+    assert {(f, s) for f, row in CALL_RULES.items() for s in row} == set(product(COPIED, CallState))
 
 
-@pytest.mark.parametrize(("fact", "state"), list(product(Fact, TaskState)))
+@pytest.mark.parametrize(("fact", "state"), list(product(COPIED, TaskState)))
 def test_a_task_obeys_its_cell(fact: Fact, state: TaskState) -> None:
     before, task = assign(None, EVENT).state, task_in(state)
     after = change(before, fact)
@@ -125,7 +125,7 @@ def test_a_task_obeys_its_cell(fact: Fact, state: TaskState) -> None:
         assert step.state.requires_dbs == (fact is Fact.FLAGS)
 
 
-@pytest.mark.parametrize(("fact", "state"), list(product(Fact, CallState)))
+@pytest.mark.parametrize(("fact", "state"), list(product(COPIED, CallState)))
 def test_a_call_obeys_its_cell(fact: Fact, state: CallState) -> None:
     before = call_in(state)
     if state is CallState.AWAITING:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from volunteer_match_story import assigned, helper, packed
+from volunteer_match_story import CALENDAR, assigned, helper, packed
 
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
@@ -39,7 +39,7 @@ def delivery() -> Task:
 
 
 def offered_to_anna() -> Task:
-    return offer(delivery(), ANNA, START).state
+    return offer(delivery(), ANNA, START, CALENDAR).state
 
 
 @pytest.mark.parametrize(

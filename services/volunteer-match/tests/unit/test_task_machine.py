@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from volunteer_match_story import assigned, helper, packed
+from volunteer_match_story import CALENDAR, assigned, helper, packed
 
 from bdcan_chassis.step import Step
 from bdcan_chassis.testing.harness import START
@@ -81,7 +81,7 @@ class Tasks(RuleBasedStateMachine):
     def it_is_offered(self, who: UUID | None) -> None:
         volunteer = self._somebody(who)
         was_open = self.task.state is TaskState.OPEN and not self.task.stopped_by
-        assert self._decide(lambda: offer(self.task, helper(volunteer), self.now)) == was_open
+        assert self._decide(lambda: offer(self.task, helper(volunteer), self.now, CALENDAR)) == was_open
         self.offers_since_alarm += was_open
 
     @rule(who=WHO)

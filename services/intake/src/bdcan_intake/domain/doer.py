@@ -11,13 +11,13 @@ from msgspec import Struct
 
 from bdcan_chassis.step import Step
 from bdcan_contracts.envelope import Event
-from bdcan_contracts.models import TaskAccepted, TaskCancelled, TaskCompleted, TaskFailed
+from bdcan_contracts.models import TaskAccepted, TaskCancelled, TaskCompleted, TaskFailed, TaskReopened
 from bdcan_intake.domain.audience import is_sensitive
 from bdcan_intake.domain.errors import NotAllowedError
 from bdcan_intake.domain.note import Note, all_notes
 from bdcan_intake.domain.referral import Referral
 
-D = TypeVar("D", TaskAccepted, TaskCompleted, TaskFailed, TaskCancelled)
+D = TypeVar("D", TaskAccepted, TaskReopened, TaskCompleted, TaskFailed, TaskCancelled)
 
 
 class TaskInHand(Struct, frozen=True):
@@ -36,7 +36,7 @@ def hear(task: TaskInHand | None, event: Event[D], _now: datetime) -> Step[TaskI
     if task is not None and event.time < task.told_at:
         return None
     said = event.data
-    doer = said.volunteer_id if isinstance(said, TaskAccepted) else None
+    doer = said.volunteer_id if isinstance(said, TaskAccepted | TaskReopened) else None
     return Step(TaskInHand(said.task_id, said.referral_id, said.kind, event.time, said.need_id, doer))
 
 

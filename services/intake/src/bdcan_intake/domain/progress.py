@@ -252,6 +252,22 @@ def task_completed(referral: Referral, event: models.TaskCompleted, at: datetime
 
 
 @_follows
+def task_reopened(referral: Referral, event: models.TaskReopened, at: datetime) -> Referral:
+    """The task was reported as done by a slip: a need that was met by it is in hand again."""
+    if event.need_id is None or event.parcel_id is not None or referral.withdrawn_reason is not None:
+        return referral
+
+    def again(need: Need) -> Need:
+        if need.state is not NeedState.MET or not _is_news(need, at, _HELPED):
+            return need
+        return replace(
+            need, state=NeedState.IN_HAND, owner=VOLUNTEERS, due_at=event.due_at, fact_at=at, reason=None
+        )
+
+    return _with_need(referral, event.need_id, again, None)
+
+
+@_follows
 def task_cancelled(referral: Referral, event: models.TaskCancelled, at: datetime) -> Referral:
     """The task is cancelled: an open need returns to the hub."""
     if event.need_id is None or event.parcel_id is not None:

@@ -47,6 +47,7 @@ TOLD: dict[type[BaseModel], tuple[str, ...]] = {
     models.WelfareCallReopened: ("hub_id", "reason", "due_at"),
     models.TaskOpened: ("task_id", "kind", "due_at"),
     models.TaskAccepted: ("task_id", "kind"),
+    models.TaskReopened: ("task_id", "kind", "reason"),
     models.TaskCompleted: ("task_id", "kind"),
     models.TaskFailed: ("task_id", "kind", "reason"),
     models.TaskCancelled: ("task_id", "kind", "reason"),

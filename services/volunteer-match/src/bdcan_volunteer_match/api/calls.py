@@ -21,7 +21,7 @@ from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import CallNeedResult, Code, Household, Lane, Priority, WelfareCallCompleted
 from bdcan_contracts.vocabulary import CallOutcome, Diet, Flag, NeedCode
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.api.shared import hubs_to_show
+from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub
 from bdcan_volunteer_match.books import Calls, Tasks, holders_of
 from bdcan_volunteer_match.domain import report
 from bdcan_volunteer_match.domain import task as tasking
@@ -184,6 +184,8 @@ def router() -> APIRouter:
         """Calls, the soonest due first."""
         due_at, referral_id = paging.after(datetime, UUID)
         if review:
+            async with reading(request) as connection:
+                await must_be_hub(connection, hub)
             return await _reviews(request, paging, caller, hubs_to_show(caller, hub), due_at, referral_id)
         page = {
             "hubs": hubs_to_show(caller, hub),
@@ -193,6 +195,7 @@ def router() -> APIRouter:
             "limit": paging.rows,
         }
         async with reading(request) as connection:
+            await must_be_hub(connection, hub)
             if state is CallState.DUE:
                 now = transactions_of(request).clock.now()
                 found = await store.calls.FIND_DUE.all(connection, now=now, **page)

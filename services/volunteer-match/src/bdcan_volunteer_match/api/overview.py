@@ -44,10 +44,12 @@ def router() -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["overview"])
 
     @router.get("/summary")
-    async def show_summary(request: Request, _caller: Reader) -> Summary:
-        """Welfare calls, tasks and volunteers by state."""
+    async def show_summary(request: Request, caller: Reader) -> Summary:
+        """Welfare calls, tasks and volunteers of the caller's hubs, by state."""
         async with reading(request) as connection:
-            return Summary.model_validate(await store.summary.COUNT.first(connection))
+            return Summary.model_validate(
+                await store.summary.COUNT.first(connection, hubs=caller.visible_hubs)
+            )
 
     @router.get("/hubs")
     async def list_hubs(request: Request, _caller: Reader) -> HubList:

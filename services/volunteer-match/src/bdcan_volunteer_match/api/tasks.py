@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from bdcan_chassis.database import Connection
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
@@ -23,7 +24,7 @@ from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Lane, Priority
 from bdcan_contracts.vocabulary import NEEDS, Flag, NeedCode
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.api.shared import hubs_to_show
+from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub
 from bdcan_volunteer_match.books import Calls, Tasks, holders_of
 from bdcan_volunteer_match.domain import following
 from bdcan_volunteer_match.domain import task as tasking
@@ -67,7 +68,7 @@ class TaskView(BaseModel):
         description="flags that nobody here knows: the strictest check holds until a flag decision"
     )
     warnings: list[str] = Field(
-        description="facts that changed after the volunteer accepted: tell them, and look at the disclosure again"
+        description="facts that changed after the volunteer accepted, or `parcel-stopped`: tell them, and look at the disclosure again"
     )
 
 
@@ -137,6 +138,9 @@ def router() -> APIRouter:
         due_at, task_id = paging.after(datetime, UUID)
         visible = hubs_to_show(caller, hub)
         async with reading(request) as connection:
+            await must_be_hub(connection, hub)
+            if volunteer is not None:
+                await _known(connection, volunteer)
             found = await store.tasks.FIND.all(
                 connection,
                 state=state,
@@ -182,6 +186,15 @@ def router() -> APIRouter:
             )
         )
 
+    @router.post("/{task_id}/undo", response_model=TaskView)
+    async def undo(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
+        """What the volunteer reported was a slip: within 30 minutes they have the offer or the task again."""
+        return await once(
+            lambda tx: _decide_by(
+                tx, task_id, caller, body, lambda t, who: tasking.undo_report(t, who, tx.now)
+            )
+        )
+
     @router.post("/{task_id}/failure", response_model=TaskView)
     async def fail(task_id: UUID, body: FailureBody, caller: Writer, once: OnceOnly) -> Response:
         """The volunteer could not do the task: somebody else is asked."""
@@ -191,7 +204,7 @@ def router() -> APIRouter:
                 task_id,
                 caller,
                 body,
-                lambda t, who: tasking.fail(t, who.volunteer_id, body.reason, tx.now),
+                lambda t, who: tasking.report_failure(t, who.volunteer_id, body.reason, tx.now),
             )
         )
 
@@ -224,7 +237,7 @@ def router() -> APIRouter:
             tasks = Tasks(tx)
             task = await _locked(tasks, task_id, caller)
             if body.volunteer_id is not None:
-                await _known(tx, body.volunteer_id)
+                await _known(tx.connection, body.volunteer_id)
             concern = Concern(new_id(), task_id, body.code, body.volunteer_id)
             await store.tasks.CONCERN.insert(tx.connection, [concern], tx.now)
             tasks.put(tasking.raise_concern(task, concern.concern_id, concern.code, tx.now))
@@ -241,17 +254,19 @@ async def _decide_by(
 ) -> BaseModel:
     tasks = Tasks(tx)
     task = await _locked(tasks, task_id, caller)
-    volunteer = await _known(tx, body.volunteer_id)  # read after the lock of the task: see store
+    volunteer = await _known(tx.connection, body.volunteer_id)  # read after the lock of the task: see store
     decided = tasks.put(decide(task, volunteer))
     await tasks.save()
     return TaskView.model_validate(decided)
 
 
-async def _known(tx: Tx, volunteer_id: UUID) -> Volunteer:
+async def _known(connection: Connection, volunteer_id: UUID) -> Volunteer:
     """The volunteer of that id. Raises InvalidError where it is nobody's."""
-    found = await store.volunteers.VOLUNTEER.get.first(tx.connection, keys=[volunteer_id])
+    found = await store.volunteers.VOLUNTEER.get.first(connection, keys=[volunteer_id])
     if found is None:
-        raise InvalidError.of(Problem("volunteer_id", "unknown", "is not the id of a volunteer"))
+        raise InvalidError.of(
+            Problem("volunteer_id", "unknown", "is not the id of a volunteer: see the list of volunteers")
+        )
     return found
 
 

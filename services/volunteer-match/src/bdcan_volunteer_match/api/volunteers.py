@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.bodies import Body, Slug, Text
+from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
@@ -22,7 +22,7 @@ from bdcan_contracts.envelope import Problem
 from bdcan_contracts.typed import one_line, read_phone
 from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.api.shared import hubs_to_show
+from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub
 from bdcan_volunteer_match.books import Volunteers
 from bdcan_volunteer_match.domain import volunteer as volunteering
 from bdcan_volunteer_match.domain.volunteer import Offering, Volunteer, VolunteerState
@@ -49,6 +49,7 @@ class VolunteerView(BaseModel):
     has_car: bool
     welcome_by: datetime | None = Field(default=None, description="an enquiry must be answered by then")
     paused_until: datetime | None = None
+    suspended: bool = Field(description="a concern is looked into: no task until a person activates them")
 
 
 class OfferingBody(Body):
@@ -67,6 +68,12 @@ class PauseBody(Body):
     """`until`: when offers start again. Without it, they start again at the next activation."""
 
     until: AwareDatetime | None = None
+
+
+class SuspensionBody(Body):
+    """Why, as a code: the story has no place here."""
+
+    reason: Reason
 
 
 class LookBody(Body):
@@ -100,6 +107,7 @@ def router() -> APIRouter:
         (volunteer_id,) = paging.after(UUID)
         visible = hubs_to_show(caller, hub)
         async with reading(request) as connection:
+            await must_be_hub(connection, hub)
             found = await store.volunteers.FIND.all(
                 connection, state=state, hubs=visible, volunteer_id=volunteer_id, limit=paging.rows
             )
@@ -137,6 +145,18 @@ def router() -> APIRouter:
             volunteers = Volunteers(tx)
             volunteer = await _locked(volunteers, volunteer_id, caller)
             return await _save(volunteers, volunteering.pause(volunteer, until, tx.now))
+
+        return await once(work)
+
+    @router.post("/{volunteer_id}/suspension", response_model=VolunteerView)
+    async def suspend(volunteer_id: UUID, body: SuspensionBody, caller: Writer, once: OnceOnly) -> Response:
+        """There is a concern about the volunteer: their tasks go to others at once. An activation lifts it."""
+
+        async def work(tx: Tx) -> BaseModel:
+            volunteers = Volunteers(tx)
+            volunteer = await _locked(volunteers, volunteer_id, caller)
+            await store.decisions.record(tx, volunteer_id, "suspension", caller.name, body.reason)
+            return await _save(volunteers, volunteering.suspend(volunteer, tx.now))
 
         return await once(work)
 

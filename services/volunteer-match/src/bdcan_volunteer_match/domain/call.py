@@ -36,9 +36,9 @@ from bdcan_contracts.models import (
     ReferralReopened,
     WelfareCallHeld,
 )
-from bdcan_contracts.vocabulary import Flag, Reason
+from bdcan_contracts.vocabulary import Fact, Flag, Reason
 from bdcan_volunteer_match.domain.errors import NotAllowedError
-from bdcan_volunteer_match.domain.facts import Fact, Rule
+from bdcan_volunteer_match.domain.facts import Rule
 
 CLAIM = "claim"
 """Deadline: the claim of a call runs out."""
@@ -54,7 +54,10 @@ REVIEW_WITHIN = {
     Priority.STANDARD: timedelta(hours=24),
     Priority.ROUTINE: timedelta(hours=24),
 }
-"""How soon a person at the hub looks at a referral whose resident cannot be reached, or must not be rung."""
+"""How soon a person at the hub looks at a referral whose resident cannot be reached, or must not be rung.
+
+It runs by the clock, at weekends and on bank holidays, too: somebody may lie behind the door.
+"""
 
 STOPS: Mapping[str, Reason] = MappingProxyType({"no-consent": Reason.NO_CONSENT, "deceased": Reason.DECEASED})
 """Flags with which nobody rings and nobody comes, until a person has looked."""
@@ -64,7 +67,10 @@ FOLLOW_UP_WITHIN = {
     Priority.STANDARD: timedelta(hours=48),
     Priority.ROUTINE: timedelta(hours=72),
 }
-"""The time within which a follow-up call is due; the first contact has the same promise."""
+"""The time within which a follow-up call is due; the first contact has the same promise.
+
+It runs by the clock: hubs ring on all days. Whether a call counts, and when the next one is, follows the calling hours.
+"""
 
 
 class CallState(StrEnum):
@@ -304,7 +310,8 @@ def reopen_by_intake(call: WelfareCall | None, event: ReferralReopened) -> Step[
     if call is None or call.withdrawn:
         return None
     wanted = {need.need_id for need in event.needs}
-    return looked_at(call, in_area_again(call, event.reopened_at, wanted), event.reopened_at)
+    back = in_area_again(call, event.reopened_at, wanted)
+    return looked_at(call, replace(back, closed_needs=back.closed_needs - wanted), event.reopened_at)
 
 
 def in_area_again(call: WelfareCall, at: datetime, wanted: Container[UUID] | None = None) -> WelfareCall:

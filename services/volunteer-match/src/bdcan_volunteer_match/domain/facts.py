@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from bdcan_contracts.vocabulary import Fact
 
-class Fact(StrEnum):
-    """A fact about a resident that is copied here. `consent`: whether anybody may ring or come at all."""
-
-    PRIORITY = "priority"
-    FLAGS = "flags"
-    LANGUAGE = "language"
-    CONSENT = "consent"
-    ADDRESS = "address"
-    HOUSEHOLD = "household"
-    DIETS = "diets"
+COPIED = (
+    Fact.PRIORITY,
+    Fact.FLAGS,
+    Fact.LANGUAGE,
+    Fact.CONSENT,
+    Fact.ADDRESS,
+    Fact.HOUSEHOLD,
+    Fact.DIETS,
+)
+"""The facts about a resident that are copied here. `consent`: whether anybody may ring or come at all."""
 
 
 class Rule(StrEnum):

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import Lane, TaskChanged
-from bdcan_contracts.vocabulary import Reason, TaskKind, help_for
+from bdcan_contracts.vocabulary import Fact, Reason, TaskKind, help_for
 from bdcan_volunteer_match.domain.call import WelfareCall, changed_facts
 from bdcan_volunteer_match.domain.errors import NotAllowedError
-from bdcan_volunteer_match.domain.facts import Fact, Rule
+from bdcan_volunteer_match.domain.facts import Rule
 from bdcan_volunteer_match.domain.task import (
     ALARM_AFTER,
     DONE_WITHIN,
@@ -93,14 +93,17 @@ def decide_flags(
 ) -> Step[Task]:
     """A person has read the flags that nobody here knows. `flags`: the known ones that stand for them, if any.
 
-    Raises NotAllowedError unless the task waits for that.
+    They may decide again: the later decision holds. Raises NotAllowedError where there is no such flag,
+    or the same was decided.
     """
-    if not task.undecided or task.state in ENDS:
+    flags = frozenset(flags)
+    same = not task.undecided and (not task.decided or flags == frozenset(task.respects))
+    if same or task.state in ENDS:
         raise NotAllowedError("nothing-to-decide", "No flag of this task waits for a decision.")
     decided = replace(
         task,
         decided=tuple(sorted({*task.decided, *task.undecided})),
-        respects=tuple(sorted({*task.respects, *flags})),
+        respects=tuple(sorted({*(task.respects if task.undecided else ()), *flags})),
     )
     return _checked(task, _with_check(decided, call), frozenset({Fact.FLAGS}), holder, now)
 

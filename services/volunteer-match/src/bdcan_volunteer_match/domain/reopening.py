@@ -34,17 +34,19 @@ class Decision(StrEnum):
     """What a person decides about a referral at which they must look.
 
     `ring`: another round of calls. `visit`: a volunteer knocks at the door, and the person looks again afterwards.
-    `with-council`: Community Solutions has the welfare concern, and the hub leaves it there.
+    `with-council`: Community Solutions has the welfare concern, and the hub leaves it there. `hold`: somebody allowed to
+    ring by a slip, and nobody may.
     """
 
     RING = "ring"
     VISIT = "visit"
     WITH_COUNCIL = "with-council"
+    HOLD = "hold"
 
 
 DECISIONS: Mapping[str, frozenset[Decision]] = MappingProxyType(
     {
-        Reason.NOT_REACHED: frozenset(Decision),
+        Reason.NOT_REACHED: frozenset(Decision) - {Decision.HOLD},
         Reason.NO_CONSENT: frozenset({Decision.RING}),
         Reason.DECEASED: frozenset({Decision.RING}),
     }
@@ -122,6 +124,8 @@ def reopen(call: WelfareCall, reason: str, now: datetime) -> Step[WelfareCall]:
 
 def decide(call: WelfareCall, decision: Decision, now: datetime) -> Step[WelfareCall]:
     """A person has looked at the referral. Raises NotAllowedError where nobody must look, or may decide so."""
+    if decision is Decision.HOLD and call.cleared and call.review is None:
+        return looked_at(call, replace(call, cleared=()), now)
     if call.review is None:
         raise NotAllowedError("nothing-to-decide", "Nobody needs to look at this referral.")
     allowed = DECISIONS.get(call.review, frozenset())
@@ -140,5 +144,7 @@ def decide(call: WelfareCall, decision: Decision, now: datetime) -> Step[Welfare
         case Decision.VISIT:
             review_by = now + REVIEW_WITHIN[call.priority]
             return moved(call, replace(call, review_by=review_by, review_overdue=False))
+        case Decision.HOLD:
+            return Step(call)
         case Decision.WITH_COUNCIL:
             return moved(call, replace(call, **NO_REVIEW))

@@ -16,11 +16,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from bdcan_chassis.calendar import Calendar
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     CalledNeed,
     CallNeedResult,
     Lane,
+    NeedState,
     ParcelPacked,
     Priority,
     ReferralClosed,
@@ -32,6 +34,7 @@ from bdcan_contracts.models import (
     TaskOffered,
     TaskOfferWithdrawn,
     TaskOpened,
+    TaskReopened,
     TaskUnfilled,
 )
 from bdcan_contracts.vocabulary import Flag, Reason, TaskKind, help_for
@@ -42,10 +45,13 @@ from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
 DEADLINE = "task"
 """Deadline of every task that has not ended: its state says what happens then."""
 
+PARCEL_STOPPED = "parcel-stopped"
+"""A warning: the food hub has stopped the parcel, and a person decides about it."""
+
 _FLAGS = frozenset(map(str, Flag)) | STOPS.keys()
 
 OFFER_FOR = timedelta(hours=2)
-"""How long a volunteer may think about an offer."""
+"""How long a volunteer may think about an offer, in the hours in which people may be rung. All other times of a task run by the clock."""
 
 OFFERS_BEFORE_ALARM = 3
 FAILURES_BEFORE_ALARM = 3
@@ -71,6 +77,10 @@ GRACE = timedelta(hours=24)
 """How long after its time an accepted task is still waited for. Then somebody else is asked."""
 
 
+UNDO_FOR = timedelta(minutes=30)
+"""How long what a volunteer reported can be undone."""
+
+
 class TaskState(StrEnum):
     """The state of a task. The last two are final."""
 
@@ -83,6 +93,23 @@ class TaskState(StrEnum):
 
 ENDS = frozenset({TaskState.DONE, TaskState.CANCELLED})
 """States that a task never leaves."""
+
+
+class Report(StrEnum):
+    """What a volunteer reports that ends or gives up what they had."""
+
+    REFUSED = "refused"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Told(Struct, frozen=True):
+    """What was last reported of the task, and what undoing it brings back."""
+
+    what: Report
+    volunteer_id: UUID
+    told_at: datetime
+    do_by: datetime | None = None
 
 
 class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
@@ -120,6 +147,7 @@ class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
     decided: tuple[str, ...] = ()
     respects: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    last: Told | None = None
 
     @property
     def deadline_at(self) -> datetime | None:
@@ -208,13 +236,16 @@ def for_parcel(
     )
 
 
-def offer(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
-    """Offer an open task to a volunteer who may do it. Raises NotAllowedError."""
+def offer(task: Task, volunteer: Volunteer, now: datetime, calendar: Calendar) -> Step[Task]:
+    """Offer an open task to a volunteer who may do it. Raises NotAllowedError.
+
+    An offer of the night runs from the morning: volunteers sleep, too.
+    """
     if task.state is not TaskState.OPEN or task.stopped_by:
         raise NotAllowedError("task-not-open", f"The task is {task.stopped_by or task.state.value}.")
     _must_be_fit(task, volunteer, now)
     volunteer_id = volunteer.volunteer_id
-    expires_at = now + OFFER_FOR
+    expires_at = max(now, calendar.next_calling(now)) + OFFER_FOR
     offered = replace(
         task,
         state=TaskState.OFFERED,
@@ -244,7 +275,8 @@ def accept(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
         offer_expires_at=None,
         unfilled=False,
         returned_because=None,
-        warnings=(),
+        warnings=tuple(w for w in task.warnings if w == PARCEL_STOPPED),
+        last=None,
     )
     told = TaskAccepted(**about(task), volunteer_id=volunteer_id, due_at=do_by, accepted_at=now)
     return moved(task, accepted, told)
@@ -255,7 +287,7 @@ def refuse(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
     if task.state is TaskState.OPEN and volunteer_id in task.asked:
         return Step(task)
     _must_be(task, TaskState.OFFERED, volunteer_id, "This offer is not this volunteer's, or has run out")
-    return _let_go(task, now)
+    return _reported(_let_go(task, now), Told(Report.REFUSED, volunteer_id, now))
 
 
 def complete(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
@@ -265,7 +297,14 @@ def complete(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
     _must_be(task, TaskState.ACCEPTED, volunteer_id, "The task is not in this volunteer's hands")
     return moved(
         task,
-        replace(task, state=TaskState.DONE, settled_at=now, unfilled=False, do_by=None),
+        replace(
+            task,
+            state=TaskState.DONE,
+            settled_at=now,
+            unfilled=False,
+            do_by=None,
+            last=Told(Report.DONE, volunteer_id, now, task.do_by),
+        ),
         TaskCompleted(**about(task), volunteer_id=volunteer_id, completed_at=now),
     )
 
@@ -284,6 +323,93 @@ def fail(task: Task, volunteer_id: UUID, reason: str, now: datetime) -> Step[Tas
     )
     told = TaskFailed(**about(task), volunteer_id=volunteer_id, reason=reason, failed_at=now)
     return moved(task, again, told) if failures % FAILURES_BEFORE_ALARM else _alarm(task, again, now, told)
+
+
+def report_failure(task: Task, volunteer_id: UUID, reason: str, now: datetime) -> Step[Task]:
+    """The volunteer says by themselves that they could not do it. Raises NotAllowedError."""
+    told = Told(Report.FAILED, volunteer_id, now, task.do_by)
+    return _reported(fail(task, volunteer_id, reason, now), told)
+
+
+def undo_report(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
+    """What was reported last was a slip: the volunteer has the offer or the task again. Raises NotAllowedError.
+
+    An offer that went to somebody else meanwhile is withdrawn; what somebody else has accepted is theirs.
+    """
+    last = task.last
+    if last is None or last.volunteer_id != volunteer.volunteer_id:
+        raise NotAllowedError(
+            "nothing-to-undo", "This volunteer has reported nothing of the task that can be undone."
+        )
+    if now > last.told_at + UNDO_FOR:
+        minutes = int(UNDO_FOR.total_seconds() // 60)
+        raise NotAllowedError(
+            "too-late",
+            f"A report can be undone for {minutes} minutes. Reopen the welfare call with a reason: it asks anew.",
+        )
+    if task.state is TaskState.CANCELLED:
+        raise NotAllowedError("not-wanted", "Nobody wants the task any more: see the referral at intake.")
+    if task.state is TaskState.ACCEPTED:
+        raise NotAllowedError("task-not-yours", "Somebody else has accepted the task: they can hand it back.")
+    _must_be_fit(task, volunteer, now)
+    if last.what is Report.DONE:
+        return _not_done_yet(task, last, now)
+    freed = withhold(task, Reason.DECISION_UNDONE, now)
+    asked = tuple(who for who in freed.state.asked if who != volunteer.volunteer_id)
+    open_again = replace(freed.state, asked=asked, returned_because=None, last=None)
+    if last.what is Report.REFUSED:
+        expires_at = now + OFFER_FOR
+        back = replace(
+            open_again,
+            state=TaskState.OFFERED,
+            volunteer_id=volunteer.volunteer_id,
+            offer_expires_at=expires_at,
+        )
+        told: BaseModel = TaskOffered(
+            **about(task), volunteer_id=volunteer.volunteer_id, expires_at=expires_at, offered_at=now
+        )
+    else:
+        do_by = max(last.do_by or task.due_at, now + LEAST_TIME_TO_DO)
+        back = replace(
+            open_again,
+            state=TaskState.ACCEPTED,
+            volunteer_id=volunteer.volunteer_id,
+            do_by=do_by,
+            failures=max(0, task.failures - 1),
+            unfilled=False,
+        )
+        told = TaskAccepted(**about(task), volunteer_id=volunteer.volunteer_id, due_at=do_by, accepted_at=now)
+    return moved(task, back, *freed.events, told)
+
+
+def _not_done_yet(task: Task, last: Told, now: datetime) -> Step[Task]:
+    if task.parcel_id is not None:
+        raise NotAllowedError(
+            "parcel-delivered",
+            "The food hub counts the parcel as delivered. Reopen the welfare call with a reason: another parcel follows.",
+        )
+    do_by = max(last.do_by or task.due_at, now + LEAST_TIME_TO_DO)
+    back = replace(task, state=TaskState.ACCEPTED, settled_at=None, do_by=do_by, last=None)
+    told = TaskReopened(
+        **about(task),
+        volunteer_id=last.volunteer_id,
+        due_at=do_by,
+        reason=Reason.DECISION_UNDONE,
+        reopened_at=now,
+    )
+    return moved(task, back, told)
+
+
+def _reported(step: Step[Task], told: Told) -> Step[Task]:
+    return Step(replace(step.state, last=told), step.events, step.deadlines)
+
+
+def hear_of_parcel(task: Task, facts: Iterable[str], *, stopped: bool) -> Step[Task]:
+    """Foodhub stopped the parcel, or a fact changed after it left: whoever brings it must know."""
+    if task.state in ENDS:
+        return Step(task)
+    also = {PARCEL_STOPPED} if stopped else set[str]()
+    return moved(task, replace(task, warnings=tuple(sorted({*task.warnings, *facts, *also}))))
 
 
 def cancel(task: Task, reason: str, now: datetime) -> Step[Task]:
@@ -348,8 +474,14 @@ def for_visit(task: Task | None, call: WelfareCall, now: datetime) -> Step[Task]
 
 
 def close(task: Task, event: ReferralClosed, now: datetime) -> Step[Task]:
-    """Intake closed the referral. The task of a need that the event does not list stays: the need came up later."""
-    listed = task.need_id is None or any(task.need_id == need.need_id for need in event.needs)
+    """Intake closed the referral. The task of a need that the event does not list stays: the need came up later.
+
+    So does a task that was reported as done by a slip: intake hears of that after it has closed the referral.
+    """
+    listed = task.need_id is None or any(
+        task.need_id == need.need_id and (need.state is not NeedState.MET or task.parcel_id is not None)
+        for need in event.needs
+    )
     return cancel(task, Reason.REFERRAL_CLOSED, now) if listed else Step(task)
 
 
@@ -454,6 +586,8 @@ def _must_be_fit(task: Task, volunteer: Volunteer, now: datetime) -> None:
 
 _UNFIT = {
     Reason.VOLUNTEER_LEFT: "This volunteer has left.",
+    Reason.VOLUNTEER_SUSPENDED: "Somebody looks into a concern about this volunteer.",
+    Reason.HUB_NOT_HELPED: "This volunteer does not help this hub.",
     Reason.KIND_NOT_OFFERED: "This volunteer does not do this kind of task any more.",
     Reason.CHECK_MISSING: "The task requires an enhanced DBS check that is in force, and this volunteer has none.",
 }

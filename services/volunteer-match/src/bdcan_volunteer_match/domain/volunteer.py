@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from bdcan_chassis.calendar import Calendar
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import (
     VolunteerActivated,
@@ -27,8 +28,8 @@ RETURN = "volunteer-return"
 CHECK = "volunteer-check"
 """Deadline: a volunteer's DBS check runs out."""
 
-WELCOME_WITHIN = timedelta(days=2)
-"""How soon a person answers an enquiry."""
+WELCOME_WITHIN_DAYS = 2
+"""How soon a person answers an enquiry, in working days: the office promises it."""
 
 
 class VolunteerState(StrEnum):
@@ -57,6 +58,8 @@ class Volunteer(Struct, frozen=True):
     paused_until: datetime | None = None
     last_offered_at: datetime | None = None
     dbs_expires_at: datetime | None = None
+    suspended: bool = False
+    """Somebody looks into a concern about them: they have no task until a person activates them again."""
 
     def is_checked(self, now: datetime) -> bool:
         """Whether their enhanced DBS check is in force."""
@@ -66,6 +69,8 @@ class Volunteer(Struct, frozen=True):
         """Why the volunteer must not have a task of this kind; None where nothing speaks against it."""
         if self.state is VolunteerState.LEFT:
             return Reason.VOLUNTEER_LEFT
+        if self.suspended:
+            return Reason.VOLUNTEER_SUSPENDED
         if kind not in self.task_kinds:
             return Reason.KIND_NOT_OFFERED
         return Reason.CHECK_MISSING if requires_dbs and not self.is_checked(now) else None
@@ -86,7 +91,9 @@ def volunteer_id_of(enquiry_id: UUID) -> UUID:
     return uuid5(enquiry_id, "volunteer")
 
 
-def enquire(volunteer: Volunteer | None, event: VolunteerEnquiryReceived) -> Step[Volunteer] | None:
+def enquire(
+    volunteer: Volunteer | None, event: VolunteerEnquiryReceived, calendar: Calendar
+) -> Step[Volunteer] | None:
     """Somebody wants to help: a person has to welcome them. None for an enquiry that is known."""
     if volunteer is not None:
         return None
@@ -95,7 +102,7 @@ def enquire(volunteer: Volunteer | None, event: VolunteerEnquiryReceived) -> Ste
             volunteer_id=volunteer_id_of(event.enquiry_id),
             task_kinds=event.task_kinds,
             has_car=bool(event.has_car),
-            welcome_by=event.received_at + WELCOME_WITHIN,
+            welcome_by=calendar.add_working_days(event.received_at, WELCOME_WITHIN_DAYS),
         )
     )
 
@@ -116,6 +123,7 @@ def activate(volunteer: Volunteer, offering: Offering, now: datetime) -> Step[Vo
         has_car=offering.has_car,
         welcome_by=None,
         paused_until=None,
+        suspended=False,
     )
     return Step(volunteer) if active == volunteer else _activated(volunteer, active, now)
 
@@ -127,7 +135,24 @@ def pause(volunteer: Volunteer, until: datetime | None, now: datetime) -> Step[V
         raise NotAllowedError("not-active", "This volunteer has not started yet.")
     if volunteer.state is VolunteerState.PAUSED and volunteer.paused_until == until:
         return Step(volunteer)
+    if volunteer.suspended:
+        raise NotAllowedError("suspended", "This volunteer is suspended: only an activation lifts that.")
     return _paused(volunteer, replace(volunteer, state=VolunteerState.PAUSED, paused_until=until), now)
+
+
+def suspend(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
+    """There is a concern about the volunteer: they give back all that they have, and get nothing. Raises NotAllowedError.
+
+    It lasts until a person activates them again. A second time changes nothing.
+    """
+    _must_not_have_left(volunteer)
+    if volunteer.suspended:
+        return Step(volunteer)
+    if volunteer.state is VolunteerState.ENQUIRED:
+        raise NotAllowedError("not-active", "This volunteer has not started yet.")
+    return _paused(
+        volunteer, replace(volunteer, state=VolunteerState.PAUSED, paused_until=None, suspended=True), now
+    )
 
 
 def come_back(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
@@ -160,6 +185,7 @@ def leave(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
         paused_until=None,
         dbs_cleared=False,
         dbs_expires_at=None,
+        suspended=False,
     )
     told = VolunteerLeft(volunteer_id=gone.volunteer_id, version=gone.version, left_at=now)
     return _moved(volunteer, gone, told)
@@ -208,4 +234,7 @@ def _about(volunteer: Volunteer) -> dict[str, Any]:
 
 def _must_not_have_left(volunteer: Volunteer) -> None:
     if volunteer.state is VolunteerState.LEFT:
-        raise NotAllowedError("left", "This volunteer has left.")
+        raise NotAllowedError(
+            "left",
+            "This volunteer has left, and nothing of them is kept. If that was a slip, add them as a new volunteer.",
+        )

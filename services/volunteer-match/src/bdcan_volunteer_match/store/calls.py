@@ -93,11 +93,11 @@ FIND_REVIEWS = CALL.query(
     """
 )
 
-# How many calls wait for a person, by hub, reason, and whether the person is late.
+# How many calls wait for a person, by hub, and whether the person is late. Not by reason: one who may have died would show.
 COUNT_REVIEWS = Statement(
     """
-    SELECT hub_id AS hub, review AS reason, review_overdue::text AS overdue, count(*) AS value FROM welfare_call
-    WHERE review IS NOT NULL GROUP BY hub_id, review, review_overdue
+    SELECT hub_id AS hub, review_overdue::text AS overdue, count(*) AS value FROM welfare_call
+    WHERE review IS NOT NULL GROUP BY hub_id, review_overdue
     """
 )
 

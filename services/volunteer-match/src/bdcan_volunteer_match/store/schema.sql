@@ -87,6 +87,7 @@ CREATE TABLE public.task (
     decided text[] DEFAULT '{}'::text[] NOT NULL,
     respects text[] DEFAULT '{}'::text[] NOT NULL,
     warnings text[] DEFAULT '{}'::text[] NOT NULL,
+    last jsonb,
     CONSTRAINT task_check CHECK (((state = ANY (ARRAY['offered'::text, 'accepted'::text, 'done'::text])) = (volunteer_id IS NOT NULL))),
     CONSTRAINT task_check1 CHECK (((state = 'offered'::text) = (offer_expires_at IS NOT NULL))),
     CONSTRAINT task_check2 CHECK (((state = 'accepted'::text) = (do_by IS NOT NULL))),
@@ -129,6 +130,7 @@ CREATE TABLE public.volunteer (
     last_offered_at timestamp with time zone,
     changed_at timestamp with time zone,
     dbs_expires_at timestamp with time zone,
+    suspended boolean DEFAULT false NOT NULL,
     CONSTRAINT volunteer_check CHECK (((state = 'enquired'::text) = (welcome_by IS NOT NULL))),
     CONSTRAINT volunteer_check1 CHECK (((paused_until IS NULL) OR (state = 'paused'::text))),
     CONSTRAINT volunteer_state_check CHECK ((state = ANY (ARRAY['enquired'::text, 'active'::text, 'paused'::text, 'left'::text])))

@@ -16,17 +16,21 @@ class Counts(Struct, frozen=True):
     unfilled_tasks: int
 
 
-# How many calls, tasks and volunteers there are in each state.
+# How many calls, tasks and volunteers of these hubs (NULL: of all) there are in each state.
 COUNT = Query(
     """
     SELECT
         (SELECT coalesce(jsonb_object_agg(state, number), '{}') FROM (
-            SELECT state, count(*) AS number FROM welfare_call GROUP BY state) AS c) AS calls,
+            SELECT state, count(*) AS number FROM welfare_call
+            WHERE :hubs::text[] IS NULL OR hub_id = ANY (:hubs) GROUP BY state) AS c) AS calls,
         (SELECT coalesce(jsonb_object_agg(state, number), '{}') FROM (
-            SELECT state, count(*) AS number FROM task GROUP BY state) AS t) AS tasks,
+            SELECT state, count(*) AS number FROM task
+            WHERE :hubs::text[] IS NULL OR hub_id = ANY (:hubs) GROUP BY state) AS t) AS tasks,
         (SELECT coalesce(jsonb_object_agg(state, number), '{}') FROM (
-            SELECT state, count(*) AS number FROM volunteer GROUP BY state) AS v) AS volunteers,
-        (SELECT count(*) FROM task WHERE unfilled) AS unfilled_tasks
+            SELECT state, count(*) AS number FROM volunteer
+            WHERE :hubs::text[] IS NULL OR hub_ids && :hubs OR hub_ids = '{}' GROUP BY state) AS v) AS volunteers,
+        (SELECT count(*) FROM task
+            WHERE unfilled AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))) AS unfilled_tasks
     """,
     Counts,
 )

@@ -1,0 +1,3 @@
+ALTER TABLE task ADD COLUMN last jsonb;
+
+ALTER TABLE volunteer ADD COLUMN suspended boolean NOT NULL DEFAULT false;
