@@ -1,15 +1,22 @@
-"""A runner with two small HTTP services instead of the real ones. Run as a program: ROOT."""
+"""A runner with two small HTTP services instead of the real ones.
+
+Run as a program: ROOT usual|any [NAME]. With NAME, another program takes that process's first port before it does.
+"""
 
 import asyncio
+import socket
 import sys
 from pathlib import Path
 
+from bdcan_local import processes
 from bdcan_local.child import Command
 from bdcan_local.processes import System, Table, http_status
 from bdcan_local.root import Root
 from bdcan_local.runner import Plan, running, until_signalled
 from bdcan_local.settings import read_settings
 from bdcan_local.supervisor import Unit
+
+usual_units = processes.platform_units
 
 SERVER = """
 import http.server, sys
@@ -21,6 +28,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 
 def services(system: System) -> list[Unit]:
+    take("intake-api", system)
     return [server(name, system.ports[name]) for name in ("intake-api", "intake-worker")]
 
 
@@ -29,6 +37,20 @@ def server(name: str, port: int) -> Unit:
         return await http_status(port, "/readyz") == 200
 
     return Unit(name, Command((sys.executable, "-c", SERVER, str(port))), is_ready, port=port)
+
+
+def take(name: str, system: System) -> None:
+    """Be the other program, once."""
+    if sys.argv[3:] == [name] and not TAKEN:
+        TAKEN.append(socket.create_server(("127.0.0.1", system.ports[name])))
+
+
+TAKEN: list[socket.socket] = []
+
+
+def platform_units(system: System) -> list[Unit]:
+    take("postgres", system)
+    return usual_units(system)
 
 
 def one_shot(_: System) -> list[list[Unit]]:
@@ -41,7 +63,8 @@ def say(text: str) -> None:
 
 
 async def main(root: Path) -> int:
-    plan = Plan(usual_ports=False, table=Table(one_shot, services))
+    processes.platform_units = platform_units
+    plan = Plan(usual_ports=sys.argv[2:3] == ["usual"], table=Table(one_shot, services))
     async with running(Root(root), read_settings(), plan, say):
         say("READY")
         await asyncio.get_running_loop().create_future()

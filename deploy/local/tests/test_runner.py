@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from bdcan_local.errors import InUseError
-from bdcan_local.ports import choose_ports
+from bdcan_local.ports import Held, choose_ports
 from bdcan_local.root import Root
 
 PROGRAM = Path(__file__).with_name("fake_system.py")
@@ -24,12 +24,14 @@ START_SECONDS = 90.0
 class Runner:
     """The fake system as a process of its own."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, usual: bool = False, take: str = "") -> None:
         self.root = root
         self.output = root.parent / "output"
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, str(PROGRAM), str(root)], stdout=output, stderr=subprocess.STDOUT
+                [sys.executable, str(PROGRAM), str(root), "usual" if usual else "any", take],
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
 
     def state(self) -> dict[str, Any]:
@@ -142,6 +144,44 @@ def test_command_of_a_service_runs_on_the_running_system(
     assert runner.process.wait(60) == 0
     nowhere = bdcan("intake", "dead-letter", "list")
     assert (nowhere.returncode, nowhere.stderr.startswith("error: nothing runs in")) == (1, True)
+
+
+@pytest.mark.timeout(400)
+def test_two_platforms_started_at_once_have_ports_of_their_own(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    both = [Runner(tmp_path / name / "root", usual=True) for name in ("one", "two")]
+    try:
+        for runner in both:
+            runner.wait_until_ready()
+        one, two = ({process["port"] for process in runner.processes().values()} - {None} for runner in both)
+        assert one.isdisjoint(two)
+    finally:
+        for runner in both:
+            runner.process.send_signal(signal.SIGTERM)
+        assert [runner.process.wait(60) for runner in both] == [0, 0]
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", ["intake-api", "postgres"])
+def test_port_taken_between_choice_and_bind_is_left_to_its_taker(tmp_path: Path, name: str) -> None:
+    runner = Runner(tmp_path / "root", take=name)
+    try:
+        runner.wait_until_ready()
+        assert f"is in use by another program: {name} moves to" in runner.output.read_text()
+    finally:
+        runner.process.send_signal(signal.SIGTERM)
+        assert runner.process.wait(60) == 0
+
+
+def test_port_that_another_platform_holds_is_not_free(tmp_path: Path, unused: int) -> None:
+    mine, theirs = Held(tmp_path), Held(tmp_path)
+    assert mine.take(unused)
+    assert mine.take(unused)
+    assert not theirs.take(unused)
+    mine.let_go()
+    assert theirs.take(unused)
+    theirs.let_go()
 
 
 def test_taken_ports_are_avoided_and_remembered_ones_kept(unused: int, busy: int) -> None:

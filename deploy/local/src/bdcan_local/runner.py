@@ -9,7 +9,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,10 +18,10 @@ from typing import Any
 
 from bdcan_local import access, jars, processes
 from bdcan_local.child import Child, Command
-from bdcan_local.errors import InUseError, PlatformError
+from bdcan_local.errors import InUseError, NotReadyError, PlatformError
 from bdcan_local.guardian import Guardian
 from bdcan_local.kafka import ADMIN, Door, Kafka, client_options
-from bdcan_local.ports import LOOPBACK, choose_ports, is_free
+from bdcan_local.ports import LOOPBACK, Held, choose_ports, is_free
 from bdcan_local.postgres import SUPERUSER, Postgres
 from bdcan_local.processes import SERVICES, USUAL_PORTS, System, Table
 from bdcan_local.provision import provision_kafka, provision_postgres
@@ -31,6 +31,8 @@ from bdcan_local.settings import Settings
 from bdcan_local.supervisor import Supervisor, Unit
 
 _TERMINAL_STOP_SECONDS = 10.0
+_PORT_TRIES = 3
+_PLATFORM_PORTS = ("postgres", "kafka", "kafka-controller")
 
 Say = Callable[[str], None]
 
@@ -70,17 +72,17 @@ async def running(root: Root, settings: Settings, plan: Plan, say: Say) -> Async
     Raises:
         PlatformError: it cannot be started; whatever had been started is stopped again.
     """
-    lock = root.lock()
+    lock, held = root.lock(), Held()
     try:
         if plan.fresh:
             root.wipe()
         root.check_space()
-        system = await _prepare(root, settings, plan, say)
+        build = await _prepare(root, settings, plan, held, say)
         with Guardian(keep_open=(lock,)) as guardian:
             supervisor = Supervisor(guardian, root.logs)
             phase = _Phase(root, supervisor)
             try:
-                await _start(system, plan.table, root, supervisor, say)
+                system = await _start(build, plan.table, root, supervisor, say)
                 phase.set("ready")
                 yield Running(system, supervisor, guardian)
             finally:
@@ -89,6 +91,7 @@ async def running(root: Root, settings: Settings, plan: Plan, say: Say) -> Async
                 await _stop(supervisor)
                 phase.set("stopped")
     finally:
+        held.let_go()
         os.close(lock)
 
 
@@ -162,21 +165,32 @@ class _Phase:
         )
 
 
-async def _prepare(root: Root, settings: Settings, plan: Plan, say: Say) -> System:
+Build = Callable[[Collection[str]], Coroutine[Any, Any, System]]
+"""Makes the system on ports that are free now. The processes named run already, and keep theirs."""
+
+
+async def _prepare(root: Root, settings: Settings, plan: Plan, held: Held, say: Say) -> Build:
     secrets = SecretsStore(root.secrets)
     secrets.prepare()
-    remembered = root.remembered_ports()
-    ports = choose_ports(
-        {name: port if plan.usual_ports else None for name, port in USUAL_PORTS.items()}, remembered
-    )
-    for name, port in remembered.items():
-        if name in ports and ports[name] != port:
-            say(f"port {port} is in use by another program: {name} moves to {ports[name]}")
-    root.remember_ports(ports)
     paths = await asyncio.to_thread(jars.fetch, settings, say)
-    system = _system(root, settings, ports, plan.clock, tuple(paths), plan.kafka_doors)
-    await asyncio.gather(asyncio.to_thread(system.postgres.prepare), asyncio.to_thread(system.kafka.prepare))
-    return system
+
+    async def build(running: Collection[str]) -> System:
+        remembered = root.remembered_ports()
+        kept = {name: remembered[name] for name in running}
+        usual = {name: port if plan.usual_ports else None for name, port in USUAL_PORTS.items()}
+        ports = choose_ports(usual, remembered, lambda port: port in kept.values() or held.take(port))
+        for name, port in remembered.items():
+            if name in ports and ports[name] != port:
+                say(f"port {port} is in use by another program: {name} moves to {ports[name]}")
+        root.remember_ports(ports)
+        system = _system(root, settings, ports, plan.clock, tuple(paths), plan.kafka_doors)
+        if not running:
+            await asyncio.gather(
+                asyncio.to_thread(system.postgres.prepare), asyncio.to_thread(system.kafka.prepare)
+            )
+        return system
+
+    return build
 
 
 def found(root: Root, settings: Settings) -> System:
@@ -220,7 +234,7 @@ def _system(
     )
 
 
-async def _start(system: System, table: Table, root: Root, supervisor: Supervisor, say: Say) -> None:
+async def _start(build: Build, table: Table, root: Root, supervisor: Supervisor, say: Say) -> System:
     from bdcan_contracts.catalogue import CATALOGUE
 
     names = {"postgres": "PostgreSQL 18", "kafka": f"Apache Kafka {jars.KAFKA_VERSION}"}
@@ -229,7 +243,12 @@ async def _start(system: System, table: Table, root: Root, supervisor: Superviso
         place = unit.url or f"{LOOPBACK}:{unit.port}"
         say(f"{names.get(unit.name, unit.name)} ready on {place} ({seconds:.1f} s)")
 
-    await supervisor.start_all(processes.platform_units(system), started)
+    def services(system: System) -> list[Unit]:
+        # written first: what a service is told at its start, a reader of the file may need at once
+        write_json(root.endpoints, processes.endpoints(system))
+        return table.services(system)
+
+    system = await _on_free_ports(build, (), processes.platform_units, supervisor, started)
     begun = time.monotonic()
     roles = [service.replace("-", "_") for service in SERVICES]
     users = access.users(CATALOGUE.topics)
@@ -245,20 +264,35 @@ async def _start(system: System, table: Table, root: Root, supervisor: Superviso
     )
     for stage in table.one_shot(system):
         await supervisor.run_all(stage, lambda unit, seconds: say(f"{unit.name} done ({seconds:.1f} s)"))
-    units = table.services(system)
-    _check_ports(units)
-    # written first: what a service is told at its start, a reader of the file may need at once
-    write_json(root.endpoints, processes.endpoints(system))
-    await supervisor.start_all(units, started)
+    return await _on_free_ports(build, _PLATFORM_PORTS, services, supervisor, started)
 
 
-def _check_ports(units: list[Unit]) -> None:
-    for unit in units:
-        if unit.port is not None and not is_free(unit.port):
-            raise InUseError(
-                f"another program has taken port {unit.port}, which {unit.name} needs",
-                "Start again: a free port will be chosen.",
-            )
+async def _on_free_ports(
+    build: Build,
+    running: Collection[str],
+    units_of: Callable[[System], list[Unit]],
+    supervisor: Supervisor,
+    started: Callable[[Unit, float], None],
+) -> System:
+    """Start units. If another program takes one of their ports before they do, start them again on others."""
+    for left in reversed(range(_PORT_TRIES)):
+        system = await build(running)
+        units = units_of(system)
+        try:
+            await supervisor.start_all(units, started)
+        except NotReadyError:
+            await supervisor.stop([unit.name for unit in units])
+            taken = [port for name, port in system.ports.items() if name not in running and not is_free(port)]
+            if not taken:
+                raise
+            if not left:
+                raise InUseError(
+                    f"other programs take our ports again and again, the last time {taken[0]}",
+                    "See which program listens there (`lsof -i`), stop it, and start again.",
+                ) from None
+        else:
+            return system
+    raise AssertionError("the last try returns or raises")
 
 
 async def _stop(supervisor: Supervisor) -> None:
