@@ -11,12 +11,15 @@ from bdcan_chassis.passes import Planner
 from bdcan_chassis.transaction import Tx
 from bdcan_intake import store
 from bdcan_intake.books import Referrals, Residents
-from bdcan_intake.domain.likeness import Likeness, alike, compared, keys, link, relink
+from bdcan_intake.domain.likeness import Likeness, alike, compared, follow_earlier, keys, link, relink
 from bdcan_intake.domain.referral import Referral, ReferralState
 from bdcan_intake.domain.submission import Resident
 
 RESIDENTS_A_PASS = 200
 """Enough for the largest list in seconds; one pass holds its locks for a few milliseconds."""
+
+EARLIER_A_PASS = 2_000
+"""Residents of closed referrals that a pass looks at, the newest first."""
 
 
 async def compare_residents(tx: Tx) -> int:
@@ -27,6 +30,13 @@ async def compare_residents(tx: Tx) -> int:
     sharing = await store.residents.SHARING_KEYS.all(
         tx.connection, keys=[k for one in waiting for k in keys(one)]
     )
+    before = await store.residents.HELPED_BEFORE.all(
+        tx.connection, keys=[k for one in waiting for k in keys(one)], limit=EARLIER_A_PASS
+    )
+    helped_by_key: dict[str, list[Resident]] = {}
+    for old in before:
+        for key in old.likeness_keys:
+            helped_by_key.setdefault(key, []).append(old)
     new = {one.referral_id for one in waiting}
     known = await store.referrals.REFERRAL.get.all(tx.connection, keys=list(new))
     referrals, residents = Referrals(tx), Residents(tx)
@@ -42,6 +52,9 @@ async def compare_residents(tx: Tx) -> int:
         one = residents[referral_id]
         others = {i for key in keys(one) for i in by_key[key]} - {referral_id}
         _compare(referrals, one, [residents[i] for i in sorted(others)], tx)
+        helped = {old.referral_id: old for key in keys(one) for old in helped_by_key.get(key, ())}
+        if step := follow_earlier(referrals[referral_id], one, helped.values()):
+            referrals.put(step)
         residents.put(compared(one))
     await residents.save()
     await referrals.save()

@@ -94,3 +94,42 @@ async def test_links_leave_in_the_traffic_class_of_their_referral(given: Harness
         "bdcan.intake.outreach-referrals.v1",
         "bdcan.intake.referrals.v1",
     ]
+
+
+async def earlier(given: Harness, referral_id: UUID) -> list[str]:
+    return (await given.http.get(f"/v1/referrals/{referral_id}")).json()["earlier_referral_ids"]
+
+
+async def close(given: Harness, referral_id: UUID) -> None:
+    path = f"/v1/referrals/{referral_id}/withdrawal"
+    assert (await given.http.post(path, json={"reason": "no-longer-needed"})).status_code == 200
+
+
+async def test_person_who_was_helped_before_is_linked_to_the_closed_referral(given: Harness):
+    first = await hand_in(given, AMINA, reference="week-1")
+    await compare(given)
+    await close(given, first)
+    second = await hand_in(given, AMINA, reference="week-2")
+    assert not await compare(given)
+    await close(given, second)
+    csv = "name,phone,postcode,needs\nMrs AMINA EXAMPLE,+44 7700 900417,RM10 8XX,shopping\n"
+    await given.http.post("/v1/referral-imports?source=nhs-list", content=csv)
+    third = UUID((await given.http.get("/v1/referrals?source=nhs-list")).json()["items"][0]["referral_id"])
+    other = await hand_in(given, OMAR)
+    await compare(given)
+    assert await earlier(given, first) == []
+    assert await earlier(given, second) == [str(first)]
+    assert await earlier(given, third) == [str(second), str(first)]
+    assert await earlier(given, other) == []
+
+
+async def test_sender_is_not_told_of_earlier_referrals(given: Harness):
+    first = await hand_in(given, AMINA)
+    await compare(given)
+    await close(given, first)
+    outsider = given.client(["referrals:write", "referrals:read"])
+    body = {"channel": "pharmacy", "person": AMINA, "needs": ["prescription"]}
+    made = (await outsider.post("/v1/referrals", json=body)).json()["referral_id"]
+    await compare(given)
+    assert (await outsider.get(f"/v1/referrals/{made}")).json()["earlier_referral_ids"] == []
+    assert await earlier(given, UUID(made)) == [str(first)]

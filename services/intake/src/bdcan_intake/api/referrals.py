@@ -90,6 +90,10 @@ class ReferralListed(BaseModel):
     same_household_ids: Annotated[
         list[UUID], Field(description="referrals that may be about the same household: a person decides")
     ] = []
+    earlier_referral_ids: Annotated[
+        list[UUID],
+        Field(description="closed referrals that may be about the same person, the newest first"),
+    ] = []
     closed_at: datetime | None
     flags: list[str]
 
@@ -307,7 +311,7 @@ def _fields(referral: Referral, caller: Caller) -> dict[str, Any]:
     seen, withheld = referral, {}
     if not caller.sees_hub(referral.hub_id):
         seen = without_sensitive(referral)
-        withheld = {"same_person_ids": (), "same_household_ids": ()}
+        withheld = dict.fromkeys(("same_person_ids", "same_household_ids", "earlier_referral_ids"), ())
         if seen is not referral:
             withheld |= {"priority": None, "contact_due_at": None}
     listed = {name: getattr(seen, name) for name in ReferralListed.model_fields}

@@ -18,8 +18,11 @@ from msgspec.structs import replace
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import ReferralLinked
 from bdcan_contracts.typed import Postcode, read_postcode
-from bdcan_intake.domain.referral import Referral
+from bdcan_intake.domain.referral import Referral, ReferralState
 from bdcan_intake.domain.submission import Person, Resident
+
+MOST_EARLIER = 10
+"""How many closed referrals of a person a new one names, the newest first."""
 
 MOST_LINKS = 20
 """How many links a referral keeps, the oldest first. A hostel may have more residents than that."""
@@ -57,6 +60,21 @@ def alike(one: Person, other: Person) -> Likeness | None:
     if same_home or same_phone or (same_postcode and same_surname and not neighbours):
         return Likeness.HOUSEHOLD
     return None
+
+
+def follow_earlier(
+    referral: Referral, resident: Resident, before: Iterable[Resident]
+) -> Step[Referral] | None:
+    """Name the closed referrals of a person who needs help again. They were opened before; None: nothing changes."""
+    earlier = (
+        one.referral_id
+        for one in before
+        if one.referral_id < referral.referral_id and alike(resident, one) is Likeness.PERSON
+    )
+    found = tuple(sorted(earlier, reverse=True)[:MOST_EARLIER])
+    if found == referral.earlier_referral_ids or (not found and referral.state is ReferralState.CLOSED):
+        return None
+    return Step(replace(referral, earlier_referral_ids=found))
 
 
 def keys(person: Person) -> tuple[str, ...]:

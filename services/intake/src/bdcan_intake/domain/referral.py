@@ -128,6 +128,8 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     """The reference, once `next_referral_id` answers to it."""
     same_person_ids: tuple[UUID, ...] = ()
     same_household_ids: tuple[UUID, ...] = ()
+    earlier_referral_ids: tuple[UUID, ...] = ()
+    """Closed referrals that may be about the same person, the newest first."""
 
     @property
     def traffic_class(self) -> str | None:

@@ -12,6 +12,15 @@ NOT_COMPARED = RESIDENT.query(
     "SELECT {columns} FROM resident WHERE NOT compared ORDER BY referral_id LIMIT :limit"
 )
 
+# Residents of closed referrals who share a key with somebody, the newest first.
+HELPED_BEFORE = RESIDENT.query(
+    """
+    SELECT {columns} FROM resident
+    WHERE likeness_keys && :keys AND EXISTS (SELECT FROM referral WHERE id = referral_id AND state = 'closed')
+    ORDER BY referral_id DESC LIMIT :limit
+    """
+)
+
 # Residents of open referrals who share a key with somebody, and have been compared themselves.
 SHARING_KEYS = RESIDENT.query(
     """

@@ -69,6 +69,7 @@ CREATE TABLE public.referral (
     past_reference text,
     same_person_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     same_household_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    earlier_referral_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     CONSTRAINT closed_has_outcome CHECK (((state = 'closed'::text) = (outcome IS NOT NULL))),
     CONSTRAINT nobody_falls_through CHECK (((state = 'closed'::text) OR ((owner IS NOT NULL) AND (due_at IS NOT NULL)))),
     CONSTRAINT referral_priority_check CHECK ((priority = ANY (ARRAY['urgent'::text, 'standard'::text, 'routine'::text]))),
