@@ -115,6 +115,22 @@ async def stage(ledger: Harness, shared_faults: Faults, kafka_broker) -> Stage:
     return Stage(ledger, catalogue, kafka_broker, ConsumerLoop(dispatcher, settings, service.name))
 
 
+async def test_gathering_consumer_rests_after_a_small_batch_and_loses_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "_GATHER_SECONDS", 3600.0)
+    dispatcher, accounts = stage.loop._dispatcher, [uuid4()]
+    dispatcher.consumer = replace(dispatcher.consumer, gathers=True)
+    async with running(stage.loop.run):
+        await stage.send(accounts, [0])
+        await stage.has(accounts, [0])
+        await stage.send(accounts, [1])
+        await stage.send(accounts, [2])
+    await stage.has(accounts, [0])
+    async with running(stage.loop.run):
+        await stage.has(accounts, range(3))
+
+
 async def test_nothing_is_lost_when_database_and_broker_both_fail(stage: Stage, postgres_server) -> None:
     accounts = [uuid4() for _ in range(5)]
     blocked = metrics.BLOCKED.labels(stage.loop.name)

@@ -38,6 +38,7 @@ _COMMIT_SECONDS = 0.5
 _COMMIT_PATIENCE_SECONDS = 10.0
 _LEAVE_SECONDS = 10.0
 _FEW = 50  # a batch with fewer records is mostly overhead
+_GATHER_SECONDS = 0.25
 _SINGLY = 1000  # records taken one by one in search of one that cannot be taken apart
 _SINGLY_MS = 50
 
@@ -164,7 +165,10 @@ class ConsumerLoop:
                 await self._commit()
             # a full batch means that more records wait
             if len(records) < min(_FEW, self._settings.batch_records) and not self._singly:
-                await rest(stopping, took)
+                if self._dispatcher.consumer.gathers:
+                    await wait(stopping, _GATHER_SECONDS)
+                else:
+                    await rest(stopping, took)
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> Polled:
         if not self._singly:

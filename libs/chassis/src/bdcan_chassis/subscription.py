@@ -48,6 +48,8 @@ class Consumer:
     `count_unreadable=False`: records that break their contract do not count towards the limit that stops the consumer.
     Use it where senders outside our releases write them.
     `mend` makes another body of one that breaks its schema, for senders who must not be refused for what is optional.
+    `gathers`: nobody waits for what it does, so after a small batch it rests for a quarter of a second, and more records
+    share the next one.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Consumer:
     on_rejected: Callable[[Rejected, Tx], Awaitable[None]] | None = None
     count_unreadable: bool = True
     mend: Callable[[bytes, Sequence[Problem]], bytes | None] | None = None
+    gathers: bool = False
 
     def bind(self, catalogue: Catalogue) -> dict[tuple[str, str], Handler[Any]]:
         """Handlers by (topic, event type). Raises LookupError for a pair that the catalogue does not have."""

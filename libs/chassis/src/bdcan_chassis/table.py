@@ -35,6 +35,7 @@ from bdcan_chassis.database import Connection
 R = TypeVar("R")
 S = TypeVar("S", bound=Struct)
 
+_SENT_AS_IT_IS = {str, bytes, int, bool, datetime, UUID, list, tuple, type(None)}  # most values: a quick look
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 _COLUMNS = re.compile(r"\{(?:(\w+)\.)?columns\}")
 _NATIVE = (UUID, datetime, date, bytes)
@@ -417,6 +418,8 @@ def _values_of(attributes: tuple[str, ...]) -> Callable[[object], tuple[Any, ...
 
 def _listed(value: Any) -> Any:
     """Sets and generators as lists, which asyncpg sends as arrays."""
+    if type(value) in _SENT_AS_IT_IS:
+        return value
     is_collection = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Sequence, Mapping))
     return list(value) if is_collection or isinstance(value, AbstractSet) else value
 

@@ -9,7 +9,7 @@ the order of its states.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -195,9 +195,12 @@ class Tx:
 
     async def flush(self) -> None:
         """Write what was collected. Whoever opened the transaction calls it once, at the end. Raises DoneBeforeError."""
-        parts: dict[str, dict[str, Any]] = {}
+        parts: dict[tuple[str, bool], dict[str, Any]] = {}
         if self._deadlines:
-            parts["deadlines"] = self._moves()
+            gone, moved = self._promised()
+            for name, rows in (("gone", gone), ("moved", moved)):
+                if rows:
+                    parts[name, len(rows) == 1] = _arguments(name, rows)
         if self._events:
             self._wakes.update(
                 f"outbox:{traffic_class}" for traffic_class in {e.traffic_class for e in self._events}
@@ -207,14 +210,14 @@ class Tx:
                     "outbox", schema_name="chassis", columns=_Outgoing._fields, records=self._events
                 )
             else:
-                parts["events"] = dict(zip(_Outgoing._fields, columns(self._events), strict=True))
+                parts["sent", len(self._events) == 1] = _arguments("sent", self._events)
         if self._reply:
-            parts["reply"] = self._reply._asdict()
+            parts["kept", True] = _arguments("kept", [self._reply])
         tables = _by_table(self._added)
         for place, (table, rows) in enumerate(tables.items()):
-            parts[table.name] = {f"rows_{place}": table.encoded(sorted(rows, key=table.key_of))}
+            parts[table.name, False] = {f"rows_{place}": table.encoded(sorted(rows, key=table.key_of))}
         if any(table.keeps_time for table in tables):
-            parts["now"] = {"now": self.now}
+            parts["now", True] = {"now": self.now}
         if parts:
             arguments = {name: value for part in parts.values() for name, value in part.items()}
             if not await _writing(tuple(parts), tuple(tables)).value(self.connection, **arguments):
@@ -222,24 +225,20 @@ class Tx:
         self._events, self._added, self._reply = [], [], None
         self._deadlines.clear()
 
-    def _moves(self) -> dict[str, list[Any]]:
+    def _promised(self) -> tuple[list[tuple[str, UUID]], list[tuple[str, UUID, datetime]]]:
+        """The deadlines that are cancelled, and those that are set."""
+        gone, moved = [], []
         # sorted, so that two transactions with the same deadlines lock the rows in one order
-        promised = [
-            (kind, subject, subjects[subject])
-            for kind, subjects in sorted(self._deadlines.items())
-            for subject in sorted(subjects, key=NUMBER)
-        ]
-        gone = [(kind, subject) for kind, subject, due_at in promised if due_at is None]
-        moved = [promise for promise in promised if promise[2] is not None]
-        if any(self._is_soon(due_at) for _, _, due_at in moved if due_at):
+        for kind, subjects in sorted(self._deadlines.items()):
+            for subject in sorted(subjects, key=NUMBER):
+                due_at = subjects[subject]
+                if due_at is None:
+                    gone.append((kind, subject))
+                else:
+                    moved.append((kind, subject, due_at))
+        if any(self._is_soon(due_at) for _, _, due_at in moved):
             self._wakes.add("deadlines")
-        return {
-            "gone_kinds": [kind for kind, _ in gone],
-            "gone_subjects": [subject for _, subject in gone],
-            "kinds": [kind for kind, _, _ in moved],
-            "subjects": [subject for _, subject, _ in moved],
-            "due": [due_at for _, _, due_at in moved],
-        }
+        return gone, moved
 
     def _is_soon(self, due_at: datetime) -> bool:
         """Whether it may be due before anybody looks by himself."""
@@ -313,50 +312,63 @@ def _by_table(added: Iterable[tuple[Table[Any], Struct]]) -> dict[Table[Any], li
     return by_table
 
 
+def _arguments(part: str, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """One row as values, many as arrays: asyncpg takes long to look at an array."""
+    values = rows[0] if len(rows) == 1 else columns(rows)
+    return {f"{part}_{name}": value for name, value in zip(_COLUMNS[part], values, strict=True)}
+
+
 @cache
-def _writing(parts: tuple[str, ...], tables: tuple[Table[Any], ...]) -> Statement:
+def _writing(parts: tuple[tuple[str, bool], ...], tables: tuple[Table[Any], ...]) -> Statement:
     """The statement that writes these parts and rows. It returns 0 if the reply is stored already."""
-    result = "(SELECT count(*) FROM kept)" if "reply" in parts else "1"
-    written = [_PARTS[part] for part in parts if part in _PARTS]
+    written = [_part(name, is_one=is_one) for name, is_one in parts if name in _PARTS]
     written += [
         _ADDED.format(name=table.name, insert=table.insert_of(f":rows_{place}", ":now"))
         for place, table in enumerate(tables)
     ]
+    result = "(SELECT count(*) FROM kept)" if ("kept", True) in parts else "1"
     return Statement(_WRITE.format(", ".join(written), result))
+
+
+def _part(name: str, *, is_one: bool) -> str:
+    kinds = _COLUMNS[name]
+    given = ", ".join(
+        f":{name}_{column}::{kind}" + ("" if is_one else "[]") for column, kind in kinds.items()
+    )
+    rows = f"(VALUES ({given}, 1))" if is_one else f"unnest({given}) WITH ORDINALITY"
+    return _PARTS[name].format(columns=", ".join(kinds), rows=f"{rows} AS n ({', '.join(kinds)}, place)")
 
 
 _WRITE = "WITH {} SELECT {}"
 
 _ADDED = "added_{name} AS ({insert} ON CONFLICT DO NOTHING)"
 
+_COLUMNS = {
+    "gone": {"kind": "text", "subject": "uuid"},
+    "moved": {"kind": "text", "subject": "uuid", "due_at": "timestamptz"},
+    "sent": {
+        "traffic_class": "text",
+        "id": "uuid",
+        "topic": "text",
+        "record_key": "bytea",
+        "headers": "bytea",
+        "body": "bytea",
+    },
+    "kept": {"caller": "text", "key": "text", "request_hash": "bytea", "status": "int", "body": "bytea"},
+}
+
 _PARTS = {
-    "deadlines": """
-gone AS (
-    DELETE FROM chassis.deadline AS d
-    USING unnest(:gone_kinds::text[], :gone_subjects::uuid[]) AS g (kind, subject)
-    WHERE d.kind = g.kind AND d.subject = g.subject
-),
+    "gone": "gone AS (DELETE FROM chassis.deadline AS d USING {rows} WHERE d.kind = n.kind AND d.subject = n.subject)",
+    "moved": """
 moved AS (
-    INSERT INTO chassis.deadline (kind, subject, due_at)
-    SELECT kind, subject, due_at
-    FROM unnest(:kinds::text[], :subjects::uuid[], :due::timestamptz[]) AS m (kind, subject, due_at)
+    INSERT INTO chassis.deadline ({columns}) SELECT {columns} FROM {rows}
     ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, failures = 0, last_error = NULL
 )
 """,
-    "events": """
-sent AS (
-    INSERT INTO chassis.outbox (traffic_class, id, topic, record_key, headers, body)
-    SELECT traffic_class, id, topic, record_key, headers, body
-    FROM unnest(:traffic_class::text[], :id::uuid[], :topic::text[], :record_key::bytea[], :headers::bytea[], :body::bytea[])
-        WITH ORDINALITY AS o (traffic_class, id, topic, record_key, headers, body, place)
-    ORDER BY place
-)
-""",
-    "reply": """
+    "sent": "sent AS (INSERT INTO chassis.outbox ({columns}) SELECT {columns} FROM {rows} ORDER BY place)",
+    "kept": """
 kept AS (
-    INSERT INTO chassis.idempotency_key (caller, key, request_hash, status, body)
-    VALUES (:caller, :key, :request_hash, :status, :reply)
-    ON CONFLICT DO NOTHING RETURNING true
+    INSERT INTO chassis.idempotency_key ({columns}) SELECT {columns} FROM {rows} ON CONFLICT DO NOTHING RETURNING true
 )
 """,
 }

@@ -37,6 +37,7 @@ _MAIN = Consumer(
         On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
         On(REFERRALS, ReferralClosed, handlers.on_closed),
     ),
+    gathers=True,
 )
 
 CONSUMERS = (

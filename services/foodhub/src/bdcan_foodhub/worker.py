@@ -46,5 +46,6 @@ def consumers(settings: Settings) -> tuple[Consumer, ...]:
             On(ASSIGNMENTS, ReferralReassigned, on_reassigned),
             On(ASSIGNMENTS, ReferralOutOfArea, handlers.on_out_of_area),
         ),
+        gathers=True,
     )
     return with_bulk(CATALOGUE, main, "bulk")

@@ -32,7 +32,7 @@ def service(settings: Settings) -> Service:
         deadlines=DEADLINES,
         planners=PLANNERS,
         samples=SAMPLES,
-        routers=(api.router(settings),),
+        routers=api.routers(settings),
         domain_errors={
             NotAllowedError: 409,
             StaleError: 409,

@@ -74,6 +74,7 @@ _HELP = Consumer(
         On(PARCELS, m.ParcelStopped, on_noted),
         On(PARCELS, m.ParcelWarned, on_noted),
     ),
+    gathers=True,
 )
 
 _ESCALATIONS = Consumer(
@@ -87,6 +88,7 @@ _ESCALATIONS = Consumer(
         On(ESCALATIONS, m.EscalationClosed, follow(progress.escalation_closed)),
         On(ESCALATIONS, m.EscalationOverdue, follow(progress.escalation_overdue)),
     ),
+    gathers=True,
 )
 
 _VOLUNTEERS = Consumer("volunteers", (On(VOLUNTEERS, m.VolunteerLeft, on_volunteer_left),))

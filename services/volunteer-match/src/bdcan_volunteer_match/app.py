@@ -31,6 +31,6 @@ def service(settings: Settings) -> Service:
         deadlines=DEADLINES,
         planners=PLANNERS,
         samples=SAMPLES,
-        routers=(api.router(),),
+        routers=api.routers(),
         domain_errors={NotAllowedError: 409, FindingsError: 422},
     )

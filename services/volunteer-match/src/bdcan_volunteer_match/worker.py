@@ -68,6 +68,7 @@ CONSUMERS = (
             On(HUBS, HubPaused, handlers.on_hub),
             On(HUBS, HubResumed, handlers.on_hub),
         ),
+        gathers=True,
     ),
 )
 """The consumer groups."""

@@ -6,11 +6,13 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi_offline import FastAPIOffline
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bdcan_chassis import metrics
@@ -55,6 +57,8 @@ def create_api(
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
+        # FastAPI's own telemetry would look for a provider at each request
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         dependencies=[Depends(no_unknown_query), Depends(no_repeated_key)],
         responses=DOCUMENTED,
     )
@@ -136,8 +140,9 @@ class _Edge:
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        metrics.REQUESTS.labels(scope["method"], route, str(status)).inc()
-        metrics.REQUEST_SECONDS.labels(scope["method"], route).observe(seconds)
+        requests, request_seconds = _metrics_of(scope["method"], route, status)
+        requests.inc()
+        request_seconds.observe(seconds)
         if route not in _QUIET:
             caller = scope.get("state", {}).get("caller")
             log.info(
@@ -153,6 +158,12 @@ class _Edge:
 def _packed() -> Response:
     detail = "The body is packed. Send it as it is, without the header Content-Encoding."
     return problem(415, "packed-body", detail, (), {"Accept-Encoding": "identity"})
+
+
+@lru_cache(maxsize=1000)
+def _metrics_of(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    labels = metrics.REQUESTS.labels(method, route, str(status))
+    return labels, metrics.REQUEST_SECONDS.labels(method, route)
 
 
 def _limited(receive: Receive, headers: dict[bytes, bytes]) -> Callable[[], Any]:

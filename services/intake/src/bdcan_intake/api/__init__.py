@@ -8,12 +8,12 @@ from bdcan_intake.api import disclosures, enquiries, imports, referrals, summary
 from bdcan_intake.settings import Settings
 
 
-def router(settings: Settings) -> APIRouter:
+def routers(settings: Settings) -> tuple[APIRouter, ...]:
     """All of intake's routes."""
-    routes = APIRouter()
-    routes.include_router(referrals.router())
-    routes.include_router(imports.router(settings))
-    routes.include_router(disclosures.router())
-    routes.include_router(enquiries.router())
-    routes.include_router(summary.router())
-    return routes
+    return (
+        referrals.router(),
+        imports.router(settings),
+        disclosures.router(),
+        enquiries.router(),
+        summary.router(),
+    )

@@ -7,9 +7,6 @@ from fastapi import APIRouter
 from bdcan_volunteer_match.api import calls, overview, second_looks, tasks, volunteers
 
 
-def router() -> APIRouter:
+def routers() -> tuple[APIRouter, ...]:
     """All of them."""
-    every = APIRouter()
-    for part in (calls, second_looks, tasks, volunteers, overview):
-        every.include_router(part.router())
-    return every
+    return tuple(part.router() for part in (calls, second_looks, tasks, volunteers, overview))
