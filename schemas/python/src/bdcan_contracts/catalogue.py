@@ -190,6 +190,7 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.withdrawn.v1",
                 "bdcan.intake.referral.closed.v1",
                 "bdcan.intake.referral.reopened.v1",
+                "bdcan.intake.referral.linked.v1",
             ),
         ),
         Reader(
@@ -202,7 +203,14 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.linked.v1",
             ),
         ),
-        Reader("foodhub", ("bdcan.intake.referral.amended.v1", "bdcan.intake.referral.withdrawn.v1")),
+        Reader(
+            "foodhub",
+            (
+                "bdcan.intake.referral.amended.v1",
+                "bdcan.intake.referral.withdrawn.v1",
+                "bdcan.intake.referral.linked.v1",
+            ),
+        ),
         Reader(
             "escalation",
             (
@@ -458,6 +466,7 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.withdrawn.v1",
                 "bdcan.intake.referral.closed.v1",
                 "bdcan.intake.referral.reopened.v1",
+                "bdcan.intake.referral.linked.v1",
             ),
         ),
         Reader(
@@ -470,7 +479,14 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.linked.v1",
             ),
         ),
-        Reader("foodhub", ("bdcan.intake.referral.amended.v1", "bdcan.intake.referral.withdrawn.v1")),
+        Reader(
+            "foodhub",
+            (
+                "bdcan.intake.referral.amended.v1",
+                "bdcan.intake.referral.withdrawn.v1",
+                "bdcan.intake.referral.linked.v1",
+            ),
+        ),
         Reader(
             "escalation",
             (

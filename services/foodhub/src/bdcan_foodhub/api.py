@@ -8,9 +8,11 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Query as Asked
 from msgspec.structs import asdict
 from pydantic import BaseModel, Field
 
+from bdcan_chassis.database import Connection
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
@@ -30,6 +32,7 @@ from bdcan_foodhub.domain import parcel as parcelling
 from bdcan_foodhub.domain.items import ITEMS
 from bdcan_foodhub.domain.lots import Lot, Recall, date_problem, recall_id, usable_until
 from bdcan_foodhub.domain.parcel import BackOrderOutcome, Decision, Parcel, State
+from bdcan_foodhub.domain.referral import Referral
 from bdcan_foodhub.domain.stock import Level, MoveKind, Movement, Place
 from bdcan_foodhub.recall import recall, recount
 from bdcan_foodhub.settings import Settings
@@ -232,10 +235,12 @@ class ParcelView(BaseModel):
     bags: int | None
     weight_grams: int | None
     task_id: UUID | None
+    same_person_ids: list[UUID] = Field(description="referrals that may be about the same person")
+    same_household_ids: list[UUID] = Field(description="referrals that may be about the same household")
 
     @classmethod
-    def of(cls, parcel: Parcel) -> Self:
-        """The view of a parcel."""
+    def of(cls, parcel: Parcel, referral: Referral | None) -> Self:
+        """The view of a parcel of this referral."""
         home = parcel.household
         return cls(
             parcel_id=parcel.parcel_id,
@@ -271,6 +276,8 @@ class ParcelView(BaseModel):
             bags=parcel.bags,
             weight_grams=parcel.weight_grams,
             task_id=parcel.task_id,
+            same_person_ids=list(referral.same_person_ids) if referral else [],
+            same_household_ids=list(referral.same_household_ids) if referral else [],
         )
 
 
@@ -433,7 +440,18 @@ async def _in_due_order(
     due_at, parcel_id = paging.after(datetime, UUID)
     async with reading(request) as connection:
         found = await query.all(connection, due_at=due_at, parcel_id=parcel_id, limit=paging.rows, **which)
-    return paging.page(found, ParcelView.of, lambda parcel: (parcel.due_at, parcel.parcel_id))
+        referrals = await _referrals(connection, found)
+    return paging.page(
+        found,
+        lambda parcel: ParcelView.of(parcel, referrals.get(parcel.referral_id)),
+        lambda parcel: (parcel.due_at, parcel.parcel_id),
+    )
+
+
+async def _referrals(connection: Connection, parcels: Sequence[Parcel]) -> dict[UUID, Referral]:
+    ids = {parcel.referral_id for parcel in parcels}
+    found = await store.referrals.REFERRAL.get.all(connection, keys=list(ids)) if ids else []
+    return {referral.referral_id: referral for referral in found}
 
 
 def _parcel_routes(routes: APIRouter, settings: Settings) -> None:
@@ -444,11 +462,16 @@ def _parcel_routes(routes: APIRouter, settings: Settings) -> None:
         paging: PageAsked,
         state: State | None = None,
         site: Slug | None = None,
+        linked: Annotated[
+            bool, Asked(description="only those whose resident another referral may be about, too")
+        ] = False,
     ) -> Page[ParcelView]:
         """Parcels in due order."""
         _must_be_site(settings, site)
         hubs = caller.visible_hubs
-        return await _in_due_order(request, paging, store.parcels.FIND, site_id=site, hubs=hubs, state=state)
+        return await _in_due_order(
+            request, paging, store.parcels.FIND, site_id=site, hubs=hubs, state=state, linked=linked
+        )
 
     @routes.get("/parcel-notices", tags=["parcels"])
     async def list_notices(
@@ -510,7 +533,9 @@ def _parcel_routes(routes: APIRouter, settings: Settings) -> None:
         """One parcel with its lines."""
         async with reading(request) as connection:
             found = await store.parcels.PARCEL.get.first(connection, keys=[parcel_id])
-        return ParcelView.of(caller.must_see(found))
+            referrals = await _referrals(connection, [found] if found else [])
+        parcel = caller.must_see(found)
+        return ParcelView.of(parcel, referrals.get(parcel.referral_id))
 
     @routes.post("/parcels/{parcel_id}/picking", response_model=ParcelView, tags=["parcels"])
     async def pick(parcel_id: UUID, caller: ParcelWriter, once: OnceOnly) -> Response:
@@ -610,7 +635,8 @@ async def _step(
     await parcels.lock_keys([parcel_id])
     parcel = parcels.put(decide(caller.must_see(parcels.get(parcel_id))))
     await parcels.save()
-    return ParcelView.of(parcel)
+    referrals = await _referrals(tx.connection, [parcel])
+    return ParcelView.of(parcel, referrals.get(parcel.referral_id))
 
 
 def _must_be_site(settings: Settings, site_id: str | None) -> None:

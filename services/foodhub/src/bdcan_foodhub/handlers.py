@@ -9,6 +9,7 @@ from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
+    ReferralLinked,
     ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
@@ -82,6 +83,11 @@ async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
 async def on_assigned(batch: Batch[ReferralAssigned], tx: Tx) -> None:
     """The resident lives in the borough after all, and is rung again. A referral without food is not known here."""
     await Referrals(tx).handle(batch, lambda known, event, _: known and referring.assign(known, event.data))
+
+
+async def on_linked(batch: Batch[ReferralLinked], tx: Tx) -> None:
+    """Other referrals may be about the same person or household: lists show it, and a person decides."""
+    await Referrals(tx).handle(batch, lambda known, event, _: referring.link(known, event.data))
 
 
 async def on_out_of_area(batch: Batch[ReferralOutOfArea], tx: Tx) -> None:

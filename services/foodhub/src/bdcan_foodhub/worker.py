@@ -15,6 +15,7 @@ from bdcan_contracts.catalogue import (
 from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
+    ReferralLinked,
     ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
@@ -41,6 +42,7 @@ def consumers(settings: Settings) -> tuple[Consumer, ...]:
             On(TASKS, TaskFailed, handlers.on_task_failed),
             On(TASKS, TaskCancelled, handlers.on_task_cancelled),
             On(REFERRALS, ReferralAmended, handlers.on_amended),
+            On(REFERRALS, ReferralLinked, handlers.on_linked),
             On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
             On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
             On(ASSIGNMENTS, ReferralReassigned, on_reassigned),

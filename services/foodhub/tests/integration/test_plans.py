@@ -21,6 +21,7 @@ from bdcan_foodhub.store import parcels
                 "state": "reserved",
                 "site_id": None,
                 "hubs": None,
+                "linked": False,
                 "due_at": None,
                 "parcel_id": None,
                 "limit": 100,

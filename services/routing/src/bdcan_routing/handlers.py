@@ -13,13 +13,14 @@ from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import (
     ReferralAmended,
     ReferralClosed,
+    ReferralLinked,
     ReferralReceived,
     ReferralReopened,
     ReferralWithdrawn,
 )
 from bdcan_contracts.typed import read_postcode
 from bdcan_routing.books import Assignments
-from bdcan_routing.domain.assignment import Assignment, State, TriageTimes, amend, end, receive, reopen
+from bdcan_routing.domain.assignment import Assignment, State, TriageTimes, amend, end, link, receive, reopen
 from bdcan_routing.domain.placement import Placer
 from bdcan_routing.placing import placer_for
 from bdcan_routing.settings import Settings
@@ -49,6 +50,11 @@ async def on_withdrawn(batch: Batch[ReferralWithdrawn], tx: Tx) -> None:
 async def on_closed(batch: Batch[ReferralClosed], tx: Tx) -> None:
     """Nothing is left to place."""
     await Assignments(tx).handle(batch, lambda state, event, _now: end(state, event.data.referral_id))
+
+
+async def on_linked(batch: Batch[ReferralLinked], tx: Tx) -> None:
+    """Other referrals may be about the same person or household."""
+    await Assignments(tx).handle(batch, lambda state, event, _now: link(state, event.data))
 
 
 async def on_reopened(settings: Settings, batch: Batch[ReferralReopened], tx: Tx) -> None:

@@ -9,6 +9,7 @@ from bdcan_contracts.catalogue import CATALOGUE, REFERRALS
 from bdcan_contracts.models import (
     ReferralAmended,
     ReferralClosed,
+    ReferralLinked,
     ReferralReceived,
     ReferralReopened,
     ReferralWithdrawn,
@@ -26,6 +27,7 @@ def consumers(settings: Settings) -> tuple[Consumer, ...]:
             On(REFERRALS, ReferralAmended, partial(handlers.on_amended, settings)),
             On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
             On(REFERRALS, ReferralClosed, handlers.on_closed),
+            On(REFERRALS, ReferralLinked, handlers.on_linked),
             On(REFERRALS, ReferralReopened, partial(handlers.on_reopened, settings)),
         ),
     )

@@ -31,7 +31,7 @@ POSTCODES = [f"AA{n}" for n in range(500)]
         (assignments.ASSIGNMENT.lock, {"keys": [new_id() for _ in range(500)]}, "assignment_pkey"),
         (
             assignments.FIND_HELD,
-            {"due_at": START, "referral_id": new_id(), "limit": 100},
+            {"linked": False, "due_at": START, "referral_id": new_id(), "limit": 100},
             "assignment_held",
         ),
         (

@@ -19,6 +19,7 @@ from bdcan_contracts.models import (
     Priority,
     ReferralAmended,
     ReferralAssigned,
+    ReferralLinked,
     ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
@@ -53,6 +54,9 @@ class Referral(Struct, frozen=True):
     amendment_version: int = 0
     desk: Word | None = None
     call: Word | None = None
+    same_person_ids: tuple[UUID, ...] = ()
+    same_household_ids: tuple[UUID, ...] = ()
+    linked_at: datetime | None = None
 
     def wants(self, need_id: UUID) -> bool:
         """Whether the resident may still want help with this need."""
@@ -119,6 +123,21 @@ def amend(referral: Referral, event: ReferralAmended) -> Step[Referral]:
         tuple(sorted(dropped)),
     )
     return Step(replace(after, amendment_version=event.version, desk=word))
+
+
+def link(referral: Referral | None, event: ReferralLinked) -> Step[Referral]:
+    """Intake says which other referrals may be about the same person or household. Both get their parcel; a person decides."""
+    known = referral or Referral(event.referral_id)
+    if known.linked_at is not None and event.linked_at < known.linked_at:
+        return Step(known)
+    return Step(
+        replace(
+            known,
+            same_person_ids=event.same_person_ids,
+            same_household_ids=event.same_household_ids,
+            linked_at=event.linked_at,
+        )
+    )
 
 
 def hear_call(referral: Referral, event: WelfareCallCompleted) -> Step[Referral]:

@@ -130,6 +130,10 @@ FIND = PARCEL.query(
     """
     SELECT {columns} FROM parcel
     WHERE (:state::text IS NULL OR state = :state) AND (:site_id::text IS NULL OR site_id = :site_id)
+        AND (NOT :linked::boolean OR EXISTS (
+            SELECT FROM referral WHERE referral.referral_id = parcel.referral_id
+                AND (referral.same_person_ids <> '{}' OR referral.same_household_ids <> '{}')
+        ))
         AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
         AND (:due_at::timestamptz IS NULL OR (due_at, parcel_id) > (:due_at, :parcel_id::uuid))
     ORDER BY due_at, parcel_id LIMIT :limit

@@ -99,7 +99,10 @@ CREATE TABLE public.referral (
     amendment_version integer DEFAULT 0 NOT NULL,
     desk jsonb,
     call jsonb,
-    out_of_area boolean DEFAULT false NOT NULL
+    out_of_area boolean DEFAULT false NOT NULL,
+    same_person_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    same_household_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    linked_at timestamp with time zone
 );
 
 CREATE TABLE public.replenishment (

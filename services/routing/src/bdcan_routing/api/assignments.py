@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bdcan_chassis.http.auth import ALL_HUBS, Caller, needs
@@ -94,6 +94,12 @@ class AssignmentOut(BaseModel):
     triage_due_at: datetime | None = None
     contact_due_at: datetime | None = None
     decided_by: str | None = None
+    same_person_ids: Annotated[
+        list[UUID], Field(description="referrals that may be about the same person: it may have another hub")
+    ] = []
+    same_household_ids: Annotated[
+        list[UUID], Field(description="referrals that may be about the same household")
+    ] = []
     undo_until: Annotated[
         datetime | None, Field(description="the last decision of a person can be undone until then")
     ] = None
@@ -109,6 +115,8 @@ class AssignmentOut(BaseModel):
             triage_due_at=a.triage_due_at,
             contact_due_at=a.contact_due_at,
             decided_by=a.decided_by,
+            same_person_ids=list(a.same_person_ids),
+            same_household_ids=list(a.same_household_ids),
             undo_until=a.earlier and a.earlier.decided_at + UNDO_FOR,
         )
         match a.verdict:
@@ -138,6 +146,8 @@ class TriageItem(BaseModel):
     priority: Priority
     held_at: datetime
     triage_due_at: datetime
+    same_person_ids: list[UUID]
+    same_household_ids: list[UUID]
 
     @classmethod
     def of(cls, held: Held) -> Self:
@@ -150,6 +160,8 @@ class TriageItem(BaseModel):
             priority=held.facts.priority,
             held_at=held.held_at,
             triage_due_at=held.triage_due_at,
+            same_person_ids=list(held.same_person_ids),
+            same_household_ids=list(held.same_household_ids),
         )
 
 
@@ -205,14 +217,21 @@ def add_routes(routes: APIRouter, settings: Settings) -> None:
         return await once(work)
 
     @routes.get("/triage")
-    async def list_held(request: Request, caller: Reader, paging: PageAsked) -> Page[TriageItem]:
+    async def list_held(
+        request: Request,
+        caller: Reader,
+        paging: PageAsked,
+        linked: Annotated[
+            bool, Query(description="only those whose resident another referral may be about, too")
+        ] = False,
+    ) -> Page[TriageItem]:
         """Referrals that wait for a person, those due first. They have no hub, so no hub's people see them."""
         if ALL_HUBS not in caller.scopes:
             return Page(items=[])
         due_at, referral_id = paging.after(datetime, UUID)
         async with reading(request) as connection:
             found = await store.assignments.FIND_HELD.all(
-                connection, due_at=due_at, referral_id=referral_id, limit=paging.rows
+                connection, linked=linked, due_at=due_at, referral_id=referral_id, limit=paging.rows
             )
         return paging.page(found, TriageItem.of, lambda held: (held.triage_due_at, held.referral_id))
 

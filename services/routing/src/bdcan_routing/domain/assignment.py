@@ -27,6 +27,7 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralHeldForTriage,
+    ReferralLinked,
     ReferralOutOfArea,
     ReferralReassigned,
     ReferralReceived,
@@ -118,6 +119,9 @@ class Assignment(Struct, frozen=True):
     decided_by: str | None = None
     earlier: Earlier | None = None
     withdrawn: bool = False
+    same_person_ids: tuple[UUID, ...] = ()
+    same_household_ids: tuple[UUID, ...] = ()
+    linked_at: datetime | None = None
 
     @property
     def hub_id(self) -> str | None:
@@ -145,7 +149,29 @@ def receive(
         contact_due_at=event.contact_due_at,
         facts=facts,
     )
+    if state is not None:
+        known = replace(
+            known,
+            same_person_ids=state.same_person_ids,
+            same_household_ids=state.same_household_ids,
+            linked_at=state.linked_at,
+        )
     return _settle(known, placer.place(facts.home), times, now)
+
+
+def link(state: Assignment | None, event: ReferralLinked) -> Step[Assignment]:
+    """Intake says which other referrals may be about the same person or household: whoever places one sees the other."""
+    known = state or Assignment(event.referral_id, State.AWAITED)
+    if known.linked_at is not None and event.linked_at < known.linked_at:
+        return Step(known)
+    return Step(
+        replace(
+            known,
+            same_person_ids=event.same_person_ids,
+            same_household_ids=event.same_household_ids,
+            linked_at=event.linked_at,
+        )
+    )
 
 
 def amend(

@@ -22,13 +22,15 @@ class Held(Struct, frozen=True):
     verdict: Hold
     held_at: datetime
     triage_due_at: datetime
+    same_person_ids: tuple[UUID, ...]
+    same_household_ids: tuple[UUID, ...]
 
 
 # A page of the referrals that wait for a person, those due first.
 FIND_HELD = Query(
     """
     SELECT {columns} FROM assignment
-    WHERE state = 'held'
+    WHERE state = 'held' AND (NOT :linked::boolean OR same_person_ids <> '{}' OR same_household_ids <> '{}')
         AND (:due_at::timestamptz IS NULL OR (triage_due_at, referral_id) > (:due_at, :referral_id::uuid))
     ORDER BY triage_due_at, referral_id LIMIT :limit
     """,
