@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi import Query as Asked
 from msgspec.structs import asdict
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.database import Connection
 from bdcan_chassis.http.auth import Caller, needs
@@ -156,6 +156,25 @@ class StockList(BaseModel):
     """Stock by site and item."""
 
     items: list[StockView]
+
+
+class CorrectionView(BaseModel):
+    """One correction of the books. `received`: so much more was there; `wasted`: so much less, or thrown away."""
+
+    model_config = ConfigDict(from_attributes=True)
+    site_id: str
+    item_id: str
+    kind: MoveKind
+    quantity: int
+    lot: str | None
+    reason: str
+    moved_at: datetime
+
+
+class CorrectionList(BaseModel):
+    """Corrections, the newest first."""
+
+    items: list[CorrectionView]
 
 
 class ReceiptView(BaseModel):
@@ -396,7 +415,9 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
         _must_be_known(settings, body.site_id, [body.item_id], field="item_id")
 
         async def work(tx: Tx) -> BaseModel:
-            return _stock_view(await recount(tx, Place(body.site_id, body.item_id), body.counted))
+            return _stock_view(
+                await recount(tx, Place(body.site_id, body.item_id), body.counted, body.reason)
+            )
 
         return await once(work, status=201)
 
@@ -432,6 +453,14 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
         async with reading(request) as connection:
             found = await store.stock.FIND.all(connection, site_id=site)
         return StockList(items=list(map(_stock_view, found)))
+
+    @routes.get("/stock-corrections", tags=["stock"])
+    async def corrections(request: Request, _caller: StockReader, site: Slug | None = None) -> CorrectionList:
+        """The 500 newest corrections of the books, and why: counts, write-offs, recalls, and goods past their date."""
+        _must_be_site(settings, site)
+        async with reading(request) as connection:
+            found = await store.stock.FIND_CORRECTIONS.all(connection, site_id=site)
+        return CorrectionList(items=[CorrectionView.model_validate(one) for one in found])
 
 
 async def _in_due_order(
@@ -615,7 +644,15 @@ async def _throw_away(tx: Tx, body: StockWaste) -> BaseModel:
     await stock.lock_places(Place(body.site_id, line.item_id) for line in body.lines)
     for line in body.lines:
         stock.move(
-            Movement(body.site_id, line.item_id, MoveKind.WASTED, line.quantity, write_off_id, line.lot)
+            Movement(
+                body.site_id,
+                line.item_id,
+                MoveKind.WASTED,
+                line.quantity,
+                write_off_id,
+                line.lot,
+                reason=body.reason,
+            )
         )
     await stock.save()
     return _receipt_view(write_off_id, body.site_id, body.lines, stock)

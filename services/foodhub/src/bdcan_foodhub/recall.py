@@ -37,7 +37,7 @@ async def recall(tx: Tx, place: Place, mark: str, quantity: int | None, reason: 
         lots.put(mark_recalled(lot))
     await lots.save()
     counted = max(known.quantity, booked if quantity is None else quantity)
-    taken = await take_off_shelf(parcels, place, counted - known.quantity, mark, Fact.RECALL)
+    taken = await take_off_shelf(parcels, place, counted - known.quantity, mark, Fact.RECALL, reason)
     level = parcels.stock[place]
     if recalls.is_new(key) or taken or new:
         known = recalls.put(widen(known, counted, taken, (parcel.parcel_id for parcel in new)))
@@ -47,7 +47,9 @@ async def recall(tx: Tx, place: Place, mark: str, quantity: int | None, reason: 
     return known, level
 
 
-async def take_off_shelf(parcels: Parcels, place: Place, quantity: int, mark: str | None, fact: Fact) -> int:
+async def take_off_shelf(
+    parcels: Parcels, place: Place, quantity: int, mark: str | None, fact: Fact, reason: str
+) -> int:
     """Throw goods away; returns how many there were. Reserved parcels lose theirs first, then those in picking, due last first.
 
     A picker has goods in hand, so such a parcel is stopped too.
@@ -72,12 +74,12 @@ async def take_off_shelf(parcels: Parcels, place: Place, quantity: int, mark: st
     await parcels.save()
     taken = min(free, quantity)
     if taken:
-        stock.move(Movement(*place, MoveKind.WASTED, taken, new_id(), mark))
+        stock.move(Movement(*place, MoveKind.WASTED, taken, new_id(), mark, reason=reason))
         await stock.save()
     return taken
 
 
-async def recount(tx: Tx, place: Place, counted: int) -> Level:
+async def recount(tx: Tx, place: Place, counted: int, reason: str) -> Level:
     """Bring the books in line with what somebody counted; returns the level afterwards. To repeat it changes nothing."""
     parcels = Parcels(tx)
     holding = await parcels.lock(store.parcels.LOCK_HOLDING, site_id=place.site_id, item_id=place.item_id)
@@ -86,9 +88,11 @@ async def recount(tx: Tx, place: Place, counted: int) -> Level:
     more = counted - stock[place].on_hand
     if more > 0:
         lot = Lot(new_id(), *place, tx.now, more)
-        stock.receive(lot, Movement(*place, MoveKind.RECEIVED, more, new_id(), lot_id=lot.lot_id))
+        stock.receive(
+            lot, Movement(*place, MoveKind.RECEIVED, more, new_id(), lot_id=lot.lot_id, reason=reason)
+        )
         await stock.save()
-    await take_off_shelf(parcels, place, -more, None, Fact.MISCOUNT)
+    await take_off_shelf(parcels, place, -more, None, Fact.MISCOUNT, reason)
     return stock[place]
 
 
@@ -99,4 +103,4 @@ async def discard_spoiled(parcels: Parcels) -> None:
     for lot in await store.lots.FIND_SPOILED.all(parcels.tx.connection, today=today):
         spoiled[lot.place, Fact.RECALL if lot.recalled else Fact.EXPIRED] += lot.quantity_left
     for (place, fact), quantity in spoiled.items():
-        await take_off_shelf(parcels, place, quantity, None, fact)
+        await take_off_shelf(parcels, place, quantity, None, fact, fact.value)

@@ -225,3 +225,52 @@ async def test_wrong_receipt_is_corrected_by_a_count(foodhub, tell, counted, sta
 async def test_list_of_a_site_that_does_not_exist_is_refused(foodhub, path):
     answer = await foodhub.http.get(f"/v1/{path}", params={"site": "nowhere"})
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "unknown-site")
+
+
+async def test_corrections_of_the_books_say_why(foodhub, tell):
+    await book(foodhub, lot="L7", best_before="2020-03-24", date_check="sound")
+    site = {"site_id": "central"}
+    count = site | {"item_id": "soup-tin", "reason": "typed-wrong"}
+    waste = {"item_id": "soup-tin", "quantity": 2}
+    for path, body in (
+        ("stock-counts", count | {"counted": 9}),
+        ("stock-counts", count | {"counted": 9}),
+        ("stock-counts", count | {"counted": 8}),
+        ("stock-write-offs", site | {"reason": "dented", "lines": [waste]}),
+        ("stock-recalls", RECALL | {"quantity": 1}),
+    ):
+        assert (await foodhub.http.post(f"/v1/{path}", json=body)).status_code == 201
+    foodhub.clock.advance(timedelta(days=900))
+    await foodhub.run("allocate")
+    shown = (await foodhub.http.get("/v1/stock-corrections", params={"site": "central"})).json()["items"]
+    told = [(one["kind"], one["quantity"], one["reason"]) for one in reversed(shown)]
+    assert told[:4] == [
+        ("received", 3, "typed-wrong"),
+        ("wasted", 1, "typed-wrong"),
+        ("wasted", 2, "dented"),
+        ("wasted", 1, "glass-found"),
+    ]
+    assert await drifted(foodhub) == []
+
+
+@pytest.mark.parametrize("line", [{"best_before": "2040-03-18"}, {"use_by": "2020-03-23"}], ids=str)
+async def test_date_of_today_or_of_nearly_twenty_years_is_good(foodhub, line):
+    assert (await book(foodhub, **line)).status_code == 201
+
+
+async def test_date_in_thirty_years_is_a_slip(foodhub):
+    answer = await book(foodhub, best_before="2050-03-23")
+    assert answer.json()["errors"][0]["code"] == "impossible-date"
+
+
+async def test_recall_of_a_lot_partly_on_the_road_and_partly_on_the_shelf(foodhub, tell):
+    path = await at_work(foodhub, tell, "dispatched")
+    foodhub.clock.advance(timedelta(minutes=5))
+    await book(foodhub, lot="L7")
+    answer = (await foodhub.http.post("/v1/stock-recalls", json=RECALL)).json()
+    assert (answer["taken"], answer["stock"]["on_hand"]) == (6, 0)
+    assert [(p["parcel_id"], p["state"]) for p in answer["parcels"]] == [
+        (path.rpartition("/")[2], "dispatched")
+    ]
+    assert len(await foodhub.emitted(ParcelWarned)) == 1
+    assert await drifted(foodhub) == []

@@ -75,7 +75,10 @@ class MoveKind(StrEnum):
 
 
 class Movement(Struct, frozen=True):
-    """One entry of the ledger. `cause` is the id of the receipt, of the write-off or of the parcel."""
+    """One entry of the ledger. `cause` is the id of the receipt, of the write-off or of the parcel.
+
+    `reason`: why a person or a rule corrected the books, as a code.
+    """
 
     site_id: str
     item_id: str
@@ -85,6 +88,7 @@ class Movement(Struct, frozen=True):
     lot: str | None = None
     best_before: date | None = None
     lot_id: UUID | None = None
+    reason: str | None = None
 
 
 class Promise(Struct, frozen=True):

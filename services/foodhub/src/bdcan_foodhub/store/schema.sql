@@ -23,6 +23,7 @@ CREATE TABLE public.movement (
     best_before date,
     moved_at timestamp with time zone NOT NULL,
     lot_id uuid,
+    reason text,
     CONSTRAINT movement_kind_check CHECK ((kind = ANY (ARRAY['received'::text, 'issued'::text, 'put-back'::text, 'wasted'::text]))),
     CONSTRAINT movement_quantity_check CHECK ((quantity > 0))
 );
@@ -170,6 +171,8 @@ CREATE INDEX lot_mark ON public.lot USING btree (site_id, item_id, mark) WHERE (
 CREATE INDEX movement_cause ON public.movement USING btree (cause);
 
 CREATE INDEX movement_place ON public.movement USING btree (site_id, item_id, movement_id);
+
+CREATE INDEX movement_reason ON public.movement USING btree (movement_id) WHERE (reason IS NOT NULL);
 
 CREATE INDEX parcel_by_state ON public.parcel USING btree (state, due_at, parcel_id);
 

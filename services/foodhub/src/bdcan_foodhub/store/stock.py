@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec import Struct
 
 from bdcan_chassis.table import Query, Statement, Table
-from bdcan_foodhub.domain.stock import Level, Movement
+from bdcan_foodhub.domain.stock import Level, MoveKind, Movement
 
 LEVEL = Table("stock", Level, key=("site_id", "item_id"))
 
@@ -63,6 +65,28 @@ FIND = LEVEL.query(
     """
     SELECT {columns} FROM stock WHERE :site_id::text IS NULL OR site_id = :site_id ORDER BY site_id, item_id
     """
+)
+
+
+class Correction(Struct, frozen=True):
+    """An entry of the ledger that says why the books were wrong, or why goods were thrown away."""
+
+    site_id: str
+    item_id: str
+    kind: MoveKind
+    quantity: int
+    lot: str | None
+    reason: str
+    moved_at: datetime
+
+
+# The 500 newest corrections, or those of one site.
+FIND_CORRECTIONS = Query(
+    """
+    SELECT {columns} FROM movement WHERE reason IS NOT NULL AND (:site_id::text IS NULL OR site_id = :site_id)
+    ORDER BY movement_id DESC LIMIT 500
+    """,
+    Correction,
 )
 
 # Sums over all stock.
