@@ -56,6 +56,18 @@ async def test_note_is_taken_at_any_time_and_once(given: Harness):
     assert "next door" not in str(told)
 
 
+async def test_note_that_the_resident_died_stops_the_calls(given: Harness):
+    r = await handed_in(given, "prescription", notes=INSULIN)
+    await given.emitted()
+    path = f"/v1/referrals/{r.referral_id}/notes"
+    for text in ("Her key is next door.", "She passed away on Sunday.", "Her son says that she has died."):
+        assert (await given.http.post(path, json={"text": text})).status_code == 201
+    [told] = [e.data for e in await given.emitted(m.ReferralAmended)]
+    assert "deceased" in told.flags
+    assert "notes" in told.changed
+    assert "deceased" in (await shown(given, r))["flags"]
+
+
 async def test_note_needs_the_scope_and_the_hub(given: Harness):
     r = await handed_in(given, "prescription")
     path = f"/v1/referrals/{r.referral_id}/notes"

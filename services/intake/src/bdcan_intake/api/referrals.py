@@ -243,20 +243,24 @@ def router() -> APIRouter:
 
     @routes.post("/{referral_id}/notes", status_code=201, response_model=NoteTaken)
     async def note(referral_id: UUID, body: NoteForm, caller: Amender, once: OnceOnly) -> Response:
-        """Add a note about the resident, at any time. It is read through a disclosure."""
-
-        async def work(tx: Tx) -> BaseModel:
-            referrals = Referrals(tx)
-            await _locked(referrals, referral_id, caller)
-            noted = await take_note(
-                referrals, referral_id, body.text, caller.name, body.call_id, for_doer=body.for_doer
-            )
-            await referrals.save()
-            return NoteTaken(referral_id=referral_id, note_id=noted and noted.note_id)
-
-        return await once(work, status=201)
+        """Add a note about the resident, at any time. It is read through a disclosure. One that says they died stops the calls."""
+        return await once(lambda tx: _note(tx, referral_id, body, caller), status=201)
 
     return routes
+
+
+async def _note(tx: Tx, referral_id: UUID, body: NoteForm, caller: Caller) -> NoteTaken:
+    referrals = Referrals(tx)
+    referral = await _locked(referrals, referral_id, caller)
+    noted = await take_note(
+        referrals, referral_id, body.text, caller.name, body.call_id, for_doer=body.for_doer
+    )
+    if noted and changes.says_that_nobody_may_ring(referral, noted.text):
+        [resident] = await Residents(tx).lock_keys([referral_id])
+        told = changes.Amendment(notes=noted.text)
+        referrals.put(changes.amend(referral, resident, told, new_id, tx.now))
+    await referrals.save()
+    return NoteTaken(referral_id=referral_id, note_id=noted and noted.note_id)
 
 
 async def _locked(referrals: Referrals, referral_id: UUID, caller: Caller) -> Referral:

@@ -21,7 +21,7 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralWithdrawn,
 )
-from bdcan_contracts.vocabulary import NEEDS, Fact, Reason
+from bdcan_contracts.vocabulary import NEEDS, Fact, Flag, Reason
 from bdcan_intake.domain.errors import NotAllowedError, StaleError
 from bdcan_intake.domain.referral import (
     CONTACT_WITHIN,
@@ -141,6 +141,11 @@ def _still_unclear(resident: Resident, amendment: Amendment) -> dict[str, str]:
 def may_be_amended(referral: Referral) -> bool:
     """Whether anybody still acts on what the referral says."""
     return referral.state is not ReferralState.CLOSED and not referral.withdrawn_reason
+
+
+def says_that_nobody_may_ring(referral: Referral, note: str) -> bool:
+    """Whether a note says that the resident has died, and the referral does not say so yet."""
+    return says_deceased(note) and Flag.DECEASED not in referral.flags and may_be_amended(referral)
 
 
 def amend(
