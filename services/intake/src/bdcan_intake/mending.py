@@ -17,6 +17,7 @@ from bdcan_contracts.typed import free_text, one_line
 from bdcan_contracts.typed.codes import read_code
 from bdcan_contracts.vocabulary import Channel, Diet, Flag, NeedCode
 from bdcan_contracts.words import Word
+from bdcan_intake.domain.submission import DERIVED
 from bdcan_intake.forms import read_yes_no
 
 _LONGEST = {
@@ -106,9 +107,9 @@ class _Mending:
             said = said.split(",")
         if isinstance(said, list):
             read = [_code(_LISTS[name], one) for one in cast("list[Any]", said)]
-            self._body[name] = (
-                list(dict.fromkeys(read)) if all(isinstance(one, str) for one in read) else read
-            )
+            if all(isinstance(one, str) for one in read):  # intake finds some flags by itself
+                read = [one for one in dict.fromkeys(read) if one not in DERIVED]
+            self._body[name] = read
 
     def _say(self, where: dict[str, Any], name: str) -> None:
         """A text of a kind that may be too long, or that came as a number."""

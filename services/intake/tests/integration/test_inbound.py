@@ -269,3 +269,11 @@ async def test_unclear_details_reach_whoever_places_rings_or_takes_on(given: Har
     asked = {"referral_id": str(receipt.referral_id), "reason": "placing it"}
     told = await given.http.post("/v1/disclosures", json=asked | {"purpose": "triage"})
     assert told.json()["unclear"] == {"birth_date": "about 1950"}
+
+
+async def test_flags_that_intake_finds_by_itself_take_no_place(given: Harness):
+    flags = [str(flag) for flag in vocabulary.Flag]
+    receipt = await sent(given, flags=[*flags, "Lives alone"])
+    assert isinstance(receipt, m.InboundReferralAccepted)
+    [row] = await given.fetch("SELECT flags FROM referral")
+    assert {"no-consent", "deceased", "shielding", "lives-alone", "interpreter-needed"} <= set(row["flags"])
