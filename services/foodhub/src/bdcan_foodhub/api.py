@@ -246,6 +246,7 @@ class ParcelView(BaseModel):
     missing: list[MissingView]
     owed: list[OwedView] = Field(description="lines that were missing and follow later; the site owes them")
     owed_due_at: datetime | None
+    owed_by: str | None = Field(description="who sends what is to follow")
     requested_at: datetime
     due_at: datetime
     changed_at: datetime
@@ -286,6 +287,7 @@ class ParcelView(BaseModel):
                 for lines, ready in ((parcel.top_up, True), (parcel.back_order, False))
                 for x in lines
             ],
+            owed_by=f"site:{parcel.site_id}" if parcel.back_order or parcel.top_up else None,
             owed_due_at=parcel.owed_due_at,
             requested_at=parcel.requested_at,
             due_at=parcel.due_at,

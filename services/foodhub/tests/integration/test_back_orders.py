@@ -152,3 +152,42 @@ async def test_rolls_go_first_to_who_waited_first(foodhub, tell):
     await foodhub.run("allocate")
     assert (await seen(foodhub, first_need))["owed"] == []
     assert len((await seen(foodhub, second_need))["owed"]) == 1
+
+
+async def test_urgent_parcel_goes_out_though_two_supplies_are_missing(foodhub, tell):
+    call, need_id = tell.call_completed(
+        NeedCode.BABY_SUPPLIES, household=Household(adults=1, infants=1), priority=Priority.URGENT
+    )
+    food, _ = tell.call_completed()
+    await tell.received(foodhub, {"baby-food-pouch": 6})
+    await foodhub.deliver(food, call)
+    await foodhub.run("allocate")
+    parcel = await seen(foodhub, need_id)
+    assert (parcel["state"], parcel["priority"]) == ("reserved", "urgent")
+    assert {o["item_id"] for o in parcel["owed"]} == {"nappies-pack", "baby-wipes-pack"}
+    assert (parcel["owed_by"], parcel["owed_due_at"] is None) == ("site:central", False)
+    for step in ("picking", "packing"):
+        assert (await foodhub.http.post(f"/v1/parcels/{parcel['parcel_id']}/{step}")).status_code == 200
+    await tell.received(foodhub, {"nappies-pack": 1})
+    await foodhub.run("allocate")
+    [listed] = (await foodhub.http.get("/v1/back-orders")).json()["items"]
+    assert {o["item_id"]: o["ready"] for o in listed["owed"]} == {
+        "nappies-pack": True,
+        "baby-wipes-pack": False,
+    }
+    sent = await foodhub.http.post(
+        f"/v1/parcels/{parcel['parcel_id']}/back-order", json={"outcome": "sent", "reason": "by-bicycle"}
+    )
+    assert [o["item_id"] for o in sent.json()["owed"]] == ["baby-wipes-pack"]
+    assert (sent.json()["owed_by"], sent.json()["owed_due_at"]) == ("site:central", parcel["owed_due_at"])
+
+
+async def test_nothing_is_owed_to_somebody_who_moved_away(foodhub, tell):
+    call, need_id = tell.call_completed()
+    await tell.received(foodhub, {i: n for i, n in tell.asked_for(call).items() if i != "toilet-roll"})
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    assert (await seen(foodhub, need_id))["owed_by"] == "site:central"
+    await foodhub.deliver(tell.out_of_area(call.referral_id))
+    parcel = await seen(foodhub, need_id)
+    assert (parcel["state"], parcel["owed"], parcel["owed_by"]) == ("cancelled", [], None)
