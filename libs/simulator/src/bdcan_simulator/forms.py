@@ -38,7 +38,7 @@ def as_event(submission: Submission) -> InboundReferralSubmitted:
 
 def as_json(submission: Submission) -> dict[str, Any]:
     """The body of POST /v1/referrals."""
-    body = as_event(submission).model_dump(mode="json", exclude_none=True, exclude={"source"})
+    body = as_event(submission).model_dump(mode="json", exclude_none=True, exclude={"source", "unclear"})
     return body | ({"outreach": True} if submission.resident.system.outreach else {})
 
 
