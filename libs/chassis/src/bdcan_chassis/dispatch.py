@@ -227,7 +227,10 @@ class Dispatcher:
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             ready = await self._sort_out(attempt, reads)
             self._move_on(tx, ready)
-            for group in stages(ready):
+            groups = stages(ready)
+            if self.consumer.lock_first and len(groups) > 1:
+                await self.consumer.lock_first(tx, _referral_ids(ready))
+            for group in groups:
                 if careful:
                     await self._isolate(attempt, group)
                 else:
@@ -331,6 +334,11 @@ async def _run(tx: Tx, group: list[Read]) -> None:
     handler = group[0].handler
     assert handler is not None  # noqa: S101 # what has an event has a handler
     await handler([read.event for read in group if read.event is not None], tx)
+
+
+def _referral_ids(ready: Iterable[Read]) -> set[UUID]:
+    ids = (getattr(read.event.data, "referral_id", None) for read in ready if read.event)
+    return {referral_id for referral_id in ids if referral_id}
 
 
 def stages(ready: Iterable[Read]) -> list[list[Read]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -50,6 +51,8 @@ class Consumer:
     `mend` makes another body of one that breaks its schema, for senders who must not be refused for what is optional.
     `gathers`: nobody waits for what it does, so after a small batch it rests for a quarter of a second, and more records
     share the next one.
+    `lock_first` locks the rows of these referrals in one order, before the handlers of a batch lock them kind by kind: two
+    transactions that want the same referrals then take turns, and do not deadlock.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Consumer:
     count_unreadable: bool = True
     mend: Callable[[bytes, Sequence[Problem]], bytes | None] | None = None
     gathers: bool = False
+    lock_first: Callable[[Tx, Collection[UUID]], Awaitable[object]] | None = None
 
     def bind(self, catalogue: Catalogue) -> dict[tuple[str, str], Handler[Any]]:
         """Handlers by (topic, event type). Raises LookupError for a pair that the catalogue does not have."""

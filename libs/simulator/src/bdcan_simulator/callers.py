@@ -102,21 +102,27 @@ class Callers:
             return {"outcome": "answered", "needs": _given_back(referral_id, call["needs"])}
         if resident.answers.wants_no_help:
             return {"outcome": "refused"}
-        return _told(resident, call["needs"])
+        return _told(resident, call)
 
     def _note(
         self, submission: Submission, referral_id: str, report: dict[str, Any], answer: dict[str, Any]
     ) -> None:
         outcome = report["outcome"]
+        submission.found += sum(need["result"] == "found" for need in report.get("needs", ()))
+        self._note_one(referral_id, outcome, answer.get("next_attempt_at"))
+        for other in answer["shared_with"]:
+            is_hers_alone = outcome == "wrong-number" or (outcome == "refused" and not other["counted"])
+            if not is_hers_alone:
+                self._note_one(other["referral_id"], outcome, other.get("next_attempt_at"))
+
+    def _note_one(self, referral_id: str, outcome: str, again_at: str | None) -> None:
         self.ledger.done[f"calls {outcome}"] += 1
         if outcome in {"answered", "refused"}:
             self.ledger.reached.add(referral_id)
             self.ledger.waiting.pop(referral_id, None)
-            submission.found += sum(need["result"] == "found" for need in report.get("needs", ()))
             return
         if outcome == "rescheduled":
             self._asked_to_ring_back.add(referral_id)
-        again_at = answer.get("next_attempt_at")
         if not again_at:
             self.ledger.exhausted.add(referral_id)
             self.ledger.waiting.pop(referral_id, None)
@@ -124,10 +130,10 @@ class Callers:
             self.ledger.waiting[referral_id] = datetime.fromisoformat(again_at)
 
 
-def _told(resident: Resident, asked: list[dict[str, Any]]) -> dict[str, Any]:
+def _told(resident: Resident, call: dict[str, Any]) -> dict[str, Any]:
     answers, changed = resident.answers, dict(resident.answers.changed)
     needs: list[dict[str, Any]] = []
-    for need in asked:
+    for need in call["needs"]:
         code = NeedCode(need["code"])
         if code in answers.declined:
             needs.append({"need_id": need["need_id"], "code": code.value, "result": "declined"})
@@ -135,7 +141,9 @@ def _told(resident: Resident, asked: list[dict[str, Any]]) -> dict[str, Any]:
             needs.append({"need_id": need["need_id"], "code": changed[code].value, "result": "changed"})
         else:
             needs.append({"need_id": need["need_id"], "code": code.value, "result": "confirmed"})
-    needs.extend({"code": code.value, "result": "found"} for code in answers.found)
+    # what another referral that shares the call asks for already is nothing new
+    asked = {need["code"] for other in call["linked"] if other["shares_call"] for need in other["needs"]}
+    needs.extend({"code": code.value, "result": "found"} for code in answers.found if code not in asked)
     report: dict[str, Any] = {"outcome": "answered", "needs": needs}
     if resident.household:
         report["household"] = resident.household.model_dump()

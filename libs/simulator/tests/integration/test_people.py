@@ -160,7 +160,7 @@ class Calls(Unreliable):
                 for c in submission.resident.needs
             ]
             call = {"call_id": str(uuid4()), "referral_id": referral_id, "attempts": 0, "needs": needs}
-            self.calls[call["call_id"]] = call | {"state": "due"}
+            self.calls[call["call_id"]] = call | {"state": "due", "linked": []}
 
     def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
         if request.method == "GET":
@@ -185,7 +185,8 @@ class Calls(Unreliable):
         again = report["outcome"] == "rescheduled"
         call["state"] = "due" if again else "answered"
         waits = report["outcome"] in {"no-answer", "voicemail", "rescheduled"}
-        return 200, {"state": call["state"], "next_attempt_at": "2020-03-24T09:00:00Z" if waits else None}
+        again_at = "2020-03-24T09:00:00Z" if waits else None
+        return 200, {"state": call["state"], "next_attempt_at": again_at, "shared_with": []}
 
 
 async def test_each_resident_is_called_once_despite_lost_answers_and_expired_claims(

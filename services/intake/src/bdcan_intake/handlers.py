@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, TypeVar, assert_never
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
@@ -115,6 +116,11 @@ async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:
     await store.disclosures.ERASE_REASONS.execute(
         tx.connection, subject_ids=[one.enquiry_id for one in theirs]
     )
+
+
+async def lock_referrals(tx: Tx, referral_ids: Collection[UUID]) -> None:
+    """Lock all referrals of a batch at once: its handlers lock them kind by kind, and planners in the order of their ids."""
+    await store.referrals.LOCK.value(tx.connection, referral_ids=referral_ids)
 
 
 def with_doer(then: Handler[D]) -> Handler[D]:

@@ -17,6 +17,7 @@ from bdcan_contracts.catalogue import (
 from bdcan_intake.domain import progress
 from bdcan_intake.handlers import (
     follow,
+    lock_referrals,
     on_call_completed,
     on_call_exhausted,
     on_noted,
@@ -44,6 +45,7 @@ _ASSIGNMENTS = Consumer(
         On(ASSIGNMENTS, m.ReferralHeldForTriage, follow(progress.held_for_triage)),
         On(ASSIGNMENTS, m.ReferralOutOfArea, follow(progress.out_of_area)),
     ),
+    lock_first=lock_referrals,
 )
 
 _HELP = Consumer(
@@ -75,6 +77,7 @@ _HELP = Consumer(
         On(PARCELS, m.ParcelWarned, on_noted),
     ),
     gathers=True,
+    lock_first=lock_referrals,
 )
 
 _ESCALATIONS = Consumer(
@@ -89,6 +92,7 @@ _ESCALATIONS = Consumer(
         On(ESCALATIONS, m.EscalationOverdue, follow(progress.escalation_overdue)),
     ),
     gathers=True,
+    lock_first=lock_referrals,
 )
 
 _VOLUNTEERS = Consumer("volunteers", (On(VOLUNTEERS, m.VolunteerLeft, on_volunteer_left),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -71,6 +72,19 @@ async def test_a_parcel_that_stops_or_warns_is_in_the_timeline(given: Harness, k
     about = {"parcel_id": uuid4(), "referral_id": r.referral_id, "need_id": r.needs[0].need_id}
     await given.deliver(model.model_validate(about | told))
     assert kind in [entry["kind"] for entry in (await shown(given, r))["timeline"]]
+
+
+async def test_batch_locks_its_referrals_in_one_order_whatever_the_order_of_events(given: Harness):
+    both = [await handed_in(given, "errand"), await handed_in(given, "errand")]
+    first, second = sorted(both, key=lambda r: r.referral_id)
+    async with given.transactions.begin() as tx:
+        await Referrals(tx).lock_keys([first.referral_id])
+        batch = asyncio.create_task(given.deliver(s.assigned(second), s.triage(first)))
+        await given.until_blocked()
+        await tx.connection.execute(
+            "SELECT FROM referral WHERE id = $1 FOR NO KEY UPDATE NOWAIT", second.referral_id
+        )
+    assert (await batch)["handled"] == 2
 
 
 async def test_later_event_of_a_slow_clock_does_not_look_older(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from bdcan_chassis.table import Query, Table, Unique
+from bdcan_chassis.table import Query, Statement, Table, Unique
 from bdcan_intake.domain.referral import Need, Referral, ReferralState
 
 NEED = Table("need", Need, key=("referral_id", "need_id"), stamp="fact_at")
@@ -16,6 +16,15 @@ REFERRAL = Table("referral", Referral, key="referral_id", parts={"needs": NEED})
 
 SAME_REQUEST = Unique("source", "reference", where="reference IS NOT NULL")
 """The unique index that tells a request that was handed in before."""
+
+# Lock referrals in the order of their ids, and read nothing.
+LOCK = Statement(
+    """
+    SELECT count(*) FROM (
+        SELECT FROM referral WHERE id = ANY (:referral_ids) ORDER BY id FOR NO KEY UPDATE
+    ) AS locked
+    """
+)
 
 
 class Known(Struct, frozen=True):

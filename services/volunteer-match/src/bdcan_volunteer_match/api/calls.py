@@ -144,6 +144,7 @@ class SharedOutcome(BaseModel):
     referral_id: UUID
     state: CallState
     counted: bool
+    next_attempt_at: datetime | None = None
 
 
 class OutcomeView(BaseModel):
@@ -241,7 +242,6 @@ def router() -> APIRouter:
                 if step.state.last is not before.last:
                     await _note(tx, before, step.state, body.outcome, caller)
             settled = steps[0].state
-            waits = settled.state in (CallState.DUE, CallState.UNANSWERED)
             reached = [(before, step) for before, step in reports if step.state.state is CallState.ANSWERED]
             return OutcomeView(
                 call_id=settled.call_id,
@@ -249,7 +249,7 @@ def router() -> APIRouter:
                 state=settled.state,
                 attempts=settled.attempts,
                 counted=_counted(call, settled),
-                next_attempt_at=settled.not_before if waits else None,
+                next_attempt_at=_next_attempt(settled),
                 task_ids=await _settle_tasks(tx, reached) if reached else [],
                 shared_with=[
                     SharedOutcome(
@@ -257,6 +257,7 @@ def router() -> APIRouter:
                         referral_id=step.state.referral_id,
                         state=step.state.state,
                         counted=_counted(before, step.state),
+                        next_attempt_at=_next_attempt(step.state),
                     )
                     for before, step in reports[1:]
                 ],
@@ -281,6 +282,10 @@ async def _note(
 
 def _counted(before: WelfareCall, after: WelfareCall) -> bool:
     return after.state is CallState.ANSWERED or after.attempts > before.attempts
+
+
+def _next_attempt(after: WelfareCall) -> datetime | None:
+    return after.not_before if after.state in (CallState.DUE, CallState.UNANSWERED) else None
 
 
 def _steps(
