@@ -98,6 +98,17 @@ def test_each_cell_of_the_table_holds(fact, state):
     assert changed(fact, step.state).events == (), "the same news changes nothing more"
 
 
+@pytest.mark.parametrize("state", [State.PACKED, State.DISPATCHED])
+def test_all_that_changed_at_once_is_one_notice(state):
+    desk = Word(LATER, Priority.STANDARD, (Diet.SEAFOOD_ALLERGY.value,), SIX, LATER, ("no-postcode",))
+    named = (Fact.DIETS.value, Fact.HOUSEHOLD.value, Fact.ADDRESS.value)
+    before = in_state(state)
+    step = follow(before, Referral(before.referral_id, desk=desk), LATER, named=named)
+    (notice,) = step.events
+    assert set(notice.facts) == set(named), "flags that foodhub had not heard of are no change"
+    assert step.state.flags == ("no-postcode",)
+
+
 def test_table_has_a_rule_for_every_state():
     assert all(set(row) == set(State) for row in RULES.values())
     about_goods = {Fact.RECALL, Fact.EXPIRED, Fact.BACK_ORDER, Fact.MISCOUNT, Fact.NOTES}

@@ -422,7 +422,7 @@ async def test_timeline_tells_of_held_and_reopened_calls_and_of_changed_tasks(gi
     told = {entry["kind"]: entry["detail"] for entry in (await shown(given, r))["timeline"]}
     assert told["welfare-call.held"]["reason"] == "no-consent"
     assert told["welfare-call.reopened"]["reason"] == "outcome-undone"
-    assert told["task.changed"]["facts"] == 1
+    assert told["task.changed"]["facts"] == "flags"
     assert told["task.offer-withdrawn"]["reason"] == "no-time"
 
 

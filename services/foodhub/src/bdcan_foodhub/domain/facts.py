@@ -5,16 +5,24 @@ Each fact that a parcel copied, or that its driver needs, has a row. `RULES` is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from uuid import uuid5
 
 from msgspec.structs import replace
+from pydantic import BaseModel
 
 from bdcan_chassis.step import Step
-from bdcan_contracts.models import CalledNeed, CallNeedResult, Lane, WelfareCallCompleted
+from bdcan_contracts.models import (
+    CalledNeed,
+    CallNeedResult,
+    Lane,
+    ParcelStopped,
+    ParcelWarned,
+    WelfareCallCompleted,
+)
 from bdcan_contracts.vocabulary import Fact, Reason
 from bdcan_foodhub.domain.contents import unsuitable
 from bdcan_foodhub.domain.parcel import (
@@ -81,19 +89,34 @@ def follow(
 ) -> Step[Parcel]:
     """Bring a parcel in line with what is known of its referral.
 
-    `named`: facts that changed and have no value here, such as the address. `code`: another need, found by a call.
+    `named`: what intake says that an amendment changed; some of it has no value here, such as the address. `code`: another
+    need, found by a call. All that changed at once is one stop, or one warning.
     """
     steps: tuple[Callable[[Parcel], Step[Parcel]], ...] = (
         lambda one: reschedule(one, referral.priority or one.priority, now),
         lambda one: _follow_contents(one, referral, code or one.code, now),
-        lambda one: _follow_flags(one, referral.flags, now),
+        lambda one: _follow_flags(one, referral.flags, named, now),
         lambda one: _follow_named(one, named, now),
     )
     done = Step(parcel)
     for step in steps:
         more = step(done.state)
         done = Step(more.state, done.events + more.events, {**done.deadlines, **more.deadlines})
-    return done
+    return replace(done, events=_as_one(done.events))
+
+
+def _as_one(events: Iterable[BaseModel]) -> tuple[BaseModel, ...]:
+    """The events, with one stop and one warning for all facts."""
+    rest: list[BaseModel] = []
+    notices: dict[type[BaseModel], ParcelStopped | ParcelWarned] = {}
+    for event in events:
+        if not isinstance(event, ParcelStopped | ParcelWarned):
+            rest.append(event)
+        elif before := notices.get(type(event)):
+            notices[type(event)] = before.model_copy(update={"facts": (*before.facts, *event.facts)})
+        else:
+            notices[type(event)] = event
+    return (*rest, *notices.values())
 
 
 def take_call(
@@ -176,10 +199,14 @@ def _follow_contents(parcel: Parcel, referral: Referral, code: str, now: datetim
     return warn(told, facts, now) if Rule.WARN in rules else Step(parcel)
 
 
-def _follow_flags(parcel: Parcel, flags: tuple[str, ...], now: datetime) -> Step[Parcel]:
+def _follow_flags(
+    parcel: Parcel, flags: tuple[str, ...], named: Sequence[str], now: datetime
+) -> Step[Parcel]:
+    """The first amendment tells flags that foodhub did not know. They are news only if intake does not say what changed."""
     if parcel.flags == flags or parcel.state in FINAL:
         return Step(parcel)
-    return _follow_named(replace(parcel, flags=flags), (Fact.FLAGS.value,), now)
+    told = replace(parcel, flags=flags)
+    return Step(told) if named else _follow_named(told, (Fact.FLAGS.value,), now)
 
 
 def _follow_named(parcel: Parcel, named: Sequence[str], now: datetime) -> Step[Parcel]:

@@ -88,7 +88,9 @@ def entry(event_key: UUID, event_type: str, at: datetime, event: Any) -> Entry:
     detail: dict[str, Any] = {}
     for name in TOLD[type(event)]:
         value = getattr(event, name)
-        if isinstance(value, tuple):
+        if name == "facts":
+            detail[name] = ", ".join(value)
+        elif isinstance(value, tuple):
             detail[name] = len(value)
         elif value is not None:
             detail[name] = value
