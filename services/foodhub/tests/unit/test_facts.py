@@ -105,6 +105,7 @@ def test_all_that_changed_at_once_is_one_notice(state):
     before = in_state(state)
     step = follow(before, Referral(before.referral_id, desk=desk), LATER, named=named)
     (notice,) = step.events
+    assert isinstance(notice, ParcelStopped | ParcelWarned)
     assert set(notice.facts) == set(named), "flags that foodhub had not heard of are no change"
     assert step.state.flags == ("no-postcode",)
 
