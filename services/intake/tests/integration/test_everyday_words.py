@@ -25,6 +25,8 @@ URL = "/v1/referral-imports?source=shielding-list"
         ("someone to talk to", "befriending-call"),
         ("ﬂat", None),
         ("milk", None),
+        ("Medicines", "prescription"),
+        ("food parcels", "food-parcel"),
     ],
 )
 def test_need_is_read_by_its_code_its_title_or_an_everyday_word(typed: str, code: str | None):

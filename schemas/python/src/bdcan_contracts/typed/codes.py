@@ -1,7 +1,7 @@
 """Codes of the vocabulary, and the words that people use for them.
 
-A code, its title, and for a need its everyday words mean the same: `Food parcel`, `groceries` and `food-parcel`. A word that
-two codes share means neither.
+A code, its title, and for a need its everyday words mean the same, in the singular and the plural: `Food parcels`,
+`groceries` and `food-parcel`. A word that two codes share means neither.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ def _meanings(kind: type[Word]) -> dict[str, Word | None]:
     for code in kind:
         for word in map(_key, _words(code)):
             found[word] = code if found.get(word, code) is code else None
-    return found | {_key(code): code for code in kind}
+    numbers: dict[str, Word | None] = {}
+    for word, code in found.items():
+        for other in (f"{word}s", word.removesuffix("s")):
+            numbers[other] = code if numbers.get(other, code) is code else None
+    return numbers | found | {_key(code): code for code in kind}
 
 
 def _words(code: Word) -> Iterator[str]:
