@@ -34,6 +34,8 @@ class Facts:
     parcels: list[Details] = field(default_factory=list)
     tasks: list[Details] = field(default_factory=list)
     escalations: list[Details] = field(default_factory=list)
+    imports: list[Details] = field(default_factory=list)
+    """The uploads of this run, each with the rows that repeat an earlier one."""
     parked: list[Details] = field(default_factory=list)
     """Dead letters of all services, each with its `service`, and `ours` where it is bad input of this run."""
     summaries: dict[str, Details] = field(default_factory=dict)
@@ -51,6 +53,7 @@ async def gather_facts(client: Client, ledger: Ledger) -> Facts:
         async for item in every(client, AUDITOR, service, path):
             if item["referral_id"] in ledger.by_referral:
                 into.append(item)
+    facts.imports = await _imports(client, ledger)
     facts.parked = await _parked(client, ledger)
     for service in ("intake", "volunteer-match", "foodhub", "escalation"):
         answer = await client.get(AUDITOR, service, "/v1/summary")
@@ -76,6 +79,14 @@ async def _referrals(client: Client, ledger: Ledger) -> dict[tuple[str, str], li
 
     await client.for_each(found, read, at_once=12)
     return dict(by_key)
+
+
+async def _imports(client: Client, ledger: Ledger) -> list[Details]:
+    answers = [
+        await client.get(READER, "intake", f"/v1/referral-imports/{import_id}")
+        for import_id in ledger.imports
+    ]
+    return [answer.json() for answer in answers if answer.ok]
 
 
 async def _parked(client: Client, ledger: Ledger) -> list[Details]:

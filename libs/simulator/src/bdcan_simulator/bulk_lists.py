@@ -102,7 +102,9 @@ async def _import(
         params={"source": system.name},
     )
     if answer.ok:
-        return answer.json()
+        told = answer.json()
+        ledger.imports.append(told["import_id"])
+        return told
     ledger.done[f"csv files refused: {answer.problem}"] += 1
     return None
 

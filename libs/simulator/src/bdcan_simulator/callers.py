@@ -20,6 +20,9 @@ from bdcan_simulator.paging import first_page, keep_at
 from bdcan_simulator.volunteers import chance
 
 _RING_BACK_AFTER = timedelta(minutes=20)
+_SLIPS = 0.08
+"""Share of residents who answer, of whose first call the caller reports by a slip that nobody did, and undoes it."""
+
 _SHOWS_DETAILS = 0.05
 """Share of calls for which the simulator really asks for name and number; it knows both already."""
 
@@ -34,6 +37,7 @@ class Callers:
     clock: Clock
     _tries: Counter[str] = field(default_factory=Counter)
     _asked_to_ring_back: set[str] = field(default_factory=set)
+    _slipped: set[str] = field(default_factory=set)
 
     async def work(self, hub_ids: tuple[str, ...], over: asyncio.Event) -> None:
         """Ring whoever is due, at every hub, until it is over."""
@@ -72,13 +76,39 @@ class Callers:
             return False
         if chance(call_id, "details") < _SHOWS_DETAILS:
             await self._ask_for_details(caller, referral_id, key)
-        report = self._talk(submission, call | claim.json())
+        call |= claim.json()
+        if self._is_slip(submission.resident, call):
+            await self._slip(caller, call, key)
+            return True
+        report = self._talk(submission, call)
         answer = await self.client.post(
             caller, "volunteer-match", f"{path}/outcome", report, key=f"{key}/outcome"
         )
         if answer.ok:
             self._note(submission, referral_id, report, answer.json())
         return answer.ok
+
+    def _is_slip(self, resident: Resident, call: dict[str, Any]) -> bool:
+        first = call["attempts"] == 0 and call["referral_id"] not in self.ledger.reached | self._slipped
+        alone = not any(other["shares_call"] for other in call["linked"])
+        answers = resident.answers.reach is Reach.ANSWERS
+        return first and alone and answers and chance(resident.number, resident.name, "slip") < _SLIPS
+
+    async def _slip(self, caller: Person, call: dict[str, Any], key: str) -> None:
+        """Report the wrong outcome, and undo it: the call is on the list again. Too late, it stays a missed call."""
+        referral_id, path = call["referral_id"], f"/v1/welfare-calls/{call['call_id']}"
+        self._slipped.add(referral_id)
+        report = {"outcome": "no-answer"}
+        told = await self.client.post(
+            caller, "volunteer-match", f"{path}/outcome", report, key=f"{key}/outcome"
+        )
+        if not told.ok:
+            return
+        self.ledger.done["calls no-answer"] += 1
+        undone = await self.client.post(caller, "volunteer-match", f"{path}/undo", {}, key=f"{key}/undo")
+        self.ledger.done["slips undone" if undone.ok else "slips undone too late"] += 1
+        if not undone.ok:
+            self._wait(referral_id, told.json().get("next_attempt_at"))
 
     async def _ask_for_details(self, caller: Person, referral_id: str, key: str) -> None:
         body = {"referral_id": referral_id, "purpose": "welfare_call", "reason": "The welfare call is due."}
@@ -123,6 +153,9 @@ class Callers:
             return
         if outcome == "rescheduled":
             self._asked_to_ring_back.add(referral_id)
+        self._wait(referral_id, again_at)
+
+    def _wait(self, referral_id: str, again_at: str | None) -> None:
         if not again_at:
             self.ledger.exhausted.add(referral_id)
             self.ledger.waiting.pop(referral_id, None)

@@ -18,6 +18,7 @@ from bdcan_simulator.volunteers import chance
 _RING_AGAIN = 0.15
 """The share of residents whose circumstances change."""
 
+_ALLERGY = "a changed allergy"
 _LATEST_SECONDS = 8.0
 _LOOK_EVERY_SECONDS = 0.5
 
@@ -52,6 +53,8 @@ class Changes:
         except BrokenError as error:
             self.client.broken[str(error)] += 1
             return
+        if answer.ok and what == _ALLERGY:
+            self.ledger.allergies.add(referral_id)
         self.ledger.done[f"amendments: {what}" if answer.ok else "amendments too late"] += 1
 
     async def _change(self, submission: Submission, referral_id: str) -> tuple[str, dict[str, Any]]:
@@ -73,4 +76,4 @@ class Changes:
             others = [r for r in residents if r.postcode and r.lives_here]
             moved = others[int(kind * 1000) % len(others)] if others else resident
             return "moved house", {"person": {"address": moved.address, "postcode": moved.postcode}}
-        return "a changed allergy", {"diets": allergies}
+        return _ALLERGY, {"diets": allergies}

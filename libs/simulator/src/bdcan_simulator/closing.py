@@ -27,6 +27,7 @@ def print_report(console: Console, report: Report, facts: Facts) -> None:
     if report.open_by_owner:
         console.print(_open(report))
     console.print(_on_purpose(report))
+    console.print(_scenes(report))
     _print_story(console, facts)
     _print_verdict(console, report)
 
@@ -73,6 +74,15 @@ def _on_purpose(report: Report) -> Table:
         table.add_row(bad.door, bad.what, _short(bad.answer) or "[red]no answer[/red]")
     for door, twice in report.sent_twice.items():
         table.add_row(door, f"{twice.sent} sent a second time", f"{twice.recognised} recognised")
+    return table
+
+
+def _scenes(report: Report) -> Table:
+    table = Table(title="Five scenes of the day", title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for scene in report.scenes.items():
+        table.add_row(*scene)
     return table
 
 

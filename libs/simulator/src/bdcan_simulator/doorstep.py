@@ -32,6 +32,7 @@ class Doorstep:
     ledger: Ledger
     clock: Clock
     _offers: Counter[str] = field(default_factory=Counter)
+    _completed: set[str] = field(default_factory=set)
 
     async def work(self, over: asyncio.Event) -> None:
         """Answer offers and do what was accepted, until it is over."""
@@ -88,5 +89,15 @@ class Doorstep:
             {"volunteer_id": volunteer_id} | more,
             key=f"{task_id}/{number}/{verb}",
         )
-        self.ledger.done[f"tasks {verb}" if answer.ok else f"tasks {verb} too late"] += 1
+        self.ledger.done[f"tasks {verb}{self._remark(task_id, verb, answer.ok)}"] += 1
         return answer.ok
+
+    def _remark(self, task_id: str, verb: str, ok: bool) -> str:
+        """Whoever lost a task and has it back may report it twice: that changes nothing, so it counts once."""
+        if not ok:
+            return " too late"
+        if verb != "completion":
+            return ""
+        again = task_id in self._completed
+        self._completed.add(task_id)
+        return " again" if again else ""

@@ -60,6 +60,10 @@ class Ledger:
     """Referrals whose resident was spoken to."""
     exhausted: set[str] = field(default_factory=set)
     """Referrals whose ladder of calls came to its end."""
+    allergies: set[str] = field(default_factory=set)
+    """Referrals whose resident rang about a new allergy."""
+    imports: list[str] = field(default_factory=list)
+    """The uploads that intake took."""
     done: Counter[str] = field(default_factory=Counter)
     """What the people did: calls, tasks, parcels, decisions."""
 

@@ -13,6 +13,7 @@ from bdcan_simulator import bulk_lists, front_door
 from bdcan_simulator.borough import SYSTEMS, Borough
 from bdcan_simulator.callers import Callers
 from bdcan_simulator.changes import Changes
+from bdcan_simulator.checks import Checks
 from bdcan_simulator.client import Client, RefusedError
 from bdcan_simulator.coordinators import Coordinators, hub_ids
 from bdcan_simulator.directory import READER, Directory
@@ -105,6 +106,7 @@ class Play:
                 coordinators.find_more_volunteers(self._over),
                 Callers(self.client, self.ledger, directory, clock).work(self.hubs, self._over),
                 Changes(self.client, self.ledger).work(self._over),
+                Checks(self.client, self.ledger, clock).work(self._over),
                 Doorstep(self.client, self.ledger, clock).work(self._over),
                 Pickers(self.client, self.ledger, self.referrals).work(SITES, self._over),
             ):

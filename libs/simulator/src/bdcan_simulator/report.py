@@ -15,10 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from bdcan_contracts.vocabulary import HELPED, EscalationOutcome
 from bdcan_simulator.audit import Details, Facts
 from bdcan_simulator.ledger import Ledger, Submission
 from bdcan_simulator.play import Ending
+from bdcan_simulator.scenes import GIVEN_BACK, tell_scenes
 from bdcan_simulator.story import tell
 
 FINAL = frozenset({"met", "unmet", "referred-on", "withdrawn"})
@@ -46,9 +46,6 @@ _CHANGES = {"referral.amended", "referral.reassigned", "welfare-call.completed"}
 
 _OUT, _BACK = "parcel.dispatched", "parcel.returned"
 """A parcel goes out as often as it came back, and once more: a foodhub that catches up tells all of it in one instant."""
-
-_GIVEN_BACK = frozenset({"declined", *EscalationOutcome} - HELPED)
-"""States and outcomes of escalations after which the same need may be handed over again."""
 
 
 class Refused(BaseModel):
@@ -113,6 +110,7 @@ class Report(BaseModel):
     answers_4xx: dict[str, int]
     broken: dict[str, int] = Field(description="routes that answered 500 again and again")
     people_did: dict[str, int] = Field(description="what the residents, volunteers and staff did")
+    scenes: dict[str, str] = Field(description="five scenes, and what the system did about each")
 
 
 class Effort(BaseModel):
@@ -184,6 +182,7 @@ def make_report(
         answers_4xx=effort.answers_4xx,
         broken=effort.broken,
         people_did=dict(sorted(ledger.done.items())),
+        scenes=tell_scenes(ledger, facts),
     )
     report.passed = (
         report.lost == 0
@@ -243,7 +242,7 @@ def _twice(facts: Facts) -> Iterator[str]:
         Counter(
             (e["kind"], need["need_id"])
             for e in facts.escalations
-            if _GIVEN_BACK.isdisjoint((e["state"], e.get("outcome")))
+            if GIVEN_BACK.isdisjoint((e["state"], e.get("outcome")))
             for need in e["needs"]
         )
     ):
