@@ -9,18 +9,24 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from bdcan_contracts.models import Lane
+from bdcan_contracts.vocabulary import NEEDS
 from bdcan_simulator.borough import Door
 from bdcan_simulator.client import BrokenError, Client
 from bdcan_simulator.front_door import OPERATOR
 from bdcan_simulator.ledger import Ledger, Submission
 from bdcan_simulator.volunteers import chance
 
-_RING_AGAIN = 0.15
-"""The share of residents whose circumstances change."""
+_RING_AGAIN, _RING_AGAIN_ABOUT_FOOD = 0.15, 0.3
+"""The shares of residents whose circumstances change: of those who asked for food, more ring."""
+
+_PARCEL_UNDER_WAY = 0.6
+"""Of those who ring about an allergy and asked for food, the share who do so when their parcel is being made."""
 
 _ALLERGY = "a changed allergy"
 _LATEST_SECONDS = 8.0
 _LOOK_EVERY_SECONDS = 0.5
+_LOOKS_FOR_A_PARCEL = 30
 
 
 @dataclass
@@ -40,7 +46,8 @@ class Changes:
                     if referral_id is None or referral_id in self._seen:
                         continue
                     self._seen.add(referral_id)
-                    if chance(self.ledger.run, submission.reference, "changes") < _RING_AGAIN:
+                    share = _RING_AGAIN_ABOUT_FOOD if _asks_for_food(submission) else _RING_AGAIN
+                    if chance(self.ledger.run, submission.reference, "changes") < share:
                         calls.create_task(self._ring(submission, referral_id))
                 await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
@@ -48,6 +55,9 @@ class Changes:
         await asyncio.sleep(chance(referral_id, "when") * _LATEST_SECONDS)
         try:
             what, body = await self._change(submission, referral_id)
+            late = chance(referral_id, "late") < _PARCEL_UNDER_WAY
+            if what == _ALLERGY and late and _asks_for_food(submission):
+                await self._until_a_parcel_is_made(referral_id)
             path = f"/v1/referrals/{referral_id}/amendments"
             answer = await self.client.post(OPERATOR, "intake", path, body, key=f"{referral_id}/{what}")
         except BrokenError as error:
@@ -56,6 +66,16 @@ class Changes:
         if answer.ok and what == _ALLERGY:
             self.ledger.allergies.add(referral_id)
         self.ledger.done[f"amendments: {what}" if answer.ok else "amendments too late"] += 1
+
+    async def _until_a_parcel_is_made(self, referral_id: str) -> None:
+        """Wait until the stock for the parcel is set aside, or for so long at most: then the resident rings anyway."""
+        for _ in range(_LOOKS_FOR_A_PARCEL):
+            answer = await self.client.get(OPERATOR, "intake", f"/v1/referrals/{referral_id}")
+            told = answer.json() if answer.ok else {}
+            kinds = {line["kind"] for line in told.get("timeline", ())}
+            if "parcel.reserved" in kinds or told.get("state") == "closed":
+                return
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     async def _change(self, submission: Submission, referral_id: str) -> tuple[str, dict[str, Any]]:
         resident = submission.resident
@@ -77,3 +97,7 @@ class Changes:
             moved = others[int(kind * 1000) % len(others)] if others else resident
             return "moved house", {"person": {"address": moved.address, "postcode": moved.postcode}}
         return _ALLERGY, {"diets": allergies}
+
+
+def _asks_for_food(submission: Submission) -> bool:
+    return any(NEEDS[code].lane == Lane.FOOD for code in submission.resident.needs)

@@ -38,11 +38,14 @@ def _changed_allergy(ledger: Ledger, facts: Facts) -> str | None:
         warned |= _parcels(after, "parcel.warned")
     if not residents:
         return None
-    return (
-        f"{_many(residents, 'resident')} rang the desk about a new allergy. After that, {_many(len(refilled), 'parcel')} "
-        f"had the contents chosen anew, {len(filled)} had them chosen for the first time, {len(stopped)} stopped until a "
-        f"person had looked, and the drivers of {len(warned)} were warned."
-    )
+    became = {
+        "filled anew": refilled,
+        "filled for the first time": filled,
+        "stopped until a person had looked": stopped,
+        "whose driver was warned": warned,
+    }
+    parcels = ", ".join(f"{len(ids)} {what}" for what, ids in became.items() if ids)
+    return f"{_many(residents, 'resident')} rang the desk about a new allergy. Their parcels after that: {parcels or 'none'}."
 
 
 def _lapsed_check(ledger: Ledger, facts: Facts) -> str | None:
@@ -86,9 +89,7 @@ def _undo(ledger: Ledger, facts: Facts) -> str | None:
     del ledger
     undone = spoken_to = 0
     for referral in _referrals(facts):
-        _, after = _around(
-            referral["timeline"], "welfare-call.reopened", {"reason": Reason.OUTCOME_UNDONE.value}
-        )
+        _, after = _around(referral["timeline"], "welfare-call.reopened", reason=Reason.OUTCOME_UNDONE.value)
         undone += bool(after)
         spoken_to += any(line["kind"] == "welfare-call.completed" for line in after)
     if not undone:
@@ -137,9 +138,7 @@ def _without_follow_ups(facts: Facts, key: tuple[str, str]) -> list[Details]:
     return [r for r in facts.referrals.get(key, ()) if not r.get("previous_referral_id")]
 
 
-def _around(
-    timeline: list[Details], kind: str, detail: Details = MappingProxyType({})
-) -> tuple[list[Details], list[Details]]:
+def _around(timeline: list[Details], kind: str, **detail: str) -> tuple[list[Details], list[Details]]:
     """The timeline before the first line of this kind with these details, and from it on."""
     for place, line in enumerate(timeline):
         if line["kind"] == kind and detail.items() <= (line.get("detail") or {}).items():

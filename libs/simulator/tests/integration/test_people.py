@@ -9,6 +9,7 @@ import json
 import random
 import re
 from collections import Counter
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,8 @@ from bdcan_contracts.vocabulary import NEEDS, TaskKind
 from bdcan_simulator import bulk_lists, front_door
 from bdcan_simulator.borough import PHONE_DESK, Borough, Door, Reach
 from bdcan_simulator.callers import Callers
+from bdcan_simulator.changes import Changes
+from bdcan_simulator.checks import Checks
 from bdcan_simulator.directory import Directory
 from bdcan_simulator.doorstep import Doorstep
 from bdcan_simulator.ledger import Ledger
@@ -147,8 +150,10 @@ async def test_uploaded_row_with_lost_answers_is_one_referral(serving, client_of
 class Calls(Unreliable):
     """One hub's welfare calls. Every fifth claim has run out when the outcome comes."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, undoes: bool = True) -> None:
         super().__init__()
+        self.undoes = undoes
+        self.undone = Counter[str]()
         self.calls = {}
         self.outcomes: dict[str, list[dict[str, Any]]] = {}
         self._claims = Counter[str]()
@@ -167,7 +172,7 @@ class Calls(Unreliable):
             return 200, {"items": [c for c in self.calls.values() if c["state"] == "due"]}
         if request.path == "/v1/disclosures":
             return 200, {}
-        found = re.fullmatch(r"/v1/welfare-calls/(.{36})/(claim|outcome)", request.path)
+        found = re.fullmatch(r"/v1/welfare-calls/(.{36})/(claim|outcome|undo)", request.path)
         assert found
         call = self.calls[found[1]]
         if found[2] == "claim":
@@ -176,6 +181,12 @@ class Calls(Unreliable):
             self._claims[call["call_id"]] += 1
             ran_out = hash(call["call_id"]) % 5 == 0 and self._claims[call["call_id"]] == 1
             call["state"] = "due" if ran_out else "claimed"
+            return 200, call
+        if found[2] == "undo":
+            if not self.undoes:
+                return 409, {"detail": "too late"}
+            self.undone[call["referral_id"]] += 1
+            call["state"] = "due"
             return 200, call
         if call["state"] != "claimed":
             return 409, {"detail": "not claimed"}
@@ -189,10 +200,7 @@ class Calls(Unreliable):
         return 200, {"state": call["state"], "next_attempt_at": again_at, "shared_with": []}
 
 
-async def test_each_resident_is_called_once_despite_lost_answers_and_expired_claims(
-    serving, client_of, ledger, eventually
-):
-    calls = Calls(ledger)
+async def ring_everybody(calls: Calls, serving, client_of, ledger: Ledger, eventually) -> None:
     over = asyncio.Event()
     async with serving(calls.handler) as url, client_of(url) as client:
         callers = Callers(client, ledger, Directory(client, ledger), SystemClock())
@@ -200,6 +208,13 @@ async def test_each_resident_is_called_once_despite_lost_answers_and_expired_cla
         await eventually(lambda: all(c["state"] == "answered" for c in calls.calls.values()))
         over.set()
         await work
+
+
+async def test_each_resident_is_called_once_despite_lost_answers_and_expired_claims(
+    serving, client_of, ledger, eventually
+):
+    calls = Calls(ledger)
+    await ring_everybody(calls, serving, client_of, ledger, eventually)
     for referral_id, submission in ledger.by_referral.items():
         outcomes = [report["outcome"] for report in calls.outcomes[referral_id]]
         resident = submission.resident
@@ -214,12 +229,132 @@ async def test_each_resident_is_called_once_despite_lost_answers_and_expired_cla
                 assert outcomes[0] == "rescheduled"
                 assert len(outcomes) == 2
             case Reach.ANSWERS:
-                assert outcomes in (["answered"], ["refused"])
+                assert outcomes[-1] in {"answered", "refused"}
+                assert outcomes[:-1] == ["no-answer"] * calls.undone[referral_id]
+                assert referral_id not in ledger.waiting
         if outcomes[-1] == "answered":
             told = calls.outcomes[referral_id][-1]["needs"]
             assert submission.found == sum(need["result"] == "found" for need in told)
             assert len(told) == len(resident.needs) + len(resident.answers.found)
             assert referral_id in ledger.reached
+
+
+async def test_a_slip_is_undone_and_its_call_counts_as_often_as_it_was_reported(
+    serving, client_of, ledger, eventually
+):
+    calls = Calls(ledger)
+    await ring_everybody(calls, serving, client_of, ledger, eventually)
+    assert ledger.done["slips undone"] == calls.undone.total() > 0
+    assert set(calls.undone.values()) == {1}
+    told = Counter(report["outcome"] for reports in calls.outcomes.values() for report in reports)
+    assert told == {
+        name.removeprefix("calls "): count for name, count in ledger.done.items() if name.startswith("calls ")
+    }
+
+
+async def test_a_slip_that_cannot_be_undone_stays_a_missed_call(serving, client_of, ledger, eventually):
+    calls = Calls(ledger, undoes=False)
+    await ring_everybody(calls, serving, client_of, ledger, eventually)
+    missed = {
+        referral_id
+        for referral_id, reports in calls.outcomes.items()
+        if [report["outcome"] for report in reports] == ["no-answer"]
+        and ledger.by_referral[referral_id].resident.answers.reach is Reach.ANSWERS
+    }
+    assert len(missed) == ledger.done["slips undone too late"] > 0
+    assert missed <= ledger.waiting.keys()
+
+
+class Desk(Unreliable):
+    """Takes amendments. A parcel is reserved once its referral has been looked at three times."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self.looks = Counter[str]()
+        self.amended: dict[str, tuple[int, dict[str, Any]]] = {}
+        for submission in ledger.through(Door.HTTP):
+            ledger.learn(submission.source, submission.reference, str(uuid4()))
+
+    def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
+        referral_id = request.path.split("/")[3]
+        if request.method == "GET":
+            self.looks[referral_id] += 1
+            reserved = [{"kind": "parcel.reserved"}] if self.looks[referral_id] >= 3 else []
+            return 200, {"state": "assigned", "needs": [], "timeline": reserved}
+        self.amended[referral_id] = self.looks[referral_id], json.loads(body)
+        return 200, {}
+
+
+async def test_residents_ring_about_an_allergy_also_while_their_parcel_is_made(
+    serving, client_of, ledger, eventually, monkeypatch
+):
+    monkeypatch.setattr("bdcan_simulator.changes._LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("bdcan_simulator.changes._LATEST_SECONDS", 0.05)
+    monkeypatch.setattr("bdcan_simulator.changes._RING_AGAIN_ABOUT_FOOD", 1.0)
+    desk, over = Desk(ledger), asyncio.Event()
+    async with serving(desk.handler) as url, client_of(url) as client:
+        work = asyncio.create_task(Changes(client, ledger).work(over))
+        await eventually(lambda: desk.amended)
+        over.set()
+        await work
+    allergies = {key: looks for key, (looks, body) in desk.amended.items() if "diets" in body}
+    assert allergies.keys() == ledger.allergies
+    assert {0, 3} <= set(allergies.values())
+
+
+class Volunteers(Unreliable):
+    """Volunteers who have accepted tasks: half of the tasks require a check."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.offerings: dict[str, list[dict[str, Any]]] = {}
+        self.volunteers = [
+            {
+                "volunteer_id": str(uuid4()),
+                "hub_ids": ["heath"],
+                "task_kinds": ["prescription"],
+                "has_car": False,
+            }
+            for _ in range(count)
+        ]
+        self.checked = {v["volunteer_id"] for v in self.volunteers[::2]}
+
+    def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
+        if request.path == "/v1/volunteers":
+            return 200, {"items": self.volunteers}
+        if request.path == "/v1/tasks":
+            return 200, {
+                "items": [
+                    {"volunteer_id": v["volunteer_id"], "requires_dbs": v["volunteer_id"] in self.checked}
+                    for v in self.volunteers
+                ]
+            }
+        found = re.fullmatch(r"/v1/volunteers/(.{36})/activation", request.path)
+        assert found
+        self.offerings.setdefault(found[1], []).append(json.loads(body))
+        return 200, {}
+
+
+async def test_checks_run_out_once_for_some_whose_task_requires_one(
+    serving, client_of, ledger, eventually, monkeypatch
+):
+    monkeypatch.setattr("bdcan_simulator.checks._LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("bdcan_simulator.checks._RENEWED_AFTER_SECONDS", 0.05)
+    system, over, clock = Volunteers(80), asyncio.Event(), SystemClock()
+    async with serving(system.handler) as url, client_of(url) as client:
+        work = asyncio.create_task(Checks(client, ledger, clock).work(over))
+        await eventually(lambda: ledger.done["checks: is new"])
+        await eventually(lambda: all(len(told) == 2 for told in system.offerings.values()))
+        over.set()
+        await work
+    assert system.offerings.keys() < system.checked
+    for ends, is_new in system.offerings.values():
+        assert ends.items() >= {"hub_ids": ["heath"], "task_kinds": ["prescription"]}.items()
+        assert ends["dbs_cleared"]
+        assert is_new["dbs_cleared"]
+        assert datetime.fromisoformat(ends.pop("dbs_expires_at")) > clock.now()
+        assert ends == is_new
+    assert ledger.done["checks: ends"] == ledger.done["checks: is new"] == len(system.offerings)
 
 
 class Tasks(Unreliable):
@@ -270,6 +405,39 @@ async def test_each_task_is_done_once_despite_lost_answers(serving, client_of, l
     assert set(tasks.done.values()) == {1}
     assert ledger.done["tasks refusal"] > 5
     assert ledger.done["tasks completion"] == 150
+
+
+class HadBack(Tasks):
+    """Tasks that a volunteer loses and gets again before the first try ends: both tries report them done."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.accepted = Counter[str]()
+
+    def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
+        if request.method == "GET":
+            return super().work(request, body)
+        _, _, _, task_id, verb = request.path.split("/")
+        task = self.tasks[task_id]
+        if verb == "acceptance":
+            self.accepted[task_id] += 1
+            task["state"] = "accepted" if self.accepted[task_id] == 2 else "offered"
+        if verb == "completion":
+            if task["state"] == "offered":
+                return 503, {}
+            task["state"] = "done"
+        return 200, task
+
+
+async def test_a_task_that_is_reported_done_twice_counts_once(serving, client_of, ledger, eventually):
+    tasks, over = HadBack(20), asyncio.Event()
+    async with serving(tasks.handler) as url, client_of(url) as client:
+        work = asyncio.create_task(Doorstep(client, ledger, FAST).work(over))
+        await eventually(lambda: all(task["state"] == "done" for task in tasks.tasks.values()))
+        over.set()
+        await work
+    assert ledger.done["tasks completion"] == 20
+    assert ledger.done["tasks completion again"] > 10
 
 
 class Food(Unreliable):
