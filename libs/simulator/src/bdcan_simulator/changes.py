@@ -11,17 +11,20 @@ from typing import Any
 
 from bdcan_contracts.models import Lane
 from bdcan_contracts.vocabulary import NEEDS
-from bdcan_simulator.borough import Door
+from bdcan_simulator.borough import Door, Resident
 from bdcan_simulator.client import BrokenError, Client
 from bdcan_simulator.front_door import OPERATOR
 from bdcan_simulator.ledger import Ledger, Submission
 from bdcan_simulator.volunteers import chance
 
-_RING_AGAIN, _RING_AGAIN_ABOUT_FOOD = 0.15, 0.3
-"""The shares of residents whose circumstances change: of those who asked for food, more ring."""
+_RING_AGAIN = 0.15
+"""The share of residents whose circumstances change."""
+
+_LEARN_OF_AN_ALLERGY = 0.4
+"""Of those who ask for food, the share who learn of an allergy: so many that a small run has some, too."""
 
 _PARCEL_UNDER_WAY = 0.6
-"""Of those who ring about an allergy and asked for food, the share who do so when their parcel is being made."""
+"""Of these, the share who ring when the stock for their parcel has been set aside."""
 
 _ALLERGY = "a changed allergy"
 _LATEST_SECONDS = 8.0
@@ -46,18 +49,32 @@ class Changes:
                     if referral_id is None or referral_id in self._seen:
                         continue
                     self._seen.add(referral_id)
-                    share = _RING_AGAIN_ABOUT_FOOD if _asks_for_food(submission) else _RING_AGAIN
-                    if chance(self.ledger.run, submission.reference, "changes") < share:
+                    if _learns_of_an_allergy(submission.resident):
+                        calls.create_task(self._ring_about_an_allergy(submission, referral_id))
+                    elif chance(self.ledger.run, submission.reference, "changes") < _RING_AGAIN:
                         calls.create_task(self._ring(submission, referral_id))
                 await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    async def _ring_about_an_allergy(self, submission: Submission, referral_id: str) -> None:
+        try:
+            if chance(referral_id, "late") < _PARCEL_UNDER_WAY:
+                await self._until_a_parcel_is_made(referral_id)
+        except BrokenError as error:
+            self.client.broken[str(error)] += 1
+            return
+        await self._amend(referral_id, _ALLERGY, _allergies(submission.resident))
 
     async def _ring(self, submission: Submission, referral_id: str) -> None:
         await asyncio.sleep(chance(referral_id, "when") * _LATEST_SECONDS)
         try:
             what, body = await self._change(submission, referral_id)
-            late = chance(referral_id, "late") < _PARCEL_UNDER_WAY
-            if what == _ALLERGY and late and _asks_for_food(submission):
-                await self._until_a_parcel_is_made(referral_id)
+        except BrokenError as error:
+            self.client.broken[str(error)] += 1
+            return
+        await self._amend(referral_id, what, body)
+
+    async def _amend(self, referral_id: str, what: str, body: dict[str, Any]) -> None:
+        try:
             path = f"/v1/referrals/{referral_id}/amendments"
             answer = await self.client.post(OPERATOR, "intake", path, body, key=f"{referral_id}/{what}")
         except BrokenError as error:
@@ -79,7 +96,6 @@ class Changes:
 
     async def _change(self, submission: Submission, referral_id: str) -> tuple[str, dict[str, Any]]:
         resident = submission.resident
-        allergies = sorted({*resident.diets, "seafood-allergy", "gluten-free"})
         kind = chance(referral_id, "kind")
         if kind < 0.2:
             answer = await self.client.get(OPERATOR, "intake", f"/v1/referrals/{referral_id}")
@@ -96,8 +112,13 @@ class Changes:
             others = [r for r in residents if r.postcode and r.lives_here]
             moved = others[int(kind * 1000) % len(others)] if others else resident
             return "moved house", {"person": {"address": moved.address, "postcode": moved.postcode}}
-        return _ALLERGY, {"diets": allergies}
+        return _ALLERGY, _allergies(resident)
 
 
-def _asks_for_food(submission: Submission) -> bool:
-    return any(NEEDS[code].lane == Lane.FOOD for code in submission.resident.needs)
+def _learns_of_an_allergy(resident: Resident) -> bool:
+    asks_for_food = any(NEEDS[code].lane == Lane.FOOD for code in resident.needs)
+    return asks_for_food and chance(resident.number, resident.name, "allergy") < _LEARN_OF_AN_ALLERGY
+
+
+def _allergies(resident: Resident) -> dict[str, Any]:
+    return {"diets": sorted({*resident.diets, "seafood-allergy", "gluten-free"})}

@@ -112,9 +112,16 @@ def _repeated_row(ledger: Ledger, facts: Facts) -> str | None:
     _, first = rows[0]
     repeated = {(source, row["reference"]) for source, row in rows}
     twice = [key for key in repeated if len(_without_follow_ups(facts, key)) != 1]
+    followed = sum(
+        bool(referral.get("previous_referral_id"))
+        for (source, _), found in facts.referrals.items()
+        for referral in found
+        if source in {told["source"] for told in facts.imports}
+    )
+    closed = f" {followed} more had a referral that was closed: a new one follows it." if followed else ""
     return (
         f"Lists repeated {_many(len(rows), 'row')}. Intake named each with the referral that it repeats (such as line "
-        f"{first['line']}: {first['referral_id']}, {first['state']}); of them, {len(twice)} led to a second referral."
+        f"{first['line']}: {first['referral_id']}, {first['state']}); of them, {len(twice)} led to a second referral.{closed}"
     )
 
 

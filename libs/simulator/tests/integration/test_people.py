@@ -290,11 +290,10 @@ async def test_residents_ring_about_an_allergy_also_while_their_parcel_is_made(
 ):
     monkeypatch.setattr("bdcan_simulator.changes._LOOK_EVERY_SECONDS", 0.01)
     monkeypatch.setattr("bdcan_simulator.changes._LATEST_SECONDS", 0.05)
-    monkeypatch.setattr("bdcan_simulator.changes._RING_AGAIN_ABOUT_FOOD", 1.0)
     desk, over = Desk(ledger), asyncio.Event()
     async with serving(desk.handler) as url, client_of(url) as client:
         work = asyncio.create_task(Changes(client, ledger).work(over))
-        await eventually(lambda: desk.amended)
+        await eventually(lambda: ledger.allergies)
         over.set()
         await work
     allergies = {key: looks for key, (looks, body) in desk.amended.items() if "diets" in body}
