@@ -132,7 +132,10 @@ class Callers:
             return {"outcome": "answered", "needs": _given_back(referral_id, call["needs"])}
         if resident.answers.wants_no_help:
             return {"outcome": "refused"}
-        return _told(resident, call)
+        report = _told(resident, call)
+        if referral_id in self.ledger.allergies:
+            report.pop("diets", None)  # they told the desk more than they knew when they asked
+        return report
 
     def _note(
         self, submission: Submission, referral_id: str, report: dict[str, Any], answer: dict[str, Any]
