@@ -73,17 +73,17 @@ MUTANTS = (
         "no-inbox",
         "effects once",
         "dispatch.py",
-        '    return {r["event_key"] for r in rows}\n',
-        "    return set(wanted)\n",
+        '    return {r["event_key"] for r in rows}, ',
+        "    return set(wanted), ",
         "dispatch conformance",
     ),
     Mutant(
         "inbox-outside-the-transaction",
         "effects once",
         "dispatch.py",
-        "        fresh = await take(connection, self.consumer.name, identities)\n",
+        "        fresh, any_parked = await take(connection, self.consumer.name, identities)\n",
         "        async with self.transactions.pool.acquire() as other:\n"
-        "            fresh = await take(other, self.consumer.name, identities)\n",
+        "            fresh, any_parked = await take(other, self.consumer.name, identities)\n",
         "dispatch conformance",
     ),
     Mutant(
@@ -194,8 +194,8 @@ MUTANTS = (
         "outbox-backwards",
         "order by key",
         "transaction.py",
-        "    ORDER BY place\n",
-        "    ORDER BY place DESC\n",
+        "FROM {rows} ORDER BY place)",
+        "FROM {rows} ORDER BY place DESC)",
         "dispatch conformance",
     ),
     Mutant(
@@ -303,8 +303,8 @@ MUTANTS = (
         "deadlines-are-never-taken-back",
         "accepted is kept",
         "transaction.py",
-        "        gone = [(kind, subject) for kind, subject, due_at in promised if due_at is None]\n",
-        "        gone = []\n",
+        "                    gone.append((kind, subject))\n",
+        "                    pass\n",
         "deadlines",
     ),
     Mutant(

@@ -96,11 +96,12 @@ ENDS = frozenset({TaskState.DONE, TaskState.CANCELLED})
 
 
 class Report(StrEnum):
-    """What a volunteer reports that ends or gives up what they had."""
+    """What a volunteer reports that ends or gives up what they had. `undone`: it was not done after all."""
 
     REFUSED = "refused"
     DONE = "done"
     FAILED = "failed"
+    UNDONE = "undone"
 
 
 class Told(Struct, frozen=True):
@@ -337,7 +338,7 @@ def undo_report(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
     An offer that went to somebody else meanwhile is withdrawn; what somebody else has accepted is theirs.
     """
     last = task.last
-    if last is None or last.volunteer_id != volunteer.volunteer_id:
+    if last is None or last.volunteer_id != volunteer.volunteer_id or last.what is Report.UNDONE:
         raise NotAllowedError(
             "nothing-to-undo", "This volunteer has reported nothing of the task that can be undone."
         )
@@ -389,7 +390,8 @@ def _not_done_yet(task: Task, last: Told, now: datetime) -> Step[Task]:
             "The food hub counts the parcel as delivered. Reopen the welfare call with a reason: another parcel follows.",
         )
     do_by = max(last.do_by or task.due_at, now + LEAST_TIME_TO_DO)
-    back = replace(task, state=TaskState.ACCEPTED, settled_at=None, do_by=do_by, last=None)
+    undone = Told(Report.UNDONE, last.volunteer_id, now)
+    back = replace(task, state=TaskState.ACCEPTED, settled_at=None, do_by=do_by, last=undone)
     told = TaskReopened(
         **about(task),
         volunteer_id=last.volunteer_id,
@@ -478,9 +480,9 @@ def close(task: Task, event: ReferralClosed, now: datetime) -> Step[Task]:
 
     So does a task that was reported as done by a slip: intake hears of that after it has closed the referral.
     """
+    undone = task.last is not None and task.last.what is Report.UNDONE
     listed = task.need_id is None or any(
-        task.need_id == need.need_id and (need.state is not NeedState.MET or task.parcel_id is not None)
-        for need in event.needs
+        task.need_id == need.need_id and not (undone and need.state is NeedState.MET) for need in event.needs
     )
     return cancel(task, Reason.REFERRAL_CLOSED, now) if listed else Step(task)
 
