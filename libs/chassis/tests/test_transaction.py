@@ -274,8 +274,8 @@ def test_headers_survive_packing(
 
 def test_units_share_no_fields() -> None:
     # neither is used: no catalogue and no connection are needed
-    one = Tx(None, START, "a", None, {"ring"}, None)  # type: ignore[arg-type]
-    other = Tx(None, START, "a", None, (), None)  # type: ignore[arg-type]
+    one = Tx(None, START, "a", None, {"ring"}, None)  # type: ignore[arg-type] # neither is used
+    other = Tx(None, START, "a", None, (), None)  # type: ignore[arg-type] # neither is used
     one.set_deadline("ring", uuid4(), START)
     assert one.mark() != other.mark()
 

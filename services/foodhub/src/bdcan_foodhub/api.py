@@ -602,7 +602,7 @@ def _parcel_routes(routes: APIRouter, settings: Settings) -> None:
 
 async def _take_in(tx: Tx, body: StockReceipt) -> BaseModel:
     """Book a delivery. Raises InvalidError for goods past their date, and for a lot that was recalled."""
-    today = tx.calendar.local_date(tx.now)
+    today = tx.today
     recalls = {
         recall_id(Place(body.site_id, line.item_id), line.lot): number
         for number, line in enumerate(body.lines)

@@ -44,7 +44,7 @@ class Lots(Book[Lot]):
 
     async def settle(self, movements: Sequence[Movement]) -> list[Movement]:
         """Take movements from their lots; returns them split by lot. Raises StockError if only spoiled goods are left."""
-        today = self.tx.calendar.local_date(self.tx.now)
+        today = self.tx.today
         places = sorted({Place(m.site_id, m.item_id) for m in movements})
         if any(m.kind in {MoveKind.ISSUED, MoveKind.WASTED} for m in movements):
             await self.lock(

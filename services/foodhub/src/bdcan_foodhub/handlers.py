@@ -122,7 +122,7 @@ async def on_reassigned(site_of: SiteOf, batch: Batch[ReferralReassigned], tx: T
 async def on_task_accepted(batch: Batch[TaskAccepted], tx: Tx) -> None:
     """A volunteer fetches the parcel, unless goods in it are past their date by now."""
     parcels = await _delivered_by(batch, tx)
-    today = tx.calendar.local_date(tx.now)
+    today = tx.today
     causes = {parcel.parcel_id for parcel in parcels}
     good = {g.cause: g.day for g in await store.lots.GOOD_UNTIL.all(tx.connection, causes=causes)}
     for event in batch:
