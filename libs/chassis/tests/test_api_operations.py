@@ -124,7 +124,7 @@ async def test_viewing_a_dead_letter_shows_the_body_and_is_audited(
     assert '"number":1' in shown["body"]
     assert shown["headers"]["ce_type"] == "bdcan.feeder.number.added.v1"
     assert shown["letter"]["id"] == str(head.id)
-    assert await audit(ledger) == [("shown", "test", "the bug is mended")]
+    assert await audit(ledger) == [("shown", "key:test", "the bug is mended")]
 
 
 async def test_replay_handles_a_parked_key_in_order_and_is_audited(
@@ -139,9 +139,9 @@ async def test_replay_handles_a_parked_key_in_order_and_is_audited(
     [row] = await ledger.fetch("SELECT numbers FROM account")
     assert row["numbers"] == [1, 2]
     assert [a[:2] for a in await audit(ledger)] == [
-        ("replay requested", "test"),
+        ("replay requested", "key:test"),
         ("failed again", "worker"),
-        ("replay requested", "test"),
+        ("replay requested", "key:test"),
         ("replayed", "worker"),
         ("replayed", "worker"),
     ]
@@ -155,7 +155,7 @@ async def test_discard_repeated_with_its_key_is_one_discard(ledger: Harness, sha
     for _ in range(2):
         answer = await ledger.http.post(f"/v1/dead-letters/{head.id}/discards", json=WHY, headers=headers)
         assert (answer.status_code, answer.content) == (204, b"")
-    assert await audit(ledger) == [("discarded", "test", "the bug is mended")]
+    assert await audit(ledger) == [("discarded", "key:test", "the bug is mended")]
     answer = await ledger.http.post(f"/v1/dead-letters/{head.id}/discards", json=WHY)
     assert answer.status_code == 404
     assert (await ledger.http.post(f"/v1/dead-letters/{uuid4()}/views", json=WHY)).status_code == 404

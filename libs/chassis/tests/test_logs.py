@@ -251,4 +251,4 @@ async def test_request_is_logged_as_route_and_status(lines: Lines, ledger: Harne
         ("POST", "/toy/people", 422),
     ]
     assert all(r["request_id"] and r["trace"] for r in requests)
-    assert requests[0]["caller"] == "test"
+    assert requests[0]["caller"] == "key:test"

@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         "--as",
         dest="name",
         required=True,
-        help="desk, hub-3, picker, officer, manager, or any name with --scope",
+        help="desk, hub-3, picker, officer, manager, a volunteer's id, or any name with --scope",
     )
     token.add_argument(
         "--scope",
@@ -96,6 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     token.add_argument(
         "--hub", action="extend", nargs="+", default=[], help="whose residents the person sees"
+    )
+    token.add_argument(
+        "--source",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="whom the person submits referrals as; the first where a request names none",
     )
     token.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
     provision = add("provision", _provision, "make users, topics, permissions and databases on any cluster")
@@ -217,11 +224,13 @@ def _token(options: argparse.Namespace) -> int:
     from bdcan_local.tokens import make_token
 
     secrets = SecretsStore(_chosen(options).secrets)
-    token = make_token(secrets, options.name, tuple(options.scope), tuple(options.hub))
+    token = make_token(secrets, options.name, tuple(options.scope), tuple(options.hub), tuple(options.source))
     print(token.text)
     hubs = f" at {', '.join(token.hubs)}" if token.hubs else ""
+    sources = f" as {', '.join(token.sources)}" if token.sources else ""
     print(
-        f"{token.subject}{hubs} may use {' '.join(token.scopes)} until {token.expires_at.astimezone():%d %B %H:%M %Z}",
+        f"{token.subject}{hubs}{sources} may use {' '.join(token.scopes)} until"
+        f" {token.expires_at.astimezone():%d %B %H:%M %Z} (jti {token.token_id})",
         file=sys.stderr,  # so that TOKEN=$(bdcan token …) holds the token alone
     )
     return 0

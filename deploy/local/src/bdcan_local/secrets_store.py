@@ -29,6 +29,9 @@ API_KEYS: dict[str, tuple[str, ...]] = {
 }
 """The machines that have a key, and what it opens. People's tokens are made with the signing key (`tokens.py`)."""
 
+SOURCES: dict[str, tuple[str, ...]] = {"simulator": ("simulator", "bench-list")}
+"""Whom a machine submits referrals as."""
+
 
 class SecretsStore:
     """The files under one directory."""
@@ -67,7 +70,13 @@ class SecretsStore:
         entries = []
         for name, scopes in (API_KEYS if api_keys is None else api_keys).items():
             digest = hashlib.sha256(self.get("api-keys", name).encode()).hexdigest()
-            entries.append({"name": name, "sha256": digest, "scopes": list(scopes)})
+            entry: dict[str, object] = {
+                "name": name,
+                "sha256": digest,
+                "scopes": list(scopes),
+                "sources": list(SOURCES.get(name, ())),
+            }
+            entries.append(entry)
         _write(self.api_keys_file, json.dumps(entries, indent=1) + "\n")
         if not (self.signing_key_file.exists() and self.jwks_file.exists()):
             self._make_signing_key()

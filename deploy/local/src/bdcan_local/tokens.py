@@ -2,9 +2,11 @@
 
 import json
 import re
+import secrets as random
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from bdcan_local.errors import PlatformError
 from bdcan_local.processes import AUDIENCE, ISSUER
@@ -19,14 +21,18 @@ _SCOPE = re.compile(r"[a-z]+(-[a-z]+)*:[a-z_]+(-[a-z]+)*")
 
 @dataclass(frozen=True)
 class Role:
-    """What people of one kind may do. `everywhere`: for the whole borough, not for the hubs of their token alone."""
+    """What people of one kind may do. `everywhere`: for the whole borough, not for the hubs of their token alone.
+
+    `sources`: whom they submit referrals as.
+    """
 
     scopes: str
     everywhere: bool = True
+    sources: tuple[str, ...] = ()
 
 
 ROLES = {
-    "desk": Role("referrals:read referrals:write volunteers:write"),
+    "desk": Role("referrals:read referrals:write volunteers:write", sources=("desk",)),
     "picker": Role("stock:read stock:write parcels:read parcels:write disclosures:delivery_label"),
     "officer": Role("escalations:read referrals:read disclosures:escalation"),
     "manager": Role(
@@ -43,6 +49,9 @@ _COORDINATOR = Role(
 )
 """The coordinator of a hub, who is named by the hub's id."""
 
+_VOLUNTEER = Role("tasks:read tasks:write disclosures:task", everywhere=False)
+"""A volunteer, who is named by their id, and acts for nobody else."""
+
 
 @dataclass(frozen=True)
 class Token:
@@ -52,24 +61,31 @@ class Token:
     subject: str
     scopes: tuple[str, ...]
     hubs: tuple[str, ...]
+    sources: tuple[str, ...]
+    token_id: str
     expires_at: datetime
 
 
 def make_token(
-    secrets: SecretsStore, name: str, scopes: tuple[str, ...] = (), hubs: tuple[str, ...] = ()
+    secrets: SecretsStore,
+    name: str,
+    scopes: tuple[str, ...] = (),
+    hubs: tuple[str, ...] = (),
+    sources: tuple[str, ...] = (),
 ) -> Token:
-    """A token for a role, for a hub's coordinator (`hub-3`), or for any other name with scopes.
+    """A token for a role, for a hub's coordinator (`hub-3`), for a volunteer (their id), or for any name with scopes.
 
-    `scopes` replace those of the role; `hubs` are added.
+    `scopes` and `sources` replace those of the role; `hubs` are added.
 
     Raises:
         PlatformError: the name is no role and has no scopes, something is no scope, or the system was never started.
     """
-    role = _COORDINATOR if _HUB.fullmatch(name) else ROLES.get(name)
+    volunteer_id = _volunteer_id(name)
+    role = _VOLUNTEER if volunteer_id else _COORDINATOR if _HUB.fullmatch(name) else ROLES.get(name)
     if role is None and not scopes:
         raise PlatformError(
             f"{name!r} is no role, and no scope is named",
-            f"Name a role ({', '.join(ROLES)}, hub-1 …), or add --scope, such as --scope referrals:read.",
+            f"Name a role ({', '.join(ROLES)}, hub-1 …, a volunteer's id), or add --scope, such as --scope referrals:read.",
         )
     for scope in scopes:
         if not _SCOPE.fullmatch(scope):
@@ -79,6 +95,8 @@ def make_token(
         given = (*given, "hubs:all")
     if role is _COORDINATOR:
         hubs = (name, *hubs)
+    sources = sources or (role.sources if role else ())
+    token_id = random.token_hex(8)
     expires_at = datetime.fromtimestamp(int(time.time()), UTC) + LIFE
     claims = {
         "iss": ISSUER,
@@ -88,8 +106,19 @@ def make_token(
         "exp": int(expires_at.timestamp()),
         "scope": " ".join(given),
         "hub": list(hubs),
+        "source": list(sources),
+        "jti": token_id,
     }
-    return Token(_signed(secrets, claims), name, given, hubs, expires_at)
+    if volunteer_id is not None:
+        claims["volunteer"] = str(volunteer_id)
+    return Token(_signed(secrets, claims), name, given, hubs, sources, token_id, expires_at)
+
+
+def _volunteer_id(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None
 
 
 def _signed(secrets: SecretsStore, claims: dict[str, object]) -> str:

@@ -86,6 +86,18 @@ REQUEST_SECONDS = Histogram(
     "bdcan_http_request_seconds", "Time to answer an HTTP request", ["method", "route"], buckets=_FAST
 )
 
+# Credentials
+API_KEY_EXPIRES = Gauge(
+    "bdcan_api_key_expires_timestamp_seconds",
+    "When the last live API key of a name expires; a name with a key that never expires has none",
+    ["name"],
+)
+CREDENTIALS_UNREADABLE = Gauge(
+    "bdcan_credentials_unreadable",
+    "1 while a changed file of credentials cannot be read: what it said before is still in force",
+    ["setting"],
+)
+
 # The process
 SAMPLE_FAILURES = Counter(
     "bdcan_sample_failures_total", "Rounds in which the gauges read from the database could not be read"

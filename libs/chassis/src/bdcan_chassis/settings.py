@@ -72,7 +72,12 @@ class ServiceSettings(BaseSettings):
     jwks: str = Field(description="path or https URL of the identity provider's key set")
     oidc_issuer: str
     oidc_audience: str = "bdcan"
-    api_keys_file: Path | None = Field(default=None, description='JSON: [{"name","sha256","scopes","hubs"}]')
+    api_keys_file: Path | None = Field(
+        default=None, description='JSON: [{"name","sha256","scopes","hubs","sources","expires_at"}]'
+    )
+    revocations_file: Path | None = Field(
+        default=None, description='JSON: {"tokens":[jti],"subjects":{sub: instant}}; it may be missing'
+    )
 
     clock: Annotated[str, _read_by(parse_clock)] = "system"
     time_zone: Annotated[str, _read_by(parse_zone)] = "Europe/London"

@@ -40,7 +40,7 @@ class System:
 
 PHONE_DESK = System("phone-desk", Door.HTTP, (Channel.PHONE, Channel.PHONE, Channel.WEB, Channel.EMAIL))
 SCHOOLS = System("simulator", Door.HTTP, (Channel.PARTNER,))
-"""Machines that authenticate with the simulator's API key; its name is their source."""
+"""Machines that authenticate with the simulator's API key; its first source is this name."""
 SURGERY = System("riverside-surgery", Door.TOPIC, (Channel.GP,))
 PHARMACY = System("heath-pharmacy", Door.TOPIC, (Channel.PHARMACY,))
 FAITH_FORUM = System("faith-forum", Door.TOPIC, (Channel.PARTNER,))

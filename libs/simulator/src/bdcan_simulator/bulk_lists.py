@@ -41,7 +41,7 @@ async def upload_all(client: Client, ledger: Ledger, pace: Pace) -> None:
 
 def clerk(system: System) -> Person:
     """Whoever uploads for a system."""
-    return person(system.name, "referrals:write referrals:read hubs:all")
+    return person(f"clerk-of-{system.name}", "referrals:write referrals:read hubs:all", source=system.name)
 
 
 async def _upload(

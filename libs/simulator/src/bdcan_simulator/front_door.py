@@ -12,8 +12,8 @@ from bdcan_simulator.ledger import BadInput, Ledger, Submission
 from bdcan_simulator.pace import Pace
 from bdcan_simulator.volunteers import chance
 
-OPERATOR = person(PHONE_DESK.name, "referrals:write referrals:read hubs:all")
-"""The desk's token: its subject is the source of what it submits."""
+OPERATOR = person("operator-at-the-desk", "referrals:write referrals:read hubs:all", source=PHONE_DESK.name)
+"""A clerk with a token of the desk."""
 
 _SENT_TWICE = 3
 _WITHDRAWN = 0.01

@@ -24,11 +24,19 @@ class Person:
     name: str
     scopes: frozenset[str]
     hubs: frozenset[str] = frozenset()
+    sources: tuple[str, ...] = ()
+    volunteer_id: str | None = None
 
 
-def person(name: str, scopes: str, *hubs: str) -> Person:
-    """A person with scopes separated by blanks; without hubs, whatever hub the scopes allow."""
-    return Person(name, frozenset(scopes.split()), frozenset(hubs))
+def person(name: str, scopes: str, *hubs: str, source: str | None = None) -> Person:
+    """A person with scopes separated by blanks; without hubs, whatever hub the scopes allow. `source`: whom they submit as."""
+    return Person(name, frozenset(scopes.split()), frozenset(hubs), (source,) if source else ())
+
+
+def volunteer(volunteer_id: str) -> Person:
+    """A volunteer with an account of their own, who does tasks."""
+    scopes = frozenset({"tasks:read", "tasks:write", "parcels:read", "disclosures:task"})
+    return Person(f"volunteer-{volunteer_id}", scopes, volunteer_id=volunteer_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class Identities:
     def _mint(self, who: Person) -> str:
         now = int(time.time())
         header = {"alg": "ES256"} | ({"kid": self.key.kid} if self.key.kid else {})
-        claims = {
+        claims: dict[str, object] = {
             "iss": self.issuer,
             "aud": self.audience,
             "sub": who.name,
@@ -79,5 +87,8 @@ class Identities:
             "exp": now + _LIFE_SECONDS,
             "scope": " ".join(sorted(who.scopes)),
             "hub": sorted(who.hubs),
+            "source": list(who.sources),
         }
+        if who.volunteer_id is not None:
+            claims["volunteer"] = who.volunteer_id
         return jwt.encode(header, claims, self.key, algorithms=["ES256"])

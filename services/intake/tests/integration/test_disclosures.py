@@ -65,7 +65,7 @@ async def test_live_reason_discloses_and_audits_the_fields_of_its_purpose(given:
     assert [(a["purpose"], a["fields"], a["reason"]) for a in audit] == [
         (purpose, list(OPENS[purpose].fields), "to help")
     ]
-    assert audit[0]["caller"].startswith("test-")
+    assert audit[0]["caller"].startswith("key:test-")
 
 
 async def test_another_scope_discloses_nothing(given: Harness):

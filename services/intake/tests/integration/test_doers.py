@@ -100,6 +100,21 @@ async def test_another_volunteer_or_hub_reads_nothing(given: Harness):
     ).status_code == 403
 
 
+async def test_a_volunteer_asks_by_their_own_account_and_for_nobody_else(given: Harness):
+    r = await prescription(given)
+    await given.deliver(task(m.TaskAccepted, r))
+    scopes = ["disclosures:task"]
+    own = given.person(scopes, volunteer_id=DOER)
+    assert (await own.post("/v1/disclosures", json=asked(r))).status_code == 200
+    others = (
+        given.person(scopes, volunteer_id=uuid4()),
+        given.person([*scopes, "hubs:all"], [s.HUB], volunteer_id=uuid4()),
+        given.person(scopes, name=str(DOER)),
+    )
+    for other in others:
+        assert (await other.post("/v1/disclosures", json=asked(r))).status_code == 404
+
+
 async def test_withdrawn_referral_is_read_by_nobody(given: Harness):
     r = await prescription(given, "shopping")
     await given.deliver(task(m.TaskAccepted, r))

@@ -212,11 +212,12 @@ async def test_file_with_a_header_alone_is_accepted(given: Harness):
     assert answer.json()["accepted"] == 0
 
 
-async def test_wrong_or_missing_source_is_named(given: Harness):
-    for url in ("/v1/referral-imports", "/v1/referral-imports?source=No Slug"):
-        answer = await given.http.post(url, content="name\nA\n")
-        assert answer.status_code == 422
-        assert answer.json()["errors"][0]["field"] == "query.source"
+async def test_wrong_source_is_named_and_a_missing_one_is_the_callers_first(given: Harness):
+    answer = await given.http.post("/v1/referral-imports?source=No Slug", content="name\nA\n")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "query.source"
+    answer = await given.http.post("/v1/referral-imports", content="name\nA\n")
+    assert (answer.status_code, answer.json()["source"]) == (201, "test")
 
 
 async def test_import_of_another_caller_is_a_404(given: Harness):
@@ -407,7 +408,7 @@ async def test_import_is_on_record_before_its_file_has_arrived(given: Harness):
 
 
 async def test_import_that_stops_moving_is_broken_off_after_an_hour(given: Harness):
-    await Importing(given.transactions, new_id(), None).receive("shielding-list", "test")
+    await Importing(given.transactions, new_id(), None).receive("shielding-list", "key:test")
     given.clock.advance(timedelta(minutes=59))
     assert await given.fire() == 0
     given.clock.advance(timedelta(minutes=1))

@@ -38,7 +38,7 @@ async def test_amended_notes_are_added_with_author_and_time(given: Harness):
     await change(given, r, notes="Ring the side door.")
     await change(given, r, notes=None)
     await change(given, r, notes="  ")
-    assert await notes_of(given, r) == f"{INSULIN}\n[23 Mar 2020 10:00, test] Ring the side door."
+    assert await notes_of(given, r) == f"{INSULIN}\n[23 Mar 2020 10:00, key:test] Ring the side door."
 
 
 async def test_note_is_taken_at_any_time_and_once(given: Harness):
@@ -52,7 +52,7 @@ async def test_note_is_taken_at_any_time_and_once(given: Harness):
         assert (await coordinator.post(f"{path}/notes", json=body)).status_code == 201
     assert (await notes_of(given, r)).count("next door") == 1
     told = (await shown(given, r))["timeline"]
-    assert [e["detail"] for e in told if e["kind"] == "note.added"] == [{"by": "test-1"}]
+    assert [e["detail"] for e in told if e["kind"] == "note.added"] == [{"by": "key:test-1"}]
     assert "next door" not in str(told)
 
 

@@ -29,7 +29,7 @@ async def test_hot_queries_use_their_indexes(given: Harness):
             (residents.RESIDENT.lock, {"keys": ids}),
             (timeline.OF_REFERRAL, {"referral_id": ids[0]}),
             (FIND_KNOWN, {"sources": ["a-list"] * 20, "references": _REFERENCES}),
-            (FIND, {**_ANYTHING, "limit": 100, "caller": "desk", "source": "a-list", "reference": "R-7"}),
+            (FIND, {**_ANYTHING, "limit": 100, "sources": ["desk"], "source": "a-list", "reference": "R-7"}),
         ):
             plan = await query.plan(connection, **arguments)
             assert "Seq Scan" not in plan, plan

@@ -45,7 +45,7 @@ async def test_list_of_volunteers_leads_to_the_person(given: Harness, known: boo
     answer = await coordinator.post("/v1/disclosures", json=asked(volunteer_id_of(enquiry_id)))
     assert (answer.status_code, answer.json()["name"]) == (200, "Grace Volunteer")
     [audit] = await given.fetch("SELECT subject_id, caller FROM disclosure")
-    assert (audit["subject_id"], audit["caller"]) == (enquiry_id, "test-1")
+    assert (audit["subject_id"], audit["caller"]) == (enquiry_id, "key:test-1")
     assert (await coordinator.post("/v1/disclosures", json=asked(uuid4()))).status_code == 404
 
 

@@ -83,7 +83,7 @@ async def test_person_places_a_held_referral_once(routing, referral):
     assert isinstance(event.data, ReferralAssigned)
     assert (event.data.hub_id, event.data.method.value, event.data.version) == ("hub-4", "manual", 2)
     assert (first.json()["decided_by"], first.json()["explanation"]) == (
-        "test",
+        "key:test",
         "Placed by a person: resident-told-us.",
     )
     assert await routing.deadlines() == {}

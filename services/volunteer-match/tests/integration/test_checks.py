@@ -200,7 +200,7 @@ async def test_a_flag_that_nobody_knows_waits_for_a_person(given: Harness) -> No
     assert (answer.json()["undecided"], answer.json()["requires_dbs"]) == ([], False)
     assert [type(e.data) for e in await given.emitted()] == [TaskChanged]
     [kept] = await given.fetch("SELECT caller, reason, decision FROM decision")
-    assert tuple(kept) == ("test", body["reason"], "flags dialysis mean nothing")
+    assert tuple(kept) == ("key:test", body["reason"], "flags dialysis mean nothing")
     assert await given.run("match") == 1
     assert (await task(given, task_id))["volunteer_id"] == str(unchecked)
     again = await given.http.post(path, json=body)

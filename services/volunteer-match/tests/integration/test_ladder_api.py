@@ -45,7 +45,7 @@ async def test_the_ladder_ends_with_a_welfare_concern_and_a_person_who_looks(giv
     told = [type(e.data) for e in await given.emitted()]
     assert told == [*[WelfareCallUnanswered] * 3, WelfareCallExhausted, WelfareCallHeld]
     made = await given.fetch("SELECT attempt, outcome, caller FROM call_attempt ORDER BY attempt")
-    assert [tuple(r) for r in made] == [(i, "voicemail", "test") for i in range(1, 5)]
+    assert [tuple(r) for r in made] == [(i, "voicemail", "key:test") for i in range(1, 5)]
     [item] = (await given.http.get("/v1/welfare-calls?review=true")).json()["items"]
     assert (item["state"], item["review"]) == ("exhausted", "not-reached")
 
@@ -100,7 +100,7 @@ async def test_a_resident_who_cannot_be_reached_waits_until_a_person_decides(giv
     assert (answer.json()["state"], answer.json()["attempts"]) == ("due", 0)
     assert REVIEW not in {kind for kind, _ in await given.deadlines()}
     [kept] = await given.fetch("SELECT decision, caller, reason FROM decision")
-    assert tuple(kept) == ("ring", "test", body["reason"])
+    assert tuple(kept) == ("ring", "key:test", body["reason"])
     assert (await report(given, answer.json()["call_id"], outcome="answered"))["state"] == "answered"
 
 

@@ -42,7 +42,7 @@ async def test_who_looks_at_a_volunteers_number_is_written_down(given: Harness) 
     answer = await given.http.post(path, json={"reason": "offer by telephone"})
     assert (answer.json()["phone"], answer.json()["phone_e164"]) == ("07700 900123", "+447700900123")
     looks = await given.fetch("SELECT volunteer_id, caller, reason FROM contact_view")
-    assert [tuple(r) for r in looks] == [(helper, "test", "offer by telephone")]
+    assert [tuple(r) for r in looks] == [(helper, "key:test", "offer by telephone")]
     unknown = await volunteer(given)
     body = {"reason": "offer by telephone"}
     assert (await given.http.post(f"/v1/volunteers/{unknown}/contact-views", json=body)).status_code == 404

@@ -1,20 +1,23 @@
 """Who is calling, and what they may do. There is no switch that turns this off.
 
 People send an OIDC access token (Authorization: Bearer). The authenticator checks its signature, issuer, audience and
-expiry against the provider's key set. Machines send a key (X-API-Key), of which we keep only the sha256. Both become a
-Caller with scopes and hubs. A route names the scope that it needs. A hub's people see their own hub's residents.
+expiry against the provider's key set, and that nobody has revoked it. Machines send a key (X-API-Key), of which we keep
+only the sha256. Both become a Caller with scopes, hubs and sources. A route names the scope that it needs. A hub's people
+see their own hub's residents; a sender submits as its own sources; a volunteer's account acts as that volunteer alone.
+
+People and keys are separate name spaces: a caller's name says which of them it is from (`person:ada`, `key:ada`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 import httpx
 from fastapi import Request
@@ -24,9 +27,9 @@ from fastapi.security.utils import get_authorization_scheme_param
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel
 
-from bdcan_chassis.errors import ConfigurationError
+from bdcan_chassis.http.credentials import watch_api_keys, watch_revocations
 from bdcan_chassis.http.problems import ForbiddenError, NotFoundError, UnauthorizedError
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
@@ -44,6 +47,7 @@ _REFRESH_SECONDS = 30.0
 _KEYS_SECONDS = 300.0  # the longest time for which a withdrawn key is still accepted
 _CHECKED_SECONDS = 60.0  # then a token is checked again, so that a withdrawn key stops working
 _MOST_CHECKED = 1000
+_INVALID = "The access token is not valid."
 
 
 class OfHub(Protocol):
@@ -60,11 +64,16 @@ H = TypeVar("H", bound=OfHub)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated person or machine."""
+    """An authenticated person or machine. `name` is for comparing and keeping: `person:` or `key:`, and the name there.
+
+    `sources`: whom they submit referrals as, by default the first. `volunteer_id`: the account is a volunteer's, and sees no hub.
+    """
 
     name: str
     scopes: frozenset[str]
     hubs: frozenset[str]
+    sources: tuple[str, ...] = ()
+    volunteer_id: UUID | None = None
 
     def sees_hub(self, hub_id: str | None) -> bool:
         """Whether the caller may see residents of this hub. Only callers with `hubs:all` see residents without a hub (None)."""
@@ -88,16 +97,6 @@ class Caller:
         return None if ALL_HUBS in self.scopes else sorted(self.hubs)
 
 
-class ApiKey(BaseModel):
-    """A machine's key: its sha256, its scopes and its hubs."""
-
-    model_config = ConfigDict(extra="forbid")
-    name: str
-    sha256: str
-    scopes: list[str]
-    hubs: list[str] = []
-
-
 class _KeyDocument(BaseModel):
     keys: list[dict[str, Any]]
 
@@ -109,6 +108,7 @@ class Authenticator:
         self._settings = settings
         self._keys: KeySet | None = None
         self._checked: dict[str, tuple[Caller, float]] = {}
+        self._checked_under = 0
         self._fetched = 0.0
         self._lock = asyncio.Lock()
         self._claims = jwt.JWTClaimsRegistry(
@@ -118,7 +118,8 @@ class Authenticator:
             exp={"essential": True},
             sub={"essential": True},
         )
-        self.api_keys = _load_api_keys(settings.api_keys_file)
+        self.api_keys = watch_api_keys(settings.api_keys_file)
+        self._revocations = watch_revocations(settings.revocations_file)
 
     async def caller(self, bearer: str | None, api_key: str | None) -> Caller:
         """Who sent this. Raises UnauthorizedError, whose text never says which check failed."""
@@ -129,35 +130,30 @@ class Authenticator:
         raise UnauthorizedError("An access token or an API key is needed.")
 
     def _by_api_key(self, api_key: str) -> Caller:
-        digest = hashlib.sha256(api_key.encode()).hexdigest()
-        found = None
-        for key in self.api_keys:
-            if hmac.compare_digest(digest, key.sha256):
-                found = key
-        if found is None:
+        # whoever does not know a key cannot choose its hash: a look-up by it tells nothing by its time
+        found = self.api_keys.get().get(hashlib.sha256(api_key.encode()).hexdigest())
+        if found is None or not found.is_live(time.time()):
             raise UnauthorizedError("The API key is not known.")
-        return Caller(found.name, frozenset(found.scopes), frozenset(found.hubs))
+        return Caller(
+            f"key:{found.name}", frozenset(found.scopes), frozenset(found.hubs), tuple(found.sources)
+        )
 
     async def _by_token(self, token: str) -> Caller:
+        revoked = self._revocations.get()
+        if self._checked_under != self._revocations.version:
+            self._checked.clear()
+            self._checked_under = self._revocations.version
         known = self._checked.get(token)
         if known is not None and time.time() < known[1]:
             return known[0]
         claims = await self._claims_of(token)
-        caller = self._caller_of(claims)
+        if revoked.name(claims):
+            raise UnauthorizedError(_INVALID)
+        caller = _caller_of(claims)
         if len(self._checked) >= _MOST_CHECKED:
             self._checked.clear()
         self._checked[token] = (caller, min(float(claims["exp"]), time.time() + _CHECKED_SECONDS))
         return caller
-
-    def _caller_of(self, claims: dict[str, Any]) -> Caller:
-        hubs = claims.get("hub")
-        if isinstance(hubs, str):
-            hubs = [hubs]
-        return Caller(
-            str(claims["sub"]),
-            frozenset(str(claims.get("scope", "")).split()),
-            frozenset(map(str, hubs)) if isinstance(hubs, list) else frozenset(),
-        )
 
     async def _claims_of(self, token: str) -> dict[str, Any]:
         for fresh in (False, True):
@@ -169,10 +165,10 @@ class Authenticator:
                 # joserfc raises the last three for unusual JSON in a header, such as "crit": null
                 # an unknown key may be a new one: load the key set again, but not for every forgery
                 if fresh or time.monotonic() - self._fetched < _REFRESH_SECONDS:
-                    raise UnauthorizedError("The access token is not valid.") from error
+                    raise UnauthorizedError(_INVALID) from error
             else:
                 return decoded.claims
-        raise UnauthorizedError("The access token is not valid.")
+        raise UnauthorizedError(_INVALID)
 
     async def _key_set(self, *, refresh: bool) -> KeySet:
         async with self._lock:
@@ -197,13 +193,22 @@ class Authenticator:
             return _KeyDocument.model_validate_json(answer.content)
 
 
-def _load_api_keys(path: Path | None) -> list[ApiKey]:
-    if path is None:
-        return []
+def _caller_of(claims: dict[str, Any]) -> Caller:
+    name, scopes = f"person:{claims['sub']}", frozenset(str(claims.get("scope", "")).split())
+    if "volunteer" not in claims:
+        return Caller(name, scopes, frozenset(_texts(claims.get("hub"))), _texts(claims.get("source")))
     try:
-        return TypeAdapter(list[ApiKey]).validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"BDCAN_API_KEYS_FILE cannot be read: {type(error).__name__}") from error
+        volunteer_id = UUID(claims["volunteer"])
+    except (ValueError, TypeError, AttributeError):
+        raise UnauthorizedError(_INVALID) from None
+    # whoever coordinates, too, has another account for that: this one never acts for anybody else
+    return Caller(name, scopes - {ALL_HUBS}, frozenset(), volunteer_id=volunteer_id)
+
+
+def _texts(claim: object) -> tuple[str, ...]:
+    """What a claim says that is a text, or a list of texts. Anything else says nothing."""
+    claim = [claim] if isinstance(claim, str) else claim
+    return tuple(map(str, claim)) if isinstance(claim, list) else ()
 
 
 class _Authentication(SecurityBase):

@@ -13,6 +13,7 @@ import asyncio
 import hashlib
 import json
 import tempfile
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -20,18 +21,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import asyncpg
 import httpx
 import uvicorn
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
 from pydantic import BaseModel
 
 from bdcan_chassis.clock import ManualClock
 from bdcan_chassis.database import open_pool
 from bdcan_chassis.deadlines import Deadlines
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
-from bdcan_chassis.http.auth import ApiKey, Authenticator
+from bdcan_chassis.http.auth import Authenticator
+from bdcan_chassis.http.credentials import ApiKey
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
@@ -108,6 +113,7 @@ class Harness:
     url: str
     authenticator: Authenticator
     http: httpx.AsyncClient
+    signing_key: ECKey
     _offset: int = 0
     clients: list[httpx.AsyncClient] = field(default_factory=list)
     _dispatchers: dict[str, Dispatcher] = field(default_factory=dict)
@@ -203,19 +209,54 @@ class Harness:
         """Run a query."""
         return await self.transactions.pool.fetch(sql, *arguments)
 
-    def client(self, scopes: Sequence[str], hubs: Sequence[str] = ()) -> httpx.AsyncClient:
-        """An HTTP client whose key has these scopes and hubs."""
-        client = httpx.AsyncClient(base_url=self.url, headers={"X-API-Key": _key(scopes, hubs)}, timeout=30)
+    def client(
+        self, scopes: Sequence[str], hubs: Sequence[str] = (), sources: Sequence[str] | None = None
+    ) -> httpx.AsyncClient:
+        """An HTTP client whose key has these scopes and hubs, and these sources: by default, its own name."""
+        name = f"test-{len(self.clients) + 1}"
+        key = f"{_key(scopes, hubs)} {name}"
+        client = httpx.AsyncClient(base_url=self.url, headers={"X-API-Key": key}, timeout=30)
         self.clients.append(client)
-        self.authenticator.api_keys.append(
-            ApiKey(
-                name=f"test-{len(self.clients)}",
-                sha256=_digest(_key(scopes, hubs)),
-                scopes=list(scopes),
-                hubs=list(hubs),
-            )
+        known = ApiKey(
+            name=name,
+            sha256=_digest(key),
+            scopes=list(scopes),
+            hubs=list(hubs),
+            sources=[name] if sources is None else list(sources),
         )
+        self.authenticator.api_keys.get()[known.sha256] = known
         return client
+
+    def person(
+        self,
+        scopes: Sequence[str],
+        hubs: Sequence[str] = (),
+        *,
+        name: str = "ada",
+        volunteer_id: UUID | None = None,
+        sources: Sequence[str] = (),
+    ) -> httpx.AsyncClient:
+        """An HTTP client with a person's access token. `volunteer_id`: the account is that volunteer's."""
+        client = httpx.AsyncClient(base_url=self.url, timeout=30)
+        claims: dict[str, Any] = {"scope": " ".join(scopes), "hub": list(hubs), "source": list(sources)}
+        if volunteer_id is not None:
+            claims["volunteer"] = str(volunteer_id)
+        client.headers["Authorization"] = f"Bearer {self.token(name, **claims)}"
+        self.clients.append(client)
+        return client
+
+    def token(self, name: str, **claims: Any) -> str:
+        """A person's access token with these claims, signed by the identity provider of the test."""
+        settings, now = self.service.settings, int(time.time())
+        whole = {
+            "iss": settings.oidc_issuer,
+            "aud": settings.oidc_audience,
+            "sub": name,
+            "iat": now,
+            "exp": now + 3600,
+        }
+        header = {"alg": "ES256", "kid": self.signing_key.kid}
+        return jwt.encode(header, whole | claims, self.signing_key, algorithms=["ES256"])
 
 
 def _key(scopes: Sequence[str], hubs: Sequence[str]) -> str:
@@ -256,10 +297,15 @@ async def harness(
                         "sha256": _digest(_key(ALL_SCOPES, ())),
                         "scopes": list(ALL_SCOPES),
                         "hubs": [],
+                        "sources": ["test", "shielding-list", "a-list", "nhs-list", "midwives"],
                     }
                 ]
             )
         )
+        signing_key = ECKey.generate_key("P-256", {"kid": "test"}, private=True)
+        key_set = Path(folder) / "jwks.json"
+        key_set.write_text(json.dumps(KeySet([signing_key]).as_dict(private=False)))
+        more = {"jwks": str(key_set), "revocations_file": Path(folder) / "revocations.json"} | more
         service = build(settings_for(settings_class, dsn, keys_file, **more))
         configure_logging(service.name, "test", "WARNING", service.personal_fields)
         await migrate(dsn, service.migration_packages)
@@ -282,7 +328,7 @@ async def harness(
         async with httpx.AsyncClient(
             base_url=url, headers={"X-API-Key": _key(ALL_SCOPES, ())}, timeout=30
         ) as http:
-            running = Harness(service, transactions, clock, url, app.state.authenticator, http)
+            running = Harness(service, transactions, clock, url, app.state.authenticator, http, signing_key)
             try:
                 yield running
             finally:

@@ -64,11 +64,24 @@ def filled_in(request: Request, read: Callable[[Any, date], F | list[Problem]], 
     return form
 
 
+def source_of(caller: Caller, asked: str | None) -> str:
+    """Whom a caller submits as: the source that they name, or the first of theirs. Raises ForbiddenError for any other.
+
+    A source's references are its own: whoever could submit as another would learn what it has sent, and block it.
+    """
+    source = asked or next(iter(caller.sources), None)
+    if source is None:
+        raise ForbiddenError("This account submits for no source.")
+    if source not in caller.sources:
+        raise ForbiddenError("This account does not submit for that source.")
+    return source
+
+
 def must_see(caller: Caller, referral: Referral | None) -> Referral:
     """The referral, if the caller handed it in or works for its hub. Raises NotFoundError otherwise."""
     if referral is None:
         raise NotFoundError
-    if referral.source != caller.name:
+    if referral.source not in caller.sources:
         caller.must_see_hub(referral.hub_id)
     return referral
 

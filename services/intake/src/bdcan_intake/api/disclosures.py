@@ -188,7 +188,7 @@ async def _about_task(
     referrals = Referrals(tx)
     await referrals.lock_keys([found.referral_id])
     referral = referrals.get(found.referral_id)
-    if referral is None or not (caller.name == str(volunteer_id) or caller.sees_hub(referral.hub_id)):
+    if referral is None or not (caller.volunteer_id == volunteer_id or caller.sees_hub(referral.hub_id)):
         raise NotFoundError
     [task] = await TasksInHand(tx).lock_keys([task_id])
     if task.volunteer_id != volunteer_id:

@@ -20,7 +20,7 @@ from bdcan_chassis.http.problems import BodyBrokenOffError, BodyTooLargeError, I
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
 from bdcan_intake import csv_file
-from bdcan_intake.api.common import Reader, Writer
+from bdcan_intake.api.common import Reader, Writer, source_of
 from bdcan_intake.domain.imports import Import, ImportState
 from bdcan_intake.domain.referral import ReferralState
 from bdcan_intake.importing import Importing
@@ -90,13 +90,19 @@ def router(settings: Settings) -> APIRouter:
     async def hand_in(
         request: Request,
         caller: Writer,
-        source: Annotated[Slug, Query(min_length=3, max_length=40)],
+        source: Annotated[
+            Slug | None,
+            Query(
+                min_length=3, max_length=40, description="one of the caller's sources; by default the first"
+            ),
+        ] = None,
     ) -> ImportWithRows:
         # no Idempotency-Key is needed: each row is known by its reference, or by what it says
         if request.headers.get("Content-Type", "").lower().startswith("multipart/"):
             raise csv_file.OtherFileError(
                 "This is a form with a file in it. Send the file itself: curl --data-binary @list.csv, not -F or --form."
             )
+        source = source_of(caller, source)
         importing = Importing(transactions_of(request), new_id(), request.state.traceparent)
         await importing.receive(source, caller.name)
         try:
@@ -127,7 +133,7 @@ def router(settings: Settings) -> APIRouter:
                 connection,
                 state=state,
                 source=source,
-                caller=None if caller.sees_hub(None) else caller.name,
+                sources=None if caller.sees_hub(None) else list(caller.sources),
                 import_id=import_id,
                 limit=paging.rows,
             )
@@ -179,7 +185,7 @@ def router(settings: Settings) -> APIRouter:
 def _must_see(caller: Caller, found: Import | None) -> Import:
     if found is None:
         raise NotFoundError
-    if found.caller != caller.name:
+    if found.source not in caller.sources:
         caller.must_see_hub(None)
     return found
 

@@ -22,7 +22,16 @@ from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_intake import forms, store
 from bdcan_intake.admission import Accepted, Duplicate, Refused, take_note, take_on
-from bdcan_intake.api.common import Amender, Reader, Unread, Writer, filled_in, must_see, must_see_needs
+from bdcan_intake.api.common import (
+    Amender,
+    Reader,
+    Unread,
+    Writer,
+    filled_in,
+    must_see,
+    must_see_needs,
+    source_of,
+)
 from bdcan_intake.books import Referrals, Residents
 from bdcan_intake.domain import changes
 from bdcan_intake.domain.audience import IN_HAND, entries_for_others, without_sensitive
@@ -149,14 +158,21 @@ def router() -> APIRouter:
         caller: Writer,
         once: OnceOnly,
         body: Annotated[Any, Unread(forms.ReferralForm), Body()],
+        source: Annotated[
+            bodies.Slug | None,
+            Query(
+                min_length=3, max_length=40, description="one of the caller's sources; by default the first"
+            ),
+        ] = None,
     ) -> Response:
+        sender = source_of(caller, source)
         form = filled_in(request, forms.read_referral, body)
         known = False
 
         async def work(tx: Tx) -> BaseModel:
             nonlocal known
             referrals = Referrals(tx)
-            [answer] = await take_on(referrals, [examine(form.submission(caller.name), tx.today)])
+            [answer] = await take_on(referrals, [examine(form.submission(sender), tx.today)])
             match answer:
                 case Refused(problems) if problems[0].code == "reference-reused":
                     raise ConflictError(f"{problems[0].message.capitalize()}.", code="reference-reused")
@@ -194,7 +210,7 @@ def router() -> APIRouter:
                 source=source,
                 reference=reference,
                 hubs=caller.visible_hubs,
-                caller=caller.name,
+                sources=list(caller.sources),
                 referral_id=referral_id,
                 limit=paging.rows,
             )

@@ -59,7 +59,7 @@ def _for_others(whole: Summary, caller: Caller) -> Summary:
                 for lane, counts in whole.needs_by_lane_and_state.items()
                 if (large := _large(counts))
             },
-            "by_source": {name: n for name, n in whole.by_source.items() if name == caller.name},
+            "by_source": {name: n for name, n in whole.by_source.items() if name in caller.sources},
         }
     )
 

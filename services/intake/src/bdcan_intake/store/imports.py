@@ -70,12 +70,12 @@ PROBLEMS_OF = PROBLEM.query(
 # How many problems of a file are on record.
 COUNT_PROBLEMS = Statement("SELECT count(*) FROM referral_import_error WHERE import_id = :import_id")
 
-# A page of imports, the newest first: a caller's own (NULL: everybody's).
+# A page of imports, the newest first: those of these sources (NULL: of all).
 FIND = IMPORT.query(
     """
     SELECT {columns} FROM referral_import
     WHERE (:state::text IS NULL OR state = :state) AND (:source::text IS NULL OR source = :source)
-        AND (:caller::text IS NULL OR caller = :caller) AND (:import_id::uuid IS NULL OR id < :import_id)
+        AND (:sources::text[] IS NULL OR source = ANY (:sources)) AND (:import_id::uuid IS NULL OR id < :import_id)
     ORDER BY id DESC LIMIT :limit
     """
 )

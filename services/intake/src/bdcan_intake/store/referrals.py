@@ -58,13 +58,13 @@ FIND_KNOWN = Query(
     Known,
 )
 
-# A page of referrals, the oldest first: those of these hubs (NULL: of all) and the caller's own.
+# A page of referrals, the oldest first: those of these hubs (NULL: of all) and those of these sources.
 FIND = REFERRAL.query(
     """
     SELECT {columns} FROM referral
     WHERE (:state::text IS NULL OR state = :state) AND (:hub::text IS NULL OR hub_id = :hub)
         AND (:source::text IS NULL OR source = :source) AND (:reference::text IS NULL OR reference = :reference OR past_reference = :reference)
-        AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs) OR source = :caller)
+        AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs) OR source = ANY (:sources))
         AND (:referral_id::uuid IS NULL OR id > :referral_id)
     ORDER BY id LIMIT :limit
     """

@@ -1,0 +1,102 @@
+"""A source's references are its own, at every door: nobody else submits as it, sees what it sent, or learns that it did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from bdcan_chassis.testing.harness import Harness
+
+DOORS = ("/v1/referrals", "/v1/referral-imports")
+SCOPES = ["referrals:read", "referrals:write"]
+LIST = "reference,name,needs\nR-1,Amina Example,shopping\n"
+BODY = {"channel": "gp", "reference": "R-1", "person": {"name": "Amina Example"}, "needs": ["shopping"]}
+
+
+async def send(client: httpx.AsyncClient, door: str, source: str | None) -> httpx.Response:
+    query = f"?source={source}" if source else ""
+    if door == "/v1/referrals":
+        return await client.post(door + query, json=BODY)
+    return await client.post(door + query, content=LIST)
+
+
+def callers(given: Harness) -> dict[str, httpx.AsyncClient]:
+    return {
+        "another sender": given.client(SCOPES, sources=["pharmacy"]),
+        "a hub's person": given.person([*SCOPES, "referrals:amend"], ["thames-ward"], name="hub-3"),
+        "staff of the council": given.person([*SCOPES, "hubs:all"], name="manager"),
+        "a person who is called like the sender": given.person(SCOPES, name="surgery"),
+        "a key that is called like the sender": given.client(SCOPES, sources=[]),
+    }
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_nobody_submits_as_another_source_or_learns_whether_it_sent_the_same(
+    given: Harness, door: str
+) -> None:
+    surgery = given.client(SCOPES, sources=["surgery"])
+    assert (await send(surgery, "/v1/referrals", None)).status_code == 201
+    before = await given.fetch("SELECT * FROM referral")
+    for who, client in callers(given).items():
+        answers = [await send(client, door, source) for source in ("surgery", "never-heard-of")]
+        assert [answer.status_code for answer in answers] == [403, 403], who
+        assert without_ids(answers[0]) == without_ids(answers[1]), who
+    assert await given.fetch("SELECT * FROM referral") == before
+    assert await given.fetch("SELECT * FROM referral_import") == []
+    again = await send(surgery, "/v1/referrals", "surgery")
+    assert (again.status_code, again.json()["duplicate"]) == (200, True), "the reference was not blocked"
+
+
+def without_ids(answer: httpx.Response) -> dict[str, Any]:
+    return {name: value for name, value in answer.json().items() if name not in {"instance", "request_id"}}
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_an_account_without_a_source_submits_nothing(given: Harness, door: str) -> None:
+    client = given.person([*SCOPES, "hubs:all"], name="manager")
+    assert (await send(client, door, None)).status_code == 403
+
+
+async def test_a_hubs_person_imports_for_a_source_that_their_token_names(given: Harness) -> None:
+    client = given.person(SCOPES, ["thames-ward"], name="hub-3", sources=["hub-3-list", "faith-forum"])
+    for source, expected in ((None, "hub-3-list"), ("faith-forum", "faith-forum")):
+        answer = await send(client, "/v1/referral-imports", source)
+        assert (answer.status_code, answer.json()["source"], answer.json()["accepted"]) == (201, expected, 1)
+
+
+async def test_only_the_source_sees_its_referrals_and_imports(given: Harness) -> None:
+    surgery = given.client(SCOPES, sources=["surgery"])
+    sent = (await send(surgery, "/v1/referral-imports", None)).json()
+    [mine] = (await surgery.get("/v1/referrals")).json()["items"]
+    outsiders = {who: c for who, c in callers(given).items() if who != "staff of the council"}
+    for who, client in outsiders.items():
+        for query in ("", "?source=surgery", "?source=surgery&reference=R-1", "?hub=thames-ward"):
+            assert (await client.get(f"/v1/referrals{query}")).json()["items"] == [], who
+        for query in ("", "?source=surgery", "?state=done"):
+            assert (await client.get(f"/v1/referral-imports{query}")).json()["items"] == [], who
+        for path in (
+            f"/v1/referrals/{mine['referral_id']}",
+            f"/v1/referral-imports/{sent['import_id']}",
+            f"/v1/referral-imports/{sent['import_id']}/errors.csv",
+            f"/v1/referral-imports/{sent['import_id']}/duplicates.csv",
+        ):
+            assert (await client.get(path)).status_code == 404, who
+        assert (await client.get("/v1/summary")).json()["by_source"] == {}, who
+    assert (await surgery.get("/v1/summary")).json()["by_source"] == {"surgery": 1}
+    colleague = given.person(SCOPES, name="practice-manager", sources=["surgery"])
+    assert len((await colleague.get("/v1/referral-imports")).json()["items"]) == 1
+
+
+async def test_a_stored_reply_of_a_key_is_not_replayed_to_a_person_of_its_name(given: Harness) -> None:
+    headers = {"Idempotency-Key": "k-1"}
+    first = await given.http.post("/v1/referrals", json=BODY, headers=headers)
+    assert first.status_code == 201
+    again = await given.http.post("/v1/referrals", json=BODY, headers=headers)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    for name in ("test", "key:test"):
+        person = given.person(SCOPES, name=name, sources=["another-source"])
+        other = await person.post("/v1/referrals", json=BODY, headers=headers)
+        assert "Idempotent-Replayed" not in other.headers
+        assert other.json()["referral_id"] != first.json()["referral_id"]
