@@ -55,6 +55,7 @@ gen: $(VENV)/.dev ## generate again what is made from schemas/, migrations and m
 	@$(BIN)/python -m bdcan_contract_tools generate
 	@$(BIN)/python -m bdcan_local.schema_files
 	@$(BIN)/python -m bdcan_local.metrics_page
+	@$(BIN)/python -m bdcan_local.privacy_page
 
 clean: ## remove .venv and local data (stop first: make down)
 	rm -rf $(VENV) .local

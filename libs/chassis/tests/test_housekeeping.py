@@ -14,6 +14,7 @@ from waiting import running, until_true
 from bdcan_chassis import housekeeping, metrics
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.housekeeping import Sample, check_inbox_retention, clear, keep_house, sample
+from bdcan_chassis.retention import CHASSIS_KEPT
 from bdcan_chassis.subscription import Consumer, On
 from bdcan_chassis.testing.harness import START, Harness
 
@@ -39,19 +40,11 @@ async def test_only_old_rows_are_deleted_in_batches(ledger: Harness, monkeypatch
     await ledger.fetch(
         "INSERT INTO chassis.inbox SELECT 'numbers', gen_random_uuid(), now() - interval '45 days 1 minute' FROM generate_series(1, 35)"
     )
-    await ledger.fetch(
-        "INSERT INTO chassis.idempotency_key SELECT 'a', g::text, '', 200, '', now() - interval '2 days 1 minute' FROM generate_series(1, 20) g"
-    )
     record = ledger.record(Added(account_id=uuid4(), number=1))
     await ledger.deliver(record)
-    await ledger.http.post(
-        f"/toy/entries/{uuid4()}", json={"number": 1}, headers={"Idempotency-Key": "recent"}
-    )
     await clear(ledger.transactions, DAYS_45)
     [inbox] = await ledger.fetch("SELECT count(*) AS n FROM chassis.inbox")
-    keys = await ledger.fetch("SELECT key FROM chassis.idempotency_key")
     assert inbox["n"] == 1
-    assert [k["key"] for k in keys] == ["recent"]
     assert (await ledger.deliver(record))["duplicate"] == 1
 
 
@@ -99,10 +92,21 @@ async def test_failed_sample_is_counted_and_deletion_continues(
     await ledger.fetch(
         "INSERT INTO chassis.inbox VALUES ('numbers', gen_random_uuid(), now() - interval '50 days')"
     )
+    await ledger.fetch(
+        "INSERT INTO chassis.idempotency_key SELECT 'a', days::text, '', 200, '', now() - interval '1 day' * days"
+        " FROM generate_series(1, 4) AS days"
+    )
+    kept_for = ledger.service.kept_for
     before = metrics.SAMPLE_FAILURES._value.get()
-    async with running(lambda stopping: keep_house(ledger.transactions, (broken,), DAYS_45, stopping)):
+    async with running(
+        lambda stopping: keep_house(ledger.transactions, (broken,), DAYS_45, CHASSIS_KEPT, kept_for, stopping)
+    ):
         await until_true(lambda: metrics.SAMPLE_FAILURES._value.get() > before + 1)
     assert await ledger.fetch("SELECT 1 FROM chassis.inbox") == []
+    keys = await ledger.fetch("SELECT key FROM chassis.idempotency_key")
+    assert [key["key"] for key in keys] == ["1"]
+    assert value("bdcan_retention_past_rows", kind="stored-replies") == 0
+    assert (value("bdcan_retention_run_timestamp_seconds") or 0) > 0
 
 
 def test_compacted_topic_demands_no_retention(ledger) -> None:

@@ -80,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
         if name == "service":
             added.add_argument("name", help="of the service")
             added.add_argument("verb", nargs=argparse.REMAINDER, help="and its options; --help lists them")
+    kept = add("retention", _retention, "end what is past its time, in all five services")
+    kept.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
+    only = kept.add_mutually_exclusive_group()
+    only.add_argument("--dry-run", action="store_true", help="count what would end, and change nothing")
+    only.add_argument(
+        "--report", action="store_true", help="say what is kept, why, for how long, and what is past"
+    )
     token = add("token", _token, "make an access token for a person on this system")
     token.add_argument(
         "--as",
@@ -217,6 +224,22 @@ def _service(options: argparse.Namespace) -> int:
     system = runner.found(_chosen(options), read_settings())
     command = service_command(system, options.name, *(options.verb or ["--help"]))
     os.execve(command.argv[0], command.argv, dict(command.environment))  # noqa: S606 # the words are ours
+
+
+def _retention(options: argparse.Namespace) -> int:
+    import subprocess
+
+    from bdcan_local import runner
+    from bdcan_local.processes import SERVICES, service_command
+
+    system = runner.found(_chosen(options), read_settings())
+    chosen = [f"--{name.replace('_', '-')}" for name in ("dry_run", "report") if getattr(options, name)]
+    code = 0
+    for name in SERVICES:
+        command = service_command(system, name, "retention", *chosen)
+        ran = subprocess.run(command.argv, env=dict(command.environment), check=False)  # noqa: S603 # the words are ours
+        code = max(code, ran.returncode)
+    return code
 
 
 def _token(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from uuid import UUID
 from msgspec.structs import asdict
 from pydantic import ValidationError
 
-from bdcan_chassis import dead_letters
+from bdcan_chassis import dead_letters, retention
 from bdcan_chassis.database import Connection
 from bdcan_chassis.errors import DATABASE_ERRORS, ChassisError, describe
 from bdcan_chassis.heap import settle_heap
@@ -59,6 +59,12 @@ def _parser(service: Service) -> argparse.ArgumentParser:
     verbs.add_parser("worker", help="consume, relay, keep deadlines, plan")
     verbs.add_parser("migrate", help="bring the database up to date")
     verbs.add_parser("openapi", help="print the API's OpenAPI document")
+    kept = verbs.add_parser("retention", help="end what is past its time, as housekeeping does")
+    only = kept.add_mutually_exclusive_group()
+    only.add_argument("--dry-run", action="store_true", help="count what would end, and change nothing")
+    only.add_argument(
+        "--report", action="store_true", help="say what is kept, why, for how long, and what is past"
+    )
     letters = verbs.add_parser("dead-letter", help="records that could not be handled").add_subparsers(
         dest="act", required=True
     )
@@ -103,6 +109,8 @@ def _run(service: Service, options: argparse.Namespace, rest: list[str]) -> int:
             )
             print(f"{service.name}: {len(done)} migration(s) applied")
             return 0
+        case "retention":
+            return asyncio.run(_retention(service, options))
         case "dead-letter":
             return asyncio.run(_dead_letter(service, options))
         case verb:
@@ -133,6 +141,27 @@ async def _command(service: Service, verb: str, rest: list[str]) -> int:
     transactions = await service.open(verb)
     try:
         return await service.commands[verb](transactions, rest)
+    finally:
+        await transactions.pool.close()
+
+
+async def _retention(service: Service, options: argparse.Namespace) -> int:
+    kinds, kept_for = service.all_kept, service.kept_for
+    transactions = await service.open("retention")
+    try:
+        if not (options.dry_run or options.report):
+            for name, rows in (await retention.end(transactions, kinds, kept_for)).items():
+                print(f"{service.name}  {name}: {rows} row(s) ended")
+            return 0
+        for past in await retention.look(transactions, kinds, kept_for):
+            kind = past.kept
+            print(
+                f"{service.name}  {kind.name}: {past.rows} row(s) past {past.period.days} days; {kind.then}"
+            )
+            if options.report:
+                print(f"    {kind.table}: {kind.holds}")
+                print(f"    why: {kind.why}. Lawful basis: {kind.basis}")
+        return 0
     finally:
         await transactions.pool.close()
 

@@ -1,4 +1,4 @@
-"""A worker's housekeeping: it reads gauges from the database, and deletes old rows.
+"""A worker's housekeeping: it reads gauges from the database, and ends what is past its retention.
 
 It deletes rows in small batches, so that no lock is held for long. The inbox must keep every id that a topic could still
 deliver: at the start, its retention is checked against the topics'.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ from bdcan_chassis import dead_letters, metrics
 from bdcan_chassis.database import wait
 from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.logs import get_logger
+from bdcan_chassis.retention import Kept, end, measure
 from bdcan_chassis.subscription import Consumer
 from bdcan_chassis.transaction import Transactions
 
@@ -27,7 +28,6 @@ log = get_logger(__name__)
 SAMPLE_SECONDS = 10.0
 _CLEAR_SECONDS = 600.0
 _PORTION = 5000
-_IDEMPOTENCY_KEPT = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,14 @@ def check_inbox_retention(consumers: Sequence[Consumer], retention: timedelta) -
 
 
 async def keep_house(
-    transactions: Transactions, samples: Sequence[Sample], retention: timedelta, stopping: asyncio.Event
+    transactions: Transactions,
+    samples: Sequence[Sample],
+    retention: timedelta,
+    kinds: Sequence[Kept],
+    kept_for: Mapping[str, timedelta],
+    stopping: asyncio.Event,
 ) -> None:
-    """Read gauges and delete old rows until `stopping`."""
+    """Read gauges and end what is past its time until `stopping`."""
     cleared = -math.inf
     while not stopping.is_set():
         try:
@@ -61,6 +66,8 @@ async def keep_house(
                 time.monotonic() - cleared > _CLEAR_SECONDS
             ):  # deletes first: a gauge that fails must not let the inbox grow
                 await clear(transactions, retention)
+                await end(transactions, kinds, kept_for)
+                await measure(transactions, kinds, kept_for)
                 cleared = time.monotonic()
             await sample(transactions, samples)
         except DATABASE_ERRORS as error:
@@ -97,12 +104,11 @@ async def sample(transactions: Transactions, samples: Sequence[Sample]) -> None:
 
 
 async def clear(transactions: Transactions, retention: timedelta) -> None:
-    """Delete inbox and idempotency rows that are past their retention."""
-    for sql, age in ((_CLEAR_INBOX, retention), (_CLEAR_KEYS, _IDEMPOTENCY_KEPT)):
-        while True:
-            done = await transactions.pool.execute(sql, age, _PORTION)
-            if int(done.rpartition(" ")[2]) < _PORTION:
-                break
+    """Delete inbox rows that are past their retention."""
+    while True:
+        done = await transactions.pool.execute(_CLEAR_INBOX, retention, _PORTION)
+        if int(done.rpartition(" ")[2]) < _PORTION:
+            break
 
 
 _OUTBOX = """
@@ -117,11 +123,5 @@ FROM chassis.deadline WHERE due_at < $1 OR failures > 0 GROUP BY kind
 _CLEAR_INBOX = """
 DELETE FROM chassis.inbox WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM chassis.inbox WHERE received_at < now() - $1::interval LIMIT $2
-))
-"""
-
-_CLEAR_KEYS = """
-DELETE FROM chassis.idempotency_key WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM chassis.idempotency_key WHERE created_at < now() - $1::interval LIMIT $2
 ))
 """

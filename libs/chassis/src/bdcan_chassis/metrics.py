@@ -102,3 +102,11 @@ CREDENTIALS_UNREADABLE = Gauge(
 SAMPLE_FAILURES = Counter(
     "bdcan_sample_failures_total", "Rounds in which the gauges read from the database could not be read"
 )
+
+# Retention
+RETENTION_PAST = Gauge(
+    "bdcan_retention_past_rows", "Rows that are past their time and still held, by kind of record", ["kind"]
+)
+RETENTION_RUN = Gauge(
+    "bdcan_retention_run_timestamp_seconds", "When housekeeping last ended what was past its time"
+)

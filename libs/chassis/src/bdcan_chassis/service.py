@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI
 
@@ -17,6 +18,7 @@ from bdcan_chassis.housekeeping import Sample
 from bdcan_chassis.http.app import create_api
 from bdcan_chassis.http.dead_letters import dead_letter_router
 from bdcan_chassis.passes import Gateway, Planner
+from bdcan_chassis.retention import CHASSIS_KEPT, Kept, periods
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.subscription import Consumer
 from bdcan_chassis.transaction import Transactions
@@ -44,6 +46,8 @@ class Service:
     routers: tuple[APIRouter, ...] = ()
     domain_errors: Mapping[type[Exception], int] = field(default_factory=dict)
     commands: Mapping[str, Command] = field(default_factory=dict)
+    kept: tuple[Kept, ...] = ()
+    """The kinds of record that this service keeps, in the order in which they end."""
 
     @property
     def clock(self) -> Clock:
@@ -59,6 +63,16 @@ class Service:
     def migration_packages(self) -> list[str]:
         """The packages that hold migrations, in the order in which they are applied."""
         return ["bdcan_chassis", f"{self.package}.store"]
+
+    @property
+    def all_kept(self) -> tuple[Kept, ...]:
+        """The kinds of record that are kept, with the chassis's own."""
+        return (*self.kept, *CHASSIS_KEPT)
+
+    @property
+    def kept_for(self) -> dict[str, timedelta]:
+        """How long each kind is kept. Raises ConfigurationError."""
+        return periods(self.all_kept, self.settings.retention)
 
     async def open(self, process: str) -> Transactions:
         """Connect to the database; the caller closes `transactions.pool`."""

@@ -105,6 +105,10 @@ class ServiceSettings(BaseSettings):
         default=timedelta(days=45),
         description="must exceed the longest retention of a topic that is consumed",
     )
+    retention: dict[str, timedelta] = Field(
+        default={},
+        description='how long a kind of record is kept, where not as docs/privacy.md says: {"notes": "P90D"}',
+    )
     stuck_after: timedelta = Field(
         default=timedelta(seconds=60), description="lag without progress for so long ends the process"
     )

@@ -28,6 +28,7 @@ from bdcan_chassis.logs import get_logger
 from bdcan_chassis.passes import Gateway, run_pass
 from bdcan_chassis.relay import Relay
 from bdcan_chassis.replay import replay_requested
+from bdcan_chassis.retention import periods
 from bdcan_chassis.service import Service
 from bdcan_chassis.signals import run
 from bdcan_chassis.transaction import Transactions
@@ -68,7 +69,12 @@ def parts_of(
     dsn = settings.database_url.get_secret_value()
     parts["wakes"] = lambda stopping: wakes.listen(dsn, f"bdcan.{service.name}.listen", stopping)
     parts["housekeeping"] = lambda stopping: keep_house(
-        transactions, service.samples, settings.inbox_retention, stopping
+        transactions,
+        service.samples,
+        settings.inbox_retention,
+        service.all_kept,
+        service.kept_for,
+        stopping,
     )
     parts["watchdog"] = lambda stopping: watch(loops, settings.stuck_after.total_seconds(), stopping)
     return parts, loops
@@ -124,6 +130,7 @@ def consumer_check(loop: ConsumerLoop) -> Check:
 def run_worker(service: Service) -> int:
     """Run the service's worker until somebody stops it; returns the exit code. Raises ConfigurationError at once."""
     check_inbox_retention(service.consumers, service.settings.inbox_retention)
+    periods(service.all_kept, service.settings.retention)
     return run(lambda stopping: _work(service, stopping))
 
 

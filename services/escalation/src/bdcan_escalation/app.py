@@ -9,6 +9,7 @@ from bdcan_escalation.deadlines import DEADLINES
 from bdcan_escalation.domain.errors import NotAllowedError
 from bdcan_escalation.metrics import SAMPLES
 from bdcan_escalation.settings import Settings
+from bdcan_escalation.store.retention import KEPT
 from bdcan_escalation.worker import CONSUMERS
 
 
@@ -30,6 +31,7 @@ def service(settings: Settings) -> Service:
         deadlines=DEADLINES,
         gateways=gateways.gateways(settings),
         samples=SAMPLES,
+        kept=KEPT,
         routers=(api.router(settings),),
         domain_errors={NotAllowedError: 409},
     )

@@ -11,6 +11,7 @@ from bdcan_foodhub.domain.errors import NotAllowedError, StockError
 from bdcan_foodhub.metrics import SAMPLES
 from bdcan_foodhub.planners import PLANNERS
 from bdcan_foodhub.settings import Settings
+from bdcan_foodhub.store.retention import KEPT
 
 
 def build() -> Service:
@@ -31,6 +32,7 @@ def service(settings: Settings) -> Service:
         deadlines=DEADLINES,
         planners=PLANNERS,
         samples=SAMPLES,
+        kept=KEPT,
         routers=(api.router(settings),),
         commands={"check-stock": check_stock},
         domain_errors={NotAllowedError: 409, StockError: 409},

@@ -11,6 +11,7 @@ from bdcan_intake.domain.errors import BrokenOffError, NotAllowedError, RefusedE
 from bdcan_intake.metrics import SAMPLES
 from bdcan_intake.planners import PLANNERS
 from bdcan_intake.settings import Settings
+from bdcan_intake.store.retention import KEPT
 from bdcan_intake.worker import CONSUMERS
 
 
@@ -32,6 +33,7 @@ def service(settings: Settings) -> Service:
         deadlines=DEADLINES,
         planners=PLANNERS,
         samples=SAMPLES,
+        kept=KEPT,
         routers=api.routers(settings),
         domain_errors={
             NotAllowedError: 409,

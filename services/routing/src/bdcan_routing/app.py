@@ -11,6 +11,7 @@ from bdcan_routing.domain.errors import NotAllowedError, UnknownPlacesError
 from bdcan_routing.metrics import SAMPLES
 from bdcan_routing.planners import planners
 from bdcan_routing.settings import Settings
+from bdcan_routing.store.retention import KEPT
 from bdcan_routing.worker import consumers
 
 
@@ -32,6 +33,7 @@ def service(settings: Settings) -> Service:
         deadlines=deadlines(settings),
         planners=planners(settings),
         samples=SAMPLES,
+        kept=KEPT,
         routers=(router(settings),),
         domain_errors={NotAllowedError: 409, UnknownPlacesError: 422},
         commands=commands(settings),

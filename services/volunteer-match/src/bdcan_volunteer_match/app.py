@@ -8,8 +8,9 @@ from bdcan_volunteer_match import api
 from bdcan_volunteer_match.deadlines import DEADLINES
 from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
 from bdcan_volunteer_match.metrics import SAMPLES
-from bdcan_volunteer_match.planners import PLANNERS
+from bdcan_volunteer_match.planners import planners
 from bdcan_volunteer_match.settings import Settings
+from bdcan_volunteer_match.store.retention import KEPT
 from bdcan_volunteer_match.worker import CONSUMERS
 
 
@@ -29,8 +30,9 @@ def service(settings: Settings) -> Service:
         personal_fields=PERSONAL_FIELDS,
         consumers=CONSUMERS,
         deadlines=DEADLINES,
-        planners=PLANNERS,
+        planners=planners(settings),
         samples=SAMPLES,
+        kept=KEPT,
         routers=api.routers(),
         domain_errors={NotAllowedError: 409, FindingsError: 422},
     )

@@ -1,9 +1,11 @@
-"""The planner `match`: one pass offers every open task for which somebody suitable has room."""
+"""The planners. `match` offers every open task for which somebody suitable has room; `lapse` ends old enquiries."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
 
 from bdcan_chassis.passes import Planner
 from bdcan_chassis.transaction import Tx
@@ -11,10 +13,15 @@ from bdcan_volunteer_match import store
 from bdcan_volunteer_match.books import MATCH, Tasks, Volunteers
 from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate, Match, Want, match
 from bdcan_volunteer_match.domain.task import offer
-from bdcan_volunteer_match.domain.volunteer import asked
+from bdcan_volunteer_match.domain.volunteer import asked, leave
+from bdcan_volunteer_match.settings import Settings
+from bdcan_volunteer_match.store.retention import ENQUIRIES
 
 SPARE = 50
 """Tasks that are read beyond the free places: everybody who is free may have let some of them go already."""
+
+LAPSES_A_PASS = 200
+"""Enquiries that one pass ends at most."""
 
 
 async def match_tasks(tx: Tx) -> int:
@@ -59,8 +66,23 @@ async def match_tasks(tx: Tx) -> int:
     return len(willing)
 
 
-PLANNERS = (Planner(MATCH, match_tasks),)
-"""What the worker runs."""
+async def lapse_enquiries(kept_for: timedelta, tx: Tx) -> int:
+    """Whoever enquired and was never welcomed leaves, so that nobody's name is kept for nothing."""
+    volunteers = Volunteers(tx)
+    stale = await volunteers.lock(store.volunteers.LOCK_STALE, before=tx.now - kept_for, limit=LAPSES_A_PASS)
+    for volunteer in stale:
+        volunteers.put(leave(volunteer, tx.now))
+    await volunteers.save()
+    return len(stale)
+
+
+def planners(settings: Settings) -> tuple[Planner, ...]:
+    """What the worker runs."""
+    kept_for = settings.retention.get(ENQUIRIES.name, ENQUIRIES.period)
+    return (
+        Planner(MATCH, match_tasks),
+        Planner("lapse", partial(lapse_enquiries, kept_for), timedelta(minutes=10)),
+    )
 
 
 def _may_do(found: Match, volunteers: Volunteers) -> bool:

@@ -40,6 +40,14 @@ LOCK_ACTIVE = VOLUNTEER.query(
     """
 )
 
+# Volunteers who enquired before some time and were never welcomed, locked in the order of their ids.
+LOCK_STALE = VOLUNTEER.query(
+    """
+    SELECT {columns} FROM volunteer WHERE state = 'enquired' AND changed_at < :before
+    ORDER BY volunteer_id LIMIT :limit FOR NO KEY UPDATE
+    """
+)
+
 # Active volunteers of some hubs, for some kinds of task, who have less than `most` tasks in hand.
 CANDIDATES = Query(
     """

@@ -1,0 +1,170 @@
+"""What is kept for how long. A service lists its kinds of record; housekeeping ends what is past its time, in portions.
+
+A kind ends in one of two ways: its rows are deleted, or their personal columns are emptied and the row stays without the
+person. Neither changes a state: only rows whose story has ended are touched, and nobody is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from bdcan_chassis import metrics
+from bdcan_chassis.errors import ConfigurationError
+from bdcan_chassis.logs import get_logger
+from bdcan_chassis.table import Statement
+from bdcan_chassis.transaction import Transactions
+
+log = get_logger(__name__)
+
+PORTION = 1000
+"""Rows that one statement ends at most, so that no lock is held for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kind of record: what it holds, why, on which lawful basis, for how long, and what happens then.
+
+    `past`: the SQL condition on a row `t` of `table` that is past its time `:before`. `emptied`: the columns that are emptied, with their
+    new values; without it the row is deleted. `real_time`: the database stamps the row, not the domain's clock. `by_rule`: what a rule of
+    the domain does instead, because a state changes with it; housekeeping only counts such rows.
+    """
+
+    name: str
+    table: str
+    holds: str
+    why: str
+    basis: str
+    period: timedelta
+    past: str
+    emptied: Mapping[str, str] = field(default_factory=dict)
+    real_time: bool = False
+    by_rule: str = ""
+
+    @property
+    def then(self) -> str:
+        """What happens to a row that is past its time."""
+        if self.by_rule:
+            return self.by_rule
+        if not self.emptied:
+            return "the row is deleted"
+        return f"emptied: {', '.join(self.emptied)}; the rest stays without the person"
+
+    @property
+    def count(self) -> Statement:
+        """How many rows are past their time."""
+        return Statement(_COUNT.format(table=self.table, past=self.past))
+
+    @property
+    def end(self) -> Statement:
+        """Ends a portion of them. Rows that somebody has locked wait for the next round."""
+        past = _PAST.format(table=self.table, past=self.past)
+        if not self.emptied:
+            return Statement(_DELETE.format(table=self.table, past=past))
+        sets = ", ".join(f"{column} = {value}" for column, value in self.emptied.items())
+        return Statement(_EMPTY.format(table=self.table, sets=sets, past=past))
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A kind with its period as configured, and how many of its rows are past it."""
+
+    kept: Kept
+    period: timedelta
+    rows: int
+
+
+def periods(kinds: Sequence[Kept], settings: Mapping[str, timedelta]) -> dict[str, timedelta]:
+    """How long each kind is kept. Raises ConfigurationError for a kind that does not exist, or a period that is not positive."""
+    if unknown := settings.keys() - {kind.name for kind in kinds}:
+        names = ", ".join(sorted(kind.name for kind in kinds))
+        raise ConfigurationError(
+            f"BDCAN_RETENTION names {', '.join(sorted(unknown))}: this service keeps {names}"
+        )
+    if wrong := sorted(name for name, period in settings.items() if period <= timedelta()):
+        raise ConfigurationError(f"BDCAN_RETENTION: {', '.join(wrong)} must be kept for some time")
+    return {kind.name: settings.get(kind.name, kind.period) for kind in kinds}
+
+
+async def look(
+    transactions: Transactions, kinds: Sequence[Kept], kept_for: Mapping[str, timedelta]
+) -> list[Past]:
+    """How many rows of each kind are past their time. Changes nothing."""
+    found = []
+    async with transactions.pool.acquire() as connection:
+        for kind in kinds:
+            period = kept_for[kind.name]
+            rows = await kind.count.value(connection, before=_now(transactions, kind) - period)
+            found.append(Past(kind, period, rows))
+    return found
+
+
+async def end(
+    transactions: Transactions, kinds: Sequence[Kept], kept_for: Mapping[str, timedelta]
+) -> dict[str, int]:
+    """End what is past its time, each portion in a transaction of its own; returns how many rows of each kind."""
+    ended: dict[str, int] = {}
+    for kind in kinds:
+        if kind.by_rule:
+            continue
+        statement, before = kind.end, _now(transactions, kind) - kept_for[kind.name]
+        ended[kind.name] = 0
+        portion = PORTION
+        while portion == PORTION:
+            async with transactions.pool.acquire() as connection:
+                portion = await statement.execute(connection, before=before, portion=PORTION)
+            ended[kind.name] += portion
+    if any(ended.values()):
+        log.info("retention.ended", rows={name: rows for name, rows in ended.items() if rows})
+    metrics.RETENTION_RUN.set_to_current_time()
+    return ended
+
+
+async def measure(
+    transactions: Transactions, kinds: Sequence[Kept], kept_for: Mapping[str, timedelta]
+) -> None:
+    """Set the gauge of rows that are past their time."""
+    for past in await look(transactions, kinds, kept_for):
+        metrics.RETENTION_PAST.labels(past.kept.name).set(past.rows)
+
+
+def _now(transactions: Transactions, kind: Kept) -> datetime:
+    return datetime.now(UTC) if kind.real_time else transactions.clock.now()
+
+
+CHASSIS_KEPT = (
+    Kept(
+        "settled-dead-letters",
+        "chassis.dead_letter",
+        "records that could not be handled, with what a stranger wrote in key, headers and body",
+        "so that an operator can see what was replayed or discarded",
+        "legitimate interest: to keep the service running",
+        timedelta(days=30),
+        "t.settled_at < :before AND t.state IN ('replayed', 'discarded')"
+        " AND (t.body IS NOT NULL OR t.record_key IS NOT NULL OR t.error <> '' OR t.event_type IS NOT NULL"
+        " OR t.headers <> '[]'::bytea)",
+        {"record_key": "NULL", "headers": "'[]'::bytea", "body": "NULL", "event_type": "NULL", "error": "''"},
+        real_time=True,
+    ),
+    Kept(
+        "stored-replies",
+        "chassis.idempotency_key",
+        "the reply to a request with an Idempotency-Key",
+        "so that a repeated request has its effect once",
+        "legitimate interest: to keep the service running",
+        timedelta(days=2),
+        "t.created_at < :before",
+        real_time=True,
+    ),
+)
+"""What every service keeps. A settled dead letter keeps its id, place, state, reason code and times."""
+
+
+_COUNT = "SELECT count(*) FROM {table} AS t WHERE {past}"
+
+_PAST = "ARRAY(SELECT t.ctid FROM {table} AS t WHERE {past} LIMIT :portion FOR UPDATE SKIP LOCKED)"
+
+_DELETE = "DELETE FROM {table} WHERE ctid = ANY ({past})"
+
+_EMPTY = "UPDATE {table} SET {sets} WHERE ctid = ANY ({past})"

@@ -1,0 +1,32 @@
+"""How long escalation keeps what it holds about people. `docs/privacy.md` shows it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bdcan_chassis.retention import Kept
+
+_LAW = "legal obligation: safeguarding (Care Act 2014, s. 42), and public task (UK GDPR art. 6(1)(c) and (e))"
+
+KEPT = (
+    Kept(
+        "call-backs",
+        "call_back",
+        "what the council's system said about a case, in codes and its own case numbers",
+        "to prove what was handed over and how it ended",
+        _LAW,
+        timedelta(days=6 * 365),
+        "EXISTS (SELECT FROM escalation AS e WHERE e.escalation_id = t.escalation_id AND e.ended_at < :before)",
+    ),
+    Kept(
+        "case-numbers",
+        "escalation",
+        "the council's number and reference of a case",
+        "to prove what was handed over and how it ended",
+        _LAW,
+        timedelta(days=6 * 365),
+        "t.ended_at < :before AND t.reference IS NOT NULL",
+        {"reference": "NULL"},
+    ),
+)
+"""In the order in which they end. Escalations hold ids and codes; the person is at intake and at the council."""

@@ -1,0 +1,107 @@
+"""How long intake keeps what it holds about people. `docs/privacy.md` shows it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bdcan_chassis.retention import Kept
+
+_YEAR = timedelta(days=365)
+_TASK = "public task: the council's help in an emergency (UK GDPR art. 6(1)(e))"
+_SENDER = "legitimate interest: the sender corrects its list"
+
+_CLOSED = "EXISTS (SELECT FROM referral AS r WHERE r.id = t.referral_id AND r.closed_at < :before)"
+
+KEPT = (
+    Kept(
+        "residents",
+        "resident",
+        "who a referral is about: name, telephone, e-mail, address, birth date, NHS number, first notes",
+        "to help, to answer questions about it, and to know somebody who asks again",
+        _TASK,
+        _YEAR,
+        f"t.content_hash <> ''::bytea AND {_CLOSED}",
+        {
+            **dict.fromkeys(
+                (
+                    "name",
+                    "phone",
+                    "phone_e164",
+                    "email",
+                    "birth_date",
+                    "nhs_number",
+                    "address",
+                    "postcode",
+                    "notes",
+                    "consent",
+                ),
+                "NULL",
+            ),
+            "unclear": "'{}'",
+            "likeness_keys": "'{}'",
+            "content_hash": "''",
+            "compared": "true",
+        },
+    ),
+    Kept(
+        "references",
+        "referral",
+        "the sender's own reference, which can name somebody; household, diets and flags",
+        "to answer the sender, and to help",
+        _TASK,
+        _YEAR,
+        "t.closed_at < :before AND (t.reference IS NOT NULL OR t.past_reference IS NOT NULL OR t.adults IS NOT NULL"
+        " OR t.diets <> '{}' OR t.flags <> '{}')",
+        {
+            **dict.fromkeys(("reference", "past_reference", "adults", "children", "infants"), "NULL"),
+            "diets": "'{}'",
+            "flags": "'{}'",
+        },
+    ),
+    Kept(
+        "notes",
+        "note",
+        "what people wrote down about a resident",
+        "to help, and to answer questions about it",
+        _TASK,
+        _YEAR,
+        _CLOSED,
+    ),
+    Kept(
+        "tasks-in-hand",
+        "task_in_hand",
+        "which volunteer had which task of a referral",
+        "to tell only the doer where to go",
+        _TASK,
+        _YEAR,
+        _CLOSED,
+    ),
+    Kept(
+        "timelines",
+        "timeline",
+        "what happened to a referral and when, in codes and ids, with the accounts of staff",
+        "to account for the help that was given",
+        _TASK,
+        2 * _YEAR,
+        _CLOSED,
+    ),
+    Kept(
+        "import-problems",
+        "referral_import_error",
+        "what was wrong with the rows of a list, with the sender's references",
+        "so that the sender can correct the list",
+        _SENDER,
+        timedelta(days=90),
+        "EXISTS (SELECT FROM referral_import AS i WHERE i.id = t.import_id AND i.imported_at < :before)",
+    ),
+    Kept(
+        "import-duplicates",
+        "referral_import_duplicate",
+        "which rows of a list were known already, with the sender's references",
+        "so that the sender can correct the list",
+        _SENDER,
+        timedelta(days=90),
+        "EXISTS (SELECT FROM referral_import AS i WHERE i.id = t.import_id AND i.imported_at < :before)",
+    ),
+)
+"""In the order in which they end. The referral with its codes and times stays, for the borough's figures."""
