@@ -10,12 +10,13 @@ from typing import Any
 
 from bdcan_chassis.clock import Clock
 from bdcan_simulator.client import BrokenError, Client
-from bdcan_simulator.identity import person
+from bdcan_simulator.identity import person, volunteer
 from bdcan_simulator.ledger import Ledger
 from bdcan_simulator.paging import first_page, keep_at
 from bdcan_simulator.volunteers import ACCEPTS, FAILS, NOTICES_A_CONCERN, chance
 
-VOLUNTEERS = person("volunteers", "tasks:read tasks:write parcels:read hubs:all")
+DISPATCHERS = person("dispatchers", "tasks:read parcels:read hubs:all")
+"""Those who tell volunteers of their offers, and at the site whether a parcel is ready. Volunteers answer by themselves."""
 
 _SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(minutes=20)
 _LONGEST_REAL_SECONDS = 8.0
@@ -40,7 +41,7 @@ class Doorstep:
 
             async def round_of_offers() -> int:
                 offers = await first_page(
-                    self.client, VOLUNTEERS, "volunteer-match", "/v1/tasks", state="offered"
+                    self.client, DISPATCHERS, "volunteer-match", "/v1/tasks", state="offered"
                 )
                 await self.client.for_each(offers, lambda task: self._answer(task, errands), at_once=12)
                 return len(offers)
@@ -59,7 +60,7 @@ class Doorstep:
     async def _fetched(self, parcel_id: str) -> bool:
         """Whether the site hands the parcel over. A stopped one stays there until a person has decided."""
         for _ in range(_FETCH_TRIES):
-            answer = await self.client.get(VOLUNTEERS, "foodhub", f"/v1/parcels/{parcel_id}")
+            answer = await self.client.get(DISPATCHERS, "foodhub", f"/v1/parcels/{parcel_id}")
             if answer.ok and answer.json()["state"] in {"dispatched", "delivered"}:
                 return True
             await asyncio.sleep(_FETCH_EVERY_SECONDS)
@@ -83,10 +84,10 @@ class Doorstep:
 
     async def _report(self, task_id: str, volunteer_id: str, number: int, verb: str, **more: str) -> bool:
         answer = await self.client.post(
-            VOLUNTEERS,
+            volunteer(volunteer_id),
             "volunteer-match",
             f"/v1/tasks/{task_id}/{verb}",
-            {"volunteer_id": volunteer_id} | more,
+            more,
             key=f"{task_id}/{number}/{verb}",
         )
         self.ledger.done[f"tasks {verb}{self._remark(task_id, verb, answer.ok)}"] += 1

@@ -10,21 +10,19 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from bdcan_chassis.database import Connection
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
-from bdcan_chassis.http.problems import InvalidError
+from bdcan_chassis.http.problems import NotFoundError
 from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Lane, Priority
 from bdcan_contracts.vocabulary import NEEDS, Flag, NeedCode
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub
+from bdcan_volunteer_match.api.shared import hubs_to_show, known_volunteer, must_be_hub, speaks_for
 from bdcan_volunteer_match.books import Calls, Tasks, holders_of
 from bdcan_volunteer_match.domain import following
 from bdcan_volunteer_match.domain import task as tasking
@@ -73,9 +71,9 @@ class TaskView(BaseModel):
 
 
 class ByVolunteer(Body):
-    """Who says so."""
+    """Who says so. A volunteer's own account says so for that volunteer; people of the hub name the volunteer."""
 
-    volunteer_id: UUID
+    volunteer_id: UUID | None = None
 
 
 class FailureBody(ByVolunteer):
@@ -134,18 +132,20 @@ def router() -> APIRouter:
             bool, Query(description="only those whose resident another referral may be about, too")
         ] = False,
     ) -> Page[TaskView]:
-        """Tasks, the soonest due first."""
+        """Tasks, the soonest due first. A volunteer's account sees those that they are offered, have in hand or have done."""
         due_at, task_id = paging.after(datetime, UUID)
         visible = hubs_to_show(caller, hub)
+        if caller.volunteer_id is not None:  # they see no hub, and of all hubs what is theirs
+            visible = None
         async with reading(request) as connection:
             await must_be_hub(connection, hub)
             if volunteer is not None:
-                await _known(connection, volunteer)
+                await known_volunteer(connection, volunteer, caller)
             found = await store.tasks.FIND.all(
                 connection,
                 state=state,
                 hubs=visible,
-                volunteer_id=volunteer,
+                volunteer_id=caller.volunteer_id or volunteer,
                 attention=attention,
                 linked=linked,
                 due_at=due_at,
@@ -159,13 +159,17 @@ def router() -> APIRouter:
         """One task."""
         async with reading(request) as connection:
             found = await store.tasks.TASK.get.first(connection, keys=[task_id])
-        return TaskView.model_validate(caller.must_see(found))
+        if found is None or not _is_of(found, caller):
+            raise NotFoundError
+        return TaskView.model_validate(found)
 
     @router.post("/{task_id}/acceptance", response_model=TaskView)
     async def accept(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
         """The volunteer accepts the task, if they may still do it."""
         return await once(
-            lambda tx: _decide_by(tx, task_id, caller, body, lambda t, who: tasking.accept(t, who, tx.now))
+            lambda tx: _decide_by(
+                tx, task_id, caller, body, "acceptance", lambda t, who: tasking.accept(t, who, tx.now)
+            )
         )
 
     @router.post("/{task_id}/refusal", response_model=TaskView)
@@ -173,7 +177,12 @@ def router() -> APIRouter:
         """The volunteer refuses the task: somebody else is asked."""
         return await once(
             lambda tx: _decide_by(
-                tx, task_id, caller, body, lambda t, who: tasking.refuse(t, who.volunteer_id, tx.now)
+                tx,
+                task_id,
+                caller,
+                body,
+                "refusal",
+                lambda t, who: tasking.refuse(t, who.volunteer_id, tx.now),
             )
         )
 
@@ -182,7 +191,12 @@ def router() -> APIRouter:
         """The task is done."""
         return await once(
             lambda tx: _decide_by(
-                tx, task_id, caller, body, lambda t, who: tasking.complete(t, who.volunteer_id, tx.now)
+                tx,
+                task_id,
+                caller,
+                body,
+                "completion",
+                lambda t, who: tasking.complete(t, who.volunteer_id, tx.now),
             )
         )
 
@@ -191,7 +205,7 @@ def router() -> APIRouter:
         """What the volunteer reported was a slip: within 30 minutes they have the offer or the task again."""
         return await once(
             lambda tx: _decide_by(
-                tx, task_id, caller, body, lambda t, who: tasking.undo_report(t, who, tx.now)
+                tx, task_id, caller, body, "undo", lambda t, who: tasking.undo_report(t, who, tx.now)
             )
         )
 
@@ -204,6 +218,7 @@ def router() -> APIRouter:
                 task_id,
                 caller,
                 body,
+                "failure",
                 lambda t, who: tasking.report_failure(t, who.volunteer_id, body.reason, tx.now),
             )
         )
@@ -231,43 +246,73 @@ def router() -> APIRouter:
 
     @router.post("/{task_id}/concerns", status_code=201, response_model=ConcernView)
     async def raise_concern(task_id: UUID, body: ConcernBody, caller: Writer, once: OnceOnly) -> Response:
-        """A volunteer saw something that worries them. Community Solutions gets it at once."""
+        """A volunteer saw something that worries them. Community Solutions gets it at once.
 
-        async def work(tx: Tx) -> BaseModel:
-            tasks = Tasks(tx)
-            task = await _locked(tasks, task_id, caller)
-            if body.volunteer_id is not None:
-                await _known(tx.connection, body.volunteer_id)
-            concern = Concern(new_id(), task_id, body.code, body.volunteer_id)
-            await store.tasks.CONCERN.insert(tx.connection, [concern], tx.now)
-            tasks.put(tasking.raise_concern(task, concern.concern_id, concern.code, tx.now))
-            await tasks.save()
-            return ConcernView(concern_id=concern.concern_id, task_id=task_id)
+        They may say so long after, of each task that they have ever accepted or refused.
+        """
+        named = body.volunteer_id
+        volunteer_id = speaks_for(caller, named) if named or caller.volunteer_id else None
 
-        return await once(work, status=201)
+        return await once(lambda tx: _concern(tx, task_id, body.code, volunteer_id, caller), status=201)
 
     return router
 
 
 async def _decide_by(
-    tx: Tx, task_id: UUID, caller: Caller, body: ByVolunteer, decide: Callable[[Task, Volunteer], Step[Task]]
+    tx: Tx,
+    task_id: UUID,
+    caller: Caller,
+    body: ByVolunteer,
+    act: str,
+    decide: Callable[[Task, Volunteer], Step[Task]],
 ) -> BaseModel:
+    volunteer_id = speaks_for(caller, body.volunteer_id)
     tasks = Tasks(tx)
-    task = await _locked(tasks, task_id, caller)
-    volunteer = await _known(tx.connection, body.volunteer_id)  # read after the lock of the task: see store
+    await tasks.lock_keys([task_id])
+    task = tasks.get(task_id)
+    if task is None or not (_is_of(task, caller) or task.was_of(caller.volunteer_id)):
+        raise NotFoundError
+    # read after the lock of the task: see store
+    volunteer = await known_volunteer(tx.connection, volunteer_id, caller)
     decided = tasks.put(decide(task, volunteer))
     await tasks.save()
+    await store.acts.record(tx, task_id, act, volunteer_id, caller.name)
     return TaskView.model_validate(decided)
 
 
-async def _known(connection: Connection, volunteer_id: UUID) -> Volunteer:
-    """The volunteer of that id. Raises InvalidError where it is nobody's."""
-    found = await store.volunteers.VOLUNTEER.get.first(connection, keys=[volunteer_id])
-    if found is None:
-        raise InvalidError.of(
-            Problem("volunteer_id", "unknown", "is not the id of a volunteer: see the list of volunteers")
-        )
-    return found
+async def _concern(
+    tx: Tx, task_id: UUID, code: NeedCode, volunteer_id: UUID | None, caller: Caller
+) -> BaseModel:
+    tasks = Tasks(tx)
+    await tasks.lock_keys([task_id])
+    task = tasks.get(task_id)
+    if task is None or not (_is_of(task, caller) or await _had(tx, task, caller)):
+        raise NotFoundError
+    if volunteer_id is not None:
+        await known_volunteer(tx.connection, volunteer_id, caller)
+    concern = Concern(new_id(), task_id, code, volunteer_id)
+    await store.acts.record(tx, task_id, "concern", volunteer_id, caller.name)
+    await store.tasks.CONCERN.insert(tx.connection, [concern], tx.now)
+    tasks.put(tasking.raise_concern(task, concern.concern_id, concern.code, tx.now))
+    await tasks.save()
+    return ConcernView(concern_id=concern.concern_id, task_id=task_id)
+
+
+def _is_of(task: Task, caller: Caller) -> bool:
+    """Whether a task is the caller's to see: it is in the volunteer's hands, or belongs to a hub of the person."""
+    if caller.volunteer_id is not None:
+        return task.volunteer_id == caller.volunteer_id
+    return caller.sees_hub(task.hub_id)
+
+
+async def _had(tx: Tx, task: Task, caller: Caller) -> bool:
+    """Whether the caller is a volunteer who once had the task."""
+    who = caller.volunteer_id
+    if who is None:
+        return False
+    return task.was_of(who) or await store.acts.HAS_ACTED.value(
+        tx.connection, task_id=task.task_id, volunteer_id=who
+    )
 
 
 async def _locked(tasks: Tasks, task_id: UUID, caller: Caller) -> Task:

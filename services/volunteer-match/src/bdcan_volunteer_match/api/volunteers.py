@@ -22,7 +22,7 @@ from bdcan_contracts.envelope import Problem
 from bdcan_contracts.typed import one_line, read_phone
 from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub
+from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub, sees_volunteer
 from bdcan_volunteer_match.books import Volunteers
 from bdcan_volunteer_match.domain import volunteer as volunteering
 from bdcan_volunteer_match.domain.volunteer import Offering, Volunteer, VolunteerState
@@ -243,8 +243,6 @@ async def _save(volunteers: Volunteers, step: Step[Volunteer]) -> VolunteerView:
 async def _locked(volunteers: Volunteers, volunteer_id: UUID, caller: Caller) -> Volunteer:
     await volunteers.lock_keys([volunteer_id])
     volunteer = volunteers.get(volunteer_id)
-    if volunteer is None or not (
-        not volunteer.hub_ids or any(caller.sees_hub(hub_id) for hub_id in volunteer.hub_ids)
-    ):
+    if volunteer is None or not sees_volunteer(caller, volunteer):
         raise NotFoundError
     return volunteer

@@ -150,6 +150,14 @@ class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
     warnings: tuple[str, ...] = ()
     last: Told | None = None
 
+    def was_of(self, volunteer_id: UUID | None) -> bool:
+        """Whether the volunteer reported something last, or did not take or do the task: they may repeat or undo it."""
+        if volunteer_id is None:
+            return False
+        return volunteer_id in self.asked or (
+            self.last is not None and self.last.volunteer_id == volunteer_id
+        )
+
     @property
     def deadline_at(self) -> datetime | None:
         """When the task is looked at again; None once it has ended."""

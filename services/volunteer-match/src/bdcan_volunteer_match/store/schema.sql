@@ -99,6 +99,14 @@ CREATE TABLE public.task (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE public.task_act (
+    task_id uuid NOT NULL,
+    act text NOT NULL,
+    volunteer_id uuid,
+    caller text NOT NULL,
+    acted_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.uncounted_attempt (
     seq bigint NOT NULL,
     call_id uuid NOT NULL,
@@ -226,6 +234,8 @@ CREATE INDEX concern_task ON public.concern USING btree (task_id);
 CREATE INDEX contact_view_volunteer ON public.contact_view USING btree (volunteer_id);
 
 CREATE INDEX decision_subject ON public.decision USING btree (subject_id);
+
+CREATE INDEX task_act_by_task ON public.task_act USING btree (task_id);
 
 CREATE INDEX task_attention ON public.task USING btree (due_at, task_id) WHERE ((state = ANY (ARRAY['open'::text, 'offered'::text, 'accepted'::text])) AND (unfilled OR (stopped_by IS NOT NULL) OR (returned_because IS NOT NULL) OR (undecided <> '{}'::text[]) OR (warnings <> '{}'::text[])));
 
