@@ -137,11 +137,10 @@ class Play:
             stages = self._stages(before, summary)
             self.watch(stages)
             submitted = self._submitted and not self.inbound.awaits_receipts
-            may_be_over = submitted and stages.closed >= self.referrals - self._waiting()
-            if may_be_over and await self._only_waiting_ones_are_open():
+            books = (summary["by_state"], summary["needs_by_state"], self.ledger.progress())
+            if submitted and (stages.closed >= self.referrals or books == seen) and await self._all_wait():
                 ending = Ending.SETTLED
                 break
-            books = (summary["by_state"], summary["needs_by_state"], self.ledger.progress())
             if books != seen:
                 seen, since = books, time.monotonic()
             elif time.monotonic() - since > self.still_seconds:
@@ -151,23 +150,21 @@ class Play:
         self._over.set()
         return ending
 
-    def _waiting(self) -> int:
+    async def _all_wait(self) -> bool:
+        """Whether each open referral waits for a later hour: because nobody answered, or with another one that shares the call."""
         now = self.endpoints.clock.now()
-        return sum(again_at > now for again_at in self.ledger.waiting.values())
-
-    async def _only_waiting_ones_are_open(self) -> bool:
-        now = self.endpoints.clock.now()
+        links: dict[str, set[str]] = {}
         for system in SYSTEMS:
             for state in _OPEN_STATES:
                 async for item in every(
                     self.client, READER, "intake", "/v1/referrals", source=system.name, state=state
                 ):
-                    if (system.name, item.get("reference")) not in self.ledger.submissions:
-                        continue
-                    again_at = self.ledger.waiting.get(item["referral_id"])
-                    if again_at is None or again_at <= now:
-                        return False
-        return True
+                    if (system.name, item.get("reference")) in self.ledger.submissions:
+                        links[item["referral_id"]] = {*item["same_person_ids"], *item["same_household_ids"]}
+        wait = {one for one in links if one in self.ledger.waiting and self.ledger.waiting[one] > now}
+        while more := {one for one, linked in links.items() if one not in wait and linked & wait}:
+            wait |= more
+        return wait == links.keys()
 
     async def _summary(self) -> dict[str, Any]:
         answer = await self.client.get(READER, "intake", "/v1/summary")
