@@ -92,24 +92,24 @@ class EscalationView(BaseModel):
     referral_id: UUID
     kind: EscalationKind
     needs: list[NeedView]
-    hub_id: str | None
+    hub_id: str | None = None
     priority: Priority
     state: State
     opened_at: datetime
     acknowledge_by: datetime
-    due_at: datetime | None
-    late: EscalationStage | None
+    due_at: datetime | None = None
+    late: EscalationStage | None = None
     attempts: int
-    problem: str | None
-    next_attempt_at: datetime | None
-    case_id: str | None
-    reference: str | None
-    forwarded_at: datetime | None
-    acknowledged_at: datetime | None
-    accepted_at: datetime | None
-    ended_at: datetime | None
-    reason: str | None
-    outcome: str | None
+    problem: str | None = None
+    next_attempt_at: datetime | None = None
+    case_id: str | None = None
+    reference: str | None = None
+    forwarded_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    accepted_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str | None = None
+    outcome: str | None = None
 
     @classmethod
     def of(cls, e: Escalation) -> Self:

@@ -166,7 +166,7 @@ class CorrectionView(BaseModel):
     item_id: str
     kind: MoveKind
     quantity: int
-    lot: str | None
+    lot: str | None = None
     reason: str
     moved_at: datetime
 
@@ -190,7 +190,7 @@ class LineView(BaseModel):
     item_id: str
     unit: StockUnit
     quantity: int
-    instead_of: str | None
+    instead_of: str | None = None
 
 
 class OwedView(BaseModel):
@@ -217,10 +217,10 @@ class NoticeView(BaseModel):
     owner: str
     since: datetime
     due_at: datetime
-    settled_at: datetime | None
-    settled_by: str | None
-    decision: str | None
-    reason: str | None
+    settled_at: datetime | None = None
+    settled_by: str | None = None
+    decision: str | None = None
+    reason: str | None = None
 
 
 class ParcelView(BaseModel):
@@ -237,7 +237,7 @@ class ParcelView(BaseModel):
     undecided: list[str] = Field(
         description="diets that a person must decide about; until then nothing is reserved"
     )
-    people: int | None
+    people: int | None = None
     flags: list[str]
     state: State
     stopped: bool = Field(description="a person must decide before the parcel goes on; see notices")
@@ -245,16 +245,16 @@ class ParcelView(BaseModel):
     lines: list[LineView]
     missing: list[MissingView]
     owed: list[OwedView] = Field(description="lines that were missing and follow later; the site owes them")
-    owed_due_at: datetime | None
+    owed_due_at: datetime | None = None
     owed_by: str | None = Field(description="who sends what is to follow")
     requested_at: datetime
     due_at: datetime
     changed_at: datetime
-    retry_at: datetime | None
+    retry_at: datetime | None = None
     overdue: bool
-    bags: int | None
-    weight_grams: int | None
-    task_id: UUID | None
+    bags: int | None = None
+    weight_grams: int | None = None
+    task_id: UUID | None = None
     same_person_ids: list[UUID] = Field(description="referrals that may be about the same person")
     same_household_ids: list[UUID] = Field(description="referrals that may be about the same household")
 

@@ -30,12 +30,12 @@ class DeadLetterView(BaseModel):
     topic: str
     partition: int
     offset: int
-    event_type: str | None
+    event_type: str | None = None
     state: str
     reason: str
     error: str
     parked_at: datetime
-    settled_at: datetime | None
+    settled_at: datetime | None = None
 
 
 class DeadLetterShown(BaseModel):
@@ -43,7 +43,7 @@ class DeadLetterShown(BaseModel):
 
     letter: DeadLetterView
     headers: dict[str, str]
-    body: str | None
+    body: str | None = None
 
 
 class Why(Body):

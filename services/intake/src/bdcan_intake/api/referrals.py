@@ -74,17 +74,17 @@ class ReferralListed(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     referral_id: UUID
     source: str
-    reference: str | None
+    reference: str | None = None
     channel: str
     priority: Annotated[str | None, Field(description="absent for callers who may not see every need")]
     outreach: bool
     state: str
     open: bool
     version: int
-    hub_id: str | None
-    outcome: str | None
-    owner: str | None
-    due_at: datetime | None
+    hub_id: str | None = None
+    outcome: str | None = None
+    owner: str | None = None
+    due_at: datetime | None = None
     received_at: datetime
     contact_due_at: Annotated[
         datetime | None, Field(description="absent for callers who may not see every need")
@@ -103,7 +103,7 @@ class ReferralListed(BaseModel):
         list[UUID],
         Field(description="closed referrals that may be about the same person, the newest first"),
     ] = []
-    closed_at: datetime | None
+    closed_at: datetime | None = None
     flags: list[str]
 
 

@@ -73,7 +73,7 @@ class HubOut(BaseModel):
     wards: list[WardOut]
     cover: list[str]
     paused: bool
-    pause_reason: str | None
+    pause_reason: str | None = None
     illustrative: bool
     configured_at: datetime
 
