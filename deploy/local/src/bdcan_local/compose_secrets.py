@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
                 "bdcan_council_api_key": store.get("council-api-key"),
                 "bdcan_council_callback_secret": store.get("council-callback-secret"),
             }
+        if service in {"intake", "volunteer-match"}:
+            settings["bdcan_grant_secret"] = store.get("grant-secret")
         _give(directory / "services" / service, settings, _FIRST_SERVICE_USER + number)
     council = {
         "bdcan_council_api_key": store.get("council-api-key"),

@@ -173,6 +173,8 @@ def _service_environment(system: System, service: str) -> dict[str, str]:
                 "BDCAN_COUNCIL_API_KEY": secrets.get("council-api-key"),
                 "BDCAN_COUNCIL_CALLBACK_SECRET": secrets.get("council-callback-secret"),
             }
+        case "intake" | "volunteer-match":
+            environment["BDCAN_GRANT_SECRET"] = secrets.get("grant-secret")
         case "routing":
             environment["BDCAN_DATA_DIR"] = str(system.data / "pulse")
             if system.gazetteer is not None:

@@ -4,6 +4,7 @@ kafka/<user>       SCRAM password          postgres/<role>    password
 api-keys/<name>    an API key in clear     api-keys.json      hashes and scopes, for the services
 signing-key.json   private key that plays the identity provider; jwks.json is its public half
 council-api-key, council-callback-secret
+grant-secret       signs what a claimed call opens at intake
 """
 
 import hashlib

@@ -75,7 +75,7 @@ class Callers:
         if not claim.ok:
             return False
         if chance(call_id, "details") < _SHOWS_DETAILS:
-            await self._ask_for_details(caller, referral_id, key)
+            await self._ask_for_details(caller, referral_id, claim.json()["grant"], key)
         call |= claim.json()
         if self._is_slip(submission.resident, call):
             await self._slip(caller, call, key)
@@ -110,8 +110,13 @@ class Callers:
         if not undone.ok:
             self._wait(referral_id, told.json().get("next_attempt_at"))
 
-    async def _ask_for_details(self, caller: Person, referral_id: str, key: str) -> None:
-        body = {"referral_id": referral_id, "purpose": "welfare_call", "reason": "The welfare call is due."}
+    async def _ask_for_details(self, caller: Person, referral_id: str, grant: str, key: str) -> None:
+        body = {
+            "referral_id": referral_id,
+            "purpose": "welfare_call",
+            "reason": "The welfare call is due.",
+            "grant": grant,
+        }
         answer = await self.client.post(caller, "intake", "/v1/disclosures", body, key=f"{key}/details")
         self.ledger.done["disclosures" if answer.ok else "disclosures refused"] += 1
 

@@ -189,6 +189,7 @@ class Calls(Unreliable):
             self._claims[call["call_id"]] += 1
             ran_out = hash(call["call_id"]) % 5 == 0 and self._claims[call["call_id"]] == 1
             call["state"] = "due" if ran_out else "claimed"
+            call["grant"] = "a-grant"
             return 200, call
         if found[2] == "undo":
             if not self.undoes:

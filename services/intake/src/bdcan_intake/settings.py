@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
+from bdcan_chassis.grants import GrantKeys
 from bdcan_chassis.settings import ServiceSettings
 
 
@@ -14,3 +15,14 @@ class Settings(ServiceSettings):
     import_chunk: int = Field(
         default=1_000, ge=1, le=10_000, description="rows of a CSV file in one transaction"
     )
+    grant_secret: SecretStr = Field(
+        min_length=32, description="signs what a claimed call opens at intake; volunteer-match has the same"
+    )
+    grant_secret_old: SecretStr | None = Field(
+        default=None, description="is believed as well, while the secret is rolled"
+    )
+
+    @property
+    def grant_keys(self) -> GrantKeys:
+        """What signs and reads grants."""
+        return GrantKeys((self.grant_secret, self.grant_secret_old))

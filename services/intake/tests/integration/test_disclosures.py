@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))  # intake_story.py is shared by all tests
 sys.path.insert(0, str(Path(__file__).parent))
@@ -14,10 +16,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 import intake_story as s  # pyright: ignore[reportMissingImports] # found by the lines above
 from test_following import handed_in
 
+from bdcan_chassis.grants import GrantKeys
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts import models as m
+from bdcan_contracts import vocabulary
 from bdcan_intake.domain.disclosure import OPENS, Purpose
 from bdcan_intake.domain.referral import Referral
+from bdcan_intake.settings import Settings
 
 PERSON = {
     "name": "Amina Example",
@@ -55,7 +60,13 @@ async def test_live_reason_discloses_and_audits_the_fields_of_its_purpose(given:
     if purpose is not Purpose.TRIAGE:
         await given.deliver(s.assigned(r))
         await given.deliver(s.confirmed(r))
-    answer = await caller.post("/v1/disclosures", json=asked(r, purpose))
+    body = asked(r, purpose)
+    if purpose is Purpose.WELFARE_CALL:
+        body["grant"] = s.claim(given, r, "key:test-1")
+    if purpose is Purpose.DELIVERY:
+        need = r.needs[0].need_id
+        await given.deliver(s.task(m.TaskAccepted, r, need, vocabulary.TaskKind.PARCEL_DELIVERY))
+    answer = await caller.post("/v1/disclosures", json=body)
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "no-store"
     told = set(answer.json()) - {"disclosure_id", "referral_id", "purpose", "disclosed_at"}
@@ -90,8 +101,70 @@ async def test_another_hub_does_not_learn_that_the_person_exists(given: Harness)
     await given.deliver(s.assigned(r))
     own = given.client(["disclosures:welfare_call"], hubs=[s.HUB])
     other = given.client(["disclosures:welfare_call"], hubs=["heath"])
-    assert (await own.post("/v1/disclosures", json=asked(r, "welfare_call"))).status_code == 200
+    for client, name, status in ((own, "key:test-1", 200), (other, "key:test-2", 404)):
+        body = asked(r, "welfare_call") | {"grant": s.claim(given, r, name)}
+        assert (await client.post("/v1/disclosures", json=body)).status_code == status
     assert (await other.post("/v1/disclosures", json=asked(r, "welfare_call"))).status_code == 404
+
+
+async def test_a_number_needs_a_claim_of_the_asker_that_still_holds(given: Harness):
+    r = await resident(given, "food-parcel")
+    another = await resident(given, "food-parcel")
+    await given.deliver(s.assigned(r), s.assigned(another))
+    ask = asked(r, "welfare_call")
+
+    async def status(grant: str | None) -> int:
+        body = ask if grant is None else ask | {"grant": grant}
+        return (await given.http.post("/v1/disclosures", json=body)).status_code
+
+    settings = given.service.settings
+    assert isinstance(settings, Settings)
+    grant = settings.grant_keys.read(s.claim(given, r))
+    assert grant is not None
+    forged = GrantKeys([SecretStr("x" * 40)]).sign(grant)
+    mine = s.claim(given, r)
+    head, body, _ = mine.split(".")
+    for wrong in (
+        None,
+        "",
+        "a.b.c",
+        forged,
+        f"{head}.{body}.",
+        s.claim(given, r, "person:test"),
+        s.claim(given, r, "key:test-1"),
+        s.claim(given, another),
+    ):
+        assert await status(wrong) == 403, wrong
+    assert not await given.fetch("SELECT 1 FROM disclosure")
+    assert await status(mine) == 200
+    given.clock.advance(timedelta(minutes=30))
+    assert await status(mine) == 403, "the claim has run out"
+    again = s.claim(given, r)
+    assert await status(again) == 200
+    given.clock.advance(timedelta(minutes=1))
+    await given.deliver(s.unanswered(r))
+    assert await status(again) == 403, "the call was reported"
+
+
+async def test_a_person_of_the_hub_reads_whom_nobody_may_ring(given: Harness):
+    r = await handed_in(given, "food-parcel", person={"name": "Amina Example"}, consent=False)
+    await given.deliver(s.assigned(r))
+    assert (await given.http.post("/v1/disclosures", json=asked(r, "welfare_call"))).status_code == 200
+
+
+async def test_an_address_for_a_delivery_needs_somebody_who_has_accepted(given: Harness):
+    r = await resident(given, "food-parcel")
+    await given.deliver(s.assigned(r), s.confirmed(r))
+    need, kind = r.needs[0].need_id, vocabulary.TaskKind.PARCEL_DELIVERY
+    for event, status in (
+        (m.TaskOpened, 409),
+        (m.TaskAccepted, 200),
+        (m.TaskFailed, 409),
+    ):
+        given.clock.advance(timedelta(minutes=1))
+        await given.deliver(s.task(event, r, need, kind))
+        answer = await given.http.post("/v1/disclosures", json=asked(r, "delivery"))
+        assert answer.status_code == status, event
 
 
 @pytest.mark.parametrize("purpose", ["welfare_call", "delivery_label", "delivery"])

@@ -149,7 +149,7 @@ async def test_person_who_rings_sees_what_could_not_be_read_until_it_is_amended(
     form = {"channel": "phone", "person": {"birth_date": "31/02/1950"}, "needs": ["shopping"]}
     referral_id = (await given.http.post("/v1/referrals", json=form)).json()["referral_id"]
     await given.transactions.pool.execute("UPDATE referral SET hub_id = 'thames-ward'")
-    asked = {"referral_id": referral_id, "purpose": "welfare_call", "reason": "to ring her"}
+    asked = {"referral_id": referral_id, "purpose": "escalation", "reason": "to help her"}
     told = (await given.http.post("/v1/disclosures", json=asked)).json()
     assert (told["unclear"], told["flags"][-1]) == ({"birth_date": "31/02/1950"}, "details-unclear")
     url = f"/v1/referrals/{referral_id}/amendments"

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from bdcan_chassis.calendar import make_calendar
+from bdcan_chassis.grants import Grant
 from bdcan_contracts import models as m
 from bdcan_contracts import vocabulary
 from bdcan_contracts.envelope import Event
@@ -273,3 +274,16 @@ def escalation(
         **more,
     }
     return model(**{name: fields[name] for name in model.model_fields if name in fields})
+
+
+def claim(given: Any, r: Referral, holder: str = "key:test") -> str:
+    """The grant that somebody has who has claimed the referral's call."""
+    now = given.clock.now()
+    granted = Grant(
+        holder=holder,
+        purpose="welfare_call",
+        subjects=(r.referral_id,),
+        granted_at=now,
+        expires_at=now + timedelta(minutes=30),
+    )
+    return given.service.settings.grant_keys.sign(granted)

@@ -33,6 +33,6 @@ def service(settings: Settings) -> Service:
         planners=planners(settings),
         samples=SAMPLES,
         kept=KEPT,
-        routers=api.routers(),
+        routers=api.routers(settings),
         domain_errors={NotAllowedError: 409, FindingsError: 422},
     )

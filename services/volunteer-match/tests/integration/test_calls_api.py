@@ -19,6 +19,7 @@ from bdcan_contracts.models import (
 )
 from bdcan_contracts.vocabulary import NeedCode
 from bdcan_volunteer_match.domain.call import first_call_id
+from bdcan_volunteer_match.settings import Settings
 
 PROBLEM = "application/problem+json"
 
@@ -234,3 +235,27 @@ async def test_the_summary_counts_by_state(given: Harness) -> None:
         "volunteers": {},
         "unfilled_tasks": 0,
     }
+
+
+async def test_a_claim_opens_the_number_for_whoever_claimed_until_it_runs_out(given: Harness) -> None:
+    event = assigned(needs=(need(),))
+    await given.deliver(event)
+    call_id = (await only_call(given))["call_id"]
+    caller = given.person(["calls:read", "calls:write"], ["thames"], name="ada")
+    for _ in range(2):
+        claimed = (await caller.post(f"/v1/welfare-calls/{call_id}/claim")).json()
+        settings = given.service.settings
+        assert isinstance(settings, Settings)
+        grant = settings.grant_keys.read(claimed["grant"])
+        assert grant is not None
+        assert (grant.holder, grant.purpose, grant.subjects) == (
+            "person:ada",
+            "welfare_call",
+            (event.referral_id,),
+        )
+        assert grant.expires_at.isoformat().replace("+00:00", "Z") == claimed["claim_expires_at"]
+        given.clock.advance(timedelta(minutes=5))
+    other = given.person(["calls:read", "calls:write"], ["thames"], name="bob")
+    assert "grant" not in (await other.get(f"/v1/welfare-calls/{call_id}")).json()
+    for verb, body in (("claim", None), ("outcome", {"outcome": "no-answer"})):
+        assert (await other.post(f"/v1/welfare-calls/{call_id}/{verb}", json=body)).status_code == 409

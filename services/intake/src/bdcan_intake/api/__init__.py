@@ -13,7 +13,7 @@ def routers(settings: Settings) -> tuple[APIRouter, ...]:
     return (
         referrals.router(),
         imports.router(settings),
-        disclosures.router(),
+        disclosures.router(settings),
         enquiries.router(),
         summary.router(),
     )

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bdcan_chassis.grants import Grant
 from bdcan_chassis.http.auth import Caller, caller_of
 from bdcan_chassis.http.bodies import Body, Text
 from bdcan_chassis.http.problems import ForbiddenError, NotFoundError
@@ -20,11 +21,13 @@ from bdcan_contracts.models import Household
 from bdcan_intake import store
 from bdcan_intake.api.common import Reader
 from bdcan_intake.books import Referrals, TasksInHand
-from bdcan_intake.domain.disclosure import OPENS, Disclosure, Purpose, must_be_live
+from bdcan_intake.domain.disclosure import CALL_ENDS, OPENS, Disclosure, Purpose, must_be_live, needs_a_claim
 from bdcan_intake.domain.doer import must_be_wanted, notes_for_doer
 from bdcan_intake.domain.enquiry import Enquiry, volunteer_id_of
+from bdcan_intake.domain.errors import NotAllowedError
 from bdcan_intake.domain.note import Note, all_notes
 from bdcan_intake.domain.referral import Referral
+from bdcan_intake.settings import Settings
 
 
 class DisclosureAsked(Body):
@@ -41,6 +44,10 @@ class DisclosureAsked(Body):
         ),
     ] = None
     task_id: Annotated[UUID | None, Field(description="with task: as volunteer-match's list has it")] = None
+    grant: Annotated[
+        str | None,
+        Field(max_length=4000, description="with welfare_call: from the answer to the claim of the call"),
+    ] = None
 
     @model_validator(mode="after")
     def _names_its_subject(self) -> DisclosureAsked:
@@ -53,6 +60,8 @@ class DisclosureAsked(Body):
                 wanted, right = "one enquiry_id or volunteer_id", named in ({"enquiry_id"}, {"volunteer_id"})
             case _:
                 wanted, right = "one referral_id", named == {"referral_id"}
+        if self.grant is not None and self.purpose is not Purpose.WELFARE_CALL:
+            raise ValueError("a grant is only for welfare_call")
         if not right:
             raise ValueError(f"{self.purpose} is about {wanted}, and nothing else")
         return self
@@ -108,8 +117,9 @@ class Audit(BaseModel):
     items: list[AuditRow]
 
 
-def router() -> APIRouter:
+def router(settings: Settings) -> APIRouter:
     """The routes."""
+    grants = settings.grant_keys
     routes = APIRouter(prefix="/v1", tags=["disclosures"])
 
     @routes.post("/disclosures", response_model_exclude_none=True)
@@ -126,7 +136,9 @@ def router() -> APIRouter:
                 subject_id, fields = await _about_task(tx, body.task_id, body.volunteer_id, caller)
             elif body.referral_id is not None:
                 subject_id = body.referral_id
-                fields = await _about_resident(tx, body.referral_id, body.purpose, caller)
+                fields = await _about_resident(
+                    tx, body.referral_id, body.purpose, caller, grants.read(body.grant or "")
+                )
             else:
                 enquiry = await _enquiry(tx, body)
                 subject_id, fields = enquiry.enquiry_id, asdict(enquiry)
@@ -165,7 +177,9 @@ def router() -> APIRouter:
     return routes
 
 
-async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: Caller) -> dict[str, Any]:
+async def _about_resident(
+    tx: Tx, referral_id: UUID, purpose: Purpose, caller: Caller, grant: Grant | None
+) -> dict[str, Any]:
     referrals = Referrals(tx)
     await referrals.lock_keys([referral_id])
     referral = referrals.get(referral_id)
@@ -174,8 +188,26 @@ async def _about_resident(tx: Tx, referral_id: UUID, purpose: Purpose, caller: C
     if OPENS[purpose].hub_only:
         caller.must_see_hub(referral.hub_id)
     must_be_live(referral, purpose)
+    if needs_a_claim(referral, purpose):
+        await _must_have_claimed(tx, referral_id, caller, grant)
+    if purpose is Purpose.DELIVERY and not await store.tasks.ANY_IN_HAND.value(
+        tx.connection, referral_id=referral_id
+    ):
+        raise NotAllowedError("Nobody has accepted a task of this referral: nobody needs the address yet.")
     told, noted = await _kept(tx, referral)
     return told | {"notes": all_notes(told.get("notes"), noted, tx.calendar.zone)}
+
+
+async def _must_have_claimed(tx: Tx, referral_id: UUID, caller: Caller, grant: Grant | None) -> None:
+    """Raise ForbiddenError unless the caller has claimed the referral's call, and it has not ended since."""
+    if (
+        grant is None
+        or not grant.opens(caller.name, Purpose.WELFARE_CALL, referral_id, tx.now)
+        or await store.timeline.CALL_REPORTED.value(
+            tx.connection, referral_id=referral_id, since=grant.granted_at, kinds=CALL_ENDS
+        )
+    ):
+        raise ForbiddenError("Claim the welfare call first, and send the grant that you get.")
 
 
 async def _about_task(

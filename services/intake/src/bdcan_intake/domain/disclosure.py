@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from bdcan_contracts.models import Lane, NeedState
+from bdcan_contracts.vocabulary import Flag
 from bdcan_intake.domain.errors import NotAllowedError
 from bdcan_intake.domain.referral import Referral, ReferralState
 
@@ -93,6 +94,26 @@ OPENS = {
     ),
 }
 """The fields of each purpose. All but volunteer_induction are about a referral; `task` is for who has that task in hand."""
+
+
+CALL_ENDS = (
+    "welfare-call.completed",
+    "welfare-call.unanswered",
+    "welfare-call.exhausted",
+    "welfare-call.reopened",
+    "welfare-call.held",
+)
+"""Entries of the timeline that end whatever claim of the referral's call there was before."""
+
+_A_PERSON_LOOKS = frozenset({Flag.NO_CONSENT, Flag.DECEASED})
+
+
+def needs_a_claim(referral: Referral, purpose: Purpose) -> bool:
+    """Whether only whoever has claimed the call may be told.
+
+    Nobody claims the call of a resident who must not be rung. A person of the hub must look, and may read.
+    """
+    return purpose is Purpose.WELFARE_CALL and _A_PERSON_LOOKS.isdisjoint(referral.flags)
 
 
 def must_be_live(referral: Referral, purpose: Purpose) -> None:

@@ -207,6 +207,8 @@ CREATE INDEX resident_likeness ON public.resident USING gin (likeness_keys);
 
 CREATE INDEX resident_to_compare ON public.resident USING btree (referral_id) WHERE (NOT compared);
 
+CREATE INDEX task_in_hand_by_referral ON public.task_in_hand USING btree (referral_id) WHERE (volunteer_id IS NOT NULL);
+
 CREATE INDEX volunteer_enquiry_volunteer ON public.volunteer_enquiry USING btree (volunteer_id);
 
 ALTER TABLE ONLY public.referral_import_duplicate

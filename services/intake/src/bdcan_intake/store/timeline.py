@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bdcan_chassis.table import Table
+from bdcan_chassis.table import Statement, Table
 from bdcan_intake.domain.timeline import Entry
 
 TIMELINE = Table("timeline", Entry, key=("referral_id", "event_key"), stamp=None)
@@ -10,4 +10,13 @@ TIMELINE = Table("timeline", Entry, key=("referral_id", "event_key"), stamp=None
 # A referral's timeline, the newest entry last. Ids of events made within one instant sort in the order of their making.
 OF_REFERRAL = TIMELINE.query(
     "SELECT {columns} FROM timeline WHERE referral_id = :referral_id ORDER BY at, event_key"
+)
+
+# Whether somebody has reported of a welfare call since an instant, or the round has ended: a claim from before is over.
+CALL_REPORTED = Statement(
+    """
+    SELECT EXISTS (
+        SELECT FROM timeline WHERE referral_id = :referral_id AND at > :since AND kind = ANY (:kinds)
+    )
+    """
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from bdcan_volunteer_match.api import calls, overview, second_looks, tasks, volunteers
+from bdcan_volunteer_match.settings import Settings
 
 
-def routers() -> tuple[APIRouter, ...]:
+def routers(settings: Settings) -> tuple[APIRouter, ...]:
     """All of them."""
-    return tuple(part.router() for part in (calls, second_looks, tasks, volunteers, overview))
+    others = (second_looks, tasks, volunteers, overview)
+    return (calls.router(settings), *(part.router() for part in others))

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.database import Connection
+from bdcan_chassis.grants import Grant
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Slug
 from bdcan_chassis.http.idempotency import OnceOnly
@@ -39,6 +40,7 @@ from bdcan_volunteer_match.domain.joining import (
     shares_call,
 )
 from bdcan_volunteer_match.domain.report import Answer, Finding
+from bdcan_volunteer_match.settings import Settings
 from bdcan_volunteer_match.store.calls import Attempt, UncountedAttempt
 
 Reader = Annotated[Caller, Depends(needs("calls:read"))]
@@ -104,6 +106,10 @@ class CallView(BaseModel):
     review_overdue: bool = Field(description="the alarm is on: nobody has looked in time")
     same_person_ids: list[UUID] = Field(description="referrals that may be about the same person")
     same_household_ids: list[UUID] = Field(description="referrals that may be about the same household")
+    grant: str | None = Field(
+        default=None,
+        description="of the answer to a claim: send it with intake's disclosure `welfare_call` while the claim holds",
+    )
     linked: list[LinkedView] = Field(
         default=[], validation_alias="shown_links", description="those of them that the caller may see"
     )
@@ -162,8 +168,9 @@ class OutcomeView(BaseModel):
     shared_with: list[SharedOutcome] = Field(description="other referrals that shared the call")
 
 
-def router() -> APIRouter:
+def router(settings: Settings) -> APIRouter:
     """The routes."""
+    grants = settings.grant_keys
     router = APIRouter(prefix="/v1/welfare-calls", tags=["welfare calls"])
 
     @router.get("", response_model_exclude_none=True)
@@ -219,9 +226,11 @@ def router() -> APIRouter:
         async def work(tx: Tx) -> BaseModel:
             calls = Calls(tx)
             call, others = await locked_calls(calls, call_id, caller)
-            claimed, *_ = [calls.put(step) for step in claim_all(call, others, caller.name, tx.now)]
+            taken = [calls.put(step) for step in claim_all(call, others, caller.name, tx.now)]
             await calls.save()
-            return await view_of(tx.connection, claimed, caller)
+            view = await view_of(tx.connection, taken[0], caller)
+            grant = _grant([*taken, *claimed_together(taken[0], others, caller.name)], caller, tx.now)
+            return view.model_copy(update={"grant": grants.sign(grant)})
 
         return await once(work)
 
@@ -266,6 +275,17 @@ def router() -> APIRouter:
         return await once(work)
 
     return router
+
+
+def _grant(taken: Sequence[WelfareCall], caller: Caller, now: datetime) -> Grant:
+    """What the claim of these calls opens. A call of the round before may have ended: `granted_at` is later than its report."""
+    return Grant(
+        holder=caller.name,
+        purpose="welfare_call",
+        subjects=tuple(dict.fromkeys(call.referral_id for call in taken)),
+        granted_at=now,
+        expires_at=taken[0].claim_expires_at or now,
+    )
 
 
 async def _note(
