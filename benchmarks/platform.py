@@ -19,6 +19,7 @@ import asyncpg
 import psutil
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from bdcan_chassis.privileges import OWNER_SUFFIX
 from bdcan_local.guardian import Guardian
 from bdcan_local.kafka import ADMIN, client_options
 from bdcan_local.processes import System, Table, one_shot_units
@@ -60,10 +61,10 @@ class Platform:
         return self.system.postgres.dsn(database=database)
 
     async def database(self, name: str) -> str:
-        """A new, empty database with a role of its own; returns its DSN."""
+        """A new, empty database with a role of its own; returns the DSN of its owner."""
         unique, password = f"{name}_{secrets.token_hex(4)}", secrets.token_urlsafe(16)
-        await provision_postgres(self.admin_dsn(), {unique: password})
-        return self.system.postgres.dsn(f"bdcan_{unique}", password, f"bdcan_{unique}")
+        await provision_postgres(self.admin_dsn(), {unique: password, unique + OWNER_SUFFIX: password})
+        return self.system.postgres.dsn(f"bdcan_{unique}{OWNER_SUFFIX}", password, f"bdcan_{unique}")
 
     async def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Make topics that do not exist yet."""

@@ -108,20 +108,45 @@ async def test_changed_password_holds_after_provisioning_again(
 async def test_each_service_has_its_own_closed_database(
     postgres_server: PostgresServer,
 ) -> None:
-    passwords = {"one": "it's %I odd", "two": "2"}
+    passwords = {"one": "it's %I odd", "one_owner": "1", "two": "2", "two_owner": "22"}
     for _ in range(2):
         await provision_postgres(postgres_server.admin_dsn, passwords)
     address = postgres_server.admin_dsn.rpartition("@")[2].partition("/")[0]
     host, port = address.split(":")
     own = await asyncpg.connect(
-        host=host, port=int(port), user="bdcan_one", password="it's %I odd", database="bdcan_one"
+        host=host, port=int(port), user="bdcan_one_owner", password="1", database="bdcan_one"
     )
     await own.execute("CREATE TABLE kept ()")
     await own.close()
+    running = await asyncpg.connect(
+        host=host, port=int(port), user="bdcan_one", password="it's %I odd", database="bdcan_one"
+    )
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await running.execute("SELECT FROM kept")
+    await running.close()
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await asyncpg.connect(
             host=host, port=int(port), user="bdcan_one", password="it's %I odd", database="bdcan_two"
         )
+
+
+async def test_service_that_owned_its_database_hands_it_over(postgres_server: PostgresServer) -> None:
+    admin = await asyncpg.connect(postgres_server.admin_dsn)
+    await admin.execute("CREATE ROLE bdcan_old LOGIN PASSWORD 'old'")
+    await admin.execute("CREATE DATABASE bdcan_old OWNER bdcan_old")
+    address = postgres_server.admin_dsn.rpartition("@")[2].partition("/")[0]
+    before = await asyncpg.connect(f"postgresql://bdcan_old:old@{address}/bdcan_old")
+    await before.execute("CREATE SCHEMA chassis; CREATE TABLE chassis.kept AS SELECT 1 AS id")
+    for _ in range(2):
+        await provision_postgres(postgres_server.admin_dsn, {"old": "old", "old_owner": "new"})
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await before.execute("DELETE FROM chassis.kept")
+    await before.close()
+    owner = await asyncpg.connect(f"postgresql://bdcan_old_owner:new@{address}/bdcan_old")
+    assert await owner.fetchval("SELECT id FROM chassis.kept") == 1
+    await owner.execute("CREATE TABLE more ()")
+    await owner.close()
+    await admin.close()
 
 
 async def test_pruning_removes_only_permissions_that_left_the_catalogue(

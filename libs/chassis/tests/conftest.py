@@ -32,7 +32,8 @@ async def given(postgres_server, faults: Faults, monkeypatch: pytest.MonkeyPatch
     async with harness(
         postgres_server, lambda s: ledger_service(s, catalogue, faults), ServiceSettings
     ) as running:
-        await running.transactions.pool.execute(SQL)
+        await running.owner.execute(SQL)
+        await running.grant()
         yield running
 
 
@@ -58,7 +59,8 @@ async def shared_ledger(postgres_server, shared_faults: Faults) -> AsyncIterator
             )
 
         async with harness(postgres_server, build, ServiceSettings) as running:
-            await running.transactions.pool.execute(SQL)
+            await running.owner.execute(SQL)
+            await running.grant()
             yield running
 
 
@@ -68,8 +70,8 @@ async def ledger(shared_ledger: Harness, shared_faults: Faults) -> Harness:
     shared_faults.poison, shared_faults.refuse, shared_faults.before_write = set(), set(), None
     shared_ledger.clock.instant = START
     shared_ledger._dispatchers.clear()
-    await shared_ledger.transactions.pool.execute(
+    await shared_ledger.owner.execute(
         "TRUNCATE account, rung, chassis.inbox, chassis.outbox, chassis.deadline, chassis.parked_key,"
-        " chassis.dead_letter, chassis.dead_letter_audit, chassis.idempotency_key RESTART IDENTITY"
+        " chassis.dead_letter, chassis.audit, chassis.idempotency_key RESTART IDENTITY"
     )
     return shared_ledger

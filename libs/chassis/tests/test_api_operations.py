@@ -29,7 +29,7 @@ async def park(ledger: Harness, faults: Faults, *numbers: int) -> list[DeadLette
 
 
 async def audit(ledger: Harness) -> list[tuple[str, ...]]:
-    rows = await ledger.fetch("SELECT act, actor, reason FROM chassis.dead_letter_audit ORDER BY seq")
+    rows = await ledger.fetch("SELECT act, actor, reason FROM chassis.audit ORDER BY seq")
     return [tuple(r) for r in rows]
 
 
@@ -124,7 +124,7 @@ async def test_viewing_a_dead_letter_shows_the_body_and_is_audited(
     assert '"number":1' in shown["body"]
     assert shown["headers"]["ce_type"] == "bdcan.feeder.number.added.v1"
     assert shown["letter"]["id"] == str(head.id)
-    assert await audit(ledger) == [("shown", "key:test", "the bug is mended")]
+    assert await audit(ledger) == [("dead-letter-shown", "key:test", "the bug is mended")]
 
 
 async def test_replay_handles_a_parked_key_in_order_and_is_audited(
@@ -139,11 +139,11 @@ async def test_replay_handles_a_parked_key_in_order_and_is_audited(
     [row] = await ledger.fetch("SELECT numbers FROM account")
     assert row["numbers"] == [1, 2]
     assert [a[:2] for a in await audit(ledger)] == [
-        ("replay requested", "key:test"),
-        ("failed again", "worker"),
-        ("replay requested", "key:test"),
-        ("replayed", "worker"),
-        ("replayed", "worker"),
+        ("dead-letter-replay-requested", "key:test"),
+        ("dead-letter-failed-again", "worker"),
+        ("dead-letter-replay-requested", "key:test"),
+        ("dead-letter-replayed", "worker"),
+        ("dead-letter-replayed", "worker"),
     ]
     answer = await ledger.http.post(f"/v1/dead-letters/{head.id}/replays", json=WHY)
     assert answer.status_code == 404, "it is settled"
@@ -155,7 +155,7 @@ async def test_discard_repeated_with_its_key_is_one_discard(ledger: Harness, sha
     for _ in range(2):
         answer = await ledger.http.post(f"/v1/dead-letters/{head.id}/discards", json=WHY, headers=headers)
         assert (answer.status_code, answer.content) == (204, b"")
-    assert await audit(ledger) == [("discarded", "key:test", "the bug is mended")]
+    assert await audit(ledger) == [("dead-letter-discarded", "key:test", "the bug is mended")]
     answer = await ledger.http.post(f"/v1/dead-letters/{head.id}/discards", json=WHY)
     assert answer.status_code == 404
     assert (await ledger.http.post(f"/v1/dead-letters/{uuid4()}/views", json=WHY)).status_code == 404
@@ -186,12 +186,15 @@ async def test_replay_that_breaks_a_deferred_constraint_leaves_the_head_parked(
     )
     try:
         async with ledger.transactions.begin() as tx:
-            await dead_letters.request_replay(tx.connection, head.id, "kim", "mended")
+            await dead_letters.request_replay(tx, head.id, "kim", "mended")
         assert await replay(ledger) == 0
         assert await replay(ledger) == 0, "it waits for an operator, and is not tried for ever"
         [row] = await ledger.fetch("SELECT state, reason, replay_requested_at FROM chassis.dead_letter")
         assert tuple(row) == ("parked", "handler-failed", None)
-        assert [act for act, *_ in await audit(ledger)] == ["replay requested", "failed again"]
+        assert [act for act, *_ in await audit(ledger)] == [
+            "dead-letter-replay-requested",
+            "dead-letter-failed-again",
+        ]
         assert (await ledger.deliver(Added(account_id=uuid4(), number=5)))["parked"] == 1
     finally:
         await ledger.fetch("ALTER TABLE account DROP CONSTRAINT is_known")

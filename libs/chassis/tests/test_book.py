@@ -288,9 +288,10 @@ class Sheets(Book[Sheet]):
 
 async def test_time_goes_on_from_the_parts_of_a_locked_row(ledger: Harness) -> None:
     account_id = new_id()
-    await ledger.transactions.pool.execute(
+    await ledger.owner.execute(
         "CREATE TABLE IF NOT EXISTS sheet_line (account_id uuid, place int, at timestamptz, PRIMARY KEY (account_id, place))"
     )
+    await ledger.grant()
     async with ledger.transactions.begin() as tx:
         sheets = Sheets(tx)
         sheets.put(Step(Sheet(account_id, lines=(Line(account_id, 1, START + HOUR / 2),))))

@@ -32,7 +32,7 @@ async def open_letters(given: Harness) -> list[dead_letters.DeadLetter]:
 async def replay_all(given: Harness) -> int:
     async with given.transactions.begin() as tx:
         for letter in await dead_letters.find(tx.connection):
-            await dead_letters.request_replay(tx.connection, letter.id, "operator", "the bug is mended")
+            await dead_letters.request_replay(tx, letter.id, "operator", "the bug is mended")
     dispatchers = {"numbers": Dispatcher(given.service.consumers[0], given.transactions, ParkLimit(50, 0.5))}
     settled = 0
     while done := await replay_requested(dispatchers, given.transactions):
@@ -133,7 +133,7 @@ async def test_discarding_a_parked_head_replays_the_queue(given: Harness, faults
     await given.deliver(*(Added(account_id=account, number=n) for n in (1, 2)))
     async with given.transactions.begin() as tx:
         [head, _] = await dead_letters.find(tx.connection)
-        assert await dead_letters.discard(tx.connection, head.id, "operator", "sent by mistake")
+        assert await dead_letters.discard(tx, head.id, "operator", "sent by mistake")
     dispatcher = Dispatcher(given.service.consumers[0], given.transactions, ParkLimit(50, 0.5))
     assert await replay_requested({"numbers": dispatcher}, given.transactions) == 1
     assert await numbers(given, account) == [2]
@@ -216,7 +216,7 @@ async def test_full_disk_parks_nothing_and_handling_resumes_when_there_is_space(
 ) -> None:
     account = uuid4()
     records = [given.record(Added(account_id=account, number=n)) for n in range(100)]
-    async with given.transactions.pool.acquire() as connection:
+    async with given.owner.acquire() as connection:
         await full_disk.fill(connection, schemas)
         try:
             with pytest.raises(asyncpg.DiskFullError):

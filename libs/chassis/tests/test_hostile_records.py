@@ -87,7 +87,7 @@ async def test_error_that_quotes_a_null_character_parks_its_record(
     async with ledger.transactions.begin() as tx:
         [listed] = await dead_letters.find(tx.connection)
         assert listed.error == "ValueError", "a list is not audited: it quotes nothing"
-        shown = await dead_letters.show(tx.connection, listed.id, "operator", "looking")
+        shown = await dead_letters.show(tx, listed.id, "operator", "looking")
     assert shown is not None
     assert "bad  character" in shown[0].error
 
@@ -116,7 +116,7 @@ async def test_discarded_record_read_again_does_not_block_its_key(
     await ledger.deliver(bad)
     async with ledger.transactions.begin() as tx:
         [letter] = await dead_letters.find(tx.connection)
-        assert await dead_letters.discard(tx.connection, letter.id, "operator", "cannot be mended")
+        assert await dead_letters.discard(tx, letter.id, "operator", "cannot be mended")
     await ledger.deliver(bad)
     outcome = await ledger.deliver(ledger.record(Added(account_id=account, number=2)))
     assert outcome["handled"] == 1
@@ -183,9 +183,9 @@ async def test_changed_column_under_a_running_worker_parks_nothing(
 ) -> None:
     account = uuid4()
     await ledger.deliver(*(Added(account_id=account, number=n) for n in (1, 2)))
-    await ledger.transactions.pool.execute("ALTER TABLE account ALTER COLUMN numbers TYPE bigint[]")
+    await ledger.owner.execute("ALTER TABLE account ALTER COLUMN numbers TYPE bigint[]")
     record = ledger.record(Added(account_id=account, number=3))
     assert (await ledger.deliver(record))["parked"] == 0
     rows = await ledger.fetch("SELECT numbers FROM account")
     assert rows[0]["numbers"] == [1, 2, 3]
-    await ledger.transactions.pool.execute("ALTER TABLE account ALTER COLUMN numbers TYPE int[]")
+    await ledger.owner.execute("ALTER TABLE account ALTER COLUMN numbers TYPE int[]")

@@ -85,7 +85,7 @@ things = st.builds(
 
 @pytest.fixture
 async def connection(ledger: Harness) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
-    async with ledger.transactions.pool.acquire() as connection, connection.transaction():
+    async with ledger.owner.acquire() as connection, connection.transaction():
         await connection.execute(SQL)
         yield connection
 

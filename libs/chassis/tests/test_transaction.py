@@ -142,6 +142,7 @@ async def test_added_rows_commit_with_the_unit_and_existing_ones_stay(ledger: Ha
     await ledger.fetch(
         "CREATE TABLE IF NOT EXISTS remark (remark_id uuid PRIMARY KEY, said text, changed_at timestamptz)"
     )
+    await ledger.grant()
     first, second = Remark(uuid4(), "first"), Remark(uuid4(), "second")
     async with ledger.transactions.begin() as tx:
         tx.add(NOTE, [first])
@@ -159,6 +160,7 @@ async def test_rewind_brings_back_rows_that_a_savepoint_has_undone(ledger: Harne
     await ledger.fetch(
         "CREATE TABLE IF NOT EXISTS remark (remark_id uuid PRIMARY KEY, said text, changed_at timestamptz)"
     )
+    await ledger.grant()
     kept, dropped = Remark(uuid4(), "kept"), Remark(uuid4(), "dropped")
     async with ledger.transactions.begin() as tx:
         tx.add(NOTE, [kept])

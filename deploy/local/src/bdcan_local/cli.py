@@ -217,12 +217,16 @@ def _logs(options: argparse.Namespace) -> int:
 
 def _service(options: argparse.Namespace) -> int:
     from bdcan_local import runner
-    from bdcan_local.processes import SERVICES, service_command
+    from bdcan_local.processes import SERVICES, migrate_command, service_command
 
     if options.name not in SERVICES:
         raise PlatformError(f"there is no service {options.name!r}", f"There are: {', '.join(SERVICES)}.")
     system = runner.found(_chosen(options), read_settings())
-    command = service_command(system, options.name, *(options.verb or ["--help"]))
+    verb = options.verb or ["--help"]
+    if verb == ["migrate"]:
+        command = migrate_command(system, options.name)
+    else:
+        command = service_command(system, options.name, *verb)
     os.execve(command.argv[0], command.argv, dict(command.environment))  # noqa: S606 # the words are ours
 
 
@@ -264,7 +268,7 @@ def _provision(options: argparse.Namespace) -> int:
     from bdcan_local import access
     from bdcan_local.kafka import ADMIN, client_options
     from bdcan_local.postgres import SUPERUSER
-    from bdcan_local.processes import SERVICES
+    from bdcan_local.processes import SERVICES, database_roles
     from bdcan_local.provision import provision_kafka, provision_postgres
     from bdcan_local.secrets_store import SecretsStore
 
@@ -272,12 +276,12 @@ def _provision(options: argparse.Namespace) -> int:
 
     async def work() -> None:
         if options.postgres:
-            passwords = secrets.passwords("postgres", [service.replace("-", "_") for service in SERVICES])
+            passwords = secrets.passwords("postgres", database_roles())
             password = secrets.get("postgres", SUPERUSER)
             await provision_postgres(
                 f"postgresql://{SUPERUSER}:{password}@{options.postgres}/postgres", passwords
             )
-            _say(f"{len(passwords)} roles and databases in place")
+            _say(f"{len(SERVICES)} databases and {len(passwords)} roles in place")
         if options.kafka:
             passwords = secrets.passwords("kafka", access.users(CATALOGUE.topics))
             client = client_options(options.kafka, ADMIN, secrets.get("kafka", ADMIN))

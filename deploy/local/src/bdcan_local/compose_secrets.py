@@ -10,16 +10,18 @@ import secrets
 import sys
 from pathlib import Path
 
+from bdcan_chassis.privileges import OWNER_SUFFIX
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_local import access
 from bdcan_local.kafka import ADMIN, MECHANISM, PROTOCOL
 from bdcan_local.postgres import SUPERUSER
-from bdcan_local.processes import AUDIENCE, ISSUER, SERVICES
+from bdcan_local.processes import AUDIENCE, ISSUER, SERVICES, own_name
 from bdcan_local.secrets_store import SecretsStore
 
 _KAFKA_USER = 1000
 _POSTGRES_USER = 999
 _FIRST_SERVICE_USER = 10001
+_FIRST_OWNER_USER = 10021  # of the containers that migrate
 _COUNCIL_USER, _DEMO_USER, _GRAFANA_USER = 10101, 10102, 472
 
 
@@ -32,13 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     store.passwords("kafka", (ADMIN, *access.users(CATALOGUE.topics)))
     store.get("postgres", SUPERUSER)
     for number, service in enumerate(SERVICES):
-        role = service.replace("-", "_")
-        settings = {
-            "bdcan_database_url": (
-                f"postgresql://bdcan_{role}:{store.get('postgres', role)}@postgres:5432/bdcan_{role}"
-            ),
-            "bdcan_kafka_password": store.get("kafka", f"bdcan-{service}"),
-        }
+        settings = {"bdcan_kafka_password": store.get("kafka", f"bdcan-{service}")}
         if service == "escalation":
             settings |= {
                 "bdcan_intake_api_key": store.get("api-keys", "escalation"),
@@ -47,7 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
             }
         if service in {"intake", "volunteer-match"}:
             settings["bdcan_grant_secret"] = store.get("grant-secret")
-        _give(directory / "services" / service, settings, _FIRST_SERVICE_USER + number)
+        for folder, suffix, user in (
+            (service, "", _FIRST_SERVICE_USER + number),
+            (f"{service}-migrate", OWNER_SUFFIX, _FIRST_OWNER_USER + number),
+        ):
+            own = {"bdcan_database_url": _dsn(store, service, suffix)}
+            _give(directory / "services" / folder, settings | own, user)
     council = {
         "bdcan_council_api_key": store.get("council-api-key"),
         "bdcan_council_callback_secret": store.get("council-callback-secret"),
@@ -64,6 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
     for public in (store.jwks_file, store.api_keys_file):
         public.chmod(0o644)  # public keys, and hashes of long random keys
     return 0
+
+
+def _dsn(store: SecretsStore, service: str, suffix: str) -> str:
+    password = store.get("postgres", service.replace("-", "_") + suffix)
+    return f"postgresql://{own_name(service)}{suffix}:{password}@postgres:5432/{own_name(service)}"
 
 
 def _demo(directory: Path, store: SecretsStore) -> dict[str, str]:

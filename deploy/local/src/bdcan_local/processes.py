@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bdcan_chassis.privileges import OWNER_SUFFIX
 from bdcan_local import access
 from bdcan_local.child import Command
 from bdcan_local.kafka import PROTOCOL, Kafka
@@ -70,7 +71,7 @@ def one_shot_units(system: System) -> list[list[Unit]]:
     """What has to be done once before the services start: migrations side by side, then the gazetteer if there is one."""
     stages = [
         [
-            Unit(f"{service}-migrate", service_command(system, service, "migrate"), ready_seconds=180)
+            Unit(f"{service}-migrate", migrate_command(system, service), ready_seconds=180)
             for service in SERVICES
         ]
     ]
@@ -148,12 +149,28 @@ def service_command(system: System, service: str, *arguments: str, port_of: str 
     return Command(_python(own_name(service), *arguments), environment, listens=True)
 
 
+def migrate_command(system: System, service: str) -> Command:
+    """`python -m bdcan_<service> migrate`, as the owner of the service's database."""
+    environment = _service_environment(system, service)
+    environment["BDCAN_DATABASE_URL"] = _dsn(system, service, OWNER_SUFFIX)
+    return Command(_python(own_name(service), "migrate"), environment, listens=True)
+
+
+def database_roles() -> list[str]:
+    """The names under which passwords of all services' roles are kept: of the one that runs and of the owner."""
+    return [service.replace("-", "_") + suffix for service in SERVICES for suffix in ("", OWNER_SUFFIX)]
+
+
+def _dsn(system: System, service: str, suffix: str = "") -> str:
+    password = system.secrets.get("postgres", service.replace("-", "_") + suffix)
+    return system.postgres.dsn(own_name(service) + suffix, password, own_name(service))
+
+
 def _service_environment(system: System, service: str) -> dict[str, str]:
-    secrets, role = system.secrets, service.replace("-", "_")
-    user, own = access.kafka_user(service), own_name(service)
+    secrets, user = system.secrets, access.kafka_user(service)
     environment = {
         **_common(system),
-        "BDCAN_DATABASE_URL": system.postgres.dsn(own, secrets.get("postgres", role), own),
+        "BDCAN_DATABASE_URL": _dsn(system, service),
         "BDCAN_KAFKA_BOOTSTRAP": system.kafka.bootstrap,
         "BDCAN_KAFKA_USERNAME": user,
         "BDCAN_KAFKA_PASSWORD": secrets.get("kafka", user),

@@ -3,7 +3,8 @@
 Kafka: users with passwords, topics, settings, permissions, all from the catalogue. More partitions and another
 retention are applied to topics that exist; no topic is ever deleted or gets fewer partitions. Permissions that the catalogue
 no longer gives are named, and taken away when asked to: an older catalogue must not lock a newer release out by itself.
-PostgreSQL: a role and a database for each service, closed to every other role.
+PostgreSQL: a database for each service, closed to every other service; a role that owns it and migrates, and a role that
+runs, which owns nothing. A service that owned its database before hands it over.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from bdcan_chassis.privileges import OWNER_SUFFIX
 from bdcan_contracts.envelope import Topic
 from bdcan_local import access
 from bdcan_local.errors import PlatformError
@@ -61,7 +63,9 @@ async def provision_kafka(
 
 
 async def provision_postgres(dsn: str, passwords: Mapping[str, str]) -> None:
-    """Makes a role and its database for each name, `bdcan_<name>`; sets the passwords again if they exist.
+    """Makes for each name a database `bdcan_<name>`, the role that runs on it, and the role that owns it.
+
+    `passwords` has each name, and each name with `_owner` behind it. They are set again where the roles exist.
 
     Raises:
         PlatformError: the server refuses.
@@ -73,25 +77,64 @@ async def provision_postgres(dsn: str, passwords: Mapping[str, str]) -> None:
             f"PostgreSQL could not be set up: {error}", "Check the address and the administrator's password."
         ) from error
     try:
-        for name, password in passwords.items():
-            await _make_database(connection, f"bdcan_{name}", password)
+        for name in passwords:
+            if not name.endswith(OWNER_SUFFIX):
+                await make_database(
+                    connection, f"bdcan_{name}", passwords[name], passwords[name + OWNER_SUFFIX]
+                )
+        await close_to_public(connection)
+        for name in passwords:
+            if not name.endswith(OWNER_SUFFIX):
+                await _hand_over(dsn, f"bdcan_{name}")
     finally:
         await connection.close()
 
 
-async def _make_database(connection: asyncpg.Connection, name: str, password: str) -> None:
-    exists = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name)
-    verb = "ALTER" if exists else "CREATE"
-    # DDL takes no parameters; format() with %I and %L quotes
-    for template, values in (
-        (f"{verb} ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD %L", (name, password)),
-        ("CREATE DATABASE %I OWNER %I", (name, name)),
-        ("REVOKE ALL ON DATABASE %I FROM PUBLIC", (name,)),
-    ):
-        if template.startswith("CREATE DATABASE") and await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name
-        ):
-            continue
-        await connection.execute(
-            await connection.fetchval("SELECT format($1, VARIADIC $2::text[])", template, values)
+async def make_database(
+    connection: asyncpg.Connection, role: str, password: str, owner_password: str
+) -> None:
+    """A database named as the role that runs on it, owned by another role (`<role>_owner`), closed to all others."""
+    owner = role + OWNER_SUFFIX
+    for name, secret in ((role, password), (owner, owner_password)):
+        exists = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name)
+        verb = "ALTER" if exists else "CREATE"
+        await _execute(
+            connection,
+            f"{verb} ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L",
+            name,
+            secret,
         )
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", role):
+        await _execute(connection, "CREATE DATABASE %I OWNER %I", role, owner)
+    await _execute(connection, "REVOKE ALL ON DATABASE %I FROM PUBLIC", role)
+    await _execute(connection, "GRANT CONNECT ON DATABASE %I TO %I", role, role)
+
+
+async def close_to_public(connection: asyncpg.Connection) -> None:
+    """Nobody but a superuser connects to the databases that every server has."""
+    await connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
+
+
+async def _hand_over(dsn: str, role: str) -> None:
+    """Where the role that runs owned its database before, all of it goes to the owner."""
+    connection = await asyncpg.connect(dsn.rpartition("/")[0] + f"/{role}", timeout=10)
+    try:
+        if await connection.fetchval(_STILL_OWNS, role):
+            await _execute(connection, "REASSIGN OWNED BY %I TO %I", role, role + OWNER_SUFFIX)
+    finally:
+        await connection.close()
+
+
+async def _execute(connection: asyncpg.Connection, template: str, *values: str) -> None:
+    # DDL takes no parameters; format() with %I and %L quotes
+    await connection.execute(
+        await connection.fetchval("SELECT format($1, VARIADIC $2::text[])", template, list(values))
+    )
+
+
+_STILL_OWNS = """
+SELECT EXISTS (
+    SELECT FROM pg_shdepend AS d JOIN pg_roles AS r ON r.oid = d.refobjid
+    WHERE r.rolname = $1 AND d.deptype = 'o' AND d.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+)
+"""

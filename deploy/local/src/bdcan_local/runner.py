@@ -250,9 +250,10 @@ async def _start(build: Build, table: Table, root: Root, supervisor: Supervisor,
 
     system = await _on_free_ports(build, (), processes.platform_units, supervisor, started)
     begun = time.monotonic()
-    roles = [service.replace("-", "_") for service in SERVICES]
     users = access.users(CATALOGUE.topics)
-    await provision_postgres(system.postgres.dsn(), system.secrets.passwords("postgres", roles))
+    await provision_postgres(
+        system.postgres.dsn(), system.secrets.passwords("postgres", processes.database_roles())
+    )
     await provision_kafka(
         client_options(system.kafka.bootstrap, ADMIN, system.kafka.password),
         CATALOGUE.topics,

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import asyncpg
 from typing_extensions import override
 
+from bdcan_chassis.privileges import OWNER_SUFFIX
 from bdcan_local import jars
 from bdcan_local.child import Child, Command
 from bdcan_local.errors import NotReadyError
@@ -24,6 +25,7 @@ from bdcan_local.guardian import Guardian
 from bdcan_local.kafka import ADMIN, Kafka, client_options
 from bdcan_local.ports import free_ports
 from bdcan_local.postgres import Postgres
+from bdcan_local.provision import close_to_public, make_database
 from bdcan_local.settings import Settings
 
 _READY_SECONDS = 120.0
@@ -56,18 +58,22 @@ class PostgresServer(ABC):
         await self.start()
 
     async def database(self, name: str = "test") -> str:
-        """Makes a fresh database with a role of its own (password, SCRAM) that owns it; returns its DSN."""
+        """Makes a fresh database; returns the DSN of its owner, as `migrate` takes it.
+
+        The role that runs, without `_owner` behind its name, has the same password (`run_time_dsn`).
+        """
         unique = f"{name.replace('-', '_')}_{secrets.token_hex(4)}"
         password = secrets.token_urlsafe(16)
         connection = await asyncpg.connect(self.admin_dsn)
         try:
-            await connection.execute(f"CREATE ROLE \"{unique}\" LOGIN PASSWORD '{password}'")
-            await connection.execute(f'CREATE DATABASE "{unique}" OWNER "{unique}"')
-            await connection.execute(f'REVOKE CONNECT ON DATABASE "{unique}" FROM PUBLIC')
+            await make_database(connection, unique, password, password)
+            # a test that is the owner sees the service's sessions, and may end them
+            await connection.execute(f'GRANT "{unique}" TO "{unique}{OWNER_SUFFIX}"')
+            await close_to_public(connection)
         finally:
             await connection.close()
         address = self.admin_dsn.rpartition("@")[2].partition("/")[0]
-        return f"postgresql://{unique}:{password}@{address}/{unique}"
+        return f"postgresql://{unique}{OWNER_SUFFIX}:{password}@{address}/{unique}"
 
 
 class KafkaBroker(ABC):

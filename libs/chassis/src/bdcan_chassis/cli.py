@@ -14,7 +14,6 @@ from msgspec.structs import asdict
 from pydantic import ValidationError
 
 from bdcan_chassis import dead_letters, retention
-from bdcan_chassis.database import Connection
 from bdcan_chassis.errors import DATABASE_ERRORS, ChassisError, describe
 from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.http.server import serve
@@ -22,6 +21,7 @@ from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
 from bdcan_chassis.service import Service
 from bdcan_chassis.signals import run
+from bdcan_chassis.transaction import Tx
 
 
 def main(build: Callable[[], Service], argv: list[str] | None = None) -> int:
@@ -170,16 +170,16 @@ async def _dead_letter(service: Service, options: argparse.Namespace) -> int:
     transactions = await service.open("dead-letter")
     try:
         async with transactions.begin() as tx:
-            return await _dead_letter_act(tx.connection, options)
+            return await _dead_letter_act(tx, options)
     finally:
         await transactions.pool.close()
 
 
-async def _dead_letter_act(connection: Connection, options: argparse.Namespace) -> int:
+async def _dead_letter_act(tx: Tx, options: argparse.Namespace) -> int:
     match options.act:
         case "list":
             letters = await dead_letters.find(
-                connection, consumer=options.consumer, state=options.state, limit=options.limit
+                tx.connection, consumer=options.consumer, state=options.state, limit=options.limit
             )
             for letter in letters:
                 key = (letter.key or b"-").decode("utf-8", "replace")
@@ -190,7 +190,7 @@ async def _dead_letter_act(connection: Connection, options: argparse.Namespace) 
             print(f"{len(letters)} record(s)")
             return 0
         case "show":
-            found = await dead_letters.show(connection, options.id, options.actor, options.reason)
+            found = await dead_letters.show(tx, options.id, options.actor, options.reason)
             if found:
                 letter, content = found
                 for name, value in {**asdict(letter), **content}.items():
@@ -199,8 +199,8 @@ async def _dead_letter_act(connection: Connection, options: argparse.Namespace) 
                     )
             done = found is not None
         case "replay":
-            done = await dead_letters.request_replay(connection, options.id, options.actor, options.reason)
+            done = await dead_letters.request_replay(tx, options.id, options.actor, options.reason)
         case _:
-            done = await dead_letters.discard(connection, options.id, options.actor, options.reason)
+            done = await dead_letters.discard(tx, options.id, options.actor, options.reason)
     print(f"{options.act}: {'done' if done else 'no open record has this id'}")
     return 0 if done else 1

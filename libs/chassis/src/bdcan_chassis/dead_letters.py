@@ -15,11 +15,12 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bdcan_chassis.audit import Act
 from bdcan_chassis.database import Connection
 from bdcan_chassis.errors import storable
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.table import Query
-from bdcan_chassis.transaction import pack_headers, unpack_headers
+from bdcan_chassis.transaction import Tx, pack_headers, unpack_headers
 from bdcan_contracts.envelope import Headers, type_of
 
 Key = tuple[str, bytes]
@@ -127,15 +128,13 @@ async def find(
     return [replace(x, error=x.error.partition(":")[0]) if x.reason == HANDLER_FAILED else x for x in letters]
 
 
-async def show(
-    connection: Connection, letter_id: UUID, actor: str, reason: str
-) -> tuple[DeadLetter, dict[str, Any]] | None:
+async def show(tx: Tx, letter_id: UUID, actor: str, reason: str) -> tuple[DeadLetter, dict[str, Any]] | None:
     """One dead letter with headers and body. The audit records who looked and why."""
-    letter = await _SHOW.first(connection, id=letter_id)
+    letter = await _SHOW.first(tx.connection, id=letter_id)
     if letter is None:
         return None
-    await connection.execute(_AUDIT, letter_id, "shown", actor, reason)
-    [row] = await connection.fetch(_CONTENT, letter_id)
+    tx.audit(Act.DEAD_LETTER_SHOWN, actor, letter_id, reason)
+    [row] = await tx.connection.fetch(_CONTENT, letter_id)
     body: bytes | None = row["body"]
     return letter, {
         "headers": {k: v.decode("utf-8", "replace") for k, v in unpack_headers(row["headers"])},
@@ -143,8 +142,9 @@ async def show(
     }
 
 
-async def request_replay(connection: Connection, letter_id: UUID, actor: str, reason: str) -> bool:
+async def request_replay(tx: Tx, letter_id: UUID, actor: str, reason: str) -> bool:
     """Ask a worker to handle the record and those queued behind it, in order. False: no open record has this id."""
+    connection = tx.connection
     row = await connection.fetchrow(_OPEN, letter_id)
     if row is None:
         return False
@@ -152,13 +152,14 @@ async def request_replay(connection: Connection, letter_id: UUID, actor: str, re
         _REQUEST_KEY, row["consumer"], row["topic"], row["record_key"]
     ):
         await connection.execute(_REQUEST_ALONE, letter_id)
-    await connection.execute(_AUDIT, letter_id, "replay requested", actor, reason)
+    tx.audit(Act.REPLAY_REQUESTED, actor, letter_id, reason)
     await connection.execute("SELECT pg_notify('bdcan', 'pass:replay')")
     return True
 
 
-async def discard(connection: Connection, letter_id: UUID, actor: str, reason: str) -> bool:
+async def discard(tx: Tx, letter_id: UUID, actor: str, reason: str) -> bool:
     """Settle one record without handling it, so that those queued behind it can be replayed. False: none is open."""
+    connection = tx.connection
     row = await connection.fetchrow(_OPEN, letter_id)
     if row is None:
         return False
@@ -169,7 +170,7 @@ async def discard(connection: Connection, letter_id: UUID, actor: str, reason: s
     if row is None:  # a running replay has settled it
         return False
     await settle(connection, [letter_id], "discarded")
-    await connection.execute(_AUDIT, letter_id, "discarded", actor, reason)
+    tx.audit(Act.DISCARDED, actor, letter_id, reason)
     if row["record_key"] is not None:
         await connection.execute(_FREE_KEY, *key)
         if row["state"] == "parked":  # its queued records must not wait for an operator too
@@ -181,11 +182,6 @@ async def discard(connection: Connection, letter_id: UUID, actor: str, reason: s
 async def settle(connection: Connection, ids: Sequence[UUID], state: str) -> None:
     """Mark records as `replayed` or `discarded`."""
     await connection.execute(_SETTLE, list(ids), state)
-
-
-async def audit(connection: Connection, letter_id: UUID, act: str, actor: str, reason: str) -> None:
-    """Record in the audit what was done to a dead letter."""
-    await connection.execute(_AUDIT, letter_id, act, actor, reason)
 
 
 async def counts(connection: Connection) -> list[tuple[str, str, int]]:
@@ -262,8 +258,6 @@ WHERE consumer = $1 AND topic = $2 AND record_key = $3 AND NOT EXISTS (
     WHERE d.consumer = p.consumer AND d.topic = p.topic AND d.record_key = p.record_key AND d.state IN ('parked', 'queued')
 )
 """
-
-_AUDIT = "INSERT INTO chassis.dead_letter_audit (dead_letter_id, act, actor, reason) VALUES ($1, $2, $3, $4)"
 
 _COUNT = """
 SELECT consumer, state, count(*) AS n FROM chassis.dead_letter WHERE state IN ('parked', 'queued') GROUP BY consumer, state

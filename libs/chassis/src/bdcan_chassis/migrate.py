@@ -1,6 +1,6 @@
 """Migrations: plain SQL files, forward only. Each is applied once, in its own transaction, and never edited afterwards.
 
-The chassis's files go first, then the service's. The database keeps each applied file's sha256: to edit such a file is
+The chassis's files go first, then the service's. The last step gives the run-time role its grants (`privileges`). The database keeps each applied file's sha256: to edit such a file is
 an error. The runner polls `pg_try_advisory_lock`, because a lock that waits deadlocks with CREATE INDEX CONCURRENTLY.
 A file whose first line is `-- no transaction` runs statement by statement outside a transaction, for such an index.
 """
@@ -19,6 +19,7 @@ import asyncpg
 from bdcan_chassis.database import backoff_seconds, dedicated_connection
 from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.logs import get_logger
+from bdcan_chassis.privileges import grant, role_of
 
 log = get_logger(__name__)
 _LOCK = 0x6264_6361_6E6D_6967  # "bdcanmig": one migration runner a database
@@ -56,10 +57,10 @@ def migrations_in(package: str) -> list[Migration]:
 
 
 async def migrate(dsn: str, packages: list[str], *, patience: float = 60.0) -> list[str]:
-    """Apply the missing files; returns their names.
+    """Apply the missing files as the owner of the database, and give the run-time role its grants; returns the files' names.
 
     Waits up to `patience` seconds for the database and for another runner. The files themselves may take as long as they
-    need. Raises ConfigurationError if an applied file was changed, and TimeoutError after the wait.
+    need. Raises ConfigurationError if an applied file was changed or the role is no owner, and TimeoutError after the wait.
     """
     wanted = [m for package in packages for m in migrations_in(package)]
     until = asyncio.get_running_loop().time() + patience
@@ -70,7 +71,10 @@ async def migrate(dsn: str, packages: list[str], *, patience: float = 60.0) -> l
                 async with dedicated_connection(dsn, "migrate") as connection:
                     await _lock(connection)
                     waiting.reschedule(None)
-                    return await _apply(connection, wanted)
+                    role = await role_of(connection)
+                    done = await _apply(connection, wanted)
+                    await grant(connection, role)
+                    return done
             except DATABASE_ERRORS as error:
                 waiting.reschedule(until)
                 if not is_transient(error) or isinstance(error, _WRONG_SQL):

@@ -15,6 +15,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from bdcan_chassis import dead_letters
+from bdcan_chassis.audit import Act
 from bdcan_chassis.dispatch import Dispatcher, take
 from bdcan_chassis.errors import BadRecordError, describe, is_transient
 from bdcan_chassis.logs import get_logger
@@ -94,10 +95,10 @@ async def _replay(dispatcher: Dispatcher, tx: Tx, letters: list[_Kept]) -> int:
         if reason:
             log.warning("replay.failed_again", consumer=letter.consumer, letter=str(letter.id), reason=reason)
             await tx.connection.execute(_STILL_PARKED, letter.id, reason, error)
-            await dead_letters.audit(tx.connection, letter.id, "failed again", "worker", reason)
+            tx.audit(Act.FAILED_AGAIN, "worker", letter.id, reason)
             return settled
         await dead_letters.settle(tx.connection, [letter.id], "replayed")
-        await dead_letters.audit(tx.connection, letter.id, "replayed", "worker", "handled")
+        tx.audit(Act.REPLAYED, "worker", letter.id, "handled")
     return len(letters)
 
 

@@ -21,6 +21,7 @@ import orjson
 from msgspec import Struct
 from pydantic import BaseModel
 
+from bdcan_chassis import audit as chain
 from bdcan_chassis.calendar import Calendar, make_calendar
 from bdcan_chassis.clock import Clock
 from bdcan_chassis.database import Connection, Pool, are_many, columns
@@ -79,6 +80,8 @@ class Mark:
     deadlines: _Deadlines
     wakes: frozenset[str]
     added: tuple[tuple[Table[Any], Struct], ...]
+    audited: int
+    forgotten: frozenset[UUID]
 
 
 @dataclass(slots=True)
@@ -97,6 +100,8 @@ class Tx:
     _deadlines: _Deadlines = field(default_factory=lambda: defaultdict(dict))
     _wakes: set[str] = field(default_factory=set)
     _added: list[tuple[Table[Any], Struct]] = field(default_factory=list)
+    _audited: list[chain.Entry] = field(default_factory=list)
+    _forgotten: set[UUID] = field(default_factory=set)
     _reply: _Reply | None = None
     _latest: datetime = field(init=False)
 
@@ -169,7 +174,14 @@ class Tx:
     def mark(self) -> Mark:
         """Remember what has been collected so far."""
         deadlines = {kind: dict(subjects) for kind, subjects in self._deadlines.items()}
-        return Mark(len(self._events), deadlines, frozenset(self._wakes), tuple(self._added))
+        return Mark(
+            len(self._events),
+            deadlines,
+            frozenset(self._wakes),
+            tuple(self._added),
+            len(self._audited),
+            frozenset(self._forgotten),
+        )
 
     def rewind(self, mark: Mark) -> None:
         """Forget what was collected after `mark`. A savepoint does the same for the database."""
@@ -178,6 +190,8 @@ class Tx:
         self._deadlines.update({kind: dict(subjects) for kind, subjects in mark.deadlines.items()})
         self._wakes = set(mark.wakes)
         self._added = list(mark.added)
+        del self._audited[mark.audited :]
+        self._forgotten = set(mark.forgotten)
 
     def add(self, table: Table[S], rows: Iterable[S]) -> None:
         """Write new rows with the last statement: the transaction does not read them. One that exists is left as it is."""
@@ -188,6 +202,18 @@ class Tx:
         added, self._added = self._added, []
         for table, rows in _by_table(added).items():
             await table.insert_missing(self.connection, rows, self.now)
+
+    def audit(
+        self, act: chain.Act, actor: str, subject_id: UUID, reason: str = "", **detail: Any
+    ) -> chain.Entry:
+        """Record who saw or did what. `detail` holds codes and ids, never personal data."""
+        entry = chain.Entry(new_id(), self.now, actor, act, subject_id, detail, reason)
+        self._audited.append(entry)
+        return entry
+
+    def erase_reasons(self, subject_ids: Iterable[UUID]) -> None:
+        """Erase why people looked at some subjects: a reason is free text, and may name them."""
+        self._forgotten.update(subject_ids)
 
     def keep_reply(self, caller: str, key: str, request_hash: bytes, status: int, body: bytes) -> None:
         """Store the reply to a request. If the key already has a reply, the transaction fails with DoneBeforeError."""
@@ -222,8 +248,17 @@ class Tx:
             arguments = {name: value for part in parts.values() for name, value in part.items()}
             if not await _writing(tuple(parts), tuple(tables)).value(self.connection, **arguments):
                 raise DoneBeforeError
+        await self._flush_audit()
         self._events, self._added, self._reply = [], [], None
         self._deadlines.clear()
+
+    async def _flush_audit(self) -> None:
+        """Write to the audit last: it locks the chain until the commit."""
+        if self._forgotten:
+            await chain.erase_reasons(self.connection, sorted(self._forgotten), self.now)
+        if self._audited:
+            await chain.write(self.connection, self._audited)
+        self._audited, self._forgotten = [], set()
 
     def _promised(self) -> tuple[list[tuple[str, UUID]], list[tuple[str, UUID, datetime]]]:
         """The deadlines that are cancelled, and those that are set."""

@@ -113,9 +113,7 @@ async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:
     for one in theirs:
         enquiries.put(erase(one, tx.now))
     await enquiries.save()
-    await store.disclosures.ERASE_REASONS.execute(
-        tx.connection, subject_ids=[one.enquiry_id for one in theirs]
-    )
+    tx.erase_reasons(one.enquiry_id for one in theirs)
 
 
 async def lock_referrals(tx: Tx, referral_ids: Collection[UUID]) -> None:

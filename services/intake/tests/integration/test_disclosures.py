@@ -85,7 +85,7 @@ async def test_another_scope_discloses_nothing(given: Harness):
     answer = await caller.post("/v1/disclosures", json=asked(r, "welfare_call"))
     assert answer.status_code == 403
     assert "Amina" not in answer.text
-    assert not await given.fetch("SELECT 1 FROM disclosure")
+    assert not await given.fetch("SELECT 1 FROM chassis.audit")
 
 
 async def test_escalation_is_told_before_a_hub_is_known(
@@ -135,7 +135,7 @@ async def test_a_number_needs_a_claim_of_the_asker_that_still_holds(given: Harne
         s.claim(given, another),
     ):
         assert await status(wrong) == 403, wrong
-    assert not await given.fetch("SELECT 1 FROM disclosure")
+    assert not await given.fetch("SELECT 1 FROM chassis.audit")
     assert await status(mine) == 200
     given.clock.advance(timedelta(minutes=30))
     assert await status(mine) == 403, "the claim has run out"
@@ -174,7 +174,7 @@ async def test_disclosure_without_a_live_reason_is_a_conflict(given: Harness, pu
         "/v1/disclosures", json=asked(r, purpose)
     )
     assert answer.status_code == 409
-    assert not await given.fetch("SELECT 1 FROM disclosure")
+    assert not await given.fetch("SELECT 1 FROM chassis.audit")
 
 
 @pytest.mark.parametrize(

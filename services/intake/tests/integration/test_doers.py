@@ -71,7 +71,7 @@ async def test_nobody_reads_before_somebody_has_accepted(given: Harness):
     r = await prescription(given)
     await given.deliver(task(m.TaskOpened, r))
     assert (await read(given, r)).status_code == 404
-    assert not await given.fetch("SELECT 1 FROM disclosure")
+    assert not await given.fetch("SELECT 1 FROM chassis.audit")
 
 
 @pytest.mark.parametrize("ends", [m.TaskFailed, m.TaskCompleted, m.TaskCancelled])

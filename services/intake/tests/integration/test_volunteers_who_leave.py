@@ -44,8 +44,8 @@ async def test_list_of_volunteers_leads_to_the_person(given: Harness, known: boo
     coordinator = given.client(["disclosures:volunteer_induction"])
     answer = await coordinator.post("/v1/disclosures", json=asked(volunteer_id_of(enquiry_id)))
     assert (answer.status_code, answer.json()["name"]) == (200, "Grace Volunteer")
-    [audit] = await given.fetch("SELECT subject_id, caller FROM disclosure")
-    assert (audit["subject_id"], audit["caller"]) == (enquiry_id, "key:test-1")
+    [audit] = await given.fetch("SELECT subject_id, actor FROM chassis.audit WHERE act = 'disclosed'")
+    assert (audit["subject_id"], audit["actor"]) == (enquiry_id, "key:test-1")
     assert (await coordinator.post("/v1/disclosures", json=asked(uuid4()))).status_code == 404
 
 

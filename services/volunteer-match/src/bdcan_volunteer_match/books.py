@@ -54,7 +54,7 @@ class Volunteers(Book[Volunteer]):
         left = [key for key, change in self._changed.items() if change.after.state is VolunteerState.LEFT]
         if left:
             await store.volunteers.FORGET_PERSONS.execute(self.tx.connection, volunteer_ids=left)
-            await store.volunteers.ERASE_REASONS.execute(self.tx.connection, volunteer_ids=left)
+            self.tx.erase_reasons(left)
 
     def wakes(self, change: Change[Volunteer]) -> Iterable[str]:
         """The planner, where somebody may be asked from now on."""

@@ -41,7 +41,7 @@ async def test_who_looks_at_a_volunteers_number_is_written_down(given: Harness) 
     assert (await given.http.post(path, json={})).status_code == 422
     answer = await given.http.post(path, json={"reason": "offer by telephone"})
     assert (answer.json()["phone"], answer.json()["phone_e164"]) == ("07700 900123", "+447700900123")
-    looks = await given.fetch("SELECT volunteer_id, caller, reason FROM contact_view")
+    looks = await given.fetch("SELECT subject_id, actor, reason FROM chassis.audit")
     assert [tuple(r) for r in looks] == [(helper, "key:test", "offer by telephone")]
     unknown = await volunteer(given)
     body = {"reason": "offer by telephone"}

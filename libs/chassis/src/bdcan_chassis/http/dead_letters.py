@@ -75,7 +75,7 @@ def dead_letter_router() -> APIRouter:
     @router.post("/{letter_id}/views")
     async def show(letter_id: UUID, body: Why, caller: Operator, once: OnceOnly) -> Response:
         async def work(tx: Tx) -> BaseModel:
-            found = await dead_letters.show(tx.connection, letter_id, caller.name, body.reason)
+            found = await dead_letters.show(tx, letter_id, caller.name, body.reason)
             if found is None:
                 raise NotFoundError
             letter, content = found
@@ -96,7 +96,7 @@ def dead_letter_router() -> APIRouter:
 
 def _act(act: Any, letter_id: UUID, caller: Caller, body: Why) -> Any:
     async def work(tx: Tx) -> None:
-        if not await act(tx.connection, letter_id, caller.name, body.reason):
+        if not await act(tx, letter_id, caller.name, body.reason):
             raise NotFoundError
 
     return work

@@ -159,7 +159,7 @@ class Conformance:
         assert outcome["queued"] == len(behind)
         async with given.transactions.begin() as tx:
             head = (await dead_letters.find(tx.connection))[0]
-            await dead_letters.request_replay(tx.connection, head.id, "operator", "the bug is mended")
+            await dead_letters.request_replay(tx, head.id, "operator", "the bug is mended")
         dispatchers = {consumer.name: Dispatcher(consumer, given.transactions, ParkLimit(_NO_LIMIT, 1))}
         while await replay_requested(dispatchers, given.transactions):
             pass

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -32,7 +33,7 @@ from joserfc.jwk import ECKey, KeySet
 from pydantic import BaseModel
 
 from bdcan_chassis.clock import ManualClock
-from bdcan_chassis.database import open_pool
+from bdcan_chassis.database import Pool, open_pool
 from bdcan_chassis.deadlines import Deadlines
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.http.auth import Authenticator
@@ -41,6 +42,7 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
 from bdcan_chassis.passes import Planner, plan_once
+from bdcan_chassis.privileges import grant, role_of, run_time_role
 from bdcan_chassis.service import Service
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.transaction import Transactions, unpack_headers
@@ -86,7 +88,7 @@ class Databases(Protocol):
     """Makes fresh databases: the `postgres_server` fixture."""
 
     async def database(self, name: str = "test") -> str:
-        """The DSN of a new, empty database."""
+        """The DSN of the owner of a new, empty database."""
         ...
 
 
@@ -114,6 +116,8 @@ class Harness:
     authenticator: Authenticator
     http: httpx.AsyncClient
     signing_key: ECKey
+    owner: Pool
+    """Connections as the owner of the database: what a test looks at and prepares, the service need not be allowed."""
     _offset: int = 0
     clients: list[httpx.AsyncClient] = field(default_factory=list)
     _dispatchers: dict[str, Dispatcher] = field(default_factory=dict)
@@ -195,7 +199,7 @@ class Harness:
 
     async def empty(self) -> None:
         """Delete all rows except those of the migrations."""
-        await self.transactions.pool.execute(_EMPTY)
+        await self.owner.execute(_EMPTY)
         self._dispatchers.clear()
 
     async def until_blocked(self) -> int:
@@ -206,8 +210,13 @@ class Harness:
         return waiting[0]["pid"]
 
     async def fetch(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
-        """Run a query."""
-        return await self.transactions.pool.fetch(sql, *arguments)
+        """Run a query, as the owner of the database."""
+        return await self.owner.fetch(sql, *arguments)
+
+    async def grant(self) -> None:
+        """Let the service use the tables that a test has made."""
+        async with self.owner.acquire() as connection:
+            await grant(connection, await role_of(connection))
 
     def client(
         self, scopes: Sequence[str], hubs: Sequence[str] = (), sources: Sequence[str] | None = None
@@ -267,6 +276,12 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+def run_time_dsn(dsn: str) -> str:
+    """The DSN of the role that runs, from its owner's: on a test's database both have one password."""
+    owner = urlsplit(dsn).username or ""
+    return dsn.replace(f"{owner}:", f"{run_time_role(owner)}:", 1)
+
+
 def settings_for(settings_class: type[S], dsn: str, keys_file: Path, **more: Any) -> S:
     """Settings for tests. Fields without a default get harmless values, unless the test gives others."""
     values: dict[str, Any] = {
@@ -307,13 +322,14 @@ async def harness(
         key_set = Path(folder) / "jwks.json"
         key_set.write_text(json.dumps(KeySet([signing_key]).as_dict(private=False)))
         more = {"jwks": str(key_set), "revocations_file": Path(folder) / "revocations.json"} | more
-        service = build(settings_for(settings_class, dsn, keys_file, **more))
+        service = build(settings_for(settings_class, run_time_dsn(dsn), keys_file, **more))
         configure_logging(service.name, "test", "WARNING", service.personal_fields)
         await migrate(dsn, service.migration_packages)
         clock = ManualClock(START)
-        pool = await open_pool(dsn, 10, "test")
+        pool = await open_pool(run_time_dsn(dsn), 10, "test")
+        owner = await open_pool(dsn, 5, "test-owner")
         if used:
-            await pool.execute(_EMPTY)
+            await owner.execute(_EMPTY)
         transactions = Transactions(
             pool, clock, service.name, service.catalogue, service.deadlines, service.settings.calendar
         )
@@ -329,7 +345,9 @@ async def harness(
         async with httpx.AsyncClient(
             base_url=url, headers={"X-API-Key": _key(ALL_SCOPES, ())}, timeout=30
         ) as http:
-            running = Harness(service, transactions, clock, url, app.state.authenticator, http, signing_key)
+            running = Harness(
+                service, transactions, clock, url, app.state.authenticator, http, signing_key, owner
+            )
             try:
                 yield running
             finally:
@@ -338,6 +356,7 @@ async def harness(
                 server.should_exit = True
                 await serving
                 await pool.close()
+                await owner.close()
 
 
 # making and removing a database for each test takes longer than the tests

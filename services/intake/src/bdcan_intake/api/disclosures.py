@@ -8,20 +8,21 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from msgspec.structs import asdict
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from bdcan_chassis import audit as chain
+from bdcan_chassis.audit import Act
 from bdcan_chassis.grants import Grant
 from bdcan_chassis.http.auth import Caller, caller_of
 from bdcan_chassis.http.bodies import Body, Text
 from bdcan_chassis.http.problems import ForbiddenError, NotFoundError
 from bdcan_chassis.http.reading import reading, transactions_of
-from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import Household
 from bdcan_intake import store
 from bdcan_intake.api.common import Reader
 from bdcan_intake.books import Referrals, TasksInHand
-from bdcan_intake.domain.disclosure import CALL_ENDS, OPENS, Disclosure, Purpose, must_be_live, needs_a_claim
+from bdcan_intake.domain.disclosure import CALL_ENDS, OPENS, Purpose, must_be_live, needs_a_claim
 from bdcan_intake.domain.doer import must_be_wanted, notes_for_doer
 from bdcan_intake.domain.enquiry import Enquiry, volunteer_id_of
 from bdcan_intake.domain.errors import NotAllowedError
@@ -102,13 +103,24 @@ class Disclosed(BaseModel):
 class AuditRow(BaseModel):
     """Who was told what, when and why."""
 
-    model_config = ConfigDict(from_attributes=True)
     disclosure_id: UUID
     purpose: str
     fields: list[str]
     caller: str
     reason: str
     disclosed_at: datetime
+
+    @classmethod
+    def of(cls, entry: chain.Entry) -> AuditRow:
+        """A row of the chassis's audit, as the resident is shown it."""
+        return cls(
+            disclosure_id=entry.id,
+            purpose=entry.detail["purpose"],
+            fields=entry.detail["fields"],
+            caller=entry.actor,
+            reason=entry.reason,
+            disclosed_at=entry.at,
+        )
 
 
 class Audit(BaseModel):
@@ -143,21 +155,19 @@ def router(settings: Settings) -> APIRouter:
                 enquiry = await _enquiry(tx, body)
                 subject_id, fields = enquiry.enquiry_id, asdict(enquiry)
             opened = {name: fields[name] for name in OPENS[body.purpose].fields}
-            audit = Disclosure(
-                new_id(),
-                subject_id,
-                body.purpose,
-                OPENS[body.purpose].fields,
+            audit = tx.audit(
+                Act.DISCLOSED,
                 caller.name,
+                subject_id,
                 body.reason,
-                tx.now,
+                purpose=body.purpose,
+                fields=OPENS[body.purpose].fields,
             )
-            await store.disclosures.DISCLOSURE.insert(tx.connection, [audit], tx.now)
         return Disclosed.model_validate(
             {
-                "disclosure_id": audit.disclosure_id,
+                "disclosure_id": audit.id,
                 "purpose": body.purpose,
-                "disclosed_at": audit.disclosed_at,
+                "disclosed_at": audit.at,
                 "referral_id": subject_id if body.task_id else body.referral_id,
                 "enquiry_id": None if body.referral_id or body.task_id else subject_id,
                 "volunteer_id": body.volunteer_id,
@@ -171,8 +181,8 @@ def router(settings: Settings) -> APIRouter:
         async with reading(request) as connection:
             # not for the sender: who was told why may give a sensitive need away
             caller.must_see(await store.referrals.REFERRAL.get.first(connection, keys=[referral_id]))
-            found = await store.disclosures.OF_SUBJECT.all(connection, subject_id=referral_id)
-        return Audit(items=[AuditRow.model_validate(row) for row in found])
+            found = await chain.about(connection, referral_id, Act.DISCLOSED)
+        return Audit(items=[AuditRow.of(entry) for entry in found])
 
     return routes
 

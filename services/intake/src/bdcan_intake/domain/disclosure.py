@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -32,18 +30,6 @@ class Opens(Struct, frozen=True):
 
     fields: tuple[str, ...]
     hub_only: bool
-
-
-class Disclosure(Struct, frozen=True, rename={"disclosure_id": "id"}):
-    """Who was told what, when and why. `subject_id` is a referral or an enquiry of a volunteer."""
-
-    disclosure_id: UUID
-    subject_id: UUID
-    purpose: Purpose
-    fields: tuple[str, ...]
-    caller: str
-    reason: str
-    disclosed_at: datetime
 
 
 OPENS = {

@@ -1,7 +1,6 @@
 """SQL, and nothing but SQL. Lock order: referrals in the order of their ids, then residents. A referral's lock covers its needs."""
 
 from bdcan_intake.store import (
-    disclosures,
     enquiries,
     imports,
     notes,
@@ -13,7 +12,6 @@ from bdcan_intake.store import (
 )
 
 __all__ = [
-    "disclosures",
     "enquiries",
     "imports",
     "notes",

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from bdcan_chassis.audit import Act
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
 from bdcan_chassis.http.idempotency import OnceOnly
@@ -26,7 +27,6 @@ from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub, sees_vol
 from bdcan_volunteer_match.books import Volunteers
 from bdcan_volunteer_match.domain import volunteer as volunteering
 from bdcan_volunteer_match.domain.volunteer import Offering, Volunteer, VolunteerState
-from bdcan_volunteer_match.store.volunteers import Look
 
 Reader = Annotated[Caller, Depends(needs("volunteers:read"))]
 Writer = Annotated[Caller, Depends(needs("volunteers:write"))]
@@ -179,8 +179,7 @@ def router() -> APIRouter:
             person = await store.volunteers.PERSON.first(tx.connection, volunteer_id=volunteer_id)
             if person is None:
                 raise NotFoundError
-            look = Look(volunteer_id, caller.name, body.reason)
-            await store.volunteers.CONTACT_VIEW.insert(tx.connection, [look], tx.now)
+            tx.audit(Act.CONTACT_SHOWN, caller.name, volunteer_id, body.reason)
         return ContactView(
             volunteer_id=volunteer_id, name=person.name, phone=person.phone, phone_e164=person.phone_e164
         )

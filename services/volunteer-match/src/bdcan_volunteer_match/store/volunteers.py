@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from msgspec import Struct
 
 from bdcan_chassis.table import Query, Statement, Table
@@ -21,16 +19,6 @@ class Person(Struct, frozen=True):
     phone_e164: str | None
     """The number that `phone` names, as it is dialled."""
 
-
-class Look(Struct, frozen=True):
-    """Somebody looked at a volunteer's name and telephone number."""
-
-    volunteer_id: UUID
-    caller: str
-    reason: str
-
-
-CONTACT_VIEW = Table("contact_view", Look, key=(), stamp="viewed_at")
 
 # Those of some volunteers who are active, locked in the order of their ids: nobody else can change them now.
 LOCK_ACTIVE = VOLUNTEER.query(
@@ -91,11 +79,6 @@ SAVE_PERSON = Statement(
 
 # Delete who some volunteers are.
 FORGET_PERSONS = Statement("DELETE FROM volunteer_person WHERE volunteer_id = ANY (:volunteer_ids)")
-
-# Erase why people looked at some volunteers: a reason is free text, and may name them.
-ERASE_REASONS = Statement(
-    "UPDATE contact_view SET reason = 'erased' WHERE volunteer_id = ANY (:volunteer_ids)"
-)
 
 # How many volunteers there are, by state.
 COUNT_BY_STATE = Statement("SELECT state, count(*) AS value FROM volunteer GROUP BY state")
