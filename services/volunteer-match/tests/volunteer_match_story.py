@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -259,7 +259,27 @@ def helper(volunteer_id: UUID | None = None, **more: Any) -> Volunteer:
     return Volunteer(volunteer_id or uuid4(), **(usual | more))
 
 
-async def volunteer(given: Harness, *hubs: str, kinds: tuple[str, ...] = ("errand",), **more: Any) -> UUID:
+async def check(given: Harness, volunteer_id: UUID, **more: Any) -> None:
+    """Somebody of the volunteer's hubs has seen their check."""
+    today = given.clock.now().date().isoformat()
+    body = {
+        "kind": "enhanced-dbs-with-barred-lists",
+        "reference": "DBS-001234567890",
+        "issued_on": today,
+        "seen_on": today,
+    }
+    answer = await given.http.post(f"/v1/volunteers/{volunteer_id}/checks", json=body | more)
+    assert answer.status_code == 201, answer.text
+
+
+async def volunteer(
+    given: Harness,
+    *hubs: str,
+    kinds: tuple[str, ...] = ("errand",),
+    checked: bool = False,
+    check_ends_at: datetime | None = None,
+    **more: Any,
+) -> UUID:
     """Somebody who may be asked."""
     await given.deliver(*(hub(hub_id) for hub_id in hubs or ("thames",)))
     answer = await given.http.post(
@@ -267,7 +287,10 @@ async def volunteer(given: Harness, *hubs: str, kinds: tuple[str, ...] = ("erran
         json={"hub_ids": list(hubs or ("thames",)), "task_kinds": list(kinds), **more},
     )
     assert answer.status_code == 201, answer.text
-    return UUID(answer.json()["volunteer_id"])
+    volunteer_id = UUID(answer.json()["volunteer_id"])
+    if checked:
+        await check(given, volunteer_id, valid_until=check_ends_at and check_ends_at.isoformat())
+    return volunteer_id
 
 
 async def only_call(given: Harness) -> dict[str, Any]:

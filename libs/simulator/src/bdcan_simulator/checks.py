@@ -10,7 +10,7 @@ from typing import Any
 
 from bdcan_chassis.clock import Clock
 from bdcan_simulator.client import BrokenError, Client
-from bdcan_simulator.coordinators import COORDINATOR
+from bdcan_simulator.coordinators import COORDINATOR, check_of
 from bdcan_simulator.ledger import Ledger
 from bdcan_simulator.paging import every, first_page
 from bdcan_simulator.volunteers import chance
@@ -59,7 +59,7 @@ class Checks:
     async def _let_lapse(self, volunteer: dict[str, Any], over: asyncio.Event) -> None:
         ends_at = (self.clock.now() + _ENDS_IN).isoformat()
         try:
-            if not await self._record(volunteer, "ends", dbs_expires_at=ends_at):
+            if not await self._record(volunteer, "ends", valid_until=ends_at):
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), _RENEWED_AFTER_SECONDS)
@@ -69,9 +69,8 @@ class Checks:
 
     async def _record(self, volunteer: dict[str, Any], what: str, **more: str) -> bool:
         volunteer_id = volunteer["volunteer_id"]
-        offering = {name: volunteer[name] for name in ("hub_ids", "task_kinds", "has_car")}
-        path = f"/v1/volunteers/{volunteer_id}/activation"
-        body = offering | {"dbs_cleared": True} | more
+        path = f"/v1/volunteers/{volunteer_id}/checks"
+        body = check_of(volunteer_id, self.clock.now()) | more
         key = f"{self.ledger.run}/{volunteer_id}/check {what}"
         answer = await self.client.post(COORDINATOR, "volunteer-match", path, body, key=key)
         self.ledger.done[f"checks: {what}" if answer.ok else f"checks: {what}, refused"] += 1

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
+from bdcan_chassis.clock import Clock
 from bdcan_simulator.client import Client, RefusedError
 from bdcan_simulator.directory import Directory
 from bdcan_simulator.identity import person
@@ -39,6 +41,7 @@ class Coordinators:
     directory: Directory
     hubs: tuple[str, ...]
     seed: int
+    clock: Clock
     _recruited: int = 0
     _hubs_known: asyncio.Event = field(default_factory=asyncio.Event)
     _enquired: list[Volunteer] = field(default_factory=list)
@@ -86,6 +89,8 @@ class Coordinators:
         body = _activation(volunteer)
         answer = await self.client.post(COORDINATOR, "volunteer-match", "/v1/volunteers", body, key=key)
         self.ledger.done["volunteers found for a task left over"] += answer.ok
+        if answer.ok:
+            await self._see_check(volunteer, answer.json()["volunteer_id"])
 
     async def _learn_hubs(self) -> int:
         """Volunteer-match takes on volunteers of the hubs that it has heard of: routing's news may be on its way."""
@@ -140,6 +145,18 @@ class Coordinators:
                 COORDINATOR, "volunteer-match", "/v1/volunteers", _activation(volunteer), key=key
             )
             self.ledger.done["volunteers active"] += answer.ok
+            if answer.ok:
+                await self._see_check(volunteer, answer.json()["volunteer_id"])
+
+    async def _see_check(self, volunteer: Volunteer, volunteer_id: str) -> None:
+        """Record the check of whoever has one."""
+        if volunteer.dbs_cleared:
+            path, key = (
+                f"/v1/volunteers/{volunteer_id}/checks",
+                f"{self.ledger.run}/{volunteer_id}/check seen",
+            )
+            body = check_of(volunteer_id, self.clock.now())
+            await self.client.post(COORDINATOR, "volunteer-match", path, body, key=key)
 
     async def _activate_enquired(self) -> int:
         """An enquiry has no name on a list: whoever is next on the phone is welcomed as whoever enquired next."""
@@ -159,6 +176,8 @@ class Coordinators:
         key = f"{self.ledger.run}/{volunteer_id}/activation"
         answer = await self.client.post(COORDINATOR, "volunteer-match", path, body, key=key)
         self.ledger.done["volunteers active"] += answer.ok
+        if answer.ok:
+            await self._see_check(self._welcomed[volunteer_id], volunteer_id)
 
     async def _round_of_triage(self) -> int:
         held = await first_page(self.client, COORDINATOR, "routing", "/v1/triage")
@@ -188,12 +207,22 @@ class Coordinators:
         return answer.ok
 
 
+def check_of(volunteer_id: str, now: datetime) -> dict[str, Any]:
+    """What the hub records of a check that somebody has seen the day before."""
+    today = (now - timedelta(days=1)).date().isoformat()
+    return {
+        "kind": "enhanced-dbs-with-barred-lists",
+        "reference": f"DBS-{int(volunteer_id[-8:], 16):012}",
+        "issued_on": today,
+        "seen_on": today,
+    }
+
+
 def _activation(volunteer: Volunteer) -> dict[str, Any]:
     return {
         "name": volunteer.name,
         "phone": volunteer.phone,
         "hub_ids": list(volunteer.hub_ids),
         "task_kinds": [kind.value for kind in volunteer.task_kinds],
-        "dbs_cleared": volunteer.dbs_cleared,
         "has_car": volunteer.has_car,
     }

@@ -93,7 +93,7 @@ class Play:
         before = await self._summary()
         directory = Directory(self.client, self.ledger)
         clock = self.endpoints.clock
-        coordinators = Coordinators(self.client, self.ledger, directory, self.hubs, self.borough.seed)
+        coordinators = Coordinators(self.client, self.ledger, directory, self.hubs, self.borough.seed, clock)
         helpers = tuple(volunteers(self.borough.seed, how_many(self.referrals), self.hubs))
         async with asyncio.TaskGroup() as people:
             watcher = people.create_task(self._watch(before))

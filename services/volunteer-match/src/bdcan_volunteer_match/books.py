@@ -55,6 +55,7 @@ class Volunteers(Book[Volunteer]):
         if left:
             await store.volunteers.FORGET_PERSONS.execute(self.tx.connection, volunteer_ids=left)
             self.tx.erase_reasons(left)
+            await store.volunteers.FORGET_REFERENCES.execute(self.tx.connection, volunteer_ids=left)
 
     def wakes(self, change: Change[Volunteer]) -> Iterable[str]:
         """The planner, where somebody may be asked from now on."""

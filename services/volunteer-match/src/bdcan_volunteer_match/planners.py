@@ -71,7 +71,7 @@ async def lapse_enquiries(kept_for: timedelta, tx: Tx) -> int:
     volunteers = Volunteers(tx)
     stale = await volunteers.lock(store.volunteers.LOCK_STALE, before=tx.now - kept_for, limit=LAPSES_A_PASS)
     for volunteer in stale:
-        volunteers.put(leave(volunteer, tx.now))
+        volunteers.put(leave(volunteer, None, tx.now))
     await volunteers.save()
     return len(stale)
 
@@ -89,7 +89,10 @@ def _may_do(found: Match, volunteers: Volunteers) -> bool:
     volunteer, task = volunteers.get(found.volunteer_id), found.task
     if volunteer is None or task.hub_id not in volunteer.hub_ids:
         return False
-    return volunteer.why_unfit(task.kind, requires_dbs=task.requires_dbs, now=volunteers.tx.now) is None
+    return (
+        volunteer.why_unfit(task.kind, task.hub_id, requires_dbs=task.requires_dbs, now=volunteers.tx.now)
+        is None
+    )
 
 
 def _places(wants: set[Want], candidates: Sequence[Candidate]) -> Counter[tuple[str, str, bool]]:
@@ -98,6 +101,6 @@ def _places(wants: set[Want], candidates: Sequence[Candidate]) -> Counter[tuple[
     for candidate in candidates:
         for want in candidate.wants(wants):
             places[*want, False] += candidate.free
-            if candidate.dbs_cleared:
+            if candidate.is_checked_for(want[0]):
                 places[*want, True] += candidate.free
     return places

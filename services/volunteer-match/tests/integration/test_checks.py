@@ -10,6 +10,7 @@ import pytest
 from volunteer_match_story import (
     amended,
     assigned,
+    check,
     claim_call,
     need,
     only_call,
@@ -44,7 +45,7 @@ async def opened(
 
 
 async def activate(given: Harness, who: UUID, **offering: Any) -> None:
-    body = {"hub_ids": ["thames"], "task_kinds": list(KINDS), "dbs_cleared": True} | offering
+    body = {"hub_ids": ["thames"], "task_kinds": list(KINDS)} | offering
     answer = await given.http.post(f"/v1/volunteers/{who}/activation", json=body)
     assert answer.status_code == 200, answer.text
 
@@ -53,8 +54,18 @@ async def flagged(given: Harness, event: ReferralAssigned, *flags: str, version:
     await given.deliver(amended(event.referral_id, event.needs, version, flags=flags))
 
 
-LESS = [
-    ({"dbs_cleared": False}, "check-missing"),
+async def withdraw_check(given: Harness, who: UUID) -> None:
+    path = f"/v1/volunteers/{who}/checks/withdrawal"
+    answer = await given.http.post(path, json={"reason": "check-revoked"})
+    assert answer.status_code == 200, answer.text
+
+
+async def change(given: Harness, who: UUID, less: dict[str, Any]) -> None:
+    await (activate(given, who, **less) if less else withdraw_check(given, who))
+
+
+LESS: list[tuple[dict[str, Any], str]] = [
+    ({}, "check-missing"),
     ({"task_kinds": ["errand"]}, "kind-not-offered"),
     ({"hub_ids": ["heath"]}, "hub-not-helped"),
 ]
@@ -64,12 +75,12 @@ LESS = [
 async def test_what_a_volunteer_may_no_longer_do_is_no_longer_offered(
     given: Harness, less: dict[str, Any], reason: str
 ) -> None:
-    who = await volunteer(given, "thames", "heath", kinds=KINDS, dbs_cleared=True)
+    who = await volunteer(given, "thames", "heath", kinds=KINDS, checked=True)
     await activate(given, who)
     _, task_id = await opened(given, NeedCode.PRESCRIPTION)
     await given.run("match")
     await given.emitted()
-    await activate(given, who, **less)
+    await change(given, who, less)
     [told] = await given.emitted(TaskOfferWithdrawn)
     assert (told.data.volunteer_id, told.data.reason) == (who, reason)
     assert await say(given, task_id, "acceptance", who) == 409
@@ -82,24 +93,25 @@ async def test_what_a_volunteer_may_no_longer_do_is_no_longer_offered(
 async def test_what_a_volunteer_may_no_longer_do_is_handed_back(
     given: Harness, less: dict[str, Any], reason: str
 ) -> None:
-    who = await volunteer(given, "thames", "heath", kinds=KINDS, dbs_cleared=True)
+    who = await volunteer(given, "thames", "heath", kinds=KINDS, checked=True)
     await activate(given, who)
     _, task_id = await opened(given, NeedCode.PRESCRIPTION)
     await given.run("match")
     assert await say(given, task_id, "acceptance", who) == 200
     await given.emitted()
-    await activate(given, who, **less)
+    await change(given, who, less)
     [told] = await given.emitted(TaskFailed)
     assert (told.data.volunteer_id, told.data.reason) == (who, reason)
     assert await say(given, task_id, "completion", who) == 409
     assert (await task(given, task_id))["returned_because"] == reason
     await activate(given, who)
+    await check(given, who)
     assert await given.run("match") == 1, "whoever may do it again is asked again"
 
 
 async def test_a_check_runs_out_at_its_time(given: Harness) -> None:
     ends = given.clock.now() + timedelta(hours=1)
-    who = await volunteer(given, kinds=KINDS, dbs_cleared=True, dbs_expires_at=ends.isoformat())
+    who = await volunteer(given, kinds=KINDS, checked=True, check_ends_at=ends)
     _, offered = await opened(given, NeedCode.PRESCRIPTION)
     await given.run("match")
     given.clock.advance(timedelta(hours=1))
@@ -115,7 +127,7 @@ async def test_a_check_runs_out_at_its_time(given: Harness) -> None:
 @pytest.mark.parametrize("state", ["paused", "active"])
 async def test_a_check_that_runs_out_takes_accepted_tasks_back(given: Harness, state: str) -> None:
     ends = given.clock.now() + timedelta(hours=1)
-    who = await volunteer(given, kinds=KINDS, dbs_cleared=True, dbs_expires_at=ends.isoformat())
+    who = await volunteer(given, kinds=KINDS, checked=True, check_ends_at=ends)
     _, task_id = await opened(given, NeedCode.PRESCRIPTION)
     await given.run("match")
     assert await say(given, task_id, "acceptance", who) == 200
@@ -131,18 +143,28 @@ async def test_a_check_that_runs_out_takes_accepted_tasks_back(given: Harness, s
 
 async def test_a_renewed_check_does_not_run_out_at_the_old_time(given: Harness) -> None:
     ends = given.clock.now() + timedelta(hours=1)
-    who = await volunteer(given, kinds=KINDS, dbs_cleared=True, dbs_expires_at=ends.isoformat())
-    await activate(given, who, dbs_expires_at=(ends + timedelta(days=1000)).isoformat())
+    who = await volunteer(given, kinds=KINDS, checked=True, check_ends_at=ends)
+    await check(given, who, valid_until=(ends + timedelta(days=1000)).isoformat())
     given.clock.advance(timedelta(hours=2))
     assert await given.fire() == 0
 
 
 async def test_a_check_that_is_over_already_cannot_be_recorded(given: Harness) -> None:
-    await volunteer(given)
-    body = {"hub_ids": ["thames"], "task_kinds": ["errand"], "dbs_cleared": True}
-    past = {"dbs_expires_at": given.clock.now().isoformat()}
-    answer = await given.http.post("/v1/volunteers", json=body | past)
-    assert [e["field"] for e in answer.json()["errors"]] == ["dbs_expires_at"]
+    who = await volunteer(given)
+    body = {
+        "kind": "enhanced-dbs",
+        "reference": "Ada Example",
+        "issued_on": "2020-03-24",
+        "seen_on": "2020-03-23",
+    }
+    path = f"/v1/volunteers/{who}/checks"
+    answer = await given.http.post(path, json=body)
+    assert [e["field"] for e in answer.json()["errors"]] == ["reference"], "a name is no reference"
+    body |= {"reference": "DBS-1", "valid_until": given.clock.now().isoformat()}
+    answer = await given.http.post(path, json=body)
+    assert {e["field"] for e in answer.json()["errors"]} == {"valid_until", "issued_on"}
+    answer = await given.http.post(path, json=body | {"seen_on": "2020-03-25", "valid_until": None})
+    assert {e["field"] for e in answer.json()["errors"]} == {"seen_on"}
 
 
 @pytest.mark.parametrize("accepted", [False, True])
@@ -163,13 +185,13 @@ async def test_a_resident_who_shields_from_now_on_gets_a_checked_volunteer(
     assert (told[1].data.requires_dbs, told[1].data.facts) == (True, ("flags",))
     assert await say(given, task_id, "acceptance", unchecked) == 409
     assert await given.run("match") == 0
-    checked = await volunteer(given, kinds=KINDS, dbs_cleared=True)
+    checked = await volunteer(given, kinds=KINDS, checked=True)
     assert await given.run("match") == 1
     assert (await task(given, task_id))["volunteer_id"] == str(checked)
 
 
 async def test_a_checked_volunteer_keeps_the_task_and_is_told(given: Harness) -> None:
-    checked = await volunteer(given, kinds=KINDS, dbs_cleared=True)
+    checked = await volunteer(given, kinds=KINDS, checked=True)
     event, task_id = await opened(given)
     await given.run("match")
     await say(given, task_id, "acceptance", checked)

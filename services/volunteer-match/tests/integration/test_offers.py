@@ -70,7 +70,7 @@ async def test_a_task_that_nobody_can_do_raises_the_alarm_again_and_again(given:
         given.clock.advance(timedelta(hours=8))
         assert await given.fire() == 1
     assert [str(e.data.task_id) for e in await given.emitted(TaskUnfilled)] == [task_id, task_id]
-    cleared = await volunteer(given, kinds=("prescription",), dbs_cleared=True)
+    cleared = await volunteer(given, kinds=("prescription",), checked=True)
     assert await offered_to(given, task_id) == cleared
 
 

@@ -35,7 +35,7 @@ from bdcan_contracts.vocabulary import NeedCode, TaskKind
 
 async def reported(given: Harness, what: str, code: NeedCode = NeedCode.ERRAND) -> tuple[str, UUID]:
     """A task of which its volunteer has said so."""
-    who = await volunteer(given, kinds=tuple(TaskKind), dbs_cleared=True)
+    who = await volunteer(given, kinds=tuple(TaskKind), checked=True)
     task_id = await open_task(given, code)
     await given.run("match")
     if what != "refusal":
@@ -79,7 +79,7 @@ async def test_given_up_by_a_slip_is_theirs_again(given: Harness, what: str, sta
 
 async def test_offer_to_the_next_one_is_withdrawn(given: Harness) -> None:
     task_id, who = await reported(given, "failure")
-    other = await volunteer(given, kinds=tuple(TaskKind), dbs_cleared=True)
+    other = await volunteer(given, kinds=tuple(TaskKind), checked=True)
     assert await given.run("match") == 1
     await given.emitted()
     assert (await undo(given, task_id, who)).json()["volunteer_id"] == str(who)
@@ -90,7 +90,7 @@ async def test_offer_to_the_next_one_is_withdrawn(given: Harness) -> None:
 
 async def test_what_somebody_else_accepted_is_theirs(given: Harness) -> None:
     task_id, who = await reported(given, "failure")
-    other = await volunteer(given, kinds=tuple(TaskKind), dbs_cleared=True)
+    other = await volunteer(given, kinds=tuple(TaskKind), checked=True)
     await given.run("match")
     assert await say(given, task_id, "acceptance", other) == 200
     answer = await undo(given, task_id, who)

@@ -14,13 +14,13 @@ OFFERING = {"hub_ids": ["thames"], "task_kinds": ["errand"]}
 
 
 async def test_a_volunteer_who_is_taken_on_is_told_without_who_they_are(given: Harness) -> None:
-    helper = await volunteer(given, name="Ada Example", phone="07700 900123", dbs_cleared=True, has_car=True)
+    helper = await volunteer(given, name="Ada Example", phone="07700 900123", checked=True, has_car=True)
     told = await given.emitted()
-    assert [type(e.data) for e in told] == [VolunteerActivated]
-    data = told[0].data
+    assert [type(e.data) for e in told] == [VolunteerActivated] * 2, "taken on, and checked"
+    data = told[1].data
     assert (data.volunteer_id, data.version, data.hub_ids, data.dbs_cleared, data.has_car) == (
         helper,
-        1,
+        2,
         ("thames",),
         True,
         True,

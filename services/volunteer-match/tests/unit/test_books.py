@@ -64,7 +64,7 @@ def test_an_offer_and_its_acceptance_wake_nobody() -> None:
 
 def test_a_volunteer_who_may_be_asked_from_now_on_wakes_the_planner() -> None:
     enquired = Volunteer(ANNA.volunteer_id)
-    active = activate(enquired, Offering(("thames",), (TaskKind.ERRAND,)), START).state
+    active = activate(enquired, Offering(("thames",), (TaskKind.ERRAND,)), None, START).state
     wakes = Volunteers(NO_TX).wakes
     assert tuple(wakes(Change(enquired, active))) == (MATCH,)
     assert wakes(Change(active, asked(active, START).state)) == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -32,34 +32,60 @@ Reader = Annotated[Caller, Depends(needs("volunteers:read"))]
 Writer = Annotated[Caller, Depends(needs("volunteers:write"))]
 
 
+class PartView(BaseModel):
+    """What one hub has agreed with a volunteer."""
+
+    model_config = ConfigDict(from_attributes=True)
+    hub_id: str
+    task_kinds: list[str]
+    checked: bool
+    check_ends_at: datetime | None = None
+
+
 class VolunteerView(BaseModel):
     """A volunteer, without who they are."""
 
-    model_config = ConfigDict(from_attributes=True)
     volunteer_id: UUID
     state: VolunteerState
     version: int
     hub_ids: list[str]
     task_kinds: list[str]
-    dbs_cleared: bool
+    dbs_cleared: bool = Field(description="a hub of the caller has seen a check that is in force")
     dbs_expires_at: datetime | None = Field(
         default=None,
         description="the check is in force until then; with `dbs_cleared` false: it ran out then",
     )
+    parts: list[PartView] = Field(description="what each hub of the caller has agreed, and seen")
     has_car: bool
     welcome_by: datetime | None = Field(default=None, description="an enquiry must be answered by then")
     paused_until: datetime | None = None
     suspended: bool = Field(description="a concern is looked into: no task until a person activates them")
 
+    @classmethod
+    def of(cls, volunteer: Volunteer, caller: Caller) -> Self:
+        """The volunteer as a caller may see them: the check, as the caller's own hubs have seen it."""
+        mine = [part for part in volunteer.agreed if caller.sees_hub(part.hub_id)]
+        ends = [part.check_ends_at for part in mine if part.check_ends_at is not None]
+        fields = {name: getattr(volunteer, name) for name in cls.model_fields if name != "parts"}
+        return cls.model_validate(
+            fields
+            | {
+                "dbs_cleared": any(part.checked for part in mine),
+                "dbs_expires_at": min(ends, default=None),
+                "parts": list(map(PartView.model_validate, mine)),
+            }
+        )
+
 
 class OfferingBody(Body):
-    """What a volunteer has agreed to do, and who they are. Name and telephone number stay in this service's database."""
+    """What a volunteer has agreed to do for some hubs, and who they are. Name and number stay in this service's database.
+
+    What they have agreed with hubs that the caller does not see stays as it is. A check is recorded by itself.
+    """
 
     hub_ids: list[Slug] = Field(min_length=1, max_length=50)
     task_kinds: list[TaskKind] = Field(min_length=1, max_length=8)
-    dbs_cleared: bool = Field(default=False, description="their enhanced DBS check is in force")
-    dbs_expires_at: AwareDatetime | None = Field(default=None, description="the check is in force until then")
-    has_car: bool = False
+    has_car: bool | None = Field(default=None, description="left out: as it was")
     name: Text | None = Field(default=None, min_length=1, max_length=200)
     phone: Text | None = Field(default=None, min_length=3, max_length=40)
 
@@ -111,7 +137,7 @@ def router() -> APIRouter:
             found = await store.volunteers.FIND.all(
                 connection, state=state, hubs=visible, volunteer_id=volunteer_id, limit=paging.rows
             )
-        return paging.page(found, VolunteerView.model_validate, lambda one: (one.volunteer_id,))
+        return paging.page(found, lambda one: VolunteerView.of(one, caller), lambda one: (one.volunteer_id,))
 
     @router.post("", status_code=201, response_model=VolunteerView)
     async def create(body: OfferingBody, caller: Writer, once: OnceOnly) -> Response:
@@ -128,7 +154,9 @@ def router() -> APIRouter:
 
         async def work(tx: Tx) -> BaseModel:
             volunteers = Volunteers(tx)
-            return await _activate(volunteers, await _locked(volunteers, volunteer_id, caller), body, caller)
+            return await _activate(
+                volunteers, await locked_volunteer(volunteers, volunteer_id, caller), body, caller
+            )
 
         return await once(work)
 
@@ -143,8 +171,8 @@ def router() -> APIRouter:
             if until is not None and until <= tx.now:
                 raise InvalidError.of(Problem("until", "past", "must lie ahead"))
             volunteers = Volunteers(tx)
-            volunteer = await _locked(volunteers, volunteer_id, caller)
-            return await _save(volunteers, volunteering.pause(volunteer, until, tx.now))
+            volunteer = await locked_volunteer(volunteers, volunteer_id, caller)
+            return await save_volunteer(volunteers, volunteering.pause(volunteer, until, tx.now), caller)
 
         return await once(work)
 
@@ -154,20 +182,27 @@ def router() -> APIRouter:
 
         async def work(tx: Tx) -> BaseModel:
             volunteers = Volunteers(tx)
-            volunteer = await _locked(volunteers, volunteer_id, caller)
+            volunteer = await locked_volunteer(volunteers, volunteer_id, caller)
             await store.decisions.record(tx, volunteer_id, "suspension", caller.name, body.reason)
-            return await _save(volunteers, volunteering.suspend(volunteer, tx.now))
+            return await save_volunteer(
+                volunteers, volunteering.suspend(volunteer, caller.visible_hubs, tx.now), caller
+            )
 
         return await once(work)
 
     @router.post("/{volunteer_id}/leave", response_model=VolunteerView)
     async def leave(volunteer_id: UUID, caller: Writer, once: OnceOnly) -> Response:
-        """The volunteer leaves. Their tasks go to others; their name and telephone number are deleted."""
+        """The volunteer leaves the caller's hubs, and their tasks there go to others.
+
+        Where no other hub is left they leave for good: their name and telephone number are deleted.
+        """
 
         async def work(tx: Tx) -> BaseModel:
             volunteers = Volunteers(tx)
-            volunteer = await _locked(volunteers, volunteer_id, caller)
-            return await _save(volunteers, volunteering.leave(volunteer, tx.now))
+            volunteer = await locked_volunteer(volunteers, volunteer_id, caller)
+            return await save_volunteer(
+                volunteers, volunteering.leave(volunteer, caller.visible_hubs, tx.now), caller
+            )
 
         return await once(work)
 
@@ -175,7 +210,7 @@ def router() -> APIRouter:
     async def look(volunteer_id: UUID, body: LookBody, request: Request, caller: Writer) -> ContactView:
         """Who a volunteer is, and how to reach them. Each look is recorded; the answer is stored nowhere."""
         async with transactions_of(request).begin(request.state.traceparent) as tx:
-            await _locked(Volunteers(tx), volunteer_id, caller)
+            await locked_volunteer(Volunteers(tx), volunteer_id, caller)
             person = await store.volunteers.PERSON.first(tx.connection, volunteer_id=volunteer_id)
             if person is None:
                 raise NotFoundError
@@ -194,14 +229,12 @@ async def _activate(
         caller.must_see_hub(hub_id)
     await _must_fit(body, volunteers.tx)
     offering = Offering(
-        tuple(dict.fromkeys(body.hub_ids)),
-        tuple(dict.fromkeys(body.task_kinds)),
-        body.dbs_cleared,
-        body.has_car,
-        body.dbs_expires_at,
+        tuple(dict.fromkeys(body.hub_ids)), tuple(dict.fromkeys(body.task_kinds)), body.has_car
     )
     tx = volunteers.tx
-    view = await _save(volunteers, volunteering.activate(volunteer, offering, tx.now))
+    view = await save_volunteer(
+        volunteers, volunteering.activate(volunteer, offering, caller.visible_hubs, tx.now), caller
+    )
     name, phone = one_line(body.name), read_phone(body.phone)
     if name or phone:
         await store.volunteers.SAVE_PERSON.execute(
@@ -215,7 +248,7 @@ async def _activate(
 
 
 async def _must_fit(body: OfferingBody, tx: Tx) -> None:
-    """Raise InvalidError for a hub that routing has not announced, and for a check that is not in force."""
+    """Raise InvalidError for a hub that routing has not announced."""
     hubs = {hub.hub_id for hub in await store.hubs.FIND.all(tx.connection)}
     if not hubs:  # the topic of hubs has not been read yet: transient, so the answer is 503
         raise ConnectionError("routing has announced no hub yet")
@@ -224,22 +257,19 @@ async def _must_fit(body: OfferingBody, tx: Tx) -> None:
         for place, hub_id in enumerate(body.hub_ids)
         if hub_id not in hubs
     ]
-    expires_at = body.dbs_expires_at
-    if expires_at is not None and not body.dbs_cleared:
-        problems.append(Problem("dbs_expires_at", "not-wanted", "is only for a check that is in force"))
-    elif expires_at is not None and expires_at <= tx.now:
-        problems.append(Problem("dbs_expires_at", "past", "must lie ahead"))
     if problems:
         raise InvalidError.of(*problems)
 
 
-async def _save(volunteers: Volunteers, step: Step[Volunteer]) -> VolunteerView:
+async def save_volunteer(volunteers: Volunteers, step: Step[Volunteer], caller: Caller) -> VolunteerView:
+    """Save a change; returns the volunteer as the caller may see them."""
     volunteer = volunteers.put(step)
     await volunteers.save()
-    return VolunteerView.model_validate(volunteer)
+    return VolunteerView.of(volunteer, caller)
 
 
-async def _locked(volunteers: Volunteers, volunteer_id: UUID, caller: Caller) -> Volunteer:
+async def locked_volunteer(volunteers: Volunteers, volunteer_id: UUID, caller: Caller) -> Volunteer:
+    """The volunteer, locked. Raises NotFoundError for one whom the caller may not see."""
     await volunteers.lock_keys([volunteer_id])
     volunteer = volunteers.get(volunteer_id)
     if volunteer is None or not sees_volunteer(caller, volunteer):

@@ -140,7 +140,7 @@ def _why_taken(task: Task, holder: Volunteer | None, now: datetime) -> str | Non
         return None
     if task.stopped_by:
         return task.stopped_by
-    return holder and holder.why_unfit(task.kind, requires_dbs=task.requires_dbs, now=now)
+    return holder and holder.why_unfit(task.kind, task.hub_id, requires_dbs=task.requires_dbs, now=now)
 
 
 def _announces(before: Task, after: Task) -> bool:

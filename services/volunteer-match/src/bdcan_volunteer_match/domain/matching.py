@@ -17,6 +17,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from bdcan_volunteer_match.domain.task import Task
+from bdcan_volunteer_match.domain.volunteer import Part
 
 MOST_AT_ONCE = 3
 """Offers and accepted tasks of one volunteer at the same time."""
@@ -36,6 +37,8 @@ class Candidate(Struct):
     dbs_cleared: bool
     free: int
     last_offered_at: datetime | None
+    parts: tuple[Part, ...] = ()
+    seen_at: datetime = _NEVER
 
     @property
     def turn(self) -> tuple[datetime, UUID]:
@@ -44,11 +47,23 @@ class Candidate(Struct):
 
     def wants(self, among: Collection[Want]) -> Iterator[Want]:
         """Which of these this volunteer can be asked for."""
-        return (want for want in product(self.hub_ids, self.task_kinds) if want in among)
+        wants = (
+            ((part.hub_id, kind) for part in self.parts for kind in part.task_kinds)
+            if self.parts
+            else product(self.hub_ids, self.task_kinds)
+        )
+        return (want for want in wants if want in among)
+
+    def is_checked_for(self, hub_id: str) -> bool:
+        """Whether that hub has seen a check that is in force."""
+        if not self.parts:
+            return self.dbs_cleared
+        return any(part.hub_id == hub_id and part.is_checked(self.seen_at) for part in self.parts)
 
     def suits(self, task: Task) -> bool:
         """Whether this volunteer may be asked for this task, hub and kind apart."""
-        return (self.dbs_cleared or not task.requires_dbs) and self.volunteer_id not in task.asked
+        checked = not task.requires_dbs or self.is_checked_for(task.hub_id)
+        return checked and self.volunteer_id not in task.asked
 
 
 class Match(NamedTuple):

@@ -544,10 +544,14 @@ def follow_volunteer(task: Task, before: Volunteer, after: Volunteer, now: datet
 
     Who pauses keeps what they accepted, while they may do it.
     """
-    unfit = after.why_unfit(task.kind, requires_dbs=task.requires_dbs, now=now)
+    unfit = after.why_unfit(task.kind, task.hub_id, requires_dbs=task.requires_dbs, now=now)
     if unfit is Reason.VOLUNTEER_LEFT:
         return take_back(task, unfit, now)
-    if unfit is None and task.hub_id in before.hub_ids and task.hub_id not in after.hub_ids:
+    if (
+        unfit is not Reason.VOLUNTEER_SUSPENDED
+        and task.hub_id in before.hub_ids
+        and task.hub_id not in after.hub_ids
+    ):
         unfit = Reason.HUB_NOT_HELPED
     if unfit is not None:
         return withhold(task, unfit, now)
@@ -587,7 +591,7 @@ def moved(before: Task | None, after: Task, *events: BaseModel) -> Step[Task]:
 
 
 def _must_be_fit(task: Task, volunteer: Volunteer, now: datetime) -> None:
-    unfit = volunteer.why_unfit(task.kind, requires_dbs=task.requires_dbs, now=now)
+    unfit = volunteer.why_unfit(task.kind, task.hub_id, requires_dbs=task.requires_dbs, now=now)
     if unfit is not None:
         raise NotAllowedError(
             unfit, f"{_UNFIT[unfit]} Somebody else is asked: the coordinator can tell you more."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -41,10 +42,27 @@ class VolunteerState(StrEnum):
     LEFT = "left"
 
 
+class Part(Struct, frozen=True):
+    """What one hub has agreed with a volunteer, and whether its people have seen a check, which may end.
+
+    A check that has run out keeps its `check_ends_at`, so that a coordinator sees why `checked` is False.
+    """
+
+    hub_id: str
+    task_kinds: tuple[str, ...] = ()
+    checked: bool = False
+    check_ends_at: datetime | None = None
+
+    def is_checked(self, now: datetime) -> bool:
+        """Whether the check is in force."""
+        return self.checked and (self.check_ends_at is None or now < self.check_ends_at)
+
+
 class Volunteer(Struct, frozen=True):
     """What decides about offers. `version` counts the events of the volunteer.
 
-    A check that has run out keeps its `dbs_expires_at`, so that a coordinator sees why `dbs_cleared` is False.
+    `parts` say what each hub has agreed. `hub_ids`, `task_kinds` and the check sum them up; a row of an older release has
+    no parts, and the sums hold for each of its hubs.
     """
 
     volunteer_id: UUID
@@ -60,30 +78,39 @@ class Volunteer(Struct, frozen=True):
     dbs_expires_at: datetime | None = None
     suspended: bool = False
     """Somebody looks into a concern about them: they have no task until a person activates them again."""
+    parts: tuple[Part, ...] = ()
+    suspended_by: tuple[str, ...] = ()
+    """The hubs that look into the concern. None: the whole borough's people, or an older release."""
 
-    def is_checked(self, now: datetime) -> bool:
-        """Whether their enhanced DBS check is in force."""
-        return self.dbs_cleared and (self.dbs_expires_at is None or now < self.dbs_expires_at)
+    @property
+    def agreed(self) -> tuple[Part, ...]:
+        """What each of the hubs has agreed."""
+        return self.parts or tuple(
+            Part(hub_id, self.task_kinds, self.dbs_cleared, self.dbs_expires_at) for hub_id in self.hub_ids
+        )
 
-    def why_unfit(self, kind: str, *, requires_dbs: bool, now: datetime) -> Reason | None:
-        """Why the volunteer must not have a task of this kind; None where nothing speaks against it."""
+    def part_of(self, hub_id: str) -> Part:
+        """What a hub has agreed. A hub that they do not help has seen no check; they may still have a task that moved there."""
+        return next((p for p in self.agreed if p.hub_id == hub_id), Part(hub_id, self.task_kinds))
+
+    def why_unfit(self, kind: str, hub_id: str, *, requires_dbs: bool, now: datetime) -> Reason | None:
+        """Why the volunteer must not have a task of this kind at this hub; None where nothing speaks against it."""
         if self.state is VolunteerState.LEFT:
             return Reason.VOLUNTEER_LEFT
         if self.suspended:
             return Reason.VOLUNTEER_SUSPENDED
-        if kind not in self.task_kinds:
+        part = self.part_of(hub_id)
+        if kind not in part.task_kinds:
             return Reason.KIND_NOT_OFFERED
-        return Reason.CHECK_MISSING if requires_dbs and not self.is_checked(now) else None
+        return Reason.CHECK_MISSING if requires_dbs and not part.is_checked(now) else None
 
 
 class Offering(Struct, frozen=True):
-    """What a volunteer has agreed to do."""
+    """What a volunteer has agreed to do for some hubs. `has_car` None: as it was."""
 
     hub_ids: tuple[str, ...]
     task_kinds: tuple[str, ...]
-    dbs_cleared: bool = False
-    has_car: bool = False
-    dbs_expires_at: datetime | None = None
+    has_car: bool | None = None
 
 
 def volunteer_id_of(enquiry_id: UUID) -> UUID:
@@ -107,25 +134,56 @@ def enquire(
     )
 
 
-def activate(volunteer: Volunteer, offering: Offering, now: datetime) -> Step[Volunteer]:
+def activate(
+    volunteer: Volunteer, offering: Offering, hubs: Collection[str] | None, now: datetime
+) -> Step[Volunteer]:
     """The volunteer may be asked from now on, or offers something else. The same again changes nothing.
 
-    Raises NotAllowedError for somebody who left: they come back with a new enquiry.
+    `hubs`: those whose part the caller may change (None: all). What the others have agreed stays. A check stays with the
+    hub that has seen it. Raises NotAllowedError for somebody who left: they come back with a new enquiry; and where another
+    hub looks into a concern about them.
     """
     _must_not_have_left(volunteer)
-    active = replace(
-        volunteer,
-        state=VolunteerState.ACTIVE,
-        hub_ids=offering.hub_ids,
-        task_kinds=offering.task_kinds,
-        dbs_cleared=offering.dbs_cleared,
-        dbs_expires_at=offering.dbs_expires_at,
-        has_car=offering.has_car,
-        welcome_by=None,
-        paused_until=None,
-        suspended=False,
+    if volunteer.suspended and hubs is not None and not set(volunteer.suspended_by) <= set(hubs):
+        raise NotAllowedError(
+            "suspended",
+            "Another hub looks into a concern about this volunteer, and must lift the suspension.",
+        )
+    parts = {part.hub_id: part for part in volunteer.agreed}
+    kept = {
+        hub_id: part
+        for hub_id, part in parts.items()
+        if hub_id in offering.hub_ids or not _speaks_for(hubs, hub_id)
+    }
+    for hub_id in offering.hub_ids:
+        kept[hub_id] = replace(parts.get(hub_id, Part(hub_id)), task_kinds=offering.task_kinds)
+    active = _with_parts(
+        replace(
+            volunteer,
+            state=VolunteerState.ACTIVE,
+            has_car=volunteer.has_car if offering.has_car is None else offering.has_car,
+            welcome_by=None,
+            paused_until=None,
+            suspended=False,
+            suspended_by=(),
+        ),
+        tuple(kept.values()),
     )
-    return Step(volunteer) if active == volunteer else _activated(volunteer, active, now)
+    if active == replace(volunteer, parts=volunteer.agreed):
+        return Step(volunteer)
+    return _activated(volunteer, active, now)
+
+
+def record_check(
+    volunteer: Volunteer, hub_ids: Collection[str], ends_at: datetime | None, now: datetime
+) -> Step[Volunteer]:
+    """People of some hubs have seen the volunteer's check. It counts for these hubs. Raises NotAllowedError."""
+    return _rechecked(volunteer, hub_ids, now, checked=True, ends_at=ends_at)
+
+
+def withdraw_check(volunteer: Volunteer, hub_ids: Collection[str], now: datetime) -> Step[Volunteer]:
+    """The check does not count for some hubs any more. Raises NotAllowedError."""
+    return _rechecked(volunteer, hub_ids, now, checked=False, ends_at=None)
 
 
 def pause(volunteer: Volunteer, until: datetime | None, now: datetime) -> Step[Volunteer]:
@@ -140,19 +198,23 @@ def pause(volunteer: Volunteer, until: datetime | None, now: datetime) -> Step[V
     return _paused(volunteer, replace(volunteer, state=VolunteerState.PAUSED, paused_until=until), now)
 
 
-def suspend(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
+def suspend(volunteer: Volunteer, hubs: Collection[str] | None, now: datetime) -> Step[Volunteer]:
     """There is a concern about the volunteer: they give back all that they have, and get nothing. Raises NotAllowedError.
 
-    It lasts until a person activates them again. A second time changes nothing.
+    It holds at every hub, and lasts until people of each hub that has a concern activate them again. A second time changes
+    nothing, but that another hub has a concern, too.
     """
     _must_not_have_left(volunteer)
+    mine = () if hubs is None else tuple(hub_id for hub_id in volunteer.hub_ids if hub_id in hubs)
+    concerned = tuple(sorted({*volunteer.suspended_by, *mine}))
     if volunteer.suspended:
-        return Step(volunteer)
+        return Step(replace(volunteer, suspended_by=concerned))
     if volunteer.state is VolunteerState.ENQUIRED:
         raise NotAllowedError("not-active", "This volunteer has not started yet.")
-    return _paused(
-        volunteer, replace(volunteer, state=VolunteerState.PAUSED, paused_until=None, suspended=True), now
+    suspended = replace(
+        volunteer, state=VolunteerState.PAUSED, paused_until=None, suspended=True, suspended_by=concerned
     )
+    return _paused(volunteer, suspended, now)
 
 
 def come_back(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
@@ -164,19 +226,23 @@ def come_back(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
 
 
 def lapse_check(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
-    """The check has run out: no tasks that require one, until somebody records a new check."""
-    if not volunteer.dbs_cleared or volunteer.is_checked(now):
+    """A check has run out: no tasks that require one, until somebody records a new check."""
+    parts = tuple(
+        part if part.checked == part.is_checked(now) else replace(part, checked=False)
+        for part in volunteer.agreed
+    )
+    if parts == volunteer.agreed:
         return Step(volunteer)
-    unchecked = replace(volunteer, dbs_cleared=False)
-    if volunteer.state is VolunteerState.PAUSED:
-        return _paused(volunteer, unchecked, now)
-    return _activated(volunteer, unchecked, now)
+    return _told(volunteer, _with_parts(volunteer, parts), now)
 
 
-def leave(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
-    """The volunteer leaves for good. A second time changes nothing."""
+def leave(volunteer: Volunteer, hubs: Collection[str] | None, now: datetime) -> Step[Volunteer]:
+    """The volunteer leaves these hubs; the scheme, for good, where no other is left. A second time changes nothing."""
     if volunteer.state is VolunteerState.LEFT:
         return Step(volunteer)
+    others = _of_others(volunteer, hubs)
+    if others:
+        return _told(volunteer, _with_parts(volunteer, others), now)
     gone = replace(
         volunteer,
         state=VolunteerState.LEFT,
@@ -186,6 +252,8 @@ def leave(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
         dbs_cleared=False,
         dbs_expires_at=None,
         suspended=False,
+        suspended_by=(),
+        parts=(),
     )
     told = VolunteerLeft(volunteer_id=gone.volunteer_id, version=gone.version, left_at=now)
     return _moved(volunteer, gone, told)
@@ -216,8 +284,60 @@ def _moved(before: Volunteer, after: Volunteer, *events: BaseModel) -> Step[Volu
     return Step(after, events, deadlines)
 
 
+def _rechecked(
+    volunteer: Volunteer, hub_ids: Collection[str], now: datetime, *, checked: bool, ends_at: datetime | None
+) -> Step[Volunteer]:
+    _must_not_have_left(volunteer)
+    if volunteer.state is VolunteerState.ENQUIRED:
+        raise NotAllowedError("not-active", "This volunteer has not started yet: activate them first.")
+    parts = tuple(
+        replace(part, checked=checked, check_ends_at=ends_at) if part.hub_id in hub_ids else part
+        for part in volunteer.agreed
+    )
+    if parts == volunteer.agreed:
+        return Step(volunteer)
+    return _told(volunteer, _with_parts(volunteer, parts), now)
+
+
+def _of_others(volunteer: Volunteer, hubs: Collection[str] | None) -> tuple[Part, ...]:
+    """The parts of hubs that the caller does not speak for."""
+    return tuple(part for part in volunteer.agreed if not _speaks_for(hubs, part.hub_id))
+
+
+def _speaks_for(hubs: Collection[str] | None, hub_id: str) -> bool:
+    return hubs is None or hub_id in hubs
+
+
+def _with_parts(volunteer: Volunteer, parts: tuple[Part, ...]) -> Volunteer:
+    """The volunteer with these parts, and what they sum up to."""
+    ends = [part.check_ends_at for part in parts if part.check_ends_at is not None]
+    return replace(
+        volunteer,
+        parts=parts,
+        hub_ids=tuple(part.hub_id for part in parts),
+        task_kinds=tuple(dict.fromkeys(kind for part in parts for kind in part.task_kinds)),
+        dbs_cleared=any(part.checked for part in parts),
+        dbs_expires_at=min(ends, default=None),
+    )
+
+
 def _check_ends(volunteer: Volunteer) -> datetime | None:
-    return volunteer.dbs_expires_at if volunteer.dbs_cleared else None
+    """When the first check that is in force runs out."""
+    if volunteer.state is VolunteerState.LEFT:
+        return None
+    ends = [p.check_ends_at for p in volunteer.agreed if p.checked and p.check_ends_at is not None]
+    return min(ends, default=None)
+
+
+def _told(before: Volunteer, after: Volunteer, now: datetime) -> Step[Volunteer]:
+    """What a volunteer may do has changed, and not whether they are paused."""
+    match after.state:
+        case VolunteerState.PAUSED:
+            return _paused(before, after, now)
+        case VolunteerState.ACTIVE:
+            return _activated(before, after, now)
+        case _:
+            return Step(after)
 
 
 def _about(volunteer: Volunteer) -> dict[str, Any]:

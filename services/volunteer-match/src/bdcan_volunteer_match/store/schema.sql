@@ -150,9 +150,24 @@ CREATE TABLE public.volunteer (
     changed_at timestamp with time zone,
     dbs_expires_at timestamp with time zone,
     suspended boolean DEFAULT false NOT NULL,
+    parts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    suspended_by text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT volunteer_check CHECK (((state = 'enquired'::text) = (welcome_by IS NOT NULL))),
     CONSTRAINT volunteer_check1 CHECK (((paused_until IS NULL) OR (state = 'paused'::text))),
     CONSTRAINT volunteer_state_check CHECK ((state = ANY (ARRAY['enquired'::text, 'active'::text, 'paused'::text, 'left'::text])))
+);
+
+CREATE TABLE public.volunteer_check (
+    volunteer_id uuid NOT NULL,
+    hub_id text NOT NULL,
+    kind text NOT NULL,
+    reference text,
+    issued_on date,
+    seen_on date,
+    valid_until timestamp with time zone,
+    reason text,
+    caller text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.volunteer_person (
@@ -261,6 +276,8 @@ CREATE INDEX task_referral ON public.task USING btree (referral_id);
 CREATE INDEX task_to_offer ON public.task USING btree (hub_id, kind, requires_dbs, due_at, task_id) WHERE (state = 'open'::text);
 
 CREATE INDEX uncounted_attempt_referral ON public.uncounted_attempt USING btree (referral_id);
+
+CREATE INDEX volunteer_check_by_volunteer ON public.volunteer_check USING btree (volunteer_id, recorded_at);
 
 CREATE INDEX volunteer_state ON public.volunteer USING btree (state, volunteer_id);
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from uuid import UUID
+
 from msgspec import Struct
 
 from bdcan_chassis.table import Query, Statement, Table
@@ -18,6 +21,44 @@ class Person(Struct, frozen=True):
     phone: str | None
     phone_e164: str | None
     """The number that `phone` names, as it is dialled."""
+
+
+class Evidence(Struct, frozen=True):
+    """What somebody saw of a volunteer's check, for a hub; or why it does not count any more (`kind` is `withdrawn`)."""
+
+    volunteer_id: UUID
+    hub_id: str
+    kind: str
+    caller: str
+    reference: str | None = None
+    issued_on: date | None = None
+    seen_on: date | None = None
+    valid_until: datetime | None = None
+    reason: str | None = None
+
+
+class Recorded(Evidence, frozen=True):
+    """Evidence, and when it was recorded."""
+
+    recorded_at: datetime = datetime.max.replace(tzinfo=UTC)
+
+
+EVIDENCE = Table("volunteer_check", Evidence, key=(), stamp="recorded_at")
+
+# What was recorded of a volunteer's check at these hubs (NULL: at all), the newest last.
+CHECKS_OF = Query(
+    """
+    SELECT {columns} FROM volunteer_check
+    WHERE volunteer_id = :volunteer_id AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
+    ORDER BY recorded_at, hub_id
+    """,
+    Recorded,
+)
+
+# Forget the references of the checks of volunteers who left.
+FORGET_REFERENCES = Statement(
+    "UPDATE volunteer_check SET reference = NULL WHERE volunteer_id = ANY (:volunteer_ids) AND reference IS NOT NULL"
+)
 
 
 # Those of some volunteers who are active, locked in the order of their ids: nobody else can change them now.
@@ -41,7 +82,7 @@ CANDIDATES = Query(
     """
     SELECT v.volunteer_id, v.hub_ids, v.task_kinds, v.last_offered_at,
         v.dbs_cleared AND (v.dbs_expires_at IS NULL OR v.dbs_expires_at > :now) AS dbs_cleared,
-        (:most::int - coalesce(held.tasks, 0))::int AS free
+        (:most::int - coalesce(held.tasks, 0))::int AS free, v.parts, :now::timestamptz AS seen_at
     FROM volunteer AS v
     LEFT JOIN (
         SELECT volunteer_id, count(*) AS tasks FROM task WHERE state IN ('offered', 'accepted') GROUP BY volunteer_id
@@ -57,7 +98,7 @@ FIND = VOLUNTEER.query(
     """
     SELECT {columns} FROM volunteer
     WHERE (:state::text IS NULL OR state = :state)
-        AND (:hubs::text[] IS NULL OR hub_ids && :hubs OR hub_ids = '{}')
+        AND (:hubs::text[] IS NULL OR hub_ids && :hubs OR (hub_ids = '{}' AND :hubs <> '{}'))
         AND (:volunteer_id::uuid IS NULL OR volunteer_id > :volunteer_id)
     ORDER BY volunteer_id LIMIT :limit
     """
