@@ -112,6 +112,25 @@ def _parser() -> argparse.ArgumentParser:
         help="whom the person submits referrals as; the first where a request names none",
     )
     token.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
+    revoke = add("revoke", _revoke, "revoke a person's token: it stops working within seconds")
+    which = revoke.add_mutually_exclusive_group(required=True)
+    which.add_argument("--token", metavar="JTI", help="one token: `bdcan token` says its jti")
+    which.add_argument("--subject", help="all tokens that this person was given until now")
+    roll = add("roll-key", _roll_key, "make a new API key of a name, and let the old ones end")
+    roll.add_argument("name", help="as in secrets/api-keys")
+    roll.add_argument(
+        "--keep-old",
+        type=float,
+        default=7.0,
+        metavar="DAYS",
+        help="the old keys work for so long (default 7)",
+    )
+    roll.add_argument(
+        "--lasts", type=float, metavar="DAYS", help="the new key works for so long (default: for ever)"
+    )
+    for added in (revoke, roll):
+        added.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
+        added.add_argument("--secrets", type=Path, help="in place of --root: the directory of the secrets")
     provision = add("provision", _provision, "make users, topics, permissions and databases on any cluster")
     provision.add_argument(
         "--kafka", metavar="HOST:PORT", help="the cluster; its administrator is kafka/admin"
@@ -261,6 +280,33 @@ def _token(options: argparse.Namespace) -> int:
         file=sys.stderr,  # so that TOKEN=$(bdcan token …) holds the token alone
     )
     return 0
+
+
+def _revoke(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    _secrets_of(options).revoke(datetime.now(UTC), token_id=options.token, subject=options.subject)
+    _say(f"revoked: {options.token or f'what {options.subject} was given until now'}")
+    return 0
+
+
+def _roll_key(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime, timedelta
+
+    store = _secrets_of(options)
+    lasts = None if options.lasts is None else timedelta(days=options.lasts)
+    keep = timedelta(days=options.keep_old)
+    old_end, new_end = store.roll_api_key(options.name, keep, lasts, datetime.now(UTC))
+    until = f"until {new_end:%d %B %Y}" if new_end else "for ever"
+    _say(f"{store.path('api-keys', options.name)} has the new key, which works {until}.")
+    _say(f"The old one works until {old_end:%d %B %Y %H:%M} UTC: give the new one to its owner before.")
+    return 0
+
+
+def _secrets_of(options: argparse.Namespace):
+    from bdcan_local.secrets_store import SecretsStore
+
+    return SecretsStore(options.secrets or _chosen(options).secrets)
 
 
 def _provision(options: argparse.Namespace) -> int:

@@ -62,8 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
         path.chmod(0o755)
     os.chown(directory / "kafka" / ADMIN, _KAFKA_USER, _KAFKA_USER)
     os.chown(directory / "postgres" / SUPERUSER, _POSTGRES_USER, _POSTGRES_USER)
-    for public in (store.jwks_file, store.api_keys_file):
-        public.chmod(0o644)  # public keys, and hashes of long random keys
+    for public in (store.jwks_file, store.api_keys_file, store.revocations_file):
+        public.chmod(0o644)  # public keys, hashes of long random keys, and ids of tokens
     return 0
 
 

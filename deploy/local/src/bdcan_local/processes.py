@@ -180,6 +180,7 @@ def _service_environment(system: System, service: str) -> dict[str, str]:
         "BDCAN_OIDC_ISSUER": ISSUER,
         "BDCAN_OIDC_AUDIENCE": AUDIENCE,
         "BDCAN_API_KEYS_FILE": str(secrets.api_keys_file),
+        "BDCAN_REVOCATIONS_FILE": str(secrets.revocations_file),
     }
     match service:
         case "escalation":

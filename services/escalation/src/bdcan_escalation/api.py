@@ -224,7 +224,7 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
         body = await request.body()
         header = ",".join(request.headers.getlist("X-Signature"))
         # real time, not domain time: the tolerance limits how long a recorded call-back could be replayed
-        if not is_genuine(header, body, secrets, datetime.now(UTC), settings.callback_tolerance):
+        if not is_genuine(header, body, secrets.get(), datetime.now(UTC), settings.callback_tolerance):
             raise UnauthorizedError("The signature is missing, wrong, or too old.")
         said = _read(body)
         async with transactions_of(request).begin(request.state.traceparent) as tx:

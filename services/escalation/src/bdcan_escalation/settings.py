@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from bdcan_chassis.http.credentials import WatchedFile, watch_secrets
 from bdcan_chassis.settings import ServiceSettings
 
 
@@ -20,6 +22,10 @@ class Settings(ServiceSettings):
     council_callback_secret_old: SecretStr | None = Field(
         default=None, description="is accepted as well, while the council rolls its secret"
     )
+    council_callback_secrets_file: Path | None = Field(
+        default=None,
+        description="in place of both: a secret on each line, all are believed; it is read again when it changes",
+    )
     council_timeout: timedelta = Field(default=timedelta(seconds=10), description="for one whole answer")
     intake_url: str = Field(description="base URL of intake's API, for disclosures")
     intake_api_key: SecretStr
@@ -30,10 +36,11 @@ class Settings(ServiceSettings):
     )
 
     @property
-    def callback_secrets(self) -> tuple[bytes, ...]:
+    def callback_secrets(self) -> WatchedFile[tuple[bytes, ...]]:
         """The secrets that sign call-backs now. An empty old one signs nothing."""
         both = (self.council_callback_secret, self.council_callback_secret_old)
-        return tuple(secret.get_secret_value().encode() for secret in both if secret)
+        known = tuple(secret.get_secret_value().encode() for secret in both if secret)
+        return watch_secrets("BDCAN_COUNCIL_CALLBACK_SECRETS_FILE", self.council_callback_secrets_file, known)
 
     @property
     def lease(self) -> timedelta:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from bdcan_chassis.http import credentials
+from bdcan_chassis.http.credentials import watch_secrets
 from bdcan_escalation.signature import is_genuine
 from bdcan_simulator.council import sign
 
@@ -77,3 +80,20 @@ def test_second_time_is_refused():
 
 def test_hundred_signatures_are_refused():
     assert not believed(signed(*["another"] * 100, SECRET))
+
+
+def test_a_secret_is_rolled_by_replacing_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "LOOK_SECONDS", 0.0)
+    file = tmp_path / "secrets"
+    file.write_text("old\n")
+    secrets = watch_secrets("BDCAN_COUNCIL_CALLBACK_SECRETS_FILE", file, (b"never",))
+    assert secrets.get() == (b"old",)
+    for text, believed in (
+        ("new\nold\n", (b"new", b"old")),
+        (" \n", (b"new", b"old")),
+        ("new", (b"new",)),
+    ):
+        fresh = tmp_path / "fresh"
+        fresh.write_text(text)
+        fresh.replace(file)
+        assert secrets.get() == believed

@@ -132,6 +132,20 @@ def watch_revocations(path: Path | None) -> WatchedFile[Revocations]:
     )
 
 
+def watch_secrets(
+    setting: str, path: Path | None, otherwise: tuple[bytes, ...]
+) -> WatchedFile[tuple[bytes, ...]]:
+    """Secrets that are believed now, one on each line of a file; without a file, `otherwise`. Raises ConfigurationError."""
+    return WatchedFile(setting, path, _secrets, otherwise, may_miss=False)
+
+
+def _secrets(content: bytes) -> tuple[bytes, ...]:
+    found = tuple(line.strip() for line in content.splitlines() if line.strip())
+    if not found:
+        raise ValueError("no secret")
+    return found
+
+
 def _api_keys(content: bytes) -> dict[str, ApiKey]:
     keys = TypeAdapter(list[ApiKey]).validate_json(content)
     metrics.API_KEY_EXPIRES.clear()
