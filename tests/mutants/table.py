@@ -81,9 +81,9 @@ MUTANTS = (
         "inbox-outside-the-transaction",
         "effects once",
         "dispatch.py",
-        "        fresh, any_parked = await take(connection, self.consumer.name, identities)\n",
+        "        fresh, any_parked, attempt.erased = await take(connection, self.consumer.name, identities, subjects)\n",
         "        async with self.transactions.pool.acquire() as other:\n"
-        "            fresh, any_parked = await take(other, self.consumer.name, identities)\n",
+        "            fresh, any_parked, attempt.erased = await take(other, self.consumer.name, identities, subjects)\n",
         "dispatch conformance",
     ),
     Mutant(

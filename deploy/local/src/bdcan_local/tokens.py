@@ -34,7 +34,7 @@ class Role:
 ROLES = {
     "desk": Role("referrals:read referrals:write volunteers:write", sources=("desk",)),
     "picker": Role("stock:read stock:write parcels:read parcels:write disclosures:delivery_label"),
-    "officer": Role("escalations:read referrals:read disclosures:escalation"),
+    "officer": Role("escalations:read referrals:read disclosures:escalation rights:read rights:write"),
     "manager": Role(
         "referrals:read routing:read routing:write calls:read tasks:read volunteers:read parcels:read stock:read"
         " escalations:read"

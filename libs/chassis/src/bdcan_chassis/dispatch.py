@@ -115,6 +115,8 @@ class _Attempt:
     blocked: set[Key] = field(default_factory=set)
     dead: list[tuple[int, NewDeadLetter]] = field(default_factory=list)
     failed: dict[int, bool] = field(default_factory=dict)
+    erased: set[UUID] = field(default_factory=set)
+    """Subjects of the batch that were erased: what its events bring back goes again."""
 
     def park(self, read: Read, reason: str, error: str, *, counted: bool) -> None:
         self._put(read, "parked", reason, error)
@@ -229,13 +231,15 @@ class Dispatcher:
             self._move_on(tx, ready)
             groups = stages(ready)
             if self.consumer.lock_first and len(groups) > 1:
-                await self.consumer.lock_first(tx, _referral_ids(ready))
+                await self.consumer.lock_first(tx, referral_ids(ready))
             for group in groups:
                 if careful:
                     await self._isolate(attempt, group)
                 else:
                     await _run(tx, group)
                     attempt.outcome["handled"] += len(group)
+            if attempt.erased and self.transactions.erase_again:
+                await self.transactions.erase_again(tx, attempt.erased)
             failed = [attempt.failed.get(read.place, False) for read in reads]
             self._limit.check(failed)
             if attempt.dead:
@@ -261,7 +265,8 @@ class Dispatcher:
         """Ignore what the inbox has, queue what follows a parked record, park what cannot be read."""
         connection = attempt.tx.connection
         identities = [read.identity for read in reads]
-        fresh, any_parked = await take(connection, self.consumer.name, identities)
+        subjects = referral_ids(reads)
+        fresh, any_parked, attempt.erased = await take(connection, self.consumer.name, identities, subjects)
         if any_parked and self.consumer.ordered:
             keys = {read.key for read in reads if read.record.key is not None}
             attempt.blocked = await dead_letters.parked_keys(connection, self.consumer.name, list(keys))
@@ -336,7 +341,8 @@ async def _run(tx: Tx, group: list[Read]) -> None:
     await handler([read.event for read in group if read.event is not None], tx)
 
 
-def _referral_ids(ready: Iterable[Read]) -> set[UUID]:
+def referral_ids(ready: Iterable[Read]) -> set[UUID]:
+    """The referrals that these events are about."""
     ids = (getattr(read.event.data, "referral_id", None) for read in ready if read.event)
     return {referral_id for referral_id in ids if referral_id}
 
@@ -358,14 +364,17 @@ def stages(ready: Iterable[Read]) -> list[list[Read]]:
     return [groups[k] for k in sorted(groups, key=lambda k: k[0])]
 
 
-async def take(connection: Any, consumer: str, keys: Iterable[UUID]) -> tuple[set[UUID], bool]:
-    """Write event keys to the inbox; returns those that were new, and whether any key of the consumer is parked."""
+async def take(
+    connection: Any, consumer: str, keys: Iterable[UUID], subjects: Iterable[UUID] = ()
+) -> tuple[set[UUID], bool, set[UUID]]:
+    """Write event keys to the inbox; returns those that were new, whether any key is parked, and which subjects were erased."""
     # sorted, so that two workers with the same batch wait for each other and do not deadlock
     wanted = sorted(set(keys), key=NUMBER)
     if not wanted:
-        return set(), False
-    rows = await connection.fetch(_TAKE, consumer, wanted)
-    return {r["event_key"] for r in rows}, any(r["any_parked"] for r in rows[:1])
+        return set(), False, set()
+    rows = await connection.fetch(_TAKE, consumer, wanted, list(subjects))
+    erased = {subject for r in rows[:1] for subject in r["erased"] or ()}
+    return {r["event_key"] for r in rows}, any(r["any_parked"] for r in rows[:1]), erased
 
 
 _TAKE = """
@@ -373,5 +382,7 @@ WITH taken AS (
     INSERT INTO chassis.inbox (consumer, event_key) SELECT $1, key FROM unnest($2::uuid[]) AS key
     ON CONFLICT DO NOTHING RETURNING event_key
 )
-SELECT event_key, EXISTS (SELECT FROM chassis.parked_key WHERE consumer = $1) AS any_parked FROM taken
+SELECT event_key, EXISTS (SELECT FROM chassis.parked_key WHERE consumer = $1) AS any_parked,
+    (SELECT array_agg(subject_id) FROM chassis.erasure WHERE erased_at IS NOT NULL AND subject_id = ANY ($3::uuid[])) AS erased
+FROM taken
 """

@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.audit import Act
-from bdcan_chassis.dispatch import Dispatcher, take
+from bdcan_chassis.dispatch import Dispatcher, referral_ids, take
+from bdcan_chassis.erasure import erased_among
 from bdcan_chassis.errors import BadRecordError, describe, is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.table import Query
@@ -116,6 +117,8 @@ async def _handle(dispatcher: Dispatcher, tx: Tx, letter: _Kept) -> tuple[str, s
     try:
         async with tx.connection.transaction():
             await read.handler([read.event], tx)
+            if erase_again := dispatcher.transactions.erase_again:
+                await erase_again(tx, await erased_among(tx.connection, referral_ids([read])))
     except Exception as error:  # as in dispatch: retry the whole, or leave it parked
         if is_transient(error):
             raise

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from bdcan_chassis import metrics
+from bdcan_chassis import audit, metrics
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.table import Statement
@@ -28,7 +28,8 @@ class Kept:
 
     `past`: the SQL condition on a row `t` of `table` that is past its time `:before`. `emptied`: the columns that are emptied, with their
     new values; without it the row is deleted. `real_time`: the database stamps the row, not the domain's clock. `by_rule`: what a rule of
-    the domain does instead, because a state changes with it; housekeeping only counts such rows.
+    the domain does instead, because a state changes with it; housekeeping only counts such rows. `of_subjects`: the condition on a row `t`
+    that is about one of `:subject_ids`; such rows end at once when a person is erased.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Kept:
     emptied: Mapping[str, str] = field(default_factory=dict)
     real_time: bool = False
     by_rule: str = ""
+    of_subjects: str = ""
 
     @property
     def then(self) -> str:
@@ -64,6 +66,14 @@ class Kept:
             return Statement(_DELETE.format(table=self.table, past=past))
         sets = ", ".join(f"{column} = {value}" for column, value in self.emptied.items())
         return Statement(_EMPTY.format(table=self.table, sets=sets, past=past))
+
+    @property
+    def erase(self) -> Statement:
+        """Ends the rows of some subjects, whatever their age."""
+        if not self.emptied:
+            return Statement(_ERASE.format(table=self.table, subjects=self.of_subjects))
+        sets = ", ".join(f"{column} = {value}" for column, value in self.emptied.items())
+        return Statement(_EMPTY_OF.format(table=self.table, sets=sets, subjects=self.of_subjects))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +125,9 @@ async def end(
             async with transactions.pool.acquire() as connection:
                 portion = await statement.execute(connection, before=before, portion=PORTION)
             ended[kind.name] += portion
+    before = transactions.clock.now() - kept_for[_AUDIT.name]
+    async with transactions.pool.acquire() as connection:
+        ended[_AUDIT.name] = await audit.expire(connection, before, transactions.clock.now())
     if any(ended.values()):
         log.info("retention.ended", rows={name: rows for name, rows in ended.items() if rows})
     metrics.RETENTION_RUN.set_to_current_time()
@@ -133,7 +146,19 @@ def _now(transactions: Transactions, kind: Kept) -> datetime:
     return datetime.now(UTC) if kind.real_time else transactions.clock.now()
 
 
+_AUDIT = Kept(
+    "audit",
+    "chassis.audit",
+    "who saw or did what about whom, when and why",
+    "so that a resident can be shown who was told what, and misuse is found",
+    "legal obligation: accountability (UK GDPR art. 5(2))",
+    timedelta(days=6 * 365),
+    "t.at < :before AND t.at < now() - interval '90 days'",
+    by_rule="the oldest rows are deleted; a row of the chain says which",
+)
+
 CHASSIS_KEPT = (
+    _AUDIT,
     Kept(
         "settled-dead-letters",
         "chassis.dead_letter",
@@ -168,3 +193,7 @@ _PAST = "ARRAY(SELECT t.ctid FROM {table} AS t WHERE {past} LIMIT :portion FOR U
 _DELETE = "DELETE FROM {table} WHERE ctid = ANY ({past})"
 
 _EMPTY = "UPDATE {table} SET {sets} WHERE ctid = ANY ({past})"
+
+_ERASE = "DELETE FROM {table} AS t WHERE {subjects}"
+
+_EMPTY_OF = "UPDATE {table} AS t SET {sets} WHERE {subjects}"

@@ -166,6 +166,15 @@ CREATE TABLE chassis.deadline (
 )
 WITH (autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='10000');
 
+CREATE TABLE chassis.erasure (
+    subject_id uuid NOT NULL,
+    erasure_id uuid NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    erase_by timestamp with time zone NOT NULL,
+    waits_for text[] DEFAULT '{}'::text[] NOT NULL,
+    erased_at timestamp with time zone
+);
+
 CREATE TABLE chassis.idempotency_key (
     caller text NOT NULL,
     key text NOT NULL,
@@ -230,6 +239,9 @@ ALTER TABLE ONLY chassis.dead_letter
 
 ALTER TABLE ONLY chassis.deadline
     ADD CONSTRAINT deadline_pkey PRIMARY KEY (kind, subject);
+
+ALTER TABLE ONLY chassis.erasure
+    ADD CONSTRAINT erasure_pkey PRIMARY KEY (subject_id);
 
 ALTER TABLE ONLY chassis.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (caller, key);

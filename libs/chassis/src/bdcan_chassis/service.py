@@ -5,15 +5,17 @@ A service's `app.py` returns one Service and is the only place where things are 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import UUID
 
 from fastapi import APIRouter, FastAPI
 
 from bdcan_chassis.clock import Clock, parse_clock
 from bdcan_chassis.database import open_pool
 from bdcan_chassis.deadlines import DeadlineHandler
+from bdcan_chassis.erasure import Eraser
 from bdcan_chassis.housekeeping import Sample
 from bdcan_chassis.http.app import create_api
 from bdcan_chassis.http.dead_letters import dead_letter_router
@@ -21,7 +23,7 @@ from bdcan_chassis.passes import Gateway, Planner
 from bdcan_chassis.retention import CHASSIS_KEPT, Kept, periods
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.subscription import Consumer
-from bdcan_chassis.transaction import Transactions
+from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import Catalogue
 
 Command = Callable[[Transactions, list[str]], Awaitable[int]]
@@ -48,6 +50,8 @@ class Service:
     commands: Mapping[str, Command] = field(default_factory=dict)
     kept: tuple[Kept, ...] = ()
     """The kinds of record that this service keeps, in the order in which they end."""
+    eraser: Eraser | None = None
+    """How this service erases a person; None: it holds nothing about people."""
 
     @property
     def clock(self) -> Clock:
@@ -63,6 +67,11 @@ class Service:
     def migration_packages(self) -> list[str]:
         """The packages that hold migrations, in the order in which they are applied."""
         return ["bdcan_chassis", f"{self.package}.store"]
+
+    @property
+    def erase_again(self) -> Callable[[Tx, Collection[UUID]], Awaitable[None]] | None:
+        """What a transaction does that has handled an event about somebody who was erased."""
+        return self.eraser.again if self.eraser else None
 
     @property
     def all_kept(self) -> tuple[Kept, ...]:
@@ -82,7 +91,9 @@ class Service:
             settings.database_pool_size,
             f"bdcan.{self.name}.{process}",
         )
-        return Transactions(pool, self.clock, self.name, self.catalogue, self.deadlines, settings.calendar)
+        return Transactions(
+            pool, self.clock, self.name, self.catalogue, self.deadlines, settings.calendar, self.erase_again
+        )
 
     def api(self, transactions: Transactions) -> FastAPI:
         """The service's API: its own routes and the common ones."""

@@ -9,7 +9,7 @@ the order of its states.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -290,6 +290,8 @@ class Transactions:
     catalogue: Catalogue
     deadline_kinds: Collection[str]
     calendar: Calendar = field(default_factory=make_calendar)
+    erase_again: Callable[[Tx, Collection[UUID]], Awaitable[None]] | None = None
+    """Erases what an event has just brought back of subjects that were erased; None: the service erases nobody."""
     _waker: Waker = field(init=False)
 
     def __post_init__(self) -> None:

@@ -130,6 +130,20 @@ STOCK = Topic(
     consumers=(),
 )
 
+ERASURES = Topic(
+    name="bdcan.intake.erasures.v1",
+    owner="intake",
+    purpose="What each service has erased of a person, what it keeps without them, and what it still waits for.",
+    key="{referral_id}",
+    traffic_class="normal",
+    partitions=3,
+    retention=timedelta(days=14),
+    compacted=False,
+    event_types=("bdcan.intake.erasure.answered.v1",),
+    writers=("intake", "routing", "volunteer-match", "foodhub", "escalation"),
+    consumers=(Reader("intake", ("bdcan.intake.erasure.answered.v1",)),),
+)
+
 INBOUND_RECEIPTS = Topic(
     name="bdcan.intake.inbound-receipts.v1",
     owner="intake",
@@ -179,6 +193,7 @@ REFERRALS = Topic(
         "bdcan.intake.referral.closed.v1",
         "bdcan.intake.referral.reopened.v1",
         "bdcan.intake.referral.linked.v1",
+        "bdcan.intake.referral.erasure-requested.v1",
     ),
     writers=("intake",),
     consumers=(
@@ -191,6 +206,7 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.closed.v1",
                 "bdcan.intake.referral.reopened.v1",
                 "bdcan.intake.referral.linked.v1",
+                "bdcan.intake.referral.erasure-requested.v1",
             ),
         ),
         Reader(
@@ -201,6 +217,7 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.closed.v1",
                 "bdcan.intake.referral.reopened.v1",
                 "bdcan.intake.referral.linked.v1",
+                "bdcan.intake.referral.erasure-requested.v1",
             ),
         ),
         Reader(
@@ -209,6 +226,7 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.amended.v1",
                 "bdcan.intake.referral.withdrawn.v1",
                 "bdcan.intake.referral.linked.v1",
+                "bdcan.intake.referral.erasure-requested.v1",
             ),
         ),
         Reader(
@@ -217,6 +235,7 @@ REFERRALS = Topic(
                 "bdcan.intake.referral.amended.v1",
                 "bdcan.intake.referral.withdrawn.v1",
                 "bdcan.intake.referral.closed.v1",
+                "bdcan.intake.referral.erasure-requested.v1",
             ),
         ),
     ),
@@ -231,9 +250,20 @@ VOLUNTEER_ENQUIRIES = Topic(
     partitions=3,
     retention=timedelta(days=14),
     compacted=False,
-    event_types=("bdcan.intake.volunteer-enquiry.received.v1",),
+    event_types=(
+        "bdcan.intake.volunteer-enquiry.received.v1",
+        "bdcan.intake.volunteer-enquiry.erasure-requested.v1",
+    ),
     writers=("intake",),
-    consumers=(Reader("volunteer-match", ("bdcan.intake.volunteer-enquiry.received.v1",)),),
+    consumers=(
+        Reader(
+            "volunteer-match",
+            (
+                "bdcan.intake.volunteer-enquiry.received.v1",
+                "bdcan.intake.volunteer-enquiry.erasure-requested.v1",
+            ),
+        ),
+    ),
 )
 
 ASSIGNMENTS = Topic(
@@ -455,6 +485,7 @@ OUTREACH_REFERRALS = Topic(
         "bdcan.intake.referral.closed.v1",
         "bdcan.intake.referral.reopened.v1",
         "bdcan.intake.referral.linked.v1",
+        "bdcan.intake.referral.erasure-requested.v1",
     ),
     writers=("intake",),
     consumers=(
@@ -467,6 +498,7 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.closed.v1",
                 "bdcan.intake.referral.reopened.v1",
                 "bdcan.intake.referral.linked.v1",
+                "bdcan.intake.referral.erasure-requested.v1",
             ),
         ),
         Reader(
@@ -477,6 +509,7 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.closed.v1",
                 "bdcan.intake.referral.reopened.v1",
                 "bdcan.intake.referral.linked.v1",
+                "bdcan.intake.referral.erasure-requested.v1",
             ),
         ),
         Reader(
@@ -485,6 +518,7 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.amended.v1",
                 "bdcan.intake.referral.withdrawn.v1",
                 "bdcan.intake.referral.linked.v1",
+                "bdcan.intake.referral.erasure-requested.v1",
             ),
         ),
         Reader(
@@ -493,6 +527,7 @@ OUTREACH_REFERRALS = Topic(
                 "bdcan.intake.referral.amended.v1",
                 "bdcan.intake.referral.withdrawn.v1",
                 "bdcan.intake.referral.closed.v1",
+                "bdcan.intake.referral.erasure-requested.v1",
             ),
         ),
     ),
@@ -558,6 +593,7 @@ CATALOGUE = Catalogue(
         ESCALATIONS,
         PARCELS,
         STOCK,
+        ERASURES,
         INBOUND_RECEIPTS,
         INBOUND_REFERRALS,
         REFERRALS,
@@ -693,6 +729,12 @@ CATALOGUE = Catalogue(
             (STOCK,),
         ),
         EventType(
+            "bdcan.intake.erasure.answered.v1",
+            models.ErasureAnswered,
+            "urn:bdcan:schema:bdcan.intake.erasure.answered.v1",
+            (ERASURES,),
+        ),
+        EventType(
             "bdcan.intake.inbound-referral.accepted.v1",
             models.InboundReferralAccepted,
             "urn:bdcan:schema:bdcan.intake.inbound-referral.accepted.v1",
@@ -720,6 +762,12 @@ CATALOGUE = Catalogue(
             "bdcan.intake.referral.closed.v1",
             models.ReferralClosed,
             "urn:bdcan:schema:bdcan.intake.referral.closed.v1",
+            (REFERRALS, OUTREACH_REFERRALS),
+        ),
+        EventType(
+            "bdcan.intake.referral.erasure-requested.v1",
+            models.ReferralErasureRequested,
+            "urn:bdcan:schema:bdcan.intake.referral.erasure-requested.v1",
             (REFERRALS, OUTREACH_REFERRALS),
         ),
         EventType(
@@ -751,6 +799,12 @@ CATALOGUE = Catalogue(
             models.SafeguardingConcernRaised,
             "urn:bdcan:schema:bdcan.intake.safeguarding-concern.raised.v1",
             (SAFEGUARDING,),
+        ),
+        EventType(
+            "bdcan.intake.volunteer-enquiry.erasure-requested.v1",
+            models.VolunteerEnquiryErasureRequested,
+            "urn:bdcan:schema:bdcan.intake.volunteer-enquiry.erasure-requested.v1",
+            (VOLUNTEER_ENQUIRIES,),
         ),
         EventType(
             "bdcan.intake.volunteer-enquiry.received.v1",

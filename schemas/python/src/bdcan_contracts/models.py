@@ -233,6 +233,15 @@ class UnclearDetail(_Body):
     """What was typed."""
 
 
+class ErasedRows(_Body):
+    """How many rows of a kind of record were erased."""
+
+    kind: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The kind of record, as docs/privacy.md names it."""
+    rows: Annotated[int, Field(ge=0, le=1000000)]
+    """How many rows."""
+
+
 class EscalationAccepted(_Body):
     """Community Solutions takes it on."""
 
@@ -673,6 +682,43 @@ class StockRecalled(_Body):
     """When it was taken out."""
 
 
+class ErasureAnswered(_Body):
+    """What a service has erased of whoever a referral is about, what it keeps, and what it still waits for."""
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    erasure_id: UUID
+    """The erasure that the request belongs to."""
+    service: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The service that answers."""
+    erased: bool
+    """Whether it is done. False: the service waits."""
+    waits_for: (
+        Annotated[
+            tuple[
+                Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...
+            ],
+            Field(max_length=20, strict=False),
+        ]
+        | None
+    ) = None
+    """Open work that the service waits for, as codes."""
+    rows: Annotated[tuple[ErasedRows, ...], Field(max_length=40, strict=False)] | None = None
+    """How many rows of each kind of record were erased."""
+    keeps: (
+        Annotated[
+            tuple[
+                Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...
+            ],
+            Field(max_length=20, strict=False),
+        ]
+        | None
+    ) = None
+    """What the service keeps without the person, as codes."""
+    answered_at: AwareDatetime
+    """When the service answered."""
+
+
 class InboundReferralAccepted(_Body):
     """A submission was taken on: somebody will call."""
 
@@ -790,6 +836,21 @@ class ReferralClosed(_Body):
     """When it was closed."""
 
 
+class ReferralErasureRequested(_Body):
+    """Whoever the referral is about has a right to be erased. Each service erases what it holds, and
+    answers.
+    """
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    erasure_id: UUID
+    """The erasure that the request belongs to."""
+    requested_at: AwareDatetime
+    """When it was asked for."""
+    erase_by: AwareDatetime
+    """Open work is waited for until then. Then it is erased all the same."""
+
+
 class ReferralLinked(_Body):
     """Other open referrals may be about the same person or household. The event carries all links as they
     now are; each referral has an event of its own.
@@ -875,6 +936,17 @@ class SafeguardingConcernRaised(_Body):
     """When it was raised."""
     respond_by: AwareDatetime
     """When Community Solutions must have it."""
+
+
+class VolunteerEnquiryErasureRequested(_Body):
+    """Whoever wanted to volunteer has a right to be erased. The volunteer leaves."""
+
+    enquiry_id: UUID
+    """The enquiry of the volunteer."""
+    erasure_id: UUID
+    """The erasure that the request belongs to."""
+    requested_at: AwareDatetime
+    """When it was asked for."""
 
 
 class VolunteerEnquiryReceived(_Body):

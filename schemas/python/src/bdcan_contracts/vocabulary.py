@@ -269,6 +269,8 @@ class Reason(Word):
     """Somebody undid what was reported of a call."""
     PARCEL_CANCELLED = "parcel-cancelled", "Parcel cancelled"
     """There is no parcel to deliver any more."""
+    PERSON_ERASED = "person-erased", "Person erased"
+    """The resident wants to be erased."""
     REFERRAL_CLOSED = "referral-closed", "Referral closed"
     """The referral is closed."""
     REFERRAL_WITHDRAWN = "referral-withdrawn", "Referral withdrawn"

@@ -7,6 +7,7 @@ from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_escalation import api, gateways
 from bdcan_escalation.deadlines import DEADLINES
 from bdcan_escalation.domain.errors import NotAllowedError
+from bdcan_escalation.erasing import ERASER
 from bdcan_escalation.metrics import SAMPLES
 from bdcan_escalation.settings import Settings
 from bdcan_escalation.store.retention import KEPT
@@ -28,10 +29,11 @@ def service(settings: Settings) -> Service:
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
         consumers=CONSUMERS,
-        deadlines=DEADLINES,
+        deadlines={**DEADLINES, **ERASER.deadlines},
         gateways=gateways.gateways(settings),
         samples=SAMPLES,
         kept=KEPT,
+        eraser=ERASER,
         routers=(api.router(settings),),
         domain_errors={NotAllowedError: 409},
     )

@@ -15,6 +15,7 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralErasureRequested,
     ReferralOutOfArea,
     ReferralReassigned,
     ReferralWithdrawn,
@@ -24,6 +25,7 @@ from bdcan_contracts.models import (
     WelfareCallExhausted,
 )
 from bdcan_escalation import handlers
+from bdcan_escalation.erasing import ERASER
 
 _MAIN = Consumer(
     "main",
@@ -36,6 +38,7 @@ _MAIN = Consumer(
         On(REFERRALS, ReferralAmended, handlers.on_amended),
         On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
         On(REFERRALS, ReferralClosed, handlers.on_closed),
+        On(REFERRALS, ReferralErasureRequested, ERASER.on_requested),
     ),
     gathers=True,
 )

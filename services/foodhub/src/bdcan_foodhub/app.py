@@ -8,6 +8,7 @@ from bdcan_foodhub import api, worker
 from bdcan_foodhub.check_stock import check_stock
 from bdcan_foodhub.deadlines import DEADLINES
 from bdcan_foodhub.domain.errors import NotAllowedError, StockError
+from bdcan_foodhub.erasing import ERASER
 from bdcan_foodhub.metrics import SAMPLES
 from bdcan_foodhub.planners import PLANNERS
 from bdcan_foodhub.settings import Settings
@@ -29,10 +30,11 @@ def service(settings: Settings) -> Service:
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
         consumers=worker.consumers(settings),
-        deadlines=DEADLINES,
+        deadlines={**DEADLINES, **ERASER.deadlines},
         planners=PLANNERS,
         samples=SAMPLES,
         kept=KEPT,
+        eraser=ERASER,
         routers=(api.router(settings),),
         commands={"check-stock": check_stock},
         domain_errors={NotAllowedError: 409, StockError: 409},

@@ -15,6 +15,7 @@ from bdcan_contracts.catalogue import (
 from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
+    ReferralErasureRequested,
     ReferralLinked,
     ReferralOutOfArea,
     ReferralReassigned,
@@ -26,6 +27,7 @@ from bdcan_contracts.models import (
     WelfareCallCompleted,
 )
 from bdcan_foodhub import handlers
+from bdcan_foodhub.erasing import ERASER
 from bdcan_foodhub.settings import Settings
 
 
@@ -43,6 +45,7 @@ def consumers(settings: Settings) -> tuple[Consumer, ...]:
             On(TASKS, TaskCancelled, handlers.on_task_cancelled),
             On(REFERRALS, ReferralAmended, handlers.on_amended),
             On(REFERRALS, ReferralLinked, handlers.on_linked),
+            On(REFERRALS, ReferralErasureRequested, ERASER.on_requested),
             On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
             On(ASSIGNMENTS, ReferralAssigned, handlers.on_assigned),
             On(ASSIGNMENTS, ReferralReassigned, on_reassigned),

@@ -23,6 +23,7 @@ from bdcan_intake.books import Notes, Referrals, Residents
 from bdcan_intake.domain import timeline
 from bdcan_intake.domain.note import Note, add_note
 from bdcan_intake.domain.referral import Referral, ReferralState, followed_by, open_referral
+from bdcan_intake.domain.rights import must_not_be_erased
 from bdcan_intake.domain.submission import Examined, resident_of
 
 
@@ -72,6 +73,8 @@ async def take_note(
     """Add a note about a locked referral's resident, with its entry in the timeline; None if there is nothing new."""
     if typed is None:
         return None
+    if referral := referrals.get(referral_id):
+        must_not_be_erased(referral)
     tx, notes = referrals.tx, Notes(referrals.tx)
     earlier = await store.notes.OF_REFERRAL.all(tx.connection, referral_id=referral_id)
     step = add_note(typed, earlier, new_id(), referral_id, author, tx.now, call_id, for_doer=for_doer)
@@ -122,7 +125,10 @@ async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> di
     later: dict[int, Examined] = {}
     following: dict[int, tuple[Examined, UUID, Referral | None]] = {}
     for place, one in examined.items():
-        earlier = first[one.submission.source, one.submission.reference or ""]
+        earlier = first.get((one.submission.source, one.submission.reference or ""))
+        if earlier is None:
+            answers[place] = Refused((_ERASED,))
+            continue
         closed = referrals.get(earlier.referral_id) if earlier.closed else None
         if closed is None or closed.state is not ReferralState.CLOSED:
             same = earlier.content_hash == one.content_hash
@@ -141,6 +147,13 @@ async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> di
     await referrals.save()  # the reference must be free
     answers |= await _open(referrals, following)
     return answers | await _said_again(referrals, later)
+
+
+_ERASED = Problem(
+    "reference",
+    "reference-erased",
+    "whoever this reference was about has been erased: send a new request under another reference",
+)
 
 
 def _reused(referral_id: UUID, state: ReferralState) -> Problem:

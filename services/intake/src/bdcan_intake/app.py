@@ -8,6 +8,7 @@ from bdcan_intake import api
 from bdcan_intake.csv_file import OtherFileError
 from bdcan_intake.deadlines import DEADLINES
 from bdcan_intake.domain.errors import BrokenOffError, NotAllowedError, RefusedError, StaleError
+from bdcan_intake.erasing import ERASER
 from bdcan_intake.metrics import SAMPLES
 from bdcan_intake.planners import PLANNERS
 from bdcan_intake.settings import Settings
@@ -30,10 +31,11 @@ def service(settings: Settings) -> Service:
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
         consumers=CONSUMERS,
-        deadlines=DEADLINES,
+        deadlines={**DEADLINES, **ERASER.deadlines},
         planners=PLANNERS,
         samples=SAMPLES,
         kept=KEPT,
+        eraser=ERASER,
         routers=api.routers(settings),
         domain_errors={
             NotAllowedError: 409,

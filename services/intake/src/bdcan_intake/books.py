@@ -21,6 +21,7 @@ from bdcan_intake.domain.enquiry import Enquiry
 from bdcan_intake.domain.imports import Import
 from bdcan_intake.domain.note import Note
 from bdcan_intake.domain.referral import Referral
+from bdcan_intake.domain.rights import Erasure
 from bdcan_intake.domain.submission import Resident
 from bdcan_intake.domain.timeline import Entry
 
@@ -99,6 +100,12 @@ class Imports(Book[Import]):
     """Files that somebody hands in."""
 
     table = store.imports.IMPORT
+
+
+class Erasures(Book[Erasure]):
+    """Requests to be erased."""
+
+    table = store.erasures.ERASURE
 
 
 class Enquiries(Book[Enquiry]):

@@ -7,10 +7,11 @@ from types import MappingProxyType
 
 from bdcan_chassis.deadlines import DeadlineHandler, Due
 from bdcan_chassis.transaction import Tx
-from bdcan_intake.books import Imports, Referrals
-from bdcan_intake.domain import imports, timeline
+from bdcan_intake.books import Erasures, Imports, Referrals
+from bdcan_intake.domain import imports, rights, timeline
 from bdcan_intake.domain.imports import IMPORT_DUE
 from bdcan_intake.domain.referral import ASSIGNMENT_DUE, assignment_overdue
+from bdcan_intake.domain.rights import ERASURE_DUE
 
 
 async def on_assignment_due(due: Sequence[Due], tx: Tx) -> None:
@@ -31,7 +32,12 @@ async def on_import_due(due: Sequence[Due], tx: Tx) -> None:
     await Imports(tx).handle_due(due, imports.break_off)
 
 
+async def on_erasure_due(due: Sequence[Due], tx: Tx) -> None:
+    """A service has not answered whether it has erased a person: an alarm."""
+    await Erasures(tx).handle_due(due, rights.overdue)
+
+
 DEADLINES: Mapping[str, DeadlineHandler] = MappingProxyType(
-    {ASSIGNMENT_DUE: on_assignment_due, IMPORT_DUE: on_import_due}
+    {ASSIGNMENT_DUE: on_assignment_due, IMPORT_DUE: on_import_due, ERASURE_DUE: on_erasure_due}
 )
 """Handlers by kind."""

@@ -17,6 +17,7 @@ from bdcan_chassis.subscription import Batch, Handler, Rejected
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import (
+    ErasureAnswered,
     FieldProblem,
     InboundReferralAccepted,
     InboundReferralRefused,
@@ -34,8 +35,8 @@ from bdcan_contracts.typed import read_date
 from bdcan_contracts.vocabulary import Channel
 from bdcan_intake import store
 from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
-from bdcan_intake.books import Enquiries, Referrals, Residents, TasksInHand
-from bdcan_intake.domain import changes, progress
+from bdcan_intake.books import Enquiries, Erasures, Referrals, Residents, TasksInHand
+from bdcan_intake.domain import changes, progress, rights
 from bdcan_intake.domain.doer import hear
 from bdcan_intake.domain.enquiry import erase, volunteer_id_of
 from bdcan_intake.domain.referral import Referral
@@ -114,6 +115,20 @@ async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:
         enquiries.put(erase(one, tx.now))
     await enquiries.save()
     tx.erase_reasons(one.enquiry_id for one in theirs)
+    erasures = Erasures(tx)
+    enquiry_ids = [one.enquiry_id for one in theirs]
+    for erasure in await erasures.lock(store.erasures.LOCK_OF_ENQUIRIES, enquiry_ids=enquiry_ids):
+        erasures.put(rights.enquiry_erased(erasure, enquiry_ids, tx.now))
+    await erasures.save()
+
+
+async def on_erasure_answered(batch: Batch[ErasureAnswered], tx: Tx) -> None:
+    """A service says what it has erased of a person, or what it waits for."""
+    await Erasures(tx).handle(
+        batch,
+        lambda erasure, event, now: erasure and rights.answer(erasure, event.data, now),
+        key=attrgetter("erasure_id"),
+    )
 
 
 async def lock_referrals(tx: Tx, referral_ids: Collection[UUID]) -> None:

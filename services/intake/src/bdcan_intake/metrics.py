@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Gauge
 
 from bdcan_chassis.housekeeping import Sample
+from bdcan_intake.store.erasures import GAUGE_ERASURES
 from bdcan_intake.store.imports import GAUGE_IMPORTS
 from bdcan_intake.store.summary import GAUGE_NEEDS, GAUGE_NEXT_DUE, GAUGE_REFERRALS
 
@@ -19,10 +20,15 @@ NEXT_DUE = Gauge(
 )
 IMPORTS = Gauge("bdcan_imports", "Imports by state; one that was broken off has to be sent again", ["state"])
 
+ERASURES = Gauge(
+    "bdcan_erasures", "Requests to be erased by state; overdue: a service has not answered in time", ["state"]
+)
+
 SAMPLES = (
     Sample(REFERRALS, ("state",), GAUGE_REFERRALS.sql),
     Sample(NEEDS, ("lane", "state"), GAUGE_NEEDS.sql),
     Sample(NEXT_DUE, ("owner",), GAUGE_NEXT_DUE.sql),
+    Sample(ERASURES, ("state",), GAUGE_ERASURES.sql),
     Sample(IMPORTS, ("state",), GAUGE_IMPORTS.sql),
 )
 """What housekeeping reads."""

@@ -7,6 +7,7 @@ from bdcan_contracts import models as m
 from bdcan_contracts.catalogue import (
     ASSIGNMENTS,
     CATALOGUE,
+    ERASURES,
     ESCALATIONS,
     INBOUND_REFERRALS,
     PARCELS,
@@ -20,6 +21,7 @@ from bdcan_intake.handlers import (
     lock_referrals,
     on_call_completed,
     on_call_exhausted,
+    on_erasure_answered,
     on_noted,
     on_submitted,
     on_unreadable,
@@ -103,5 +105,6 @@ CONSUMERS = (
     _HELP,
     _ESCALATIONS,
     _VOLUNTEERS,
+    Consumer("erasures", (On(ERASURES, m.ErasureAnswered, on_erasure_answered),), gathers=True),
 )
 """What comes in, what routing says, what helpers say and what Community Solutions says do not wait for each other."""

@@ -58,6 +58,7 @@ def test_every_event_that_intake_follows_has_an_entry_in_the_timeline():
     followed = {on.model for consumer in CONSUMERS for on in consumer.table} - {
         m.InboundReferralSubmitted,
         m.VolunteerLeft,
+        m.ErasureAnswered,
     }
     assert followed - TOLD.keys() == set()
 

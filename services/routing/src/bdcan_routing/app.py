@@ -8,6 +8,7 @@ from bdcan_routing.api import router
 from bdcan_routing.commands import commands
 from bdcan_routing.deadlines import deadlines
 from bdcan_routing.domain.errors import NotAllowedError, UnknownPlacesError
+from bdcan_routing.erasing import ERASER
 from bdcan_routing.metrics import SAMPLES
 from bdcan_routing.planners import planners
 from bdcan_routing.settings import Settings
@@ -30,10 +31,11 @@ def service(settings: Settings) -> Service:
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
         consumers=consumers(settings),
-        deadlines=deadlines(settings),
+        deadlines={**deadlines(settings), **ERASER.deadlines},
         planners=planners(settings),
         samples=SAMPLES,
         kept=KEPT,
+        eraser=ERASER,
         routers=(router(settings),),
         domain_errors={NotAllowedError: 409, UnknownPlacesError: 422},
         commands=commands(settings),

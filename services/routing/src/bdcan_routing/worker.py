@@ -9,12 +9,14 @@ from bdcan_contracts.catalogue import CATALOGUE, REFERRALS
 from bdcan_contracts.models import (
     ReferralAmended,
     ReferralClosed,
+    ReferralErasureRequested,
     ReferralLinked,
     ReferralReceived,
     ReferralReopened,
     ReferralWithdrawn,
 )
 from bdcan_routing import handlers
+from bdcan_routing.erasing import ERASER
 from bdcan_routing.settings import Settings
 
 
@@ -28,6 +30,7 @@ def consumers(settings: Settings) -> tuple[Consumer, ...]:
             On(REFERRALS, ReferralWithdrawn, handlers.on_withdrawn),
             On(REFERRALS, ReferralClosed, handlers.on_closed),
             On(REFERRALS, ReferralLinked, handlers.on_linked),
+            On(REFERRALS, ReferralErasureRequested, ERASER.on_requested),
             On(REFERRALS, ReferralReopened, partial(handlers.on_reopened, settings)),
         ),
     )

@@ -7,6 +7,7 @@ from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_volunteer_match import api
 from bdcan_volunteer_match.deadlines import DEADLINES
 from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
+from bdcan_volunteer_match.erasing import ERASER
 from bdcan_volunteer_match.metrics import SAMPLES
 from bdcan_volunteer_match.planners import planners
 from bdcan_volunteer_match.settings import Settings
@@ -29,10 +30,11 @@ def service(settings: Settings) -> Service:
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
         consumers=CONSUMERS,
-        deadlines=DEADLINES,
+        deadlines={**DEADLINES, **ERASER.deadlines},
         planners=planners(settings),
         samples=SAMPLES,
         kept=KEPT,
+        eraser=ERASER,
         routers=api.routers(settings),
         domain_errors={NotAllowedError: 409, FindingsError: 422},
     )

@@ -28,6 +28,7 @@ from bdcan_contracts.models import (
     ReferralReassigned,
     ReferralReopened,
     ReferralWithdrawn,
+    VolunteerEnquiryErasureRequested,
     VolunteerEnquiryReceived,
 )
 from bdcan_contracts.vocabulary import Reason
@@ -152,6 +153,15 @@ async def on_enquiry(batch: Batch[VolunteerEnquiryReceived], tx: Tx) -> None:
         batch,
         lambda known, event, _now: volunteer.enquire(known, event.data, tx.calendar),
         key=lambda enquiry: volunteer.volunteer_id_of(enquiry.enquiry_id),
+    )
+
+
+async def on_enquiry_erasure(batch: Batch[VolunteerEnquiryErasureRequested], tx: Tx) -> None:
+    """Whoever enquired wants to be erased: the volunteer leaves."""
+    await Volunteers(tx).handle(
+        batch,
+        lambda known, _event, now: known and volunteer.leave(known, None, now),
+        key=lambda asked: volunteer.volunteer_id_of(asked.enquiry_id),
     )
 
 

@@ -28,15 +28,18 @@ from bdcan_contracts.models import (
     ReferralAmended,
     ReferralAssigned,
     ReferralClosed,
+    ReferralErasureRequested,
     ReferralHeldForTriage,
     ReferralLinked,
     ReferralOutOfArea,
     ReferralReassigned,
     ReferralReopened,
     ReferralWithdrawn,
+    VolunteerEnquiryErasureRequested,
     VolunteerEnquiryReceived,
 )
 from bdcan_volunteer_match import handlers
+from bdcan_volunteer_match.erasing import ERASER
 
 _ASSIGNMENTS = Consumer(
     "assignments",
@@ -50,6 +53,7 @@ _ASSIGNMENTS = Consumer(
         On(REFERRALS, ReferralClosed, handlers.on_closed),
         On(REFERRALS, ReferralReopened, handlers.on_reopened),
         On(REFERRALS, ReferralLinked, handlers.on_linked),
+        On(REFERRALS, ReferralErasureRequested, ERASER.on_requested),
     ),
 )
 
@@ -64,6 +68,7 @@ CONSUMERS = (
             On(PARCELS, ParcelWarned, handlers.on_parcel_warned),
             On(ESCALATIONS, EscalationDeclined, handlers.on_escalation_declined),
             On(VOLUNTEER_ENQUIRIES, VolunteerEnquiryReceived, handlers.on_enquiry),
+            On(VOLUNTEER_ENQUIRIES, VolunteerEnquiryErasureRequested, handlers.on_enquiry_erasure),
             On(HUBS, HubConfigured, handlers.on_hub),
             On(HUBS, HubPaused, handlers.on_hub),
             On(HUBS, HubResumed, handlers.on_hub),

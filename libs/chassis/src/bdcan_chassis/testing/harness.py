@@ -79,6 +79,8 @@ ALL_SCOPES = (
     "stock:write",
     "escalations:read",
     "escalations:write",
+    "rights:read",
+    "rights:write",
     "ops:dead-letters",
     "hubs:all",
 )
@@ -331,7 +333,13 @@ async def harness(
         if used:
             await owner.execute(_EMPTY)
         transactions = Transactions(
-            pool, clock, service.name, service.catalogue, service.deadlines, service.settings.calendar
+            pool,
+            clock,
+            service.name,
+            service.catalogue,
+            service.deadlines,
+            service.settings.calendar,
+            service.erase_again,
         )
         app = service.api(transactions)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bdcan_chassis.retention import Kept
+from bdcan_chassis.table import Statement
 
 _LAW = "legal obligation: safeguarding (Care Act 2014, s. 42), and public task (UK GDPR art. 6(1)(c) and (e))"
 
@@ -30,3 +31,11 @@ KEPT = (
     ),
 )
 """In the order in which they end. Escalations hold ids and codes; the person is at intake and at the council."""
+
+# What is still under way for some referrals: the council has not ended a case.
+OPEN_WORK = Statement(
+    """
+    SELECT DISTINCT referral_id, 'case-open' FROM escalation
+    WHERE referral_id = ANY (:subject_ids) AND state NOT IN ('declined', 'closed')
+    """
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bdcan_chassis.retention import Kept
+from bdcan_chassis.table import Statement
 
 _YEAR = timedelta(days=365)
 _TASK = "public task: the council's help in an emergency (UK GDPR art. 6(1)(e))"
@@ -20,6 +21,7 @@ KEPT = (
         "t.changed_at < :before AND (t.desk IS NOT NULL OR t.call IS NOT NULL) AND NOT EXISTS (SELECT FROM parcel AS p"
         " WHERE p.referral_id = t.referral_id AND p.state NOT IN ('delivered', 'cancelled'))",
         {"desk": "NULL", "call": "NULL"},
+        of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(
         "parcels",
@@ -31,6 +33,15 @@ KEPT = (
         "t.state IN ('delivered', 'cancelled') AND t.owed_due_at IS NULL AND t.changed_at < :before"
         " AND (t.household IS NOT NULL OR t.diets <> '{}' OR t.flags <> '{}' OR t.notices <> '[]')",
         {"household": "NULL", "diets": "'{}'", "flags": "'{}'", "notices": "'[]'", "noticed": "false"},
+        of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
 )
 """In the order in which they end. The parcel stays with its contents and back-orders, because stock and recalls need them."""
+
+# What is still under way for some referrals: a parcel that nobody can call back.
+OPEN_WORK = Statement(
+    """
+    SELECT DISTINCT referral_id, 'parcel-on-its-way' FROM parcel
+    WHERE referral_id = ANY (:subject_ids) AND state NOT IN ('delivered', 'cancelled')
+    """
+)

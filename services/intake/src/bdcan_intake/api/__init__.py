@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from bdcan_intake.api import disclosures, enquiries, imports, referrals, summary
+from bdcan_intake.api import disclosures, enquiries, imports, referrals, rights, summary
 from bdcan_intake.settings import Settings
 
 
@@ -15,5 +15,6 @@ def routers(settings: Settings) -> tuple[APIRouter, ...]:
         imports.router(settings),
         disclosures.router(settings),
         enquiries.router(),
+        rights.router(),
         summary.router(),
     )

@@ -130,6 +130,8 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     same_household_ids: tuple[UUID, ...] = ()
     earlier_referral_ids: tuple[UUID, ...] = ()
     """Closed referrals that may be about the same person, the newest first."""
+    erased_at: datetime | None = None
+    """When whoever it is about was erased."""
 
     @property
     def traffic_class(self) -> str | None:

@@ -35,6 +35,7 @@ TOLD: dict[type[BaseModel], tuple[str, ...]] = {
     models.ReferralClosed: ("outcome", "needs"),
     models.ReferralReopened: ("needs",),
     models.ReferralLinked: ("same_person_ids", "same_household_ids"),
+    models.ReferralErasureRequested: ("erase_by",),
     models.SafeguardingConcernRaised: ("code", "respond_by"),
     models.ReferralAssigned: ("hub_id", "method", "explanation", "contact_due_at"),
     models.ReferralReassigned: ("hub_id", "previous_hub_id", "reason", "explanation"),

@@ -2,6 +2,7 @@
 
 from bdcan_intake.store import (
     enquiries,
+    erasures,
     imports,
     notes,
     referrals,
@@ -13,6 +14,7 @@ from bdcan_intake.store import (
 
 __all__ = [
     "enquiries",
+    "erasures",
     "imports",
     "notes",
     "referrals",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bdcan_chassis.retention import Kept
+from bdcan_chassis.table import Statement
 
 _YEAR = timedelta(days=365)
 _TASK = "public task: the council's help in an emergency (UK GDPR art. 6(1)(e))"
@@ -13,6 +14,27 @@ _SENDER = "legitimate interest: the sender corrects its list"
 _CLOSED = "EXISTS (SELECT FROM referral AS r WHERE r.id = t.referral_id AND r.closed_at < :before)"
 
 KEPT = (
+    Kept(
+        "import-problems",
+        "referral_import_error",
+        "what was wrong with the rows of a list, with the sender's references",
+        "so that the sender can correct the list",
+        _SENDER,
+        timedelta(days=90),
+        "EXISTS (SELECT FROM referral_import AS i WHERE i.id = t.import_id AND i.imported_at < :before)",
+        of_subjects="EXISTS (SELECT FROM referral AS r JOIN referral_import AS i ON i.source = r.source"
+        " WHERE r.id = ANY (:subject_ids) AND i.id = t.import_id AND t.reference IN (r.reference, r.past_reference))",
+    ),
+    Kept(
+        "import-duplicates",
+        "referral_import_duplicate",
+        "which rows of a list were known already, with the sender's references",
+        "so that the sender can correct the list",
+        _SENDER,
+        timedelta(days=90),
+        "EXISTS (SELECT FROM referral_import AS i WHERE i.id = t.import_id AND i.imported_at < :before)",
+        of_subjects="t.referral_id = ANY (:subject_ids)",
+    ),
     Kept(
         "residents",
         "resident",
@@ -42,6 +64,7 @@ KEPT = (
             "content_hash": "''",
             "compared": "true",
         },
+        of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(
         "references",
@@ -57,6 +80,7 @@ KEPT = (
             "diets": "'{}'",
             "flags": "'{}'",
         },
+        of_subjects="t.id = ANY (:subject_ids)",
     ),
     Kept(
         "notes",
@@ -66,6 +90,7 @@ KEPT = (
         _TASK,
         _YEAR,
         _CLOSED,
+        of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(
         "tasks-in-hand",
@@ -75,6 +100,7 @@ KEPT = (
         _TASK,
         _YEAR,
         _CLOSED,
+        of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(
         "timelines",
@@ -84,24 +110,17 @@ KEPT = (
         _TASK,
         2 * _YEAR,
         _CLOSED,
-    ),
-    Kept(
-        "import-problems",
-        "referral_import_error",
-        "what was wrong with the rows of a list, with the sender's references",
-        "so that the sender can correct the list",
-        _SENDER,
-        timedelta(days=90),
-        "EXISTS (SELECT FROM referral_import AS i WHERE i.id = t.import_id AND i.imported_at < :before)",
-    ),
-    Kept(
-        "import-duplicates",
-        "referral_import_duplicate",
-        "which rows of a list were known already, with the sender's references",
-        "so that the sender can correct the list",
-        _SENDER,
-        timedelta(days=90),
-        "EXISTS (SELECT FROM referral_import AS i WHERE i.id = t.import_id AND i.imported_at < :before)",
+        of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
 )
 """In the order in which they end. The referral with its codes and times stays, for the borough's figures."""
+
+# What is still under way for some referrals: it is open, or a volunteer has a task of it in hand.
+OPEN_WORK = Statement(
+    """
+    SELECT id, 'referral-open' FROM referral WHERE id = ANY (:subject_ids) AND state <> 'closed'
+    UNION ALL
+    SELECT DISTINCT referral_id, 'task-in-hand' FROM task_in_hand
+    WHERE referral_id = ANY (:subject_ids) AND volunteer_id IS NOT NULL
+    """
+)

@@ -12,6 +12,27 @@ BEGIN
 END
 $$;
 
+CREATE TABLE public.erased_reference_secret (
+    place integer NOT NULL,
+    secret bytea NOT NULL,
+    CONSTRAINT erased_reference_secret_place_check CHECK ((place = 1))
+);
+
+CREATE FUNCTION public.reference_digest(source text, reference text) RETURNS bytea
+    LANGUAGE sql STABLE
+    RETURN (SELECT sha256((s.secret || convert_to(((reference_digest.source || chr(10)) || reference_digest.reference), 'UTF8'::name))) AS sha256 FROM public.erased_reference_secret s);
+
+CREATE FUNCTION public.refuse_erased_reference() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM erased_reference WHERE digest = reference_digest(NEW.source, NEW.reference)) THEN
+        RETURN NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 CREATE TABLE public.disclosure (
     id uuid NOT NULL,
     subject_id uuid NOT NULL,
@@ -20,6 +41,27 @@ CREATE TABLE public.disclosure (
     caller text NOT NULL,
     reason text NOT NULL,
     disclosed_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.erased_reference (
+    digest bytea NOT NULL,
+    erased_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.erasure (
+    id uuid NOT NULL,
+    referral_ids uuid[] NOT NULL,
+    enquiry_ids uuid[] NOT NULL,
+    reason text NOT NULL,
+    asked_by text NOT NULL,
+    state text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    erase_by timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    overdue boolean NOT NULL,
+    answers jsonb NOT NULL,
+    CONSTRAINT erasure_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'done'::text])))
 );
 
 CREATE TABLE public.need (
@@ -82,6 +124,7 @@ CREATE TABLE public.referral (
     same_person_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     same_household_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     earlier_referral_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    erased_at timestamp with time zone,
     CONSTRAINT closed_has_outcome CHECK (((state = 'closed'::text) = (outcome IS NOT NULL))),
     CONSTRAINT nobody_falls_through CHECK (((state = 'closed'::text) OR ((owner IS NOT NULL) AND (due_at IS NOT NULL)))),
     CONSTRAINT referral_priority_check CHECK ((priority = ANY (ARRAY['urgent'::text, 'standard'::text, 'routine'::text]))),
@@ -175,6 +218,15 @@ CREATE TABLE public.volunteer_enquiry (
 ALTER TABLE ONLY public.disclosure
     ADD CONSTRAINT disclosure_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.erased_reference
+    ADD CONSTRAINT erased_reference_pkey PRIMARY KEY (digest);
+
+ALTER TABLE ONLY public.erased_reference_secret
+    ADD CONSTRAINT erased_reference_secret_pkey PRIMARY KEY (place);
+
+ALTER TABLE ONLY public.erasure
+    ADD CONSTRAINT erasure_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.need
     ADD CONSTRAINT need_pkey PRIMARY KEY (referral_id, id);
 
@@ -207,6 +259,10 @@ ALTER TABLE ONLY public.volunteer_enquiry
 
 CREATE INDEX disclosure_subject ON public.disclosure USING btree (subject_id, id);
 
+CREATE INDEX erasure_enquiries ON public.erasure USING gin (enquiry_ids) WHERE (state = 'waiting'::text);
+
+CREATE INDEX erasure_waiting ON public.erasure USING btree (due_at, id) WHERE (state = 'waiting'::text);
+
 CREATE INDEX note_referral ON public.note USING btree (referral_id, id);
 
 CREATE INDEX referral_hub ON public.referral USING btree (hub_id, id) WHERE (hub_id IS NOT NULL);
@@ -224,6 +280,8 @@ CREATE INDEX task_in_hand_by_referral ON public.task_in_hand USING btree (referr
 CREATE INDEX volunteer_enquiry_volunteer ON public.volunteer_enquiry USING btree (volunteer_id);
 
 CREATE TRIGGER forward_disclosure BEFORE INSERT ON public.disclosure FOR EACH ROW EXECUTE FUNCTION public.forward_disclosure();
+
+CREATE TRIGGER refuse_erased_reference BEFORE INSERT ON public.referral FOR EACH ROW WHEN ((new.reference IS NOT NULL)) EXECUTE FUNCTION public.refuse_erased_reference();
 
 ALTER TABLE ONLY public.referral_import_duplicate
     ADD CONSTRAINT referral_import_duplicate_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.referral_import(id);

@@ -8,6 +8,9 @@ from bdcan_chassis.retention import Kept
 
 _TASK = "public task: the council's help in an emergency (UK GDPR art. 6(1)(e))"
 
+_NO_FACTS = """facts || '{"postcode": null, "household": null, "diets": [], "flags": []}'"""
+_NO_WORDS = """CASE WHEN verdict ? 'explanation' THEN verdict || '{"explanation": ""}' ELSE verdict END"""
+
 KEPT = (
     Kept(
         "homes",
@@ -16,9 +19,10 @@ KEPT = (
         "to place the referral, and again if it is reopened",
         _TASK,
         timedelta(days=365),
-        "t.state IN ('ended', 'out-of-area') AND t.changed_at < :before"
-        " AND (t.facts IS NOT NULL OR t.verdict IS NOT NULL OR t.earlier IS NOT NULL)",
-        {"facts": "NULL", "verdict": "NULL", "earlier": "NULL"},
+        f"t.state IN ('ended', 'out-of-area') AND t.changed_at < :before AND (t.facts IS DISTINCT FROM {_NO_FACTS}"
+        f" OR t.verdict IS DISTINCT FROM {_NO_WORDS} OR t.earlier IS NOT NULL)",
+        {"facts": _NO_FACTS, "verdict": _NO_WORDS, "earlier": "NULL"},
+        of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(
         "decisions",

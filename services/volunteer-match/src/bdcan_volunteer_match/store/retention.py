@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bdcan_chassis.retention import Kept
+from bdcan_chassis.table import Statement
 
 _YEAR = timedelta(days=365)
 _TASK = "public task: the council's help in an emergency (UK GDPR art. 6(1)(e))"
@@ -40,6 +41,7 @@ KEPT = (
         " AND (t.household IS NOT NULL OR t.diets <> '{}' OR t.flags <> '{}' OR t.last IS NOT NULL"
         " OR t.warnings <> '{}')",
         {"household": "NULL", "diets": "'{}'", "flags": "'{}'", "last": "NULL", "warnings": "'{}'"},
+        of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(
         "tasks",
@@ -52,6 +54,7 @@ KEPT = (
         " AND (t.last IS NOT NULL OR t.undecided <> '{}' OR t.decided <> '{}' OR t.respects <> '{}'"
         " OR t.warnings <> '{}')",
         {"last": "NULL", "undecided": "'{}'", "decided": "'{}'", "respects": "'{}'", "warnings": "'{}'"},
+        of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(
         "call-attempts",
@@ -82,3 +85,14 @@ KEPT = (
     ),
 )
 """In the order in which they end. Tasks and calls stay with their states and times, for the borough's figures."""
+
+# What is still under way for some referrals: a volunteer has a task in hand, or somebody is on the telephone.
+OPEN_WORK = Statement(
+    """
+    SELECT referral_id, 'task-in-hand' FROM task
+    WHERE referral_id = ANY (:subject_ids) AND state IN ('offered', 'accepted')
+    UNION ALL
+    SELECT referral_id, 'call-claimed' FROM welfare_call
+    WHERE referral_id = ANY (:subject_ids) AND state = 'claimed'
+    """
+)
