@@ -325,9 +325,9 @@ class RecallView(BaseModel):
     parcels: list[MayContain]
 
     @classmethod
-    def of(cls, recall: Recall, parcels: Mapping[UUID, Parcel]) -> Self:
-        """The view of a recall; `parcels` are those that it names, by id."""
-        found = [parcels[parcel_id] for parcel_id in recall.parcels]
+    def of(cls, recall: Recall, parcels: Mapping[UUID, Parcel], caller: Caller) -> Self:
+        """The view of a recall; `parcels` are those that it names, by id. A hub sees its own."""
+        found = [p for p in map(parcels.__getitem__, recall.parcels) if caller.sees_hub(p.hub_id)]
         listed = [
             MayContain(parcel_id=p.parcel_id, referral_id=p.referral_id, hub_id=p.hub_id, state=p.state)
             for p in found
@@ -380,13 +380,15 @@ def router(settings: Settings) -> APIRouter:
     _parcel_routes(routes, settings)
 
     @routes.get("/summary", tags=["overview"])
-    async def summary(request: Request, _caller: ParcelReader) -> Summary:
+    async def summary(request: Request, caller: ParcelReader) -> Summary:
+        """The foodhub at a glance. A hub counts its own parcels only; the stock is everybody's."""
+        hubs = caller.visible_hubs
         async with (
             reading(request) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            by_state = await store.parcels.COUNT_BY_STATE.pairs(connection)
-            overdue = await store.parcels.COUNT_OVERDUE.value(connection)
+            by_state = await store.parcels.COUNT_OF_HUBS.pairs(connection, hubs=hubs)
+            overdue = await store.parcels.OVERDUE_OF_HUBS.value(connection, hubs=hubs)
             [totals] = await store.stock.TOTALS.all(connection)
         return Summary(
             parcels=sum(by_state.values()),
@@ -424,7 +426,7 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
         return await once(work, status=201)
 
     @routes.post("/stock-recalls", status_code=201, response_model=RecallDone, tags=["stock"])
-    async def recall_lot(body: StockRecall, _caller: StockWriter, once: OnceOnly) -> Response:
+    async def recall_lot(body: StockRecall, caller: StockWriter, once: OnceOnly) -> Response:
         """Record a recall, always, and take the lot off the shelf. Parcels that may contain it stop, or their hub is warned."""
         _must_be_known(settings, body.site_id, [body.item_id], field="item_id")
 
@@ -432,13 +434,13 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
             place = Place(body.site_id, body.item_id)
             done, level = await recall(tx, place, body.lot, body.quantity, body.reason)
             parcels = await store.parcels.PARCEL.get.all(tx.connection, keys=done.parcels)
-            view = RecallView.of(done, {parcel.parcel_id: parcel for parcel in parcels})
+            view = RecallView.of(done, {parcel.parcel_id: parcel for parcel in parcels}, caller)
             return RecallDone(**view.model_dump(), stock=_stock_view(level))
 
         return await once(work, status=201)
 
     @routes.get("/stock-recalls", tags=["stock"])
-    async def recalls(request: Request, _caller: StockReader, site: Slug | None = None) -> RecallList:
+    async def recalls(request: Request, caller: StockReader, site: Slug | None = None) -> RecallList:
         """The 500 newest recalls, with every parcel that may contain the lot and where it is now."""
         _must_be_site(settings, site)
         async with reading(request) as connection:
@@ -446,7 +448,7 @@ def _stock_routes(routes: APIRouter, settings: Settings) -> None:
             keys = {parcel_id for one in found for parcel_id in one.parcels}
             parcels = await store.parcels.PARCEL.get.all(connection, keys=keys)
         by_id = {parcel.parcel_id: parcel for parcel in parcels}
-        return RecallList(items=[RecallView.of(one, by_id) for one in found])
+        return RecallList(items=[RecallView.of(one, by_id, caller) for one in found])
 
     @routes.get("/stock", tags=["stock"])
     async def stock(request: Request, _caller: StockReader, site: Slug | None = None) -> StockList:

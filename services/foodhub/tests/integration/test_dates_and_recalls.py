@@ -274,3 +274,16 @@ async def test_recall_of_a_lot_partly_on_the_road_and_partly_on_the_shelf(foodhu
     ]
     assert len(await foodhub.emitted(ParcelWarned)) == 1
     assert await drifted(foodhub) == []
+
+
+async def test_a_hub_counts_and_sees_its_own_parcels_only(foodhub: Any, tell: Any) -> None:
+    path = await at_work(foodhub, tell, "dispatched")
+    assert (await foodhub.http.post("/v1/stock-recalls", json=RECALL | {"quantity": 0})).status_code == 201
+    own = (await foodhub.http.get(path)).json()["hub_id"]
+    scopes = ["parcels:read", "stock:read"]
+    for hub, count in ((own, 1), ("another-hub", 0)):
+        people = foodhub.person(scopes, [hub], name="coordinator")
+        summary = (await people.get("/v1/summary")).json()
+        assert (summary["parcels"], sum(summary["by_state"].values())) == (count, count)
+        [recall] = (await people.get("/v1/stock-recalls")).json()["items"]
+        assert len(recall["parcels"]) == count

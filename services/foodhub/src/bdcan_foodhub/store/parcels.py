@@ -175,3 +175,16 @@ COUNT_OVERDUE = Statement("SELECT count(*) AS value FROM parcel WHERE overdue")
 
 # How many parcels are in which state.
 COUNT_BY_STATE = Statement("SELECT state, count(*) AS value FROM parcel GROUP BY state")
+
+# How many parcels of these hubs (NULL: of all) are in which state.
+COUNT_OF_HUBS = Statement(
+    """
+    SELECT state, count(*) AS value FROM parcel WHERE :hubs::text[] IS NULL OR hub_id = ANY (:hubs)
+    GROUP BY state
+    """
+)
+
+# How many of them should be at the door by now and are not.
+OVERDUE_OF_HUBS = Statement(
+    "SELECT count(*) FROM parcel WHERE overdue AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))"
+)
