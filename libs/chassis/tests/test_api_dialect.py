@@ -50,7 +50,6 @@ async def test_body_reads_texts_for_types_that_json_lacks(ledger: Harness) -> No
         ("mood", "sad"),
         ("ids", ["7"]),
         ("ids", [7]),
-        ("more", 1),
     ],
 )
 async def test_body_refuses_values_of_another_type(ledger: Harness, field: str, value: object) -> None:
@@ -66,7 +65,7 @@ async def test_body_refuses_values_of_another_type(ledger: Harness, field: str, 
 async def test_body_is_strict_in_its_inner_bodies(ledger: Harness) -> None:
     answer = await ledger.http.post("/toy/deliveries", json=DELIVERY | {"inner": [{"born": 0}, {"more": 1}]})
     fields = {error["field"] for error in answer.json()["errors"]}
-    assert fields == {"inner.0.born", "inner.1.born", "inner.1.more"}
+    assert fields == {"inner.0.born", "inner.1.born", "inner.1"}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +217,7 @@ async def test_documentation_shows_bodies_and_names_the_errors_of_each_route(led
     document = (await ledger.http.get("/openapi.json")).json()
     for path in document["paths"].values():
         for operation in path.values():
-            for status in ("400", "401", "403", "404", "409", "413", "415", "422", "503"):
+            for status in ("400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "503"):
                 assert operation["responses"][status]["content"] == {
                     "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
                 }

@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Slug, Text
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import ConflictError
@@ -92,8 +93,8 @@ class ToyError(Exception):
     """A domain error that the service maps to 409."""
 
 
-def toy_router() -> APIRouter:
-    router = APIRouter(prefix="/toy")
+def toy_router() -> Routes:
+    router = Routes(prefix="/toy")
 
     @router.post("/echo")
     async def echo(body: Delivery, _caller: Annotated[Caller, Depends(needs("tasks:write"))]) -> Delivery:

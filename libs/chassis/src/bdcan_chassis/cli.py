@@ -122,7 +122,7 @@ async def _serve(service: Service, stopping: asyncio.Event) -> int:
     try:
         app = service.api(transactions)
         settle_heap()
-        await serve(app, service.settings.http_host, service.settings.http_port, stopping)
+        await serve(app, service.settings, service.settings.http_port, stopping)
         return 0
     finally:
         await transactions.pool.close()

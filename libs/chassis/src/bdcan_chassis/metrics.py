@@ -85,6 +85,11 @@ REQUESTS = Counter("bdcan_http_requests_total", "HTTP requests answered", ["meth
 REQUEST_SECONDS = Histogram(
     "bdcan_http_request_seconds", "Time to answer an HTTP request", ["method", "route"], buckets=_FAST
 )
+LIMITED = Counter(
+    "bdcan_http_limited_total",
+    "Requests refused and connections closed by a limit: of a rate, a size, a time, or the number of connections",
+    ["reason"],
+)
 
 # Credentials
 API_KEY_EXPIRES = Gauge(

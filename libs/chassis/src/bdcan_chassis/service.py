@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from bdcan_chassis.clock import Clock, parse_clock
 from bdcan_chassis.database import open_pool
@@ -19,6 +19,7 @@ from bdcan_chassis.erasure import Eraser
 from bdcan_chassis.housekeeping import Sample
 from bdcan_chassis.http.app import create_api
 from bdcan_chassis.http.dead_letters import dead_letter_router
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.passes import Gateway, Planner
 from bdcan_chassis.retention import CHASSIS_KEPT, Kept, periods
 from bdcan_chassis.settings import ServiceSettings
@@ -45,7 +46,7 @@ class Service:
     planners: tuple[Planner, ...] = ()
     gateways: tuple[Gateway, ...] = ()
     samples: tuple[Sample, ...] = ()
-    routers: tuple[APIRouter, ...] = ()
+    routers: tuple[Routes, ...] = ()
     domain_errors: Mapping[type[Exception], int] = field(default_factory=dict)
     commands: Mapping[str, Command] = field(default_factory=dict)
     kept: tuple[Kept, ...] = ()

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from limits import parse as parse_rate
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -36,6 +37,10 @@ def _read_by(parse: Callable[[str], object]) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+Rate = Annotated[str, _read_by(parse_rate)]
+"""Requests in a time, in the words of the library `limits`: `6000 per 10 second`."""
 
 
 class ServiceSettings(BaseSettings):
@@ -67,6 +72,42 @@ class ServiceSettings(BaseSettings):
 
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=0, le=65535, description="port of the API process")
+    http_connections: int = Field(
+        default=500, ge=10, description="open connections of one process at most; silent ones make room"
+    )
+    http_head_time: timedelta = Field(
+        default=timedelta(seconds=10), description="a request's headers may take so long to arrive"
+    )
+    http_idle_time: timedelta = Field(
+        default=timedelta(seconds=15), description="a connection without a request is closed after so long"
+    )
+    http_body_time: timedelta = Field(
+        default=timedelta(seconds=20),
+        description="a body may take so long, and longer if it keeps http_body_rate",
+    )
+    http_body_rate: int = Field(
+        default=10_000, ge=1, description="bytes a second of a body that may take longer"
+    )
+    http_answer_time: timedelta = Field(
+        default=timedelta(seconds=30),
+        description="a caller who reads nothing of an answer for so long is cut off",
+    )
+    http_headers: int = Field(default=100, ge=10, description="headers of one request at most")
+    http_header_bytes: int = Field(
+        default=32_000, ge=1_000, description="bytes of a request's headers at most"
+    )
+    http_body_bytes: int = Field(
+        default=256_000, ge=1_000, description="bytes of a body at most, where a route says nothing else"
+    )
+    http_rate_reading: Rate = Field(default="6000 per 10 second", description="reads of one caller")
+    http_rate_lists: Rate = Field(default="120 per 1 minute", description="imports of one caller")
+    http_rate_writing: Rate = Field(default="6000 per 10 second", description="writes of one caller")
+    http_rate_urgent: Rate = Field(
+        default="10000 per 10 second", description="referrals, concerns and call-backs of one caller"
+    )
+    http_rate_failures: Rate = Field(
+        default="300 per 1 minute", description="requests of one address without good credentials"
+    )
     ops_port: int = Field(default=9000, ge=0, le=65535, description="port of a worker's health and metrics")
 
     jwks: str = Field(description="path or https URL of the identity provider's key set")

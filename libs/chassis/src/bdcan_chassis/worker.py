@@ -182,4 +182,4 @@ async def serve_ops(service: Service, checks: dict[str, Check], stopping: asynci
     """Serve health and metrics on the ops port until `stopping`."""
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.include_router(health_router(checks))
-    await serve(app, service.settings.http_host, service.settings.ops_port, stopping)
+    await serve(app, service.settings, service.settings.ops_port, stopping)

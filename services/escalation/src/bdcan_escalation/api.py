@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Reason
+from bdcan_chassis.http.guard import Routes, terms
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError, UnauthorizedError
 from bdcan_chassis.http.reading import reading, transactions_of
-from bdcan_chassis.json_door import RepeatedKeyError, read_json
+from bdcan_chassis.json_door import JsonLimitError, RepeatedKeyError, read_json
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import EscalationKind, EscalationStage, Lane, Priority
 from bdcan_contracts.vocabulary import EscalationOutcome
@@ -149,9 +150,9 @@ class Summary(BaseModel):
     late: dict[str, int]
 
 
-def router(settings: Settings) -> APIRouter:
+def router(settings: Settings) -> Routes:
     """All routes of escalation."""
-    routes = APIRouter(prefix="/v1")
+    routes = Routes(prefix="/v1")
     _call_back_routes(routes, settings)
 
     @routes.get("/escalations", tags=["escalations"])
@@ -197,13 +198,14 @@ def router(settings: Settings) -> APIRouter:
     return routes
 
 
-def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
+def _call_back_routes(routes: Routes, settings: Settings) -> None:
     secrets = settings.callback_secrets
 
     @routes.post(
         "/call-backs",
         tags=["council"],
-        openapi_extra={
+        openapi_extra=terms(body=16_000, urgent=True, signed_by="X-Signature")
+        | {
             "requestBody": {
                 "required": True,
                 "content": {"application/json": {"schema": CallBackBody.model_json_schema()}},
@@ -262,9 +264,9 @@ def _call_back_routes(routes: APIRouter, settings: Settings) -> None:
 def _read(body: bytes) -> CallBackBody:
     try:
         content = read_json(body)
-    except RepeatedKeyError as error:
+    except (RepeatedKeyError, JsonLimitError) as error:
         raise InvalidError.of(error.problem) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InvalidError.of(Problem("body", "json-invalid", "This is not JSON.")) from error
     try:
         return CallBackBody.model_validate(content)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from fastapi import Query as Asked
 from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bdcan_chassis.database import Connection
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked, Paging
 from bdcan_chassis.http.problems import InvalidError
@@ -373,9 +374,9 @@ class Summary(BaseModel):
     stock: StockTotals
 
 
-def router(settings: Settings) -> APIRouter:
+def router(settings: Settings) -> Routes:
     """All routes of the foodhub."""
-    routes = APIRouter(prefix="/v1")
+    routes = Routes(prefix="/v1")
     _stock_routes(routes, settings)
     _parcel_routes(routes, settings)
 
@@ -400,7 +401,7 @@ def router(settings: Settings) -> APIRouter:
     return routes
 
 
-def _stock_routes(routes: APIRouter, settings: Settings) -> None:
+def _stock_routes(routes: Routes, settings: Settings) -> None:
     @routes.post("/stock-receipts", status_code=201, response_model=ReceiptView, tags=["stock"])
     async def receive(body: StockReceipt, _caller: StockWriter, once: OnceOnly) -> Response:
         """Book a delivery. Send an Idempotency-Key, because a double click must not double the stock."""
@@ -487,7 +488,7 @@ async def _referrals(connection: Connection, parcels: Sequence[Parcel]) -> dict[
     return {referral.referral_id: referral for referral in found}
 
 
-def _parcel_routes(routes: APIRouter, settings: Settings) -> None:
+def _parcel_routes(routes: Routes, settings: Settings) -> None:
     @routes.get("/parcels", tags=["parcels"])
     async def list_parcels(
         request: Request,

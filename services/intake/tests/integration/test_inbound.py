@@ -55,7 +55,7 @@ async def test_body_with_a_key_twice_is_refused_and_the_key_named(given: Harness
     twice = (record.value or b"").replace(b'"name":', b'"name":"Somebody Else","name":', 1)
     await given.deliver(replace(record, value=twice))
     [refused] = await given.emitted()
-    assert [(p.field, p.code) for p in refused.data.problems] == [("name", "repeated-key")]
+    assert [(p.field, p.code) for p in refused.data.problems] == [("body", "repeated-key")]
 
 
 async def test_second_receipt_names_the_first_referral(given: Harness):

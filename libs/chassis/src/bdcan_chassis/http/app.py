@@ -5,30 +5,30 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi_offline import FastAPIOffline
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bdcan_chassis import metrics
 from bdcan_chassis.http.auth import Authenticator, document_api_keys
+from bdcan_chassis.http.guard import GuardedRoute, Routes
+from bdcan_chassis.http.headers import ON_A_PAGE, ON_EVERY_ANSWER
 from bdcan_chassis.http.health import database_check, health_router
+from bdcan_chassis.http.limits import Limiter
 from bdcan_chassis.http.problems import (
     DOCUMENTED,
-    BodyBrokenOffError,
-    BodyTooLargeError,
     document_problems,
     install_problem_handlers,
     problem,
     unforeseen,
 )
 from bdcan_chassis.http.queries import no_unknown_query
-from bdcan_chassis.http.repeated_keys import no_repeated_key
 from bdcan_chassis.http.tidied import tidied_scope
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
@@ -36,10 +36,6 @@ from bdcan_chassis.transaction import Transactions
 
 log = get_logger(__name__)
 
-MAX_BODY_BYTES = 20_000_000
-"""A request body at most; an import of 60,000 rows fits."""
-
-_REQUEST_ID = re.compile(rb"[\w.-]{8,64}")
 _TRACEPARENT = re.compile(rb"00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")
 _QUIET = {"/livez", "/readyz", "/metrics"}
 
@@ -48,7 +44,7 @@ def create_api(
     title: str,
     settings: ServiceSettings,
     transactions: Transactions,
-    routers: Sequence[APIRouter],
+    routers: Sequence[Routes],
     domain_errors: Mapping[type[Exception], int],
 ) -> FastAPI:
     """An app with authentication on. Routes find `transactions`, `settings` and `authenticator` in `app.state`."""
@@ -59,16 +55,20 @@ def create_api(
         redirect_slashes=False,
         # FastAPI's own telemetry would look for a provider at each request
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        dependencies=[Depends(no_unknown_query), Depends(no_repeated_key)],
+        dependencies=[Depends(no_unknown_query)],
         responses=DOCUMENTED,
     )
     app.state.transactions = transactions
     app.state.settings = settings
     app.state.authenticator = Authenticator(settings)
+    app.state.limiter = Limiter(settings)
     install_problem_handlers(app, domain_errors)
     _describe_fully(app)
     app.include_router(health_router({"database": database_check(transactions.pool)}))
     for router in routers:
+        for route in router.routes:
+            if isinstance(route, GuardedRoute):
+                route.must_ask_who_calls()
         app.include_router(router)
     app.add_middleware(_Edge)
     return app
@@ -99,9 +99,8 @@ class _Edge:
             return
         scope = tidied_scope(scope)
         headers = dict(scope["headers"])
-        request_id = headers.get(b"x-request-id", b"")
-        if not _REQUEST_ID.fullmatch(request_id):
-            request_id = secrets.token_hex(8).encode()
+        # never the sender's: a name or a telephone number fits every grammar
+        request_id = secrets.token_hex(8).encode()
         traceparent = headers.get(b"traceparent", b"")
         if not _TRACEPARENT.fullmatch(traceparent):
             traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01".encode()
@@ -111,9 +110,8 @@ class _Edge:
         )
         started, status = time.perf_counter(), 0
         only_headers = scope["method"] == "HEAD"  # answered as GET, without the body
-        added = [(b"x-request-id", request_id)]
-        if scope["path"].startswith("/v1/"):
-            added.append((b"cache-control", b"no-store"))  # nearly every answer is about a person
+        of_all = ON_A_PAGE if scope["path"] == "/docs" else ON_EVERY_ANSWER
+        added = [(b"x-request-id", request_id), *of_all]
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -129,7 +127,7 @@ class _Edge:
             if headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
                 await _packed()(scope, receive, sending)
                 return
-            await self._app(inner, _limited(receive, headers), sending)
+            await self._app(inner, receive, sending)
         except Exception as error:  # the one place where the API catches
             if status:
                 raise  # half of the answer is sent: let the server cut the connection
@@ -164,23 +162,3 @@ def _packed() -> Response:
 def _metrics_of(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
     labels = metrics.REQUESTS.labels(method, route, str(status))
     return labels, metrics.REQUEST_SECONDS.labels(method, route)
-
-
-def _limited(receive: Receive, headers: dict[bytes, bytes]) -> Callable[[], Any]:
-    declared = headers.get(b"content-length", b"0")
-    seen, whole = 0, False
-
-    async def receiving() -> Message:
-        nonlocal seen, whole
-        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-            raise BodyTooLargeError(MAX_BODY_BYTES)
-        message = await receive()
-        if message["type"] == "http.disconnect" and not whole:
-            raise BodyBrokenOffError
-        whole = whole or not message.get("more_body", False)
-        seen += len(message.get("body", b""))
-        if seen > MAX_BODY_BYTES:
-            raise BodyTooLargeError(MAX_BODY_BYTES)
-        return message
-
-    return receiving

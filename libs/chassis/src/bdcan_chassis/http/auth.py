@@ -211,7 +211,7 @@ def _texts(claim: object) -> tuple[str, ...]:
     return tuple(map(str, claim)) if isinstance(claim, list) else ()
 
 
-class _Authentication(SecurityBase):
+class Authentication(SecurityBase):
     """FastAPI dependency: the authenticated caller, who must have a scope. One call, because each costs FastAPI a round."""
 
     model = HTTPBearerModel(description="OIDC access token")
@@ -221,31 +221,34 @@ class _Authentication(SecurityBase):
         self._scope = scope
 
     async def __call__(self, request: Request) -> Caller:
-        headers = request.headers
-        scheme, token = get_authorization_scheme_param(headers.get("Authorization"))
-        authenticator: Authenticator = request.app.state.authenticator
-        caller = await authenticator.caller(
-            token if scheme.lower() == "bearer" else None, headers.get(API_KEY_HEADER)
-        )
-        request.state.caller = caller
+        """Who calls. Raises UnauthorizedError, and ForbiddenError without the scope."""
+        caller: Caller | None = request.scope["state"].get("caller")
+        if caller is None:  # otherwise the guard has asked, before anybody read the body
+            headers = request.headers
+            scheme, token = get_authorization_scheme_param(headers.get("Authorization"))
+            authenticator: Authenticator = request.app.state.authenticator
+            caller = await authenticator.caller(
+                token if scheme.lower() == "bearer" else None, headers.get(API_KEY_HEADER)
+            )
+            request.state.caller = caller
         if self._scope is not None and self._scope not in caller.scopes:
             raise ForbiddenError(f"The scope {self._scope} is needed.")
         return caller
 
 
-caller_of = _Authentication(None)
+caller_of = Authentication(None)
 """FastAPI dependency: the authenticated caller."""
 
 
 def needs(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """FastAPI dependency factory: the caller, who must have `scope`. `caller: Caller = Depends(needs("x:read"))`."""
-    return _Authentication(scope)
+    return Authentication(scope)
 
 
 def document_api_keys(document: dict[str, Any]) -> None:
     """Add to an OpenAPI document that a machine's key serves wherever a token does. A dependency names one scheme only."""
     schemes = document.get("components", {}).get("securitySchemes", {})
-    if _Authentication.scheme_name not in schemes:
+    if Authentication.scheme_name not in schemes:
         return
     schemes["APIKeyHeader"] = {"type": "apiKey", "in": "header", "name": API_KEY_HEADER}
     for operations in document["paths"].values():

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Text
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import NotFoundError
@@ -52,9 +53,9 @@ class Why(Body):
     reason: Annotated[Text, Field(min_length=3, max_length=500)]
 
 
-def dead_letter_router() -> APIRouter:
+def dead_letter_router() -> Routes:
     """The routes, the same in every service."""
-    router = APIRouter(prefix="/v1/dead-letters", tags=["operations"])
+    router = Routes(prefix="/v1/dead-letters", tags=["operations"])
 
     @router.get("")
     async def list_letters(

@@ -1,16 +1,17 @@
-"""Every error as RFC 9457 problem+json, in one shape, naming every field at fault at once.
+"""Every error as RFC 9457 problem+json, in one shape, naming the fields at fault at once, and saying how many more there are.
 
     ApiError                     an answer other than success, raised anywhere below a route
     ├── NotFoundError      404
     ├── ConflictError      409   the thing's state does not allow it
     ├── InvalidError       422   well-formed, but not acceptable; has `errors`
     ├── ForbiddenError     403
-    └── UnauthorizedError  401
+    ├── UnauthorizedError  401
+    └── TooManyRequestsError 429 with Retry-After
 
 A body of another media type is 415. A body that claims to be JSON and is not is 400.
 
 A service maps its domain errors to statuses in one table (see `create_api`). An unforeseen error is a 500, without a word
-of the exception. A transient failure is a 503 with Retry-After. No answer repeats a value that was sent.
+of the exception. A transient failure is a 503 with Retry-After. No answer repeats a value or a name that was sent.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from bdcan_chassis.errors import is_transient
+from bdcan_chassis.http.wrong_fields import found_wrong
 from bdcan_chassis.logs import get_logger
 from bdcan_contracts.envelope import Problem
 
@@ -38,12 +40,6 @@ MEDIA_TYPE = "application/problem+json"
 _REF = "#/components/schemas/{model}"
 
 _UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
-
-_OWN_WORDS = {  # where pydantic's quote what was sent
-    "extra_forbidden": "no such field",
-    "union_tag_invalid": "no such kind",
-    "uuid_parsing": "not a UUID",
-}
 
 
 class ApiError(Exception):
@@ -86,7 +82,7 @@ class InvalidError(ApiError):
     @classmethod
     def of(cls, *problems: Problem) -> Self:
         """The error that names these fields."""
-        return cls(at_fault(problems), errors=problems)
+        return cls(at_fault(len(problems)), errors=problems)
 
 
 class ForbiddenError(ApiError):
@@ -103,27 +99,80 @@ class UnauthorizedError(ApiError):
     code = "unauthorized"
 
 
-class BodyTooLargeError(HTTPException):
-    """The body is larger than the limit. An HTTPException, because FastAPI answers any other one with 400."""
+class TooManyRequestsError(ApiError):
+    """The caller has called too often."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too-many-requests"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many requests. Try again in {seconds} seconds.")
+        self.seconds = seconds
+
+
+class BodyError(HTTPException):
+    """The body could not be read. An HTTPException, because FastAPI answers any other one with 400."""
+
+    code = "bad-request"
+    errors: tuple[Problem, ...] = ()
+
+
+class BodyTooLargeError(BodyError):
+    """The body is larger than the limit."""
+
+    code = "too-large"
 
     def __init__(self, most: int) -> None:
-        super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has {most} bytes at most.")
+        super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has {most} bytes at most here.")
 
 
-class BodyBrokenOffError(HTTPException):
-    """The sender went away before the whole body had arrived. An HTTPException, as above."""
+class BodyBrokenOffError(BodyError):
+    """The sender went away before the whole body had arrived."""
+
+    code = "broken-off"
 
     def __init__(self) -> None:
         super().__init__(HTTPStatus.BAD_REQUEST, "The body broke off: send it again.")
 
 
-def at_fault(problems: Sequence[object]) -> str:
+class BodyTooSlowError(BodyError):
+    """The body did not arrive in time."""
+
+    code = "too-slow"
+
+    def __init__(self) -> None:
+        super().__init__(HTTPStatus.REQUEST_TIMEOUT, "The body took too long: send it again.")
+
+
+class BadJsonError(BodyError):
+    """The body is not JSON, or, with a problem, JSON that no form has."""
+
+    def __init__(self, wrong: Problem | None) -> None:
+        if wrong is None:
+            super().__init__(HTTPStatus.BAD_REQUEST, "The body is not JSON.")
+            self.code = "bad-json"
+        else:
+            super().__init__(HTTPStatus.UNPROCESSABLE_ENTITY, at_fault(1))
+            self.code, self.errors = "invalid", (wrong,)
+
+
+MOST_ERRORS = 20
+"""Fields that one answer names at most."""
+
+
+def at_fault(count: int) -> str:
     """The sentence above a list of fields."""
-    return "1 field is at fault." if len(problems) == 1 else f"{len(problems)} fields are at fault."
+    if count == 1:
+        return "1 field is at fault."
+    more = f" Here are {MOST_ERRORS} of them." if count > MOST_ERRORS else ""
+    return f"{count} fields are at fault.{more}"
 
 
 class ProblemBody(BaseModel):
-    """What every error looks like: RFC 9457, `application/problem+json`. `request_id` finds the request in the logs."""
+    """What every error looks like: RFC 9457, `application/problem+json`. `request_id` finds the request in the logs.
+
+    `errors` names 20 fields at most, and `more_errors` counts the others.
+    """
 
     type: str
     title: str
@@ -131,6 +180,7 @@ class ProblemBody(BaseModel):
     detail: str
     request_id: str | None = None
     errors: list[Problem] = []
+    more_errors: int | None = None
 
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
@@ -145,8 +195,10 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         404: "There is no such thing, or it is not yours to see",
         409: "The present state does not allow it",
         413: "The body is too large",
+        408: "The body took too long",
         415: "The body has another media type",
         422: "Well-formed, but not acceptable; `errors` names every field at fault",
+        429: "Too many requests; Retry-After says when to try again",
         503: "Not possible just now; Retry-After says when to try again",
     }.items()
 }
@@ -167,8 +219,9 @@ def problem(
     detail: str,
     errors: Sequence[Problem] = (),
     headers: Mapping[str, str] | None = None,
+    more: int = 0,
 ) -> JSONResponse:
-    """A problem+json response. `request_id` finds the request in the logs."""
+    """A problem+json response. `request_id` finds the request in the logs. `more` errors are not in `errors`."""
     body: dict[str, Any] = {
         "type": f"urn:bdcan:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -177,7 +230,12 @@ def problem(
         "request_id": structlog.contextvars.get_contextvars().get("request_id"),
     }
     if errors:
-        body["errors"] = [{"field": e.field, "code": e.code, "message": e.message} for e in errors]
+        body["errors"] = [
+            {"field": e.field, "code": e.code, "message": e.message} for e in errors[:MOST_ERRORS]
+        ]
+    more += max(0, len(errors) - MOST_ERRORS)
+    if more:
+        body["more_errors"] = more
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
@@ -186,24 +244,29 @@ def install_problem_handlers(app: FastAPI, domain_errors: Mapping[type[Exception
 
     async def on_api_error(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ApiError)  # noqa: S101 # Starlette hands over what was registered
-        headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
+        headers = None
+        if isinstance(error, UnauthorizedError):
+            headers = {"WWW-Authenticate": "Bearer"}
+        elif isinstance(error, TooManyRequestsError):
+            headers = {"Retry-After": str(error.seconds)}
         return problem(error.status, error.code, error.detail, error.errors, headers)
 
-    async def on_invalid(_: Request, error: Exception) -> JSONResponse:
+    async def on_invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101 # as above
         if isinstance(error.body, bytes) and error.body:  # FastAPI parses what says that it is JSON
             return problem(415, "not-json", "Send JSON, and the header Content-Type: application/json.")
-        found = [_field_problem(e) for e in error.errors()]
-        if any(p.code == "json-invalid" for p in found):
-            return problem(400, "bad-json", "The body is not JSON.")
-        return problem(422, "invalid", at_fault(found), found)
+        wrong = error.errors()
+        if any(e["loc"][0] == "path" for e in wrong):  # nothing has such an id
+            return await on_api_error(request, NotFoundError())
+        found = found_wrong(wrong[:MOST_ERRORS], request.scope["route"].names, error.body)
+        return problem(422, "invalid", at_fault(len(wrong)), found, more=len(wrong) - len(found))
 
-    async def on_http(_: Request, error: Exception) -> JSONResponse:
+    async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 # as above
-        if isinstance(error, BodyTooLargeError):
-            return problem(error.status_code, "too-large", error.detail)
-        if isinstance(error, BodyBrokenOffError):
-            return problem(error.status_code, "broken-off", error.detail)
+        if isinstance(error, BodyError):
+            return problem(error.status_code, error.code, error.detail, error.errors)
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            return await on_api_error(request, NotFoundError())
         phrase = HTTPStatus(error.status_code).phrase
         return problem(error.status_code, phrase.lower().replace(" ", "-"), f"{phrase}.", (), error.headers)
 
@@ -233,11 +296,3 @@ def unforeseen(error: Exception) -> JSONResponse:
         )
     log.error("http.failed", exc_info=error)
     return problem(500, "internal", "This should not happen. The request_id finds it in the logs.")
-
-
-def _field_problem(error: Mapping[str, Any]) -> Problem:
-    location = [str(part) for part in error["loc"]]
-    if location[0] == "body" and len(location) > 1:
-        location = location[1:]
-    message = _OWN_WORDS.get(error["type"], str(error["msg"]))
-    return Problem(".".join(location), str(error["type"]).replace("_", "-"), message)

@@ -38,6 +38,7 @@ from bdcan_chassis.deadlines import Deadlines
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.http.auth import Authenticator
 from bdcan_chassis.http.credentials import ApiKey
+from bdcan_chassis.http.server import config_of
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
@@ -342,7 +343,9 @@ async def harness(
             service.erase_again,
         )
         app = service.api(transactions)
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+        config = config_of(app, service.settings)
+        config.port = 0
+        server = uvicorn.Server(config)
         server.capture_signals = nullcontext  # pyright: ignore[reportAttributeAccessIssue] # the test runner has the signals
         serving = asyncio.create_task(server.serve())
         async with asyncio.timeout(10):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
+from bdcan_chassis.http.guard import Routes
 from bdcan_intake.api import disclosures, enquiries, imports, referrals, rights, summary
 from bdcan_intake.settings import Settings
 
 
-def routers(settings: Settings) -> tuple[APIRouter, ...]:
+def routers(settings: Settings) -> tuple[Routes, ...]:
     """All of intake's routes."""
     return (
         referrals.router(),

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from msgspec.structs import asdict
 from pydantic import BaseModel, Field, model_validator
 
@@ -15,6 +15,7 @@ from bdcan_chassis.audit import Act
 from bdcan_chassis.grants import Grant
 from bdcan_chassis.http.auth import Caller, caller_of
 from bdcan_chassis.http.bodies import Body, Text
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.problems import ForbiddenError, NotFoundError
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.transaction import Tx
@@ -129,10 +130,10 @@ class Audit(BaseModel):
     items: list[AuditRow]
 
 
-def router(settings: Settings) -> APIRouter:
+def router(settings: Settings) -> Routes:
     """The routes."""
     grants = settings.grant_keys
-    routes = APIRouter(prefix="/v1", tags=["disclosures"])
+    routes = Routes(prefix="/v1", tags=["disclosures"])
 
     @routes.post("/disclosures", response_model_exclude_none=True)
     async def disclose(

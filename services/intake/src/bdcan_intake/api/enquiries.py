@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from pydantic import BaseModel, Field
 
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Text
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
@@ -38,9 +39,9 @@ class EnquiryTaken(BaseModel):
     received_at: datetime
 
 
-def router() -> APIRouter:
+def router() -> Routes:
     """The routes."""
-    routes = APIRouter(prefix="/v1/volunteer-enquiries", tags=["volunteers"])
+    routes = Routes(prefix="/v1/volunteer-enquiries", tags=["volunteers"])
 
     @routes.post("", status_code=201, response_model=EnquiryTaken)
     async def hand_in(

@@ -9,14 +9,21 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.database import Connection
 from bdcan_chassis.http.auth import Caller
 from bdcan_chassis.http.bodies import Slug
+from bdcan_chassis.http.guard import Routes, terms
 from bdcan_chassis.http.paging import Page, PageAsked
-from bdcan_chassis.http.problems import BodyBrokenOffError, BodyTooLargeError, InvalidError, NotFoundError
+from bdcan_chassis.http.problems import (
+    BodyBrokenOffError,
+    BodyTooLargeError,
+    BodyTooSlowError,
+    InvalidError,
+    NotFoundError,
+)
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
 from bdcan_intake import csv_file
@@ -27,6 +34,8 @@ from bdcan_intake.importing import Importing
 from bdcan_intake.settings import Settings
 from bdcan_intake.store.imports import DUPLICATES_OF, FIND, IMPORT, PROBLEMS_OF, DuplicateFound
 
+_MOST_BYTES = 20_000_000
+"""A list of 60,000 people fits."""
 _MOST_ROWS = 1000
 """Duplicate rows that an answer names at most."""
 
@@ -73,9 +82,9 @@ class ImportWithRows(ImportShown):
     ]
 
 
-def router(settings: Settings) -> APIRouter:
+def router(settings: Settings) -> Routes:
     """The routes."""
-    routes = APIRouter(prefix="/v1/referral-imports", tags=["imports"])
+    routes = Routes(prefix="/v1/referral-imports", tags=["imports"])
 
     @routes.post(
         "",
@@ -83,9 +92,8 @@ def router(settings: Settings) -> APIRouter:
         response_model_exclude_none=True,
         description="Columns, in any order, none required:\n\n"
         + "\n".join(f"- `{name}`: {text}" for name, text in csv_file.COLUMNS.items()),
-        openapi_extra={
-            "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}
-        },
+        openapi_extra=terms(body=_MOST_BYTES)
+        | {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
     )
     async def hand_in(
         request: Request,
@@ -107,7 +115,7 @@ def router(settings: Settings) -> APIRouter:
         await importing.receive(source, caller.name)
         try:
             content = await request.body()
-        except (BodyBrokenOffError, BodyTooLargeError):
+        except (BodyBrokenOffError, BodyTooLargeError, BodyTooSlowError):
             await importing.break_off()
             raise
         try:

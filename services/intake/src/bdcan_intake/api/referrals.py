@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import Body, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.database import Connection
 from bdcan_chassis.http import bodies
 from bdcan_chassis.http.auth import Caller
+from bdcan_chassis.http.guard import Routes, terms
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import ConflictError
@@ -143,15 +144,16 @@ class Withdrawal(bodies.Body):
     reason: bodies.Reason
 
 
-def router() -> APIRouter:
+def router() -> Routes:
     """The routes."""
-    routes = APIRouter(prefix="/v1/referrals", tags=["referrals"])
+    routes = Routes(prefix="/v1/referrals", tags=["referrals"])
 
     @routes.post(
         "",
         status_code=201,
         response_model=ReferralShown,
         responses={200: {"model": ReferralShown, "description": "The same was handed in before"}},
+        openapi_extra=terms(urgent=True),
     )
     async def hand_in(
         request: Request,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel
 
 from bdcan_chassis.http.auth import Caller
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_intake.api.common import Reader
 from bdcan_intake.domain.audience import LEAST_SHOWN, OPEN_LANES
@@ -31,9 +32,9 @@ class Summary(BaseModel):
     by_source: dict[str, int]
 
 
-def router() -> APIRouter:
+def router() -> Routes:
     """The route."""
-    routes = APIRouter(prefix="/v1", tags=["summary"])
+    routes = Routes(prefix="/v1", tags=["summary"])
 
     @routes.get("/summary")
     async def summary(request: Request, caller: Reader) -> Summary:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
+from bdcan_chassis.http.guard import Routes
 from bdcan_routing.api import assignments, hubs
 from bdcan_routing.settings import Settings
 
 
-def router(settings: Settings) -> APIRouter:
+def router(settings: Settings) -> Routes:
     """All routes of routing."""
-    routes = APIRouter(prefix="/v1", tags=["routing"])
+    routes = Routes(prefix="/v1", tags=["routing"])
     assignments.add_routes(routes, settings)
     hubs.add_routes(routes)
     return routes

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bdcan_chassis.http.auth import ALL_HUBS, Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
@@ -165,7 +166,7 @@ class TriageItem(BaseModel):
         )
 
 
-def add_routes(routes: APIRouter, settings: Settings) -> None:
+def add_routes(routes: Routes, settings: Settings) -> None:
     """Routes about referrals."""
 
     @routes.get("/referrals/{referral_id}/assignment")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import NotFoundError
 from bdcan_chassis.http.reading import reading
@@ -128,7 +129,7 @@ class GazetteerOut(BaseModel):
         )
 
 
-def add_routes(routes: APIRouter) -> None:
+def add_routes(routes: Routes) -> None:
     """Routes about hubs and the postcode table."""
 
     @routes.get("/hubs")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import Routes
 
 from bdcan_volunteer_match.api import calls, checks, overview, second_looks, tasks, volunteers
 from bdcan_volunteer_match.settings import Settings
 
 
-def routers(settings: Settings) -> tuple[APIRouter, ...]:
+def routers(settings: Settings) -> tuple[Routes, ...]:
     """All of them."""
     others = (second_looks, tasks, volunteers, checks, overview)
     return (calls.router(settings), *(part.router() for part in others))

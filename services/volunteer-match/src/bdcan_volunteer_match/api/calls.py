@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.database import Connection
 from bdcan_chassis.grants import Grant
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Slug
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked, Paging
 from bdcan_chassis.http.reading import reading, transactions_of
@@ -168,10 +169,10 @@ class OutcomeView(BaseModel):
     shared_with: list[SharedOutcome] = Field(description="other referrals that shared the call")
 
 
-def router(settings: Settings) -> APIRouter:
+def router(settings: Settings) -> Routes:
     """The routes."""
     grants = settings.grant_keys
-    router = APIRouter(prefix="/v1/welfare-calls", tags=["welfare calls"])
+    router = Routes(prefix="/v1/welfare-calls", tags=["welfare calls"])
 
     @router.get("", response_model_exclude_none=True)
     async def list_calls(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
 
 from bdcan_chassis.http.auth import Caller, needs
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.reading import reading
 from bdcan_volunteer_match import store
 
@@ -39,9 +40,9 @@ class HubList(BaseModel):
     items: list[HubView]
 
 
-def router() -> APIRouter:
+def router() -> Routes:
     """The routes."""
-    router = APIRouter(prefix="/v1", tags=["overview"])
+    router = Routes(prefix="/v1", tags=["overview"])
 
     @router.get("/summary")
     async def show_summary(request: Request, caller: Reader) -> Summary:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, Field
 
 from bdcan_chassis.http.auth import Caller
 from bdcan_chassis.http.bodies import Body, Reason, Text
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
@@ -40,9 +41,9 @@ class ReviewBody(Body):
     reason: Text = Field(min_length=3, max_length=500)
 
 
-def router() -> APIRouter:
+def router() -> Routes:
     """The routes."""
-    router = APIRouter(prefix="/v1/welfare-calls", tags=["welfare calls"])
+    router = Routes(prefix="/v1/welfare-calls", tags=["welfare calls"])
 
     @router.post("/{call_id}/undo", response_model=CallView)
     async def undo(call_id: UUID, caller: Writer, once: OnceOnly) -> Response:

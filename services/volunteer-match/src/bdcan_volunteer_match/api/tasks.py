@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
+from bdcan_chassis.http.guard import Routes, terms
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import NotFoundError
@@ -110,9 +111,9 @@ class ConcernView(BaseModel):
     task_id: UUID
 
 
-def router() -> APIRouter:
+def router() -> Routes:
     """The routes."""
-    router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+    router = Routes(prefix="/v1/tasks", tags=["tasks"])
 
     @router.get("", response_model_exclude_none=True)
     async def list_tasks(
@@ -244,7 +245,12 @@ def router() -> APIRouter:
 
         return await once(work)
 
-    @router.post("/{task_id}/concerns", status_code=201, response_model=ConcernView)
+    @router.post(
+        "/{task_id}/concerns",
+        status_code=201,
+        response_model=ConcernView,
+        openapi_extra=terms(urgent=True),
+    )
     async def raise_concern(task_id: UUID, body: ConcernBody, caller: Writer, once: OnceOnly) -> Response:
         """A volunteer saw something that worries them. Community Solutions gets it at once.
 

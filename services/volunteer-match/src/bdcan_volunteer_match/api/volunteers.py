@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.audit import Act
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
@@ -117,9 +118,9 @@ class ContactView(BaseModel):
     phone_e164: str | None = Field(default=None, description="as it is dialled")
 
 
-def router() -> APIRouter:
+def router() -> Routes:
     """The routes."""
-    router = APIRouter(prefix="/v1/volunteers", tags=["volunteers"])
+    router = Routes(prefix="/v1/volunteers", tags=["volunteers"])
 
     @router.get("", response_model_exclude_none=True)
     async def list_volunteers(

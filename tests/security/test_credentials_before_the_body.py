@@ -1,0 +1,105 @@
+"""Nobody's body is read before the service knows who sends it; then it has a limit, which the answer names."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from bdcan_chassis.testing.harness import Harness, harness
+
+SERVICES = ("intake", "routing", "volunteer_match", "foodhub", "escalation")
+
+_ID = str(UUID(int=7))
+_ASKED = {"/v1/referral-imports": "?source=a-list"}
+_LARGE = 20_000_001
+
+
+@pytest.fixture(params=SERVICES)
+async def given(request: pytest.FixtureRequest, postgres_server: Any) -> AsyncIterator[Harness]:
+    app, settings = (import_module(f"bdcan_{request.param}.{name}") for name in ("app", "settings"))
+    more: dict[str, Any] = {}
+    if request.param == "escalation":
+        more = {
+            "council_url": "http://127.0.0.1:9",
+            "council_api_key": "test",
+            "council_callback_secret": "a secret of at least thirty-two letters",
+            "intake_url": "http://127.0.0.1:9",
+            "intake_api_key": "test",
+        }
+    async with harness(postgres_server, app.service, settings.Settings, **more) as running:
+        yield running
+
+
+async def _writing(given: Harness) -> list[tuple[str, str]]:
+    document = (await given.http.get("/openapi.json")).json()
+    return [
+        (method.upper(), re.sub(r"{\w+}", _ID, path) + _ASKED.get(path, ""))
+        for path, operations in document["paths"].items()
+        for method in operations
+        if method in {"post", "put", "patch", "delete"} and path.startswith("/v1")
+    ]
+
+
+async def _answer_to_head(given: Harness, method: str, path: str, *headers: str) -> str:
+    """The answer to a request whose body never comes."""
+    url = httpx.URL(given.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    try:
+        head = [f"{method} {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *headers]
+        writer.write("\r\n".join([*head, "", ""]).encode())
+        async with asyncio.timeout(5):
+            return (await reader.readuntil(b"}")).decode()
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("how", [f"Content-Length: {_LARGE}", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("credentials", ["X-None: 1", "X-API-Key: wrong"])
+async def test_stranger_is_refused_before_a_byte_of_the_body(
+    given: Harness, how: str, credentials: str
+) -> None:
+    for method, path in await _writing(given):
+        if path.endswith("/call-backs") and "None" not in credentials:
+            continue
+        answer = await _answer_to_head(given, method, path, how, credentials)
+        assert answer.startswith("HTTP/1.1 401"), f"{method} {path}: {answer}"
+
+
+async def test_caller_without_the_scope_is_refused_before_a_byte_of_the_body(given: Harness) -> None:
+    key = given.client(["nothing:read"]).headers["X-API-Key"]
+    for method, path in await _writing(given):
+        if path.endswith(("/call-backs", "/disclosures", "/amendments", "/notes")):
+            continue  # signed; the body says which scope is needed; one of two scopes is enough
+        answer = await _answer_to_head(given, method, path, "Content-Length: 9", f"X-API-Key: {key}")
+        assert answer.startswith("HTTP/1.1 403"), f"{method} {path}: {answer}"
+
+
+async def test_body_above_the_limit_is_refused_unread_and_the_limit_is_named(given: Harness) -> None:
+    key = given.http.headers["X-API-Key"]
+    for method, path in await _writing(given):
+        signed = "X-Signature: t=1,v1=00"
+        answer = await _answer_to_head(
+            given, method, path, f"Content-Length: {_LARGE}", f"X-API-Key: {key}", signed
+        )
+        if answer.startswith("HTTP/1.1 413"):
+            assert re.search(r"A body has (16000|256000|20000000) bytes at most", answer), answer
+        else:  # a route that needs no body never reads it
+            assert re.match(r"HTTP/1.1 4\d\d|HTTP/1.1 2", answer), f"{method} {path}: {answer}"
+
+
+async def test_only_lists_of_people_may_be_large(given: Harness) -> None:
+    document = (await given.http.get("/openapi.json")).json()
+    large = {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        if operation.get("x-most-body-bytes", 0) > 256_000
+    }
+    assert large <= {"/v1/referral-imports"}
