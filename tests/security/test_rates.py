@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from bdcan_intake.app import service
-from bdcan_intake.settings import Settings
 
 from bdcan_chassis.testing.harness import Harness, harness
+from bdcan_intake.app import service
+from bdcan_intake.settings import Settings
 
 _FORM = {"channel": "phone", "person": {"name": "Amina Example"}, "needs": ["shopping"]}
 _MANY = 50
@@ -39,7 +39,9 @@ async def test_reads_and_lists_close_and_referrals_are_taken_on(given: Harness) 
     ]
     assert [a.status_code for a in lists] == [201, 201, 429, 429]
     writes = [
-        await given.http.post(f"/v1/referrals/{'0' * 8}-0000-7000-8000-{'0' * 12}/withdrawal", json={"reason": "gone"})
+        await given.http.post(
+            f"/v1/referrals/{'0' * 8}-0000-7000-8000-{'0' * 12}/withdrawal", json={"reason": "gone"}
+        )
         for _ in range(31)
     ]
     assert [a.status_code for a in writes] == [404] * 30 + [429]

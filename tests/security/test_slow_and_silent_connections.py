@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
-from bdcan_routing.app import service
-from bdcan_routing.settings import Settings
 
 from bdcan_chassis.testing.harness import Harness, harness
+from bdcan_routing.app import service
+from bdcan_routing.settings import Settings
 
 _SHORT = timedelta(seconds=1)
 _MOST = 200
@@ -33,9 +33,7 @@ async def given(postgres_server: Any) -> AsyncIterator[Harness]:
 
 async def _opened(given: Harness, count: int, sent: str) -> Ends:
     url = httpx.URL(given.url)
-    ends = list(
-        await asyncio.gather(*(asyncio.open_connection(url.host, url.port) for _ in range(count)))
-    )
+    ends = list(await asyncio.gather(*(asyncio.open_connection(url.host, url.port) for _ in range(count))))
     for _, writer in ends:
         writer.write(sent.encode())
     return ends
@@ -137,7 +135,9 @@ async def test_steady_body_has_the_time_that_it_needs(postgres_server: Any) -> N
 
 async def test_caller_who_reads_no_answer_is_cut_off(given: Harness) -> None:
     url = httpx.URL(given.url)
-    _reader, writer = await asyncio.open_connection(url.host, url.port, limit=1)  # it reads two bytes and pauses
+    _reader, writer = await asyncio.open_connection(
+        url.host, url.port, limit=1
+    )  # it reads two bytes and pauses
     request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
     async with asyncio.timeout(_CLOSED_WITHIN_SECONDS):
         while not writer.transport.is_closing():

@@ -169,9 +169,7 @@ async def test_unknown_route_is_404_and_wrong_method_is_405(ledger: Harness) -> 
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
-async def test_too_large_a_body_is_413_and_is_not_read_to_the_end(
-    ledger: Harness, declared: bool
-) -> None:
+async def test_too_large_a_body_is_413_and_is_not_read_to_the_end(ledger: Harness, declared: bool) -> None:
     most = ledger.service.settings.http_body_bytes
     good = json.dumps(GOOD).encode()
     assert (
@@ -288,5 +286,7 @@ async def test_json_that_no_form_has_is_refused_in_a_few_words(ledger: Harness, 
 
 
 async def test_brackets_in_text_are_no_depth(ledger: Harness) -> None:
-    answer = await ledger.http.post("/toy/deliveries", json={"lot": "lot-7", "quantity": 1, "note": '[{"' * 60})
+    answer = await ledger.http.post(
+        "/toy/deliveries", json={"lot": "lot-7", "quantity": 1, "note": '[{"' * 60}
+    )
     assert answer.status_code == 201, answer.text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Container
 from typing import Any
 
 from bdcan_contracts.envelope import BodyError, Problem
@@ -28,7 +29,13 @@ class RepeatedKeyError(ValueError):
 
     def __init__(self, key: str) -> None:
         super().__init__("a key is there twice")
-        self.key = key
+        self._key = key
+
+    def problem_among(self, known: Container[str]) -> Problem:
+        """The problem. It names the key if that is one of these."""
+        if self._key not in known:
+            return self.problem
+        return Problem(self._key, self.problem.code, "This key is there twice. Say it once.")
 
 
 class JsonLimitError(ValueError):

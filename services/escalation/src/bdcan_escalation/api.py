@@ -264,7 +264,9 @@ def _call_back_routes(routes: Routes, settings: Settings) -> None:
 def _read(body: bytes) -> CallBackBody:
     try:
         content = read_json(body)
-    except (RepeatedKeyError, JsonLimitError) as error:
+    except RepeatedKeyError as error:
+        raise InvalidError.of(error.problem_among(CallBackBody.model_fields)) from error
+    except JsonLimitError as error:
         raise InvalidError.of(error.problem) from error
     except ValueError as error:
         raise InvalidError.of(Problem("body", "json-invalid", "This is not JSON.")) from error

@@ -170,7 +170,7 @@ def _header(first: Record | None) -> list[str]:
     if first.cells is None:
         raise FileError(Problem("", "stray-quote", "a quotation mark in the first line is not closed"))
     header = list(map(_column_named, first.cells))
-    wrong = [_unknown(name) for name in header if name and name not in COLUMNS]
+    wrong = [_unknown(name, place) for place, name in enumerate(header, 1) if name and name not in COLUMNS]
     wrong += [
         Problem(name, "twice", "the column stands there twice: remove one")
         for name in COLUMNS
@@ -190,14 +190,15 @@ def _column_named(cell: str) -> str:
     return words
 
 
-def _unknown(name: str) -> Problem:
+def _unknown(name: str, place: int) -> Problem:
+    """The problem of a column that nobody knows. Where the header is missing, its name may be somebody's."""
     near = get_close_matches(re.sub(r"[\W_]+", "", name), _SQUEEZED, 1)
     advice = (
         f"do you mean {_SQUEEZED[near[0]]}?"
         if near
         else f"rename or remove it; known are: {', '.join(COLUMNS)}"
     )
-    return Problem(name[:60], "unknown-column", f"no such column: {advice}")
+    return Problem(f"column {place}", "unknown-column", f"no such column: {advice}")
 
 
 def _row(record: Record, header: list[str], source: str, import_id: UUID, today: date) -> Row:

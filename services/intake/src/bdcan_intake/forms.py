@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bdcan_chassis.http.bodies import Body, Text
+from bdcan_chassis.http.wrong_fields import names_in, no_such_field
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Household, Priority
 from bdcan_contracts.typed import DATE_NOTATIONS, free_text, one_line, read_date
@@ -235,16 +237,21 @@ def _read(form: type[F], raw: Any, today: date, *, strict: bool = True) -> F | l
         return form.model_validate(raw, strict=None if strict else False, context={"today": today})
     except ValidationError as error:
         return [
-            _problem(e["loc"], e["type"], e["msg"])
+            no_such_field(("body", *e["loc"]), _names_of(form), raw)
+            if e["type"] == "extra_forbidden"
+            else _problem(e["loc"], e["type"], e["msg"])
             for e in error.errors(include_url=False, include_input=False, include_context=False)
         ]
+
+
+@cache
+def _names_of(form: type[BaseModel]) -> frozenset[str]:
+    return frozenset(names_in(form.model_json_schema()))
 
 
 def _problem(place: tuple[int | str, ...], kind: str, message: str) -> Problem:
     field = ".".join(map(str, place))
     match kind:
-        case "extra_forbidden":
-            return Problem(field, "extra-forbidden", "no such field")
         case "enum":
             return Problem(field, "unknown-code", message.replace("Input should be", "is not known: choose"))
         case _:

@@ -39,6 +39,7 @@ from bdcan_intake.books import Enquiries, Erasures, Referrals, Residents, TasksI
 from bdcan_intake.domain import changes, progress, rights
 from bdcan_intake.domain.doer import hear
 from bdcan_intake.domain.enquiry import erase, volunteer_id_of
+from bdcan_intake.domain.references import told
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.submission import Examined, Person, Submission, examine
 from bdcan_intake.forms import read_codes
@@ -64,7 +65,7 @@ async def on_unreadable(rejected: Rejected, tx: Tx) -> None:
     problems = error.problems[:100] or (Problem("", error.reason, str(error)),)
     try:
         refused = InboundReferralRefused(
-            source=source, reference=reference, problems=_told(problems), refused_at=tx.now
+            source=source, reference=told(source, reference), problems=_told(problems), refused_at=tx.now
         )
     except ValidationError:
         return  # the key names no sender: only the parked record remains
@@ -180,11 +181,12 @@ def _receipt(
     event: InboundReferralSubmitted, examined: Examined, answer: Answer, now: datetime
 ) -> InboundReferralAccepted | InboundReferralRefused:
     unclear = tuple(name[:60] for name in examined.submission.person.unclear)[:50]
+    reference = told(event.source, event.reference, examined.submission.person)
     match answer:
         case Accepted(referral):
             return InboundReferralAccepted(
                 source=event.source,
-                reference=event.reference,
+                reference=reference,
                 referral_id=referral.referral_id,
                 duplicate=False,
                 previous_referral_id=referral.previous_referral_id,
@@ -196,7 +198,7 @@ def _receipt(
         case Duplicate(referral_id, received_at, state):
             return InboundReferralAccepted(
                 source=event.source,
-                reference=event.reference,
+                reference=reference,
                 referral_id=referral_id,
                 duplicate=True,
                 received_at=received_at,
@@ -206,7 +208,7 @@ def _receipt(
             )
         case Refused(problems):
             return InboundReferralRefused(
-                source=event.source, reference=event.reference, problems=_told(problems), refused_at=now
+                source=event.source, reference=reference, problems=_told(problems), refused_at=now
             )
         case _:
             assert_never(answer)

@@ -23,6 +23,7 @@ from bdcan_intake.csv_file import Row, Sheet
 from bdcan_intake.domain import imports
 from bdcan_intake.domain.errors import BrokenOffError
 from bdcan_intake.domain.imports import Import, Taken
+from bdcan_intake.domain.references import told
 from bdcan_intake.store.imports import DuplicateRow, RowProblem
 
 _TRIES = 6
@@ -113,18 +114,19 @@ class Importing:
         repeated: list[DuplicateRow] = []
         problems: list[tuple[int, str | None, Problem]] = []
         for row in rows:
+            person = row.examined.submission.person if row.examined else None
+            reference = told(found.source, row.reference, person)[:100] if row.reference else None
             match by_line.get(row.line):
                 case Accepted():
-                    told = row.kept
+                    wrong = row.kept
                 case Refused(found_wrong):
-                    told = found_wrong
+                    wrong = found_wrong
                 case Duplicate(referral_id):
-                    told = ()
-                    reference = row.reference and row.reference[:100]
+                    wrong = ()
                     repeated.append(DuplicateRow(self._import_id, row.line, reference, referral_id))
                 case None:
-                    told = row.problems
-            problems += [(row.line, row.reference, problem) for problem in told]
+                    wrong = row.problems
+            problems += [(row.line, reference, problem) for problem in wrong]
         accepted = sum(isinstance(answer, Accepted) for answer in answers)
         kept = sum(bool(row.kept) and isinstance(by_line[row.line], Accepted) for row in good)
         taken = Taken(accepted, len(repeated), len(rows) - accepted - len(repeated), kept)
@@ -140,7 +142,7 @@ class Importing:
                 self._import_id,
                 place,
                 line,
-                reference[:100] if reference else None,
+                reference,
                 problem.field,
                 problem.code,
                 problem.message,

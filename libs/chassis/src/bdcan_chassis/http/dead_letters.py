@@ -15,8 +15,8 @@ from bdcan_chassis.http.bodies import Body, Text
 from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
-from bdcan_chassis.http.problems import NotFoundError
-from bdcan_chassis.http.reading import reading
+from bdcan_chassis.http.problems import GoneError, NotFoundError
+from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.transaction import Tx
 
 Operator = Annotated[Caller, Depends(needs("ops:dead-letters"))]
@@ -74,15 +74,14 @@ def dead_letter_router() -> Routes:
         return paging.page(found, DeadLetterView.model_validate, lambda letter: (letter.seq,))
 
     @router.post("/{letter_id}/views")
-    async def show(letter_id: UUID, body: Why, caller: Operator, once: OnceOnly) -> Response:
-        async def work(tx: Tx) -> BaseModel:
+    async def show(letter_id: UUID, body: Why, request: Request, caller: Operator) -> DeadLetterShown:
+        # the body may be about a person: no Idempotency-Key, so that nothing is stored and each look is audited
+        async with transactions_of(request).begin(request.state.traceparent) as tx:
             found = await dead_letters.show(tx, letter_id, caller.name, body.reason)
-            if found is None:
-                raise NotFoundError
-            letter, content = found
-            return DeadLetterShown(letter=DeadLetterView.model_validate(letter), **content)
-
-        return await once(work)
+        if found is None:
+            raise NotFoundError
+        letter, content = found
+        return DeadLetterShown(letter=DeadLetterView.model_validate(letter), **content)
 
     @router.post("/{letter_id}/replays", status_code=202)
     async def replay(letter_id: UUID, body: Why, caller: Operator, once: OnceOnly) -> Response:
@@ -98,6 +97,6 @@ def dead_letter_router() -> Routes:
 def _act(act: Any, letter_id: UUID, caller: Caller, body: Why) -> Any:
     async def work(tx: Tx) -> None:
         if not await act(tx, letter_id, caller.name, body.reason):
-            raise NotFoundError
+            raise GoneError
 
     return work

@@ -36,7 +36,6 @@ from bdcan_chassis.http.problems import (
 from bdcan_chassis.http.wrong_fields import names_in
 from bdcan_chassis.json_door import JsonLimitError, RepeatedKeyError, read_json
 from bdcan_chassis.settings import ServiceSettings
-from bdcan_contracts.envelope import Problem
 
 _BODY = "x-most-body-bytes"
 _URGENT = "x-urgent"
@@ -65,10 +64,7 @@ class JsonRequest(Request):
             try:
                 self._value = read_json(await self.body())
             except RepeatedKeyError as error:
-                wrong = error.problem
-                if error.key in self.scope["route"].names:
-                    wrong = Problem(error.key, wrong.code, "This key is there twice. Say it once.")
-                raise BadJsonError(wrong) from error
+                raise BadJsonError(error.problem_among(self.scope["route"].names)) from error
             except JsonLimitError as error:
                 raise BadJsonError(error.problem) from error
             except (ValueError, RecursionError) as error:

@@ -2,9 +2,14 @@
 
 The last statement of a transaction stores the reply beside the effects. A request that finds a reply there rolls back and
 answers with it. This holds for two requests at once too: the second waits for the first. If a repeated request fails
-because the first one succeeded, the stored reply wins over the error. A key belongs to its caller. The same key with
-another request is an error (422): what a request says counts, not its bytes or the order of its fields. A failed request
-stores nothing, so its key can be used again.
+because the first one succeeded, the stored reply wins over the error. It never wins over an error that says that the
+caller may not see the thing: a repeated request passes the checks of a first one. A key belongs to its caller. The same
+key with another request is an error (422): what a request says counts, not its bytes or the order of its fields. A failed
+request stores nothing, so its key can be used again.
+
+A key may be anything, such as a name. The table has its hash. The reply is sealed with the key, so that only who sends
+the key again can read it. A route whose answer says who somebody is takes no `OnceOnly`: each such answer leaves its own
+audit row.
 """
 
 from __future__ import annotations
@@ -12,20 +17,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeAlias
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from bdcan_chassis.database import backoff_seconds
 from bdcan_chassis.errors import is_transient
-from bdcan_chassis.http.problems import InvalidError
+from bdcan_chassis.http.problems import BadJsonError, ForbiddenError, GoneError, InvalidError, NotFoundError
 from bdcan_chassis.http.tidied import tidied_json, tidied_line
 from bdcan_chassis.transaction import Transactions, Tx
 
 _MAX_KEY = 255
 _TRIES = 3
+_SEAL = b"\x01"  # no JSON begins with it
+_NONCE_BYTES = 12
 
 
 class Once:
@@ -66,23 +75,27 @@ class Once:
                 result = await work(tx)
                 body = b"" if result is None else _dump(result)
                 if key is not None:
-                    tx.keep_reply(caller, key, digests[0], status, body)
+                    tx.keep_reply(
+                        caller, _hashed(caller, key), digests[0], status, _sealed(body, caller, key)
+                    )
         except Exception as error:
-            done = None if key is None or is_transient(error) else await self._replayed(caller, key, digests)
+            done = None
+            if key is not None and not is_transient(error) and not _says_not_yours(error):
+                done = await self._replayed(caller, key, digests)
             if done is None:
                 raise
             return done
         return Response(body, status, media_type="application/json" if body else None)
 
     async def _replayed(self, caller: str, key: str, digests: tuple[bytes, ...]) -> Response | None:
-        row = await self._transactions.pool.fetchrow(_REPLY, caller, key)
+        row = await self._transactions.pool.fetchrow(_REPLY, caller, _hashed(caller, key))
         if row is None:
             return None
         if row["request_hash"] not in digests:
             raise InvalidError(
                 "This Idempotency-Key was used for another request.", code="idempotency-key-reused"
             )
-        body: bytes = row["body"]
+        body = _opened(row["body"], caller, key)
         return Response(
             body,
             row["status"],
@@ -100,7 +113,7 @@ class Once:
         of_bytes.update(body)
         try:
             said = tidied_json(await self._request.json())  # which the route has parsed before
-        except (ValueError, RecursionError):
+        except BadJsonError:
             return (of_bytes.digest(),)
         hasher.update(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
         return hasher.digest(), of_bytes.digest()
@@ -117,11 +130,37 @@ def _key(request: Request) -> str | None:
         return sent
 
 
-async def _of_request(request: Request) -> Once:
+def _says_not_yours(error: Exception) -> bool:
+    return isinstance(error, (NotFoundError, ForbiddenError)) and not isinstance(error, GoneError)
+
+
+def _hashed(caller: str, key: str) -> str:
+    """What the table has for a key. The migration 0030 makes the same of keys that were stored as they came."""
+    return hashlib.sha256(f"key\n{caller}\n{key}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _sealed(body: bytes, caller: str, key: str) -> bytes:
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return _SEAL + nonce + _cipher(caller, key).encrypt(nonce, body, None)
+
+
+def _opened(kept: bytes, caller: str, key: str) -> bytes:
+    if not kept.startswith(_SEAL):
+        return kept  # the release before stored replies as they were
+    nonce, sealed = kept[1 : 1 + _NONCE_BYTES], kept[1 + _NONCE_BYTES :]
+    return _cipher(caller, key).decrypt(nonce, sealed, None)
+
+
+def _cipher(caller: str, key: str) -> AESGCM:
+    return AESGCM(hashlib.sha256(f"reply\n{caller}\n{key}".encode("utf-8", "surrogatepass")).digest())
+
+
+async def of_request(request: Request) -> Once:
+    """The request's `Once`."""
     return Once(request)  # FastAPI would call a class in another thread, for a tenth of the request's time
 
 
-OnceOnly: TypeAlias = Annotated[Once, Depends(_of_request)]
+OnceOnly: TypeAlias = Annotated[Once, Depends(of_request)]
 """A route's parameter."""
 
 

@@ -2,6 +2,7 @@
 
     ApiError                     an answer other than success, raised anywhere below a route
     ├── NotFoundError      404
+    │   └── GoneError          it is settled: not there to act on
     ├── ConflictError      409   the thing's state does not allow it
     ├── InvalidError       422   well-formed, but not acceptable; has `errors`
     ├── ForbiddenError     403
@@ -64,6 +65,10 @@ class NotFoundError(ApiError):
 
     def __init__(self, detail: str = "There is no such thing, or it is not yours to see.") -> None:
         super().__init__(detail)
+
+
+class GoneError(NotFoundError):
+    """The thing is settled and no longer there to act on. A repeated request may get the reply of the first one."""
 
 
 class ConflictError(ApiError):
@@ -256,7 +261,9 @@ def install_problem_handlers(app: FastAPI, domain_errors: Mapping[type[Exception
         if isinstance(error.body, bytes) and error.body:  # FastAPI parses what says that it is JSON
             return problem(415, "not-json", "Send JSON, and the header Content-Type: application/json.")
         wrong = error.errors()
-        if any(e["loc"][0] == "path" for e in wrong):  # nothing has such an id
+        if any(
+            e["loc"][0] == "path" and e["type"].startswith("uuid") for e in wrong
+        ):  # nothing has such an id
             return await on_api_error(request, NotFoundError())
         found = found_wrong(wrong[:MOST_ERRORS], request.scope["route"].names, error.body)
         return problem(422, "invalid", at_fault(len(wrong)), found, more=len(wrong) - len(found))

@@ -1,4 +1,4 @@
-"""A query parameter that a route does not know is an error that names it.
+"""A query parameter that a route does not know is an error that names those that it knows.
 
 FastAPI ignores such a parameter: `?overdue=true` would list everything, and `?dry_run=true` would import for real.
 """
@@ -10,6 +10,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
 from bdcan_chassis.http.problems import InvalidError
+from bdcan_chassis.http.wrong_fields import nearest
 from bdcan_contracts.envelope import Problem
 
 
@@ -20,17 +21,16 @@ async def no_unknown_query(request: Request) -> None:
     if not query or not isinstance(route, APIRoute):
         return
     known = _declared(route)
-    unknown = [name for name in request.query_params if name not in known]
-    if unknown:
-        offered = ", ".join(sorted(known)) or "none"
-        raise InvalidError.of(
-            *(
-                Problem(
-                    f"query.{name[:60]}", "unknown-parameter", f"no such parameter here; known are: {offered}"
-                )
-                for name in dict.fromkeys(unknown)
-            )
+    offered = ", ".join(sorted(known)) or "none"
+    unknown = [
+        Problem(
+            "query", "unknown-parameter", f"no such parameter{nearest(name, known)}; known are: {offered}"
         )
+        for name in dict.fromkeys(request.query_params)
+        if name not in known
+    ]
+    if unknown:
+        raise InvalidError.of(*unknown)
 
 
 def _declared(route: APIRoute) -> frozenset[str]:

@@ -41,7 +41,7 @@ def found_wrong(errors: Sequence[Mapping[str, Any]], known: frozenset[str], body
     for error in errors:
         location = list(error["loc"])
         if error["type"] == "extra_forbidden":
-            found.append(_no_such_field(location, known, body))
+            found.append(no_such_field(location, known, body))
             continue
         kind = str(error["type"])
         # a message of our own never quotes; of pydantic's, those that quote have other words here
@@ -52,7 +52,7 @@ def found_wrong(errors: Sequence[Mapping[str, Any]], known: frozenset[str], body
 
 def path_of(location: Sequence[str | int], known: frozenset[str]) -> str:
     """The path of a field. A part that is no name of ours is `*`."""
-    parts = location[1:] if location[:1] == ["body"] and len(location) > 1 else location
+    parts = location[1:] if location[0] == "body" and len(location) > 1 else location
     return ".".join(
         str(part) if isinstance(part, int) or part in known or (place == 0 and part in _PLACES) else "*"
         for place, part in enumerate(parts)
@@ -62,18 +62,21 @@ def path_of(location: Sequence[str | int], known: frozenset[str]) -> str:
 _PLACES = {"body", "query", "path", "header", "cookie"}
 
 
-def _no_such_field(location: list[str | int], known: frozenset[str], body: object) -> Problem:
+def no_such_field(location: Sequence[str | int], known: frozenset[str], body: object) -> Problem:
+    """The problem of an unknown field at this place of the body."""
     *above, name = location
-    near: list[str] = []
-    if isinstance(name, str):
-        near = get_close_matches(name[:_LONGEST_NAME], sorted(known), 1, 0.7)
-    hint = f": is it {near[0]}?" if near else ""
     place = _place(body, location)
     which = f" (field {place} here)" if place else ""
-    return Problem(path_of(above, known), "extra-forbidden", f"no such field{which}{hint}")
+    return Problem(path_of(above, known), "extra-forbidden", f"no such field{which}{nearest(name, known)}")
 
 
-def _place(body: object, location: list[str | int]) -> int | None:
+def nearest(name: str | int, known: Iterable[str]) -> str:
+    """A question that names the known field which is most like this one, or nothing."""
+    near = get_close_matches(name[:_LONGEST_NAME], sorted(known), 1, 0.7) if isinstance(name, str) else ()
+    return f": is it {near[0]}?" if near else ""
+
+
+def _place(body: object, location: Sequence[str | int]) -> int | None:
     """Which one of its object's fields it is, from 1 on."""
     inner = body
     for part in location[1:-1]:

@@ -26,6 +26,7 @@ from bdcan_chassis.http.problems import (
 )
 from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
+from bdcan_contracts.typed.text import compatible
 from bdcan_intake import csv_file
 from bdcan_intake.api.common import Reader, Writer, source_of
 from bdcan_intake.domain.imports import Import, ImportState
@@ -39,7 +40,8 @@ _MOST_BYTES = 20_000_000
 _MOST_ROWS = 1000
 """Duplicate rows that an answer names at most."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "\u2212", "@", "|")
+_BLANK_STARTS = ("\t", "\r", "\n")
 
 
 class ImportShown(BaseModel):
@@ -220,7 +222,7 @@ def _file(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Re
     written = io.StringIO(newline="")
     writer: Any = csv.writer(written)
     writer.writerow(header)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    writer.writerows([harmless(cell) for cell in row] for row in rows)
     return Response(
         written.getvalue(),
         media_type="text/csv; charset=utf-8",
@@ -228,6 +230,6 @@ def _file(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Re
     )
 
 
-def _harmless(cell: str) -> str:
-    """A spreadsheet must not treat what somebody sent as a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+def harmless(cell: str) -> str:
+    """A spreadsheet must not treat what somebody sent as a formula, whatever stands invisibly before the sign."""
+    return f"'{cell}" if cell.startswith(_BLANK_STARTS) or compatible(cell).startswith(_FORMULA) else cell

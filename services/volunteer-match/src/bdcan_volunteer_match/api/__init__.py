@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import Routes
+from bdcan_chassis.http.guard import Routes
 
 from bdcan_volunteer_match.api import calls, checks, overview, second_looks, tasks, volunteers
 from bdcan_volunteer_match.settings import Settings

@@ -6,10 +6,11 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.bodies import Body, Reason, Slug
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
@@ -83,9 +84,9 @@ class Evidences(BaseModel):
     items: list[EvidenceView]
 
 
-def router() -> APIRouter:
+def router() -> Routes:
     """The routes."""
-    router = APIRouter(prefix="/v1/volunteers", tags=["volunteers"])
+    router = Routes(prefix="/v1/volunteers", tags=["volunteers"])
 
     @router.post("/{volunteer_id}/checks", status_code=201, response_model=VolunteerView)
     async def record_check(volunteer_id: UUID, body: CheckBody, caller: Writer, once: OnceOnly) -> Response:
