@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from bdcan_chassis.http.auth import ApiKey
 from bdcan_chassis.http.guard import GuardedRoute
 from bdcan_chassis.http.idempotency import of_request
 from bdcan_chassis.http.wrong_fields import names_in
@@ -139,8 +138,9 @@ def test_no_stored_reply_says_who_somebody_is(name: str, tmp_path: Any) -> None:
 
 def _moved(given: Harness, place: int = -1, **changed: Any) -> None:
     """Give a key other scopes or hubs."""
-    keys: list[ApiKey] = given.authenticator.api_keys
-    keys[place] = keys[place].model_copy(update=changed)
+    keys = given.authenticator.api_keys.get()
+    digest = list(keys)[place]
+    keys[digest] = keys[digest].model_copy(update=changed)
 
 
 def _without_id(problem: dict[str, Any]) -> dict[str, Any]:

@@ -106,7 +106,7 @@ async def test_every_field_at_fault_is_named_at_once(given: Harness) -> None:
         "task_kinds.0",
         "name",
         "phone",
-        "age",
+        "body",
     }
 
 
