@@ -61,7 +61,7 @@ async def test_each_look_at_a_volunteer_is_written_down_and_stored_nowhere(given
     for times in (1, 2):
         answer = await given.http.post(path, json=_WHY, headers=headers)
         assert "idempotent-replayed" not in answer.headers
-        assert len(await given.fetch("SELECT 1 FROM contact_view")) == times
+        assert len(await given.fetch("SELECT 1 FROM chassis.audit")) == times
     assert (await given.http.post(f"/v1/volunteers/{volunteer_id}/leave")).status_code == 200
     await given.transactions.pool.execute("DELETE FROM volunteer_person")
     assert (await given.http.post(path, json=_WHY, headers=headers)).status_code == 404
@@ -91,7 +91,7 @@ async def test_each_look_at_a_dead_letter_is_audited_and_stored_nowhere(given: H
         answer = await given.http.post(f"/v1/dead-letters/{letter}/views", json=_WHY, headers=_KEY)
         assert answer.status_code == 200
         assert _NAME in answer.json()["body"]
-        audit = await given.fetch("SELECT act FROM chassis.dead_letter_audit")
+        audit = await given.fetch("SELECT act FROM chassis.audit ORDER BY seq")
         assert [row["act"] for row in audit] == ["shown"] * times
     assert await given.fetch("SELECT 1 FROM chassis.idempotency_key") == []
     await given.http.post(f"/v1/dead-letters/{letter}/discards", json=_WHY, headers=_KEY)

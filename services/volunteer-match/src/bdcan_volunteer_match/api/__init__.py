@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bdcan_chassis.http.guard import Routes
-
 from bdcan_volunteer_match.api import calls, checks, overview, second_looks, tasks, volunteers
 from bdcan_volunteer_match.settings import Settings
 

@@ -10,8 +10,8 @@ from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller
-from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.bodies import Body, Reason, Slug
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import InvalidError, NotFoundError
 from bdcan_chassis.http.reading import reading
