@@ -92,7 +92,7 @@ async def test_each_look_at_a_dead_letter_is_audited_and_stored_nowhere(given: H
         assert answer.status_code == 200
         assert _NAME in answer.json()["body"]
         audit = await given.fetch("SELECT act FROM chassis.audit ORDER BY seq")
-        assert [row["act"] for row in audit] == ["shown"] * times
+        assert [row["act"] for row in audit] == ["dead-letter-shown"] * times
     assert await given.fetch("SELECT 1 FROM chassis.idempotency_key") == []
     await given.http.post(f"/v1/dead-letters/{letter}/discards", json=_WHY, headers=_KEY)
     _moved(given, place=0, scopes=["volunteers:read"])
