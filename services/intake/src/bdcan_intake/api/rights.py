@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
 from bdcan_chassis.erasure import Erasure as Requested
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Slug
+from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import NotFoundError
@@ -117,9 +118,9 @@ class ErasureTaken(BaseModel):
     may_be_theirs: list[UUID]
 
 
-def router() -> APIRouter:
+def router() -> Routes:
     """The routes."""
-    routes = APIRouter(prefix="/v1/rights/erasures", tags=["rights"])
+    routes = Routes(prefix="/v1/rights/erasures", tags=["rights"])
 
     @routes.post("", status_code=201, response_model=ErasureTaken)
     async def ask(body: ErasureAsked, caller: Officer, once: OnceOnly) -> Response:
