@@ -83,11 +83,11 @@ def dead_letter_router() -> Routes:
         letter, content = found
         return DeadLetterShown(letter=DeadLetterView.model_validate(letter), **content)
 
-    @router.post("/{letter_id}/replays", status_code=202)
+    @router.post("/{letter_id}/replays", status_code=202, response_class=Response)
     async def replay(letter_id: UUID, body: Why, caller: Operator, once: OnceOnly) -> Response:
         return await once(_act(dead_letters.request_replay, letter_id, caller, body), status=202)
 
-    @router.post("/{letter_id}/discards", status_code=204)
+    @router.post("/{letter_id}/discards", status_code=204, response_class=Response)
     async def discard(letter_id: UUID, body: Why, caller: Operator, once: OnceOnly) -> Response:
         return await once(_act(dead_letters.discard, letter_id, caller, body), status=204)
 
