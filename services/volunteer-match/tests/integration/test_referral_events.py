@@ -25,7 +25,7 @@ from volunteer_match_story import (
 )
 
 from bdcan_chassis.testing.harness import Harness
-from bdcan_contracts.models import TaskCancelled, TaskOffered
+from bdcan_contracts.models import NeedState, TaskCancelled, TaskOffered
 from bdcan_contracts.vocabulary import NeedCode
 
 
@@ -211,6 +211,26 @@ async def test_a_concern_given_back_around_the_closing_leads_to_a_call(given: Ha
     assert (call["state"], [n["need_id"] for n in call["needs"]]) == ("due", [str(concern)])
     await given.deliver(closed(event.referral_id, errand.need_id, concern))
     assert await state_of(given, event.referral_id) == "cancelled"
+
+
+@pytest.mark.parametrize("now", [NeedCode.BEFRIENDING_CALL, NeedCode.FOOD_PARCEL, NeedCode.DEBT])
+async def test_a_closing_from_before_the_follow_up_call_ends_nothing(given: Harness, now: NeedCode) -> None:
+    housing = need(NeedCode.HOUSING)
+    event = assigned(needs=(housing,))
+    await given.deliver(event)
+    call_id = (await only_call(given))["call_id"]
+    await report(given, call_id, outcome="answered")
+    await given.deliver(declined(event.referral_id, housing.need_id, answers=[UUID(call_id)]))
+    call_id = (await only_call(given))["call_id"]
+    about = {"need_id": str(housing.need_id), "code": now, "result": "changed"}
+    await report(given, call_id, outcome="answered", needs=[about])
+    tasks = await given.fetch("SELECT task_id, state FROM task")
+
+    await given.deliver(closed(event.referral_id, housing.need_id, state=NeedState.REFERRED_ON))
+
+    assert await given.fetch("SELECT task_id, state FROM task") == tasks
+    await given.deliver(declined(event.referral_id, housing.need_id, answers=[UUID(call_id)]))
+    assert await state_of(given, event.referral_id) == "due"
 
 
 async def test_all_topics_at_once_in_one_batch_are_taken(given: Harness) -> None:

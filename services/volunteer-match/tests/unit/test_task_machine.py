@@ -39,6 +39,7 @@ from bdcan_volunteer_match.domain.task import (
     refuse,
     take_back,
 )
+from bdcan_volunteer_match.domain.volunteer import Volunteer
 
 VOLUNTEERS = [uuid4() for _ in range(3)]
 WHO = st.sampled_from([*VOLUNTEERS, None, None, None])
@@ -74,6 +75,11 @@ class Tasks(RuleBasedStateMachine):
             assert step == Step(before), "the end is the end"
         return True
 
+    def _helper(self, volunteer_id: UUID) -> Volunteer:
+        return helper(
+            volunteer_id, hub_ids=(self.task.hub_id,)
+        )  # a check counts for the hub that has seen it
+
     def _somebody(self, who: UUID | None) -> UUID:
         return who or self.task.volunteer_id or VOLUNTEERS[0]
 
@@ -81,7 +87,7 @@ class Tasks(RuleBasedStateMachine):
     def it_is_offered(self, who: UUID | None) -> None:
         volunteer = self._somebody(who)
         was_open = self.task.state is TaskState.OPEN and not self.task.stopped_by
-        assert self._decide(lambda: offer(self.task, helper(volunteer), self.now, CALENDAR)) == was_open
+        assert self._decide(lambda: offer(self.task, self._helper(volunteer), self.now, CALENDAR)) == was_open
         self.offers_since_alarm += was_open
 
     @rule(who=WHO)
@@ -91,7 +97,7 @@ class Tasks(RuleBasedStateMachine):
             TaskState.OFFERED,
             TaskState.ACCEPTED,
         )
-        assert self._decide(lambda: accept(self.task, helper(volunteer), self.now)) == mine
+        assert self._decide(lambda: accept(self.task, self._helper(volunteer), self.now)) == mine
 
     @rule(who=WHO)
     def a_volunteer_refuses(self, who: UUID | None) -> None:

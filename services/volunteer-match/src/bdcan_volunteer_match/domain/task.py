@@ -486,11 +486,14 @@ def for_visit(task: Task | None, call: WelfareCall, now: datetime) -> Step[Task]
 def close(task: Task, event: ReferralClosed, now: datetime) -> Step[Task]:
     """Intake closed the referral. The task of a need that the event does not list stays: the need came up later.
 
-    So does a task that was reported as done by a slip: intake hears of that after it has closed the referral.
+    So does the task of a need that the event calls referred on: Community Solutions has given it back since, and a call
+    has asked about it again. So does a task that was reported as done by a slip: intake hears of that after it has closed
+    the referral.
     """
     undone = task.last is not None and task.last.what is Report.UNDONE
+    later = {NeedState.REFERRED_ON, NeedState.MET} if undone else {NeedState.REFERRED_ON}
     listed = task.need_id is None or any(
-        task.need_id == need.need_id and not (undone and need.state is NeedState.MET) for need in event.needs
+        task.need_id == need.need_id and need.state not in later for need in event.needs
     )
     return cancel(task, Reason.REFERRAL_CLOSED, now) if listed else Step(task)
 
