@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts the compose broker; at its first start formats the storage with the administrator's password.
 set -euo pipefail
+umask 077  # segments hold what residents say
 
 config=/etc/bdcan/server.properties
 if [[ ! -f /var/lib/kafka/data/meta.properties ]]; then

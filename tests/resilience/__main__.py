@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
+from bdcan_local.child import PRIVATE
 from bdcan_local.errors import PlatformError
 from bdcan_local.runner import until_signalled
 
@@ -25,6 +27,7 @@ def main() -> int:
     parser.add_argument("--referrals", type=int, help=f"default: {_A_SECOND} a second")
     parser.add_argument("--root", type=Path, help="data, logs, findings (default .local/resilience/SEED)")
     options = parser.parse_args()
+    os.umask(PRIVATE)
     # brokers and databases that are away are what this is about
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     run = Run(

@@ -71,3 +71,24 @@ async def test_first_request_of_the_readme_is_placed_with_a_hub(tmp_path: Path) 
             assert time.monotonic() < end, shown
             shown = await asyncio.to_thread(run, script)  # the same request again is the same referral
         assert (shown["state"], str(shown["hub_id"])[:4]) == ("assigned", "hub-")
+    assert open_to_others(tmp_path) == []
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """What group or others may read or write, once everything has run: databases, Kafka's segments, logs, secrets, pids."""
+    return [
+        f"{path.relative_to(folder)} {path.stat().st_mode & 0o777:o}"
+        for path in folder.rglob("*")
+        if path.stat().st_mode & 0o066
+    ]
+
+
+def test_root_that_an_older_release_left_open_is_closed(tmp_path: Path) -> None:
+    directory = tmp_path / "up"
+    for name in ("logs/intake-api.log", "data/kafka/0.log", "secrets/old", "run/state.json"):
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        path.touch(mode=0o644)
+        path.chmod(0o644)
+    Root(directory).lock()
+    assert open_to_others(tmp_path) == []

@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+import structlog
 from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from bdcan_chassis import audit
 from bdcan_chassis.audit import Act, Verdict
@@ -253,3 +255,23 @@ async def test_busy_accounts_are_those_above_the_limit(ledger: Harness) -> None:
         assert await audit.busy_accounts(connection, since, 2) == [("curious", 3)]
         assert await audit.busy_accounts(connection, since, 3) == []
         assert await audit.busy_accounts(connection, ledger.clock.now(), 0) == []
+
+
+async def test_busy_account_is_counted_and_named_in_the_log_once(ledger: Harness) -> None:
+    watch = audit.Watch(limit=2)
+
+    async def looked() -> tuple[float | None, list[str]]:
+        with structlog.testing.capture_logs() as lines:
+            async with ledger.transactions.pool.acquire() as connection:
+                await watch.look(connection, ledger.clock.now())
+        return REGISTRY.get_sample_value("bdcan_audit_busy_accounts"), [line["account"] for line in lines]
+
+    await look(ledger, uuid4(), actor="kim")
+    for _ in range(3):
+        await look(ledger, uuid4(), actor="curious")
+    ledger.clock.advance(timedelta(minutes=1))
+    assert await looked() == (1, ["curious"])
+    assert await looked() == (1, [])
+    assert REGISTRY.get_sample_value("bdcan_audit_head_seq") == 4
+    ledger.clock.advance(timedelta(hours=2))
+    assert await looked() == (0, [])

@@ -13,6 +13,7 @@ import pytest
 from ledger import Added, Faults, ledger_catalogue, ledger_service
 
 from bdcan_chassis import dead_letters
+from bdcan_chassis.audit import Act
 from bdcan_chassis.cli import main
 from bdcan_chassis.migrate import migrations_in
 from bdcan_chassis.service import Service
@@ -187,3 +188,63 @@ async def test_openapi_is_printed_without_a_database(
     code, out = await cli(ledger, "openapi", capsys=capsys)
     assert code == 0
     assert '"/v1/dead-letters"' in out
+
+
+async def test_filter_chooses_what_is_replayed_or_discarded(
+    ledger: Harness, shared_faults: Faults, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def settle(*arguments: str) -> tuple[int, str]:
+        code = await asyncio.to_thread(main, lambda: ledger.service, ["dead-letter", *arguments, *reason])
+        taken = capsys.readouterr()
+        return code, (taken.out + taken.err).rstrip("\n").rpartition("\n")[2]
+
+    reason = ("--reason", "the bug is mended")
+    shared_faults.refuse, shared_faults.poison = {1, 2}, {3}
+    await ledger.deliver(*(Added(account_id=uuid4(), number=n) for n in (1, 2, 3)))
+    topic = ledger.service.consumers[0].table[0].topic.name
+    for arguments, taken in (
+        (("--all",), 3),
+        (("--consumer", "numbers"), 3),
+        (("--consumer", "another"), 0),
+        (("--topic", topic), 3),
+        (("--topic", "another"), 0),
+        (("--reason-code", "not-wanted"), 2),
+        (("--reason-code", "handler-failed", "--topic", topic), 1),
+        (("--parked-before", "2020-01-01T00:00:00+00:00"), 0),
+        (("--parked-before", "2999-01-01T00:00:00+00:00"), 3),
+    ):
+        assert await settle("replay", *arguments, "--dry-run") == (
+            0,
+            f"replay: {taken} record(s) would be taken",
+        )
+    assert await ledger.fetch("SELECT 1 FROM chassis.audit") == []
+    assert await settle("discard", "--reason-code", "handler-failed") == (0, "discard: 1 record(s) done")
+    assert await settle("replay", "--all") == (0, "replay: 2 record(s) done")
+    requested = await ledger.fetch("SELECT 1 FROM chassis.parked_key WHERE replay_requested_at IS NOT NULL")
+    assert len(requested) == 2
+    for arguments in ((), (str(uuid4()), "--all")):
+        code, said = await settle("replay", *arguments)
+        assert (code, said[:16]) == (2, "error: name one ")
+
+
+async def test_audit_is_verified_and_the_broken_row_is_named(
+    ledger: Harness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def verify(*noted: str) -> tuple[int, str]:
+        code = await asyncio.to_thread(main, lambda: ledger.service, ["audit", "verify", *noted])
+        return code, capsys.readouterr().out.rstrip("\n")
+
+    for _ in range(3):
+        async with ledger.transactions.begin() as tx:
+            tx.audit(Act.DISCLOSED, "kim", uuid4(), "a call")
+    code, said = await verify()
+    assert (code, said.endswith(": as written")) == (0, True)
+    head = said.split()[4].removesuffix(":")
+    assert (await verify("--noted", head))[0] == 0
+    await ledger.owner.execute("DELETE FROM chassis.audit WHERE seq = 3")
+    assert (await verify())[0] == 0
+    code, said = await verify("--noted", head)
+    assert (code, "row 3 is missing" in said) == (1, True)
+    await ledger.owner.execute("UPDATE chassis.audit SET actor = 'nobody' WHERE seq = 2")
+    code, said = await verify()
+    assert (code, said.endswith("row 2 was changed")) == (1, True)

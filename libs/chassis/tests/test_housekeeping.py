@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 from waiting import running, until_true
 
 from bdcan_chassis import housekeeping, metrics
+from bdcan_chassis.audit import Watch
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.housekeeping import Sample, check_inbox_retention, clear, keep_house, sample
 from bdcan_chassis.retention import CHASSIS_KEPT
@@ -99,7 +100,9 @@ async def test_failed_sample_is_counted_and_deletion_continues(
     kept_for = ledger.service.kept_for
     before = metrics.SAMPLE_FAILURES._value.get()
     async with running(
-        lambda stopping: keep_house(ledger.transactions, (broken,), DAYS_45, CHASSIS_KEPT, kept_for, stopping)
+        lambda stopping: keep_house(
+            ledger.transactions, (broken,), DAYS_45, CHASSIS_KEPT, kept_for, Watch(100), stopping
+        )
     ):
         await until_true(lambda: metrics.SAMPLE_FAILURES._value.get() > before + 1)
     assert await ledger.fetch("SELECT 1 FROM chassis.inbox") == []

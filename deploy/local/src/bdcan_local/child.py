@@ -19,6 +19,8 @@ from bdcan_local.errors import MachineError
 from bdcan_local.guardian import Guardian
 
 POLL_SECONDS = 0.05
+PRIVATE = 0o077
+"""The umask of all that runs here: what is written is about people, and nobody else on the machine reads it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Child:
                 cwd=command.directory,
                 # a Ctrl-C in the terminal goes to the runner alone, which stops children in its own order
                 start_new_session=self._leads_group,
+                umask=PRIVATE,
                 **_identity(command.user),
             )
         except OSError as error:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from bdcan_local.child import PRIVATE
 from bdcan_local.errors import PlatformError
 from bdcan_local.settings import read_settings
 
@@ -22,6 +23,7 @@ DEMO_ROOT = Path(".local/demo")
 def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(argv)
+    os.umask(PRIVATE)
     if options.command in {_up, _demo}:  # nothing has been started yet; `until_signalled` takes over
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: os._exit(0))
@@ -80,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
         if name == "service":
             added.add_argument("name", help="of the service")
             added.add_argument("verb", nargs=argparse.REMAINDER, help="and its options; --help lists them")
+    checked = add(
+        "audit", _audit, "check that no row of the audits of all five services was changed or removed"
+    )
+    checked.add_argument("act", choices=["verify"])
+    checked.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
     kept = add("retention", _retention, "end what is past its time, in all five services")
     kept.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
     only = kept.add_mutually_exclusive_group()
@@ -131,7 +138,13 @@ def _parser() -> argparse.ArgumentParser:
     for added in (revoke, roll):
         added.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
         added.add_argument("--secrets", type=Path, help="in place of --root: the directory of the secrets")
-    provision = add("provision", _provision, "make users, topics, permissions and databases on any cluster")
+    _add_places(add("provision", _provision, "make users, topics, permissions and databases on any cluster"))
+    add("kafka-lock", _kafka_lock, "resolve Kafka's jars again and write the lock")
+    return parser
+
+
+def _add_places(provision: argparse.ArgumentParser) -> None:
+    """Where `provision` works."""
     provision.add_argument(
         "--kafka", metavar="HOST:PORT", help="the cluster; its administrator is kafka/admin"
     )
@@ -147,8 +160,6 @@ def _parser() -> argparse.ArgumentParser:
     provision.add_argument(
         "--revoke", action="store_true", help="take away permissions that the catalogue does not give"
     )
-    add("kafka-lock", _kafka_lock, "resolve Kafka's jars again and write the lock")
-    return parser
 
 
 def _say(text: str) -> None:
@@ -250,27 +261,43 @@ def _service(options: argparse.Namespace) -> int:
 
 
 def _retention(options: argparse.Namespace) -> int:
+    chosen = [f"--{name.replace('_', '-')}" for name in ("dry_run", "report") if getattr(options, name)]
+    return _everywhere(options, "retention", *chosen)
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from bdcan_local import mints
+
+    code = _everywhere(options, "audit", "verify")
+    rows, broken = mints.verify(_chosen(options).secrets / mints.FILE)
+    _say(f"tokens made here: {rows} row(s): {broken or 'as written'}")
+    return 1 if broken else code
+
+
+def _everywhere(options: argparse.Namespace, *verb: str) -> int:
+    """Runs a verb of all five services; returns the worst exit code."""
     import subprocess
 
     from bdcan_local import runner
     from bdcan_local.processes import SERVICES, service_command
 
     system = runner.found(_chosen(options), read_settings())
-    chosen = [f"--{name.replace('_', '-')}" for name in ("dry_run", "report") if getattr(options, name)]
     code = 0
     for name in SERVICES:
-        command = service_command(system, name, "retention", *chosen)
+        command = service_command(system, name, *verb)
         ran = subprocess.run(command.argv, env=dict(command.environment), check=False)  # noqa: S603 # the words are ours
         code = max(code, ran.returncode)
     return code
 
 
 def _token(options: argparse.Namespace) -> int:
+    from bdcan_local import mints
     from bdcan_local.secrets_store import SecretsStore
     from bdcan_local.tokens import make_token
 
     secrets = SecretsStore(_chosen(options).secrets)
     token = make_token(secrets, options.name, tuple(options.scope), tuple(options.hub), tuple(options.source))
+    mints.record(secrets.path(mints.FILE), token)
     print(token.text)
     hubs = f" at {', '.join(token.hubs)}" if token.hubs else ""
     sources = f" as {', '.join(token.sources)}" if token.sources else ""

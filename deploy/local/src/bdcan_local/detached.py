@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from bdcan_local.child import POLL_SECONDS
+from bdcan_local.child import POLL_SECONDS, PRIVATE
 from bdcan_local.errors import InUseError, NotReadyError
 from bdcan_local.root import Root, read_json
 from bdcan_local.runner import Say
@@ -38,6 +38,7 @@ def start(root: Root, say: Say) -> int:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=PRIVATE,
         )
     shown = 0
     while True:

@@ -4,6 +4,7 @@ Two backends, chosen by BDCAN_TEST_BACKEND: `embedded` (the default, no containe
 A guardian stops the servers even when pytest is killed.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from shutil import rmtree
 
 import pytest
 
+from bdcan_local.child import PRIVATE
 from bdcan_local.guardian import Guardian
 from bdcan_local.servers import KafkaBroker, PostgresServer
 from bdcan_local.settings import Settings, read_settings
@@ -25,6 +27,7 @@ def platform_settings() -> Settings:
 @pytest.fixture(scope="session")
 def platform_directory() -> Iterator[Path]:
     """Where the servers of this session keep their data; removed at the end."""
+    os.umask(PRIVATE)  # as on any other start: what tests write may be the data of a real gazetteer
     directory = Path(tempfile.mkdtemp(prefix="bdcan-test-"))
     yield directory
     rmtree(directory, ignore_errors=True)

@@ -18,7 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bdcan_local.child import PRIVATE
 from bdcan_local.errors import InUseError, MachineError
+
+OTHERS = 0o066
+"""The rights of group and others to read and to write."""
 
 NEEDED_BYTES = 500 * 1024 * 1024
 _CLEANUP_SECONDS = 30.0
@@ -46,7 +50,9 @@ class Root:
             MachineError: the directory cannot be made.
         """
         try:
+            os.umask(PRIVATE)
             self.run.mkdir(parents=True, exist_ok=True)
+            self._close_to_others()
             self._lock = os.open(self.run / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise MachineError(
@@ -106,6 +112,15 @@ class Root:
     def remember_ports(self, ports: Mapping[str, int]) -> None:
         """Keeps them for the next start."""
         write_json(self._ports, ports)
+
+    def _close_to_others(self) -> None:
+        """Takes away what an earlier release, or a wider umask, let others read. Passing through a folder is no reading."""
+        self.directory.chmod(self.directory.stat().st_mode & ~OTHERS)
+        for folder in (self.run, self.logs, self.data, self.secrets):
+            for path in (folder, *folder.rglob("*")):
+                with suppress(FileNotFoundError):
+                    if (mode := path.lstat().st_mode) & OTHERS and not path.is_symlink():
+                        path.chmod(mode & ~OTHERS)
 
     @staticmethod
     def _try_lock(descriptor: int) -> bool:

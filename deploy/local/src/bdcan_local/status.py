@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from bdcan_chassis.printable import printable, printable_json
 from bdcan_local.errors import PlatformError
 from bdcan_local.root import Root, read_json
 
@@ -38,7 +39,7 @@ def show_log(root: Root, name: str, *, follow: bool) -> int:
     with path.open(encoding="utf-8", errors="replace") as lines:
         while True:
             for line in lines:
-                sys.stdout.write(line)
+                sys.stdout.write(printable_json(line.rstrip("\n")) + "\n")
             sys.stdout.flush()
             if not follow:
                 return 0
@@ -47,4 +48,4 @@ def show_log(root: Root, name: str, *, follow: bool) -> int:
 
 def _row(process: dict[str, object]) -> tuple[str, ...]:
     values = (process["name"], *(process[column] for column in _COLUMNS[1:]))
-    return tuple("-" if value is None else str(value) for value in values)
+    return tuple("-" if value is None else printable(value) for value in values)

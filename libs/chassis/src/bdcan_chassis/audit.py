@@ -17,8 +17,12 @@ from uuid import UUID
 import orjson
 from msgspec import Struct
 
+from bdcan_chassis import metrics
 from bdcan_chassis.database import Connection, columns
+from bdcan_chassis.logs import get_logger
 from bdcan_chassis.table import Query
+
+log = get_logger(__name__)
 
 _PORTION = 5000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -125,6 +129,24 @@ async def busy_accounts(connection: Connection, since: datetime, limit: int) -> 
     """The accounts that were shown more than `limit` people since then, and how many."""
     rows = await connection.fetch(_BUSY, since, [*SHOWS_A_PERSON], limit)
     return [(row["actor"], row["shown"]) for row in rows]
+
+
+class Watch:
+    """Looks, again and again, for accounts that are shown unusually many people. The log names each of them once."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._known: set[str] = set()
+
+    async def look(self, connection: Connection, now: datetime) -> None:
+        """Set the gauges of the audit."""
+        metrics.AUDIT_HEAD.set(await connection.fetchval(_HEAD))
+        busy = await busy_accounts(connection, now - timedelta(hours=1), self._limit)
+        metrics.AUDIT_BUSY.set(len(busy))
+        for account, shown in busy:
+            if account not in self._known:
+                log.warning("audit.busy_account", account=account, shown=shown, limit=self._limit)
+        self._known = {account for account, _ in busy}
 
 
 async def verify(connection: Connection, noted: tuple[int, str] | None = None) -> Verdict:
@@ -280,6 +302,8 @@ _FIND = Query(
     Row,
     joined=_AS_TEXT,
 )
+
+_HEAD = "SELECT coalesce(max(seq), 0) FROM chassis.audit"
 
 _BUSY = """
 SELECT actor, count(*) AS shown FROM chassis.audit WHERE at > $1 AND act = ANY ($2::text[])

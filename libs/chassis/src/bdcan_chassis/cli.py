@@ -1,4 +1,4 @@
-"""The command line that every service has: `python -m bdcan_<service> api | worker | migrate | dead-letter | …`."""
+"""The command line that every service has: `python -m bdcan_<service> api | worker | migrate | dead-letter | audit | …`."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ import getpass
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from msgspec.structs import asdict
 from pydantic import ValidationError
 
-from bdcan_chassis import dead_letters, retention
+from bdcan_chassis import audit, dead_letters, retention
 from bdcan_chassis.errors import DATABASE_ERRORS, ChassisError, describe
 from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
+from bdcan_chassis.printable import printable
 from bdcan_chassis.service import Service
 from bdcan_chassis.signals import run
-from bdcan_chassis.transaction import Tx
+from bdcan_chassis.transaction import Transactions
 
 
 def main(build: Callable[[], Service], argv: list[str] | None = None) -> int:
     """Run one command of a service; returns the exit code. 1: it failed. 2: the command or the configuration is wrong."""
+    os.umask(0o077)  # whatever this process writes is about people: nobody else on the machine reads it
     arguments = sys.argv[1:] if argv is None else argv
     try:
         service = build()
@@ -48,7 +51,7 @@ def main(build: Callable[[], Service], argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except DATABASE_ERRORS as error:
-        print(f"error: {describe(error)}", file=sys.stderr)
+        print(f"error: {printable(describe(error))}", file=sys.stderr)
         return 1
 
 
@@ -78,12 +81,51 @@ def _parser(service: Service) -> argparse.ArgumentParser:
         ("discard", "settle it without handling it"),
     ):
         one = letters.add_parser(act, help=text)
-        one.add_argument("id", type=UUID)
+        one.add_argument("id", type=UUID, nargs=None if act == "show" else "?")
         one.add_argument("--reason", required=True, help="why; goes to the audit")
         one.add_argument("--actor", default=_this_user(), help="who; goes to the audit (default: this user)")
+        if act != "show":
+            _add_filter(one)
+    chain = verbs.add_parser("audit", help="who saw or did what").add_subparsers(dest="act", required=True)
+    verify = chain.add_parser(
+        "verify", help="compute the chain again; names the first row that is not as written"
+    )
+    verify.add_argument(
+        "--noted",
+        type=_head,
+        metavar="SEQ:HASH",
+        help="a head that was noted before: shows a tail that was cut off",
+    )
+    rows = chain.add_parser("list", help="the newest rows, the newest last")
+    rows.add_argument("--actor", help="of this account")
+    rows.add_argument("--subject", type=UUID, help="about this referral, enquiry, volunteer or dead letter")
+    rows.add_argument("--since", type=_instant, metavar="TIME", help="ISO 8601 with an offset")
+    rows.add_argument("--limit", type=int, default=100)
     for name in service.commands:
         verbs.add_parser(name, add_help=False)
     return parser
+
+
+def _add_filter(parser: argparse.ArgumentParser) -> None:
+    """Options that choose parked records in place of an id."""
+    parser.add_argument("--all", action="store_true", help="every parked record")
+    parser.add_argument("--consumer", help="parked by this consumer")
+    parser.add_argument("--topic", help="from this topic")
+    parser.add_argument("--reason-code", help="parked for this reason: bad-body, handler-failed, …")
+    parser.add_argument("--parked-before", type=_instant, metavar="TIME", help="ISO 8601 with an offset")
+    parser.add_argument("--dry-run", action="store_true", help="list what would be done, and do nothing")
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError
+    return instant
+
+
+def _head(text: str) -> tuple[int, str]:
+    seq, _, digest = text.partition(":")
+    return int(seq), digest
 
 
 def _this_user() -> str:
@@ -111,6 +153,8 @@ def _run(service: Service, options: argparse.Namespace, rest: list[str]) -> int:
             return 0
         case "retention":
             return asyncio.run(_retention(service, options))
+        case "audit":
+            return asyncio.run(_audit(service, options))
         case "dead-letter":
             return asyncio.run(_dead_letter(service, options))
         case verb:
@@ -166,41 +210,107 @@ async def _retention(service: Service, options: argparse.Namespace) -> int:
         await transactions.pool.close()
 
 
-async def _dead_letter(service: Service, options: argparse.Namespace) -> int:
-    transactions = await service.open("dead-letter")
+async def _audit(service: Service, options: argparse.Namespace) -> int:
+    transactions = await service.open("audit")
     try:
-        async with transactions.begin() as tx:
-            return await _dead_letter_act(tx, options)
+        async with transactions.pool.acquire() as connection:
+            if options.act == "verify":
+                verdict = await audit.verify(connection, options.noted)
+                head = f"head {verdict.head_seq}:{verdict.head_hash}"
+                print(f"{service.name}: {verdict.rows} row(s), {head}: {verdict.broken or 'as written'}")
+                return 1 if verdict.broken else 0
+            found = await audit.find(
+                connection,
+                actor=options.actor,
+                subject_id=options.subject,
+                since=options.since,
+                limit=options.limit,
+            )
+        for row in found:
+            print(
+                printable(
+                    f"{row.seq}  {row.at.isoformat()}  {row.actor}  {row.act}  {row.subject_id}  {row.detail}  {row.reason}"
+                )
+            )
+        print(f"{len(found)} row(s)")
+        return 0
     finally:
         await transactions.pool.close()
 
 
-async def _dead_letter_act(tx: Tx, options: argparse.Namespace) -> int:
-    match options.act:
-        case "list":
-            letters = await dead_letters.find(
-                tx.connection, consumer=options.consumer, state=options.state, limit=options.limit
-            )
-            for letter in letters:
-                key = (letter.key or b"-").decode("utf-8", "replace")
-                print(
-                    f"{letter.id}  {letter.state:9} {letter.consumer}  {letter.topic}[{letter.partition}]@{letter.offset}"
-                    f"  key={key}  {letter.event_type or '?'}  {letter.reason}: {letter.error}"
-                )
-            print(f"{len(letters)} record(s)")
+async def _dead_letter(service: Service, options: argparse.Namespace) -> int:
+    transactions = await service.open("dead-letter")
+    try:
+        if options.act == "list":
+            return await _list_letters(transactions, options)
+        if options.act == "show":
+            return await _show_letter(transactions, options)
+        return await _settle_letters(transactions, options)
+    finally:
+        await transactions.pool.close()
+
+
+async def _list_letters(transactions: Transactions, options: argparse.Namespace) -> int:
+    async with transactions.pool.acquire() as connection:
+        letters = await dead_letters.find(
+            connection, consumer=options.consumer, state=options.state, limit=options.limit
+        )
+    for letter in letters:
+        print(_line_of(letter))
+    print(f"{len(letters)} record(s)")
+    return 0
+
+
+async def _show_letter(transactions: Transactions, options: argparse.Namespace) -> int:
+    async with transactions.begin() as tx:
+        found = await dead_letters.show(tx, options.id, options.actor, options.reason)
+    if found:
+        letter, content = found
+        for name, value in {**asdict(letter), **content}.items():
+            print(f"{name}: {_shown(value)}")
+    print(f"show: {'done' if found else 'no open record has this id'}")
+    return 0 if found else 1
+
+
+async def _settle_letters(transactions: Transactions, options: argparse.Namespace) -> int:
+    """Replay or discard one record, or those that a filter chooses, each in a transaction of its own."""
+    act = dead_letters.request_replay if options.act == "replay" else dead_letters.discard
+    wanted = dead_letters.Wanted(options.consumer, options.topic, options.reason_code, options.parked_before)
+    by_filter = options.all or wanted != dead_letters.Wanted()
+    if by_filter == (options.id is not None):
+        print(
+            "error: name one id, or choose by --all, --consumer, --topic, --reason-code, --parked-before",
+            file=sys.stderr,
+        )
+        return 2
+    ids = [options.id]
+    if by_filter:
+        async with transactions.pool.acquire() as connection:
+            chosen = await dead_letters.parked(connection, wanted)
+        if options.dry_run:
+            for letter in chosen:
+                print(_line_of(letter))
+            print(f"{options.act}: {len(chosen)} record(s) would be taken")
             return 0
-        case "show":
-            found = await dead_letters.show(tx, options.id, options.actor, options.reason)
-            if found:
-                letter, content = found
-                for name, value in {**asdict(letter), **content}.items():
-                    print(
-                        f"{name}: {value.decode('utf-8', 'replace') if isinstance(value, bytes) else value}"
-                    )
-            done = found is not None
-        case "replay":
-            done = await dead_letters.request_replay(tx, options.id, options.actor, options.reason)
-        case _:
-            done = await dead_letters.discard(tx, options.id, options.actor, options.reason)
+        ids = [letter.id for letter in chosen]
+    done = 0
+    for letter_id in ids:
+        async with transactions.begin() as tx:
+            done += await act(tx, letter_id, options.actor, options.reason)
+    if by_filter:
+        print(f"{options.act}: {done} record(s) done")
+        return 0
     print(f"{options.act}: {'done' if done else 'no open record has this id'}")
     return 0 if done else 1
+
+
+def _line_of(letter: dead_letters.DeadLetter) -> str:
+    key = _shown(letter.key or b"-")
+    return (
+        f"{letter.id}  {letter.state:9} {letter.consumer}  {letter.topic}[{letter.partition}]@{letter.offset}"
+        f"  key={key}  {printable(letter.event_type or '?')}  {printable(letter.reason)}: {printable(letter.error)}"
+    )
+
+
+def _shown(value: object) -> str:
+    return printable(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)

@@ -125,7 +125,22 @@ async def find(
         after=after,
         limit=limit,
     )
-    return [replace(x, error=x.error.partition(":")[0]) if x.reason == HANDLER_FAILED else x for x in letters]
+    return _without_quotes(letters)
+
+
+class Wanted(NamedTuple):
+    """Which parked records somebody means. None: any."""
+
+    consumer: str | None = None
+    topic: str | None = None
+    reason: str | None = None
+    before: datetime | None = None
+    """Parked before this time."""
+
+
+async def parked(connection: Connection, wanted: Wanted) -> list[DeadLetter]:
+    """All parked records that fit, the oldest first. As in `find`, an error shows its class alone."""
+    return _without_quotes(await _PARKED.all(connection, **wanted._asdict()))
 
 
 async def show(tx: Tx, letter_id: UUID, actor: str, reason: str) -> tuple[DeadLetter, dict[str, Any]] | None:
@@ -194,6 +209,10 @@ def record_time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST_MILLISECOND) / 1000, UTC)
 
 
+def _without_quotes(letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    return [replace(x, error=x.error.partition(":")[0]) if x.reason == HANDLER_FAILED else x for x in letters]
+
+
 def _stored_key(key: bytes | None) -> bytes | None:
     return None if key is None else key[:_MAX_KEY_BYTES]
 
@@ -229,6 +248,18 @@ _FIND = Query(
     SELECT {columns} FROM chassis.dead_letter
     WHERE (:consumer::text IS NULL OR consumer = :consumer) AND state = ANY (:states::text[]) AND seq > :after
     ORDER BY seq LIMIT :limit
+    """,
+    DeadLetter,
+)
+
+# The parked dead letters that fit; NULL: any.
+_PARKED = Query(
+    """
+    SELECT {columns} FROM chassis.dead_letter
+    WHERE state = 'parked' AND (:consumer::text IS NULL OR consumer = :consumer)
+        AND (:topic::text IS NULL OR topic = :topic) AND (:reason::text IS NULL OR reason = :reason)
+        AND (:before::timestamptz IS NULL OR parked_at < :before)
+    ORDER BY seq
     """,
     DeadLetter,
 )

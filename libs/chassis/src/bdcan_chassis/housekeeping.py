@@ -16,6 +16,7 @@ from datetime import timedelta
 from prometheus_client import Gauge
 
 from bdcan_chassis import dead_letters, metrics
+from bdcan_chassis.audit import Watch
 from bdcan_chassis.database import wait
 from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.logs import get_logger
@@ -56,6 +57,7 @@ async def keep_house(
     retention: timedelta,
     kinds: Sequence[Kept],
     kept_for: Mapping[str, timedelta],
+    watch: Watch,
     stopping: asyncio.Event,
 ) -> None:
     """Read gauges and end what is past its time until `stopping`."""
@@ -70,6 +72,8 @@ async def keep_house(
                 await measure(transactions, kinds, kept_for)
                 cleared = time.monotonic()
             await sample(transactions, samples)
+            async with transactions.pool.acquire() as connection:
+                await watch.look(connection, transactions.clock.now())
         except DATABASE_ERRORS as error:
             metrics.SAMPLE_FAILURES.inc()
             log.warning("housekeeping.failed", transient=is_transient(error), exc_info=error)

@@ -23,6 +23,8 @@ import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from bdcan_chassis.printable import printable_json
+
 REDACTED = "[personal]"
 
 _DEEPEST = 8
@@ -98,7 +100,7 @@ def _plain(value: object) -> object:
 
 def _dumps(event: Any, **_: Any) -> str:
     try:
-        return orjson.dumps(event).decode()
+        return printable_json(orjson.dumps(event).decode())
     except TypeError:  # an integer above 64 bits, half of a surrogate pair: slower, but escaped
         return json.dumps(event)
 

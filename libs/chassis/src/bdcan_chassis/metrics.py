@@ -92,6 +92,11 @@ LIMITED = Counter(
 )
 
 # Credentials
+SIGN_INS_REFUSED = Counter(
+    "bdcan_sign_ins_refused_total",
+    "Requests whose sender is not known, by what they showed: token, api-key, nothing",
+    ["shown"],
+)
 API_KEY_EXPIRES = Gauge(
     "bdcan_api_key_expires_timestamp_seconds",
     "When the last live API key of a name expires; a name with a key that never expires has none",
@@ -101,6 +106,15 @@ CREDENTIALS_UNREADABLE = Gauge(
     "bdcan_credentials_unreadable",
     "1 while a changed file of credentials cannot be read: what it said before is still in force",
     ["setting"],
+)
+
+# The audit
+AUDIT_HEAD = Gauge(
+    "bdcan_audit_head_seq", "Number of the newest row of the service's audit: it never goes down"
+)
+AUDIT_BUSY = Gauge(
+    "bdcan_audit_busy_accounts",
+    "Accounts that were shown more people in the last hour of domain time than BDCAN_SHOWN_PER_HOUR; the log names them",
 )
 
 # The process

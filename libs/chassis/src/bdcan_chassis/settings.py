@@ -150,6 +150,11 @@ class ServiceSettings(BaseSettings):
         default={},
         description='how long a kind of record is kept, where not as docs/privacy.md says: {"notes": "P90D"}',
     )
+    shown_per_hour: int = Field(
+        default=120,
+        ge=1,
+        description="an account that is shown more people in an hour is counted by a metric and named in the log",
+    )
     stuck_after: timedelta = Field(
         default=timedelta(seconds=60), description="lag without progress for so long ends the process"
     )

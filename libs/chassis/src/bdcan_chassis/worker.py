@@ -15,6 +15,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 
+from bdcan_chassis.audit import Watch
 from bdcan_chassis.consumer import ConsumerLoop
 from bdcan_chassis.database import wait
 from bdcan_chassis.deadlines import Deadlines
@@ -74,6 +75,7 @@ def parts_of(
         settings.inbox_retention,
         service.all_kept,
         service.kept_for,
+        Watch(settings.shown_per_hour),
         stopping,
     )
     parts["watchdog"] = lambda stopping: watch(loops, settings.stuck_after.total_seconds(), stopping)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Coroutine
 from typing import Any
 
 from rich.console import Console
 
+from bdcan_chassis.printable import printable
 from bdcan_simulator.client import ServiceError
 from bdcan_simulator.endpoints import EndpointsError
 from bdcan_simulator.postcodes import GazetteerError
@@ -27,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     add_arguments(load, report=False)
     verbs.add_parser("council", help="stand in for the council's server")  # `__main__` runs it
     options = parser.parse_args(argv)
+    os.umask(0o077)  # its report and the council's cases are about people
     return _play(options)
 
 
@@ -49,7 +52,7 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
     try:
         code = asyncio.run(work)
     except* (EndpointsError, ServiceError, GazetteerError) as group:
-        print(f"error: {_first(group)}", file=sys.stderr)
+        print(f"error: {printable(_first(group))}", file=sys.stderr)
     return code
 
 

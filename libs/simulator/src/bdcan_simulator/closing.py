@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from bdcan_chassis.printable import printable
 from bdcan_simulator.audit import Facts
 from bdcan_simulator.play import Ending
 from bdcan_simulator.report import FINAL, Report
@@ -95,11 +97,11 @@ def _print_story(console: Console, facts: Facts) -> None:
     if referral is None:
         return
     codes = ", ".join(need["code"] for need in referral["needs"])
-    console.print(f"\nOne of them, referral {referral['referral_id']} ({codes}):", highlight=False)
+    console.print(f"\nOne of them, referral {referral['referral_id']} ({printable(codes)}):", highlight=False)
     lines = Table.grid(padding=(0, 2))
     for line in tell(referral):
         when, _, sentence = line.partition("  ")
-        lines.add_row(f" {when}", sentence)
+        lines.add_row(f" {when}", escape(printable(sentence)))
     console.print(lines, highlight=False)
 
 
@@ -117,7 +119,9 @@ def _print_verdict(console: Console, report: Report) -> None:
     }
     for fault, examples in faults.items():
         if not fault.startswith("0 "):
-            console.print(f"[bold red]{fault}[/bold red]: {'; '.join(examples[:5])}", highlight=False)
+            console.print(
+                f"[bold red]{fault}[/bold red]: {escape(printable('; '.join(examples[:5])))}", highlight=False
+            )
     if not report.stock_balanced:
         console.print("[bold red]THE STOCK DOES NOT BALANCE[/bold red]")
     if report.lost == 0:

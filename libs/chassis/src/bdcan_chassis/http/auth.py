@@ -29,6 +29,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel
 
+from bdcan_chassis import metrics
 from bdcan_chassis.http.credentials import watch_api_keys, watch_revocations
 from bdcan_chassis.http.problems import ForbiddenError, NotFoundError, UnauthorizedError
 from bdcan_chassis.logs import get_logger
@@ -123,10 +124,15 @@ class Authenticator:
 
     async def caller(self, bearer: str | None, api_key: str | None) -> Caller:
         """Who sent this. Raises UnauthorizedError, whose text never says which check failed."""
-        if api_key:
-            return self._by_api_key(api_key)
-        if bearer:
-            return await self._by_token(bearer)
+        try:
+            if api_key:
+                return self._by_api_key(api_key)
+            if bearer:
+                return await self._by_token(bearer)
+        except UnauthorizedError:
+            metrics.SIGN_INS_REFUSED.labels("api-key" if api_key else "token").inc()
+            raise
+        metrics.SIGN_INS_REFUSED.labels("nothing").inc()
         raise UnauthorizedError("An access token or an API key is needed.")
 
     def _by_api_key(self, api_key: str) -> Caller:
