@@ -16,6 +16,7 @@ from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bdcan_chassis import metrics
+from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.http.auth import Authenticator, document_api_keys
 from bdcan_chassis.http.guard import GuardedRoute, Routes
 from bdcan_chassis.http.headers import ON_A_PAGE, ON_EVERY_ANSWER
@@ -67,8 +68,9 @@ def create_api(
     app.include_router(health_router({"database": database_check(transactions.pool)}))
     for router in routers:
         for route in router.routes:
-            if isinstance(route, GuardedRoute):
-                route.must_ask_who_calls()
+            if not isinstance(route, GuardedRoute):
+                raise ConfigurationError("a service makes its routes with Routes")
+            route.must_ask_who_calls()
         app.include_router(router)
     app.add_middleware(_Edge)
     return app
