@@ -13,5 +13,7 @@ from bdcan_intake.settings import Settings
 
 @pytest.fixture
 async def given(postgres_server) -> AsyncIterator[Harness]:
-    async with harness(postgres_server, service, Settings) as running:
+    async with harness(
+        postgres_server, service, Settings, topic_sources="riverside-surgery midwives test"
+    ) as running:
         yield running

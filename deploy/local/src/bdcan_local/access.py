@@ -15,6 +15,8 @@ UPSTREAM = "upstream"
 """What the catalogue calls the systems outside."""
 UPSTREAM_USERS = ("upstream-demo",)
 """The users of those systems on a local machine: one, played by the simulator."""
+UPSTREAM_SOURCES = ("riverside-surgery", "heath-pharmacy", "faith-forum")
+"""Whom these users submit referrals as: Kafka does not tell intake who wrote a record."""
 PULSE = "bdcan.routing.pulse"
 """The Faust application in routing: the one program that makes topics (changelogs) of its own."""
 

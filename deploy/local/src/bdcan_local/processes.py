@@ -193,6 +193,8 @@ def _service_environment(system: System, service: str) -> dict[str, str]:
             }
         case "intake" | "volunteer-match":
             environment["BDCAN_GRANT_SECRET"] = secrets.get("grant-secret")
+            if service == "intake":
+                environment["BDCAN_TOPIC_SOURCES"] = " ".join(access.UPSTREAM_SOURCES)
         case "routing":
             environment["BDCAN_DATA_DIR"] = str(system.data / "pulse")
             if system.gazetteer is not None:

@@ -13,7 +13,7 @@ from bdcan_intake.metrics import SAMPLES
 from bdcan_intake.planners import PLANNERS
 from bdcan_intake.settings import Settings
 from bdcan_intake.store.retention import KEPT
-from bdcan_intake.worker import CONSUMERS
+from bdcan_intake.worker import consumers
 
 
 def build() -> Service:
@@ -30,7 +30,7 @@ def service(settings: Settings) -> Service:
         settings=settings,
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
-        consumers=CONSUMERS,
+        consumers=consumers(frozenset(settings.topic_sources.split())),
         deadlines={**DEADLINES, **ERASER.deadlines},
         planners=PLANNERS,
         samples=SAMPLES,

@@ -47,15 +47,24 @@ from bdcan_intake.forms import read_codes
 T = TypeVar("T", bound=BaseModel)
 D = TypeVar("D", TaskAccepted, TaskReopened, TaskCompleted, TaskFailed, TaskCancelled)
 
+_NOT_YOURS = Problem("source", "not-yours", "this topic takes no referrals of that source")
+
 _LISTS = frozenset({Channel.OUTREACH, Channel.NHS_LIST})
 
 
-async def on_submitted(batch: Batch[InboundReferralSubmitted], tx: Tx) -> None:
-    """An upstream system asks for help on behalf of a person. Each submission gets its receipt."""
-    examined = [_examined(e.data, tx.today) async for e in in_turns(batch)]
-    answers = await take_on(Referrals(tx), examined)
-    for event, one, answer in zip(batch, examined, answers, strict=True):
-        tx.emit(_receipt(event.data, one, answer, tx.now), cause=event)
+def on_submitted(sources: frozenset[str]) -> Handler[InboundReferralSubmitted]:
+    """The handler of what upstream systems ask for on behalf of people. Each submission gets its receipt.
+
+    `sources`: whom the topic's Kafka users submit as. Another source is refused, whatever it has sent by other doors.
+    """
+
+    async def handler(batch: Batch[InboundReferralSubmitted], tx: Tx) -> None:
+        examined = [_examined(e.data, tx.today, sources) async for e in in_turns(batch)]
+        answers = await take_on(Referrals(tx), examined)
+        for event, one, answer in zip(batch, examined, answers, strict=True):
+            tx.emit(_receipt(event.data, one, answer, tx.now), cause=event)
+
+    return handler
 
 
 async def on_unreadable(rejected: Rejected, tx: Tx) -> None:
@@ -156,8 +165,17 @@ def follow(decide: Decide[Referral, T]) -> Handler[T]:
     return handler
 
 
-def _examined(event: InboundReferralSubmitted, today: date) -> Examined:
+def _examined(event: InboundReferralSubmitted, today: date, sources: frozenset[str]) -> Examined:
     """The submission. A code that is not known here is a problem, as it is at the other doors."""
+    examined = _coded(event, today)
+    if event.source in sources:
+        return examined
+    return examined._replace(
+        problems=(_NOT_YOURS,)
+    )  # and nothing else: other problems would tell of the door
+
+
+def _coded(event: InboundReferralSubmitted, today: date) -> Examined:
     said = {"channel": event.channel, "needs": event.needs, "diets": event.diets, "flags": event.flags}
     codes = read_codes(said, today)
     if not isinstance(codes, list):

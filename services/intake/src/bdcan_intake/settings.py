@@ -15,6 +15,10 @@ class Settings(ServiceSettings):
     import_chunk: int = Field(
         default=1_000, ge=1, le=10_000, description="rows of a CSV file in one transaction"
     )
+    topic_sources: str = Field(
+        default="",
+        description="whom the Kafka users of the inbound topic submit as, with blanks between; any other source is refused",
+    )
     grant_secret: SecretStr = Field(
         min_length=32, description="signs what a claimed call opens at intake; volunteer-match has the same"
     )

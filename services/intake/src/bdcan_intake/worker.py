@@ -30,15 +30,6 @@ from bdcan_intake.handlers import (
 )
 from bdcan_intake.mending import mend
 
-_INBOUND = Consumer(
-    "inbound",
-    (On(INBOUND_REFERRALS, m.InboundReferralSubmitted, on_submitted),),
-    ordered=False,
-    on_rejected=on_unreadable,
-    count_unreadable=False,
-    mend=mend,
-)
-
 _ASSIGNMENTS = Consumer(
     "assignments",
     (
@@ -99,12 +90,26 @@ _ESCALATIONS = Consumer(
 
 _VOLUNTEERS = Consumer("volunteers", (On(VOLUNTEERS, m.VolunteerLeft, on_volunteer_left),))
 
-CONSUMERS = (
-    _INBOUND,
+_FOLLOWING = (
     *with_bulk(CATALOGUE, _ASSIGNMENTS, "outreach-assignments"),
     _HELP,
     _ESCALATIONS,
     _VOLUNTEERS,
     Consumer("erasures", (On(ERASURES, m.ErasureAnswered, on_erasure_answered),), gathers=True),
 )
-"""What comes in, what routing says, what helpers say and what Community Solutions says do not wait for each other."""
+
+
+def consumers(topic_sources: frozenset[str]) -> tuple[Consumer, ...]:
+    """What comes in, what routing says, what helpers say and what Community Solutions says do not wait for each other.
+
+    `topic_sources`: whom the users of the inbound topic submit as.
+    """
+    inbound = Consumer(
+        "inbound",
+        (On(INBOUND_REFERRALS, m.InboundReferralSubmitted, on_submitted(topic_sources)),),
+        ordered=False,
+        on_rejected=on_unreadable,
+        count_unreadable=False,
+        mend=mend,
+    )
+    return (inbound, *_FOLLOWING)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from bdcan_chassis.testing.harness import Harness
+from bdcan_contracts.models import InboundReferralRefused, InboundReferralSubmitted
 
 DOORS = ("/v1/referrals", "/v1/referral-imports")
 SCOPES = ["referrals:read", "referrals:write"]
@@ -100,3 +101,21 @@ async def test_a_stored_reply_of_a_key_is_not_replayed_to_a_person_of_its_name(g
         other = await person.post("/v1/referrals", json=BODY, headers=headers)
         assert "Idempotent-Replayed" not in other.headers
         assert other.json()["referral_id"] != first.json()["referral_id"]
+
+
+async def test_the_topic_takes_only_the_sources_of_its_users(given: Harness) -> None:
+    desk = given.client(SCOPES, sources=["phone-desk"])
+    assert (await send(desk, "/v1/referrals", None)).status_code == 201
+    await given.emitted()
+    for source in ("phone-desk", "never-heard-of"):
+        for body in (BODY, BODY | {"notes": "Something else."}, BODY | {"needs": ["pony"]}):
+            await given.deliver(InboundReferralSubmitted.model_validate(body | {"source": source}))
+    receipts = [event.data for event in await given.emitted()]
+    assert {type(receipt) for receipt in receipts} == {InboundReferralRefused}
+    assert {tuple(p.code for p in receipt.problems) for receipt in receipts} == {("not-yours",)}
+    assert len(await given.fetch("SELECT 1 FROM referral")) == 1
+    mine = await given.deliver(
+        InboundReferralSubmitted.model_validate(BODY | {"source": "riverside-surgery"})
+    )
+    assert mine["handled"] == 1
+    assert len(await given.fetch("SELECT 1 FROM referral")) == 2
