@@ -6,6 +6,8 @@ planted values in every column of every table. It is shown to find a planted lea
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ from bdcan_contracts.models import (
     ReferralErasureRequested,
 )
 from bdcan_contracts.vocabulary import Channel, NeedCode
+from bdcan_local import rights
+from bdcan_local.errors import PlatformError
 
 SERVICES = ("intake", "routing", "volunteer_match", "foodhub", "escalation")
 PLANTED = {
@@ -327,3 +331,64 @@ async def test_service_that_does_not_answer_raises_an_alarm(five: Five) -> None:
     await five.intake.fire()
     listed = (await five.intake.http.get("/v1/rights/erasures?state=waiting")).json()["items"]
     assert [(one["erasure_id"], one["overdue"]) for one in listed] == [(erasure_id, True)]
+
+
+async def test_export_shows_all_that_five_services_hold_and_who_saw_it(five: Five) -> None:
+    referral_id = await _hand_in(five, "food-parcel", "safeguarding-adult")
+    asked = {"referral_ids": [str(referral_id)], "reason": "the resident asked to see it"}
+    shown = {}
+    for name, given in five.by_name.items():
+        answer = await given.http.post("/v1/rights/exports", json=asked)
+        assert answer.status_code == 200, answer.text
+        shown[name] = answer.json()
+        refused = await given.client(["referrals:read"]).post("/v1/rights/exports", json=asked)
+        assert refused.status_code == 403
+    text = json.dumps(shown)
+    for wanted in (
+        "Zebedee Quorlix",
+        "900773",
+        "parrot",
+        "wooden",
+        "RM10 8XX",
+        "kosher",
+        "interpreter-needed",
+    ):
+        assert wanted in text, wanted
+    for name, kind in (
+        ("intake", "residents"),
+        ("intake", "notes"),
+        ("routing", "homes"),
+        ("escalation", "case-numbers"),
+    ):
+        assert shown[name]["holds"][0]["records"][kind], (name, kind)
+    again = (await five.intake.http.post("/v1/rights/exports", json=asked)).json()["holds"][0]
+    assert [one["act"] for one in again["seen"]] == ["person-exported"]
+    # a case at the council is waited for, and the person is erased when the time is up
+    erasure_id = await _ask(five, referral_id)
+    waits = {code for one in (await _receipt(five, erasure_id))["answers"] for code in one["waits_for"]}
+    assert waits == {"referral-open", "case-open"}
+    five.advance(timedelta(days=22))
+    await five.fire()
+    assert (await _receipt(five, erasure_id))["state"] == "done"
+    after = [
+        (await given.http.post("/v1/rights/exports", json=asked)).json() for given in five.by_name.values()
+    ]
+    assert not [wanted for wanted in (*TRACES, "kosher") if wanted in json.dumps(after)]
+
+
+async def test_commands_export_and_erase_ask_the_services(five: Five) -> None:
+    referral_id = await _hand_in(five, "shopping")
+    urls = {name.replace("_", "-"): given.url for name, given in five.by_name.items()}
+    headers = {"X-API-Key": five.intake.http.headers["X-API-Key"]}
+    exported = await asyncio.to_thread(rights.export, urls, headers, [str(referral_id)], "resident-asked")
+    said: list[str] = []
+    rights.as_text(exported, said.append)
+    assert f"routing, referral {referral_id}" in said
+    assert any("Zebedee Quorlix" in line for line in said)
+    taken = await asyncio.to_thread(
+        rights.erase, five.intake.url, headers, [str(referral_id)], [], "resident-asked"
+    )
+    await five.settle()
+    assert (await _receipt(five, taken["erasure"]["erasure_id"]))["state"] == "done"
+    with pytest.raises(PlatformError, match="404"):
+        await asyncio.to_thread(rights.erase, five.intake.url, headers, [str(uuid4())], [], "resident-asked")

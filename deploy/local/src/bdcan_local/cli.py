@@ -87,13 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     checked.add_argument("act", choices=["verify"])
     checked.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
-    kept = add("retention", _retention, "end what is past its time, in all five services")
-    kept.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
-    only = kept.add_mutually_exclusive_group()
-    only.add_argument("--dry-run", action="store_true", help="count what would end, and change nothing")
-    only.add_argument(
-        "--report", action="store_true", help="say what is kept, why, for how long, and what is past"
-    )
+    _about_people(add)
     token = add("token", _token, "make an access token for a person on this system")
     token.add_argument(
         "--as",
@@ -160,6 +154,33 @@ def _add_places(provision: argparse.ArgumentParser) -> None:
     provision.add_argument(
         "--revoke", action="store_true", help="take away permissions that the catalogue does not give"
     )
+
+
+def _about_people(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the commands about what is held of people."""
+    kept = add("retention", _retention, "end what is past its time, in all five services")
+    kept.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
+    only = kept.add_mutually_exclusive_group()
+    only.add_argument("--dry-run", action="store_true", help="count what would end, and change nothing")
+    only.add_argument(
+        "--report", action="store_true", help="say what is kept, why, for how long, and what is past"
+    )
+    for name, command, text in (
+        ("export", _export, "show all that the five services hold about a person, and who saw it"),
+        ("erase", _erase, "ask for a person to be erased in all five services"),
+    ):
+        right = add(name, command, text)
+        right.add_argument(
+            "--referral", action="extend", nargs="+", default=[], help="ids of the person's referrals"
+        )
+        right.add_argument("--reason", required=True, help="why: a code, such as resident-asked")
+        right.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
+        if name == "export":
+            right.add_argument("--text", action="store_true", help="for people, in place of JSON")
+        else:
+            right.add_argument(
+                "--enquiry", action="extend", nargs="+", default=[], help="ids of a volunteer's enquiries"
+            )
 
 
 def _say(text: str) -> None:
@@ -288,6 +309,42 @@ def _everywhere(options: argparse.Namespace, *verb: str) -> int:
         ran = subprocess.run(command.argv, env=dict(command.environment), check=False)  # noqa: S603 # the words are ours
         code = max(code, ran.returncode)
     return code
+
+
+def _export(options: argparse.Namespace) -> int:
+    import json
+
+    from bdcan_local import rights
+
+    urls, headers = _apis_for_an_officer(options)
+    exported = rights.export(urls, headers, options.referral, options.reason)
+    if options.text:
+        rights.as_text(exported, _say)
+    else:
+        _say(json.dumps(exported, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _erase(options: argparse.Namespace) -> int:
+    import json
+
+    from bdcan_local import rights
+
+    urls, headers = _apis_for_an_officer(options)
+    taken = rights.erase(urls["intake"], headers, options.referral, options.enquiry, options.reason)
+    _say(json.dumps(taken, indent=2))
+    return 0
+
+
+def _apis_for_an_officer(options: argparse.Namespace) -> tuple[dict[str, str], dict[str, str]]:
+    """Where the five APIs are, and the credentials of somebody who may ask them about a person's rights."""
+    from bdcan_local import runner
+    from bdcan_local.processes import SERVICES
+    from bdcan_local.tokens import make_token
+
+    system = runner.found(_chosen(options), read_settings())
+    token = make_token(system.secrets, "officer").text
+    return {name: system.url(f"{name}-api") for name in SERVICES}, {"Authorization": f"Bearer {token}"}
 
 
 def _token(options: argparse.Namespace) -> int:

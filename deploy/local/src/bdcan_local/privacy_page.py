@@ -22,6 +22,15 @@ What is held about people, where, why, on which lawful basis, for how long, and 
 keeps these promises; `bdcan retention --report` shows them with what is past its time now, and `--dry-run` only counts.
 `BDCAN_RETENTION={"notes": "P90D"}` sets another period for a kind of a service.
 """
+_RIGHTS = """
+## What a person can ask for
+- **To see it.** `bdcan export --referral ID --reason resident-asked --text`, or `POST /v1/rights/exports` of each service, shows every row
+  about a referral, and who saw it when and why. Needs `rights:read`.
+- **To have it corrected.** The desk amends an open referral at intake. A closed one keeps what it said.
+- **To be erased.** `bdcan erase --referral ID --reason resident-asked`, or `POST /v1/rights/erasures` of intake. The answer lists other
+  referrals that may be theirs: ask the person, and include them. The receipt, `GET /v1/rights/erasures/{id}`, says what each service
+  erased, what stays without the person, and what it still waits for: at most 21 days ([ADR 18](adr/0018-erasure.md)).
+"""
 _KEPT = """
 ## What is kept, and for how long
 A period of a referral's rows begins when it has closed. What is named in the last column goes; ids, codes and times stay for the
@@ -67,7 +76,7 @@ def page() -> str:
         f"| `{purpose}` | {', '.join(opens.fields)} | {'people of the hub' if opens.hub_only else 'whoever has the scope'} |\n"
         for purpose, opens in OPENS.items()
     )
-    return _HEAD + _KEPT + kinds + _PURPOSES + purposes + _TOPICS + "".join(_topics())
+    return _HEAD + _RIGHTS + _KEPT + kinds + _PURPOSES + purposes + _TOPICS + "".join(_topics())
 
 
 def _topics() -> Iterator[str]:

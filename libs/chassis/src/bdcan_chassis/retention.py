@@ -29,7 +29,7 @@ class Kept:
     `past`: the SQL condition on a row `t` of `table` that is past its time `:before`. `emptied`: the columns that are emptied, with their
     new values; without it the row is deleted. `real_time`: the database stamps the row, not the domain's clock. `by_rule`: what a rule of
     the domain does instead, because a state changes with it; housekeeping only counts such rows. `of_subjects`: the condition on a row `t`
-    that is about one of `:subject_ids`; such rows end at once when a person is erased.
+    that is about one of `:subject_ids`; such rows end at once when a person is erased. `stays_about`: the same, where rows stay. An export shows both.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Kept:
     real_time: bool = False
     by_rule: str = ""
     of_subjects: str = ""
+    stays_about: str = ""
 
     @property
     def then(self) -> str:
@@ -66,6 +67,16 @@ class Kept:
             return Statement(_DELETE.format(table=self.table, past=past))
         sets = ", ".join(f"{column} = {value}" for column, value in self.emptied.items())
         return Statement(_EMPTY.format(table=self.table, sets=sets, past=past))
+
+    @property
+    def about(self) -> str:
+        """The condition on a row that is about some subjects; empty: no row of this kind is."""
+        return self.of_subjects or self.stays_about
+
+    @property
+    def held(self) -> Statement:
+        """The rows about some subjects, as JSON."""
+        return Statement(_HELD.format(table=self.table, subjects=self.about))
 
     @property
     def erase(self) -> Statement:
@@ -195,5 +206,7 @@ _DELETE = "DELETE FROM {table} WHERE ctid = ANY ({past})"
 _EMPTY = "UPDATE {table} SET {sets} WHERE ctid = ANY ({past})"
 
 _ERASE = "DELETE FROM {table} AS t WHERE {subjects}"
+
+_HELD = "SELECT to_jsonb(t)::text AS held FROM {table} AS t WHERE {subjects}"
 
 _EMPTY_OF = "UPDATE {table} AS t SET {sets} WHERE {subjects}"

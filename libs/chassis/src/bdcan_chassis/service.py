@@ -20,6 +20,7 @@ from bdcan_chassis.housekeeping import Sample
 from bdcan_chassis.http.app import create_api
 from bdcan_chassis.http.dead_letters import dead_letter_router
 from bdcan_chassis.http.guard import Routes
+from bdcan_chassis.http.rights import rights_router
 from bdcan_chassis.passes import Gateway, Planner
 from bdcan_chassis.retention import CHASSIS_KEPT, Kept, periods
 from bdcan_chassis.settings import ServiceSettings
@@ -98,5 +99,5 @@ class Service:
 
     def api(self, transactions: Transactions) -> FastAPI:
         """The service's API: its own routes and the common ones."""
-        routers = (*self.routers, dead_letter_router())
+        routers = (*self.routers, rights_router(self.name, self.kept), dead_letter_router())
         return create_api(self.title, self.settings, transactions, routers, self.domain_errors)

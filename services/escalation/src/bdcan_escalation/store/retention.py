@@ -18,6 +18,8 @@ KEPT = (
         _LAW,
         timedelta(days=6 * 365),
         "EXISTS (SELECT FROM escalation AS e WHERE e.escalation_id = t.escalation_id AND e.ended_at < :before)",
+        stays_about="EXISTS (SELECT FROM escalation AS e WHERE e.escalation_id = t.escalation_id"
+        " AND e.referral_id = ANY (:subject_ids))",
     ),
     Kept(
         "case-numbers",
@@ -28,6 +30,7 @@ KEPT = (
         timedelta(days=6 * 365),
         "t.ended_at < :before AND t.reference IS NOT NULL",
         {"reference": "NULL"},
+        stays_about="t.referral_id = ANY (:subject_ids)",
     ),
 )
 """In the order in which they end. Escalations hold ids and codes; the person is at intake and at the council."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
+from bdcan_chassis.audit import Act
 from bdcan_chassis.erasure import Erasure as Requested
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Slug
@@ -130,6 +131,8 @@ def router() -> Routes:
             enquired = await enquiries.lock(store.enquiries.ENQUIRY.lock, keys=set(body.enquiry_ids))
             if len(found) < len(set(body.referral_ids)) or len(enquired) < len(set(body.enquiry_ids)):
                 raise NotFoundError
+            for one in (*body.referral_ids, *body.enquiry_ids):
+                tx.audit(Act.PERSON_ERASED, caller.name, one, body.reason)
             erasure = erasures.put(rights.ask(new_id(), found, enquired, body.reason, caller.name, tx.now))
             for referral in found:
                 if referral.open and not referral.withdrawn_reason:

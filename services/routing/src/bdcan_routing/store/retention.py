@@ -32,6 +32,7 @@ KEPT = (
         _TASK,
         timedelta(days=6 * 365),
         "t.decided_at < :before",
+        stays_about="t.referral_id = ANY (:subject_ids)",
     ),
 )
 """In the order in which they end. The assignment stays with its hub and its times, for the borough's figures."""

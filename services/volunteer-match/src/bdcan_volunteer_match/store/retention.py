@@ -64,6 +64,7 @@ KEPT = (
         _TASK,
         2 * _YEAR,
         _OVER,
+        stays_about="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(
         "uncounted-attempts",
@@ -73,6 +74,7 @@ KEPT = (
         _TASK,
         2 * _YEAR,
         _OVER,
+        stays_about="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(
         "decisions",

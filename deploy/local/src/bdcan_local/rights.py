@@ -1,0 +1,63 @@
+"""What a person has a right to: to see all that the five services hold about them, and to be erased."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from http.client import HTTPResponse
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from bdcan_local.errors import PlatformError
+
+
+def export(
+    urls: dict[str, str], headers: dict[str, str], referral_ids: Sequence[str], reason: str
+) -> dict[str, Any]:
+    """What each service holds about these referrals, by service. Raises PlatformError if one does not answer."""
+    asked = {"referral_ids": list(referral_ids), "reason": reason}
+    return {
+        service: _post(f"{url}/v1/rights/exports", headers, asked)["holds"] for service, url in urls.items()
+    }
+
+
+def erase(
+    url: str, headers: dict[str, str], referral_ids: Sequence[str], enquiry_ids: Sequence[str], reason: str
+) -> dict[str, Any]:
+    """Ask intake to erase a person; returns the request. Raises PlatformError."""
+    asked = {"referral_ids": list(referral_ids), "enquiry_ids": list(enquiry_ids), "reason": reason}
+    return _post(f"{url}/v1/rights/erasures", headers, asked)
+
+
+def as_text(exported: dict[str, Any], say: Callable[[str], None]) -> None:
+    """An export as a person reads it."""
+    for service, holds in exported.items():
+        for held in holds:
+            say(f"{service}, referral {held['referral_id']}")
+            for kind, rows in held["records"].items():
+                for row in rows:
+                    said = {name: value for name, value in row.items() if value not in (None, [], {}, "")}
+                    say(f"  {kind}: " + "; ".join(f"{name}: {value}" for name, value in said.items()))
+            for seen in held["seen"]:
+                say(
+                    f"  seen on {seen['at']} by {seen['actor']}: {seen['act']}, {seen['detail']}, {seen['reason']}"
+                )
+
+
+def _post(url: str, headers: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+    sent = {**headers, "Content-Type": "application/json"}
+    request = Request(url, json.dumps(body).encode(), sent, method="POST")  # noqa: S310 # our own services
+    answer: HTTPResponse
+    try:
+        with urlopen(request, timeout=30) as answer:  # noqa: S310 # our own services
+            return json.load(answer)
+    except HTTPError as error:
+        raise PlatformError(
+            f"{url} answered {error.code}: {error.read().decode('utf-8', 'replace')[:500]}",
+            "Correct what it names, and ask again.",
+        ) from error
+    except URLError as error:
+        raise PlatformError(
+            f"{url} does not answer", "Look at `bdcan status`, and ask again: nothing is lost."
+        ) from error
