@@ -13,7 +13,5 @@ from bdcan_intake.settings import Settings
 
 @pytest.fixture
 async def given(postgres_server) -> AsyncIterator[Harness]:
-    async with harness(
-        postgres_server, service, Settings, topic_sources="riverside-surgery midwives test"
-    ) as running:
+    async with harness(postgres_server, service, Settings) as running:
         yield running

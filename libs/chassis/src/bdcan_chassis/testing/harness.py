@@ -296,6 +296,7 @@ def settings_for(settings_class: type[S], dsn: str, keys_file: Path, **more: Any
         "oidc_issuer": "https://issuer.example.org",
         "api_keys_file": keys_file,
         "grant_secret": "a secret of the tests, long enough",
+        "topic_sources": "riverside-surgery midwives test",
     }
     return settings_class.model_validate(values | more)
 
