@@ -57,6 +57,12 @@ gen: $(VENV)/.dev ## generate again what is made from schemas/, migrations and m
 	@$(BIN)/python -m bdcan_local.metrics_page
 	@$(BIN)/python -m bdcan_local.privacy_page
 
+sbom: $(VENV)/.dev ## write sbom.cdx.json: all packages and jars that the system is made of (CycloneDX)
+	@$(BIN)/python -m bdcan_local.sbom sbom.cdx.json
+
+scan: $(VENV)/.dev ## look for known vulnerabilities of all packages; OSV_URL=... asks a mirror of OSV instead of api.osv.dev
+	@$(BIN)/uv audit --frozen --preview-features audit-command $(if $(OSV_URL),--service-url $(OSV_URL))
+
 clean: ## remove .venv and local data (stop first: make down)
 	rm -rf $(VENV) .local
 
@@ -73,4 +79,4 @@ $(VENV)/.run: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
 $(VENV)/.dev: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
 	@echo "installing (once) ..." && $(BIN)/uv sync --quiet --frozen --all-packages --inexact && touch $@ $(VENV)/.run
 
-.PHONY: help demo up down test check resilience mutants bench gen clean
+.PHONY: help demo up down test check resilience mutants bench gen sbom scan clean
