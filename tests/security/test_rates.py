@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -67,6 +68,32 @@ async def test_failed_sign_ins_of_an_address_are_limited_and_good_ones_are_not(g
     assert (await given.http.get("/v1/summary")).status_code == 200
     counted = (await given.http.get("/metrics")).text
     assert 'bdcan_http_limited_total{reason="sign-ins"}' in counted
+
+
+async def test_lists_that_fill_the_memory_are_refused_and_referrals_are_taken_on(
+    postgres_server: Any,
+) -> None:
+    async with harness(postgres_server, service, Settings, http_body_room=1_000_000) as given:
+        enough, done = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b"name,needs\nAmina,shopping\n" + b" " * 700_000
+            enough.set()
+            await done.wait()
+
+        first = asyncio.ensure_future(given.http.post("/v1/referral-imports?source=a-list", content=slow()))
+        await enough.wait()
+        url = "/v1/referral-imports?source=a-list"
+        rest = "name,needs\nRose,shopping\n" + " " * 140_000
+        async with asyncio.timeout(30):
+            while (second := await given.http.post(url, content=rest)).status_code == 201:
+                pass  # the server has not read all of the first one yet
+        assert second.status_code == 503, second.text
+        assert second.headers["retry-after"] == "5"
+        assert (await given.http.post("/v1/referrals", json=_FORM)).status_code == 201
+        done.set()
+        assert (await first).status_code == 201
+        assert (await given.http.post(url, content="name,needs\nRose,shopping\n")).status_code == 201
 
 
 async def test_health_has_no_rate(given: Harness) -> None:

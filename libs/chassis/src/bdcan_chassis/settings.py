@@ -99,6 +99,9 @@ class ServiceSettings(BaseSettings):
     http_body_bytes: int = Field(
         default=256_000, ge=1_000, description="bytes of a body at most, where a route says nothing else"
     )
+    http_body_room: int = Field(
+        default=200_000_000, ge=1_000_000, description="bytes of bodies in memory at most, in one process"
+    )
     http_rate_reading: Rate = Field(default="6000 per 10 second", description="reads of one caller")
     http_rate_lists: Rate = Field(default="120 per 1 minute", description="imports of one caller")
     http_rate_writing: Rate = Field(default="6000 per 10 second", description="writes of one caller")

@@ -125,11 +125,13 @@ class GuardedRoute(APIRoute):
             elif (header := self.terms.get(_SIGNED_BY)) and header not in request.headers:
                 limiter.count_failure(scope)
                 raise UnauthorizedError(f"The header {header} is missing.")
-            most = self.terms.get(_BODY)
-            arriving = _Arriving(
-                receive, request, state.settings, state.settings.http_body_bytes if most is None else most
-            )
-            receive = arriving.receive
+            most = self.terms.get(_BODY, state.settings.http_body_bytes)
+            arriving = _Arriving(receive, request, state.settings, most, limiter, self._door(scope["method"]))
+            try:
+                await super().handle(scope, arriving.receive, send)
+            finally:
+                limiter.let_go(arriving.seen)
+            return
         await super().handle(scope, receive, send)
 
     def _door(self, method: str) -> Door:
@@ -157,17 +159,27 @@ def _authentications(dependant: Dependant) -> Iterator[Authentication]:
 class _Arriving:
     """A body on its way: so large and so slow, and no more."""
 
-    def __init__(self, receive: Receive, request: Request, settings: ServiceSettings, most: int) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        request: Request,
+        settings: ServiceSettings,
+        most: int,
+        limiter: Limiter,
+        door: Door,
+    ) -> None:
+        self._limiter = limiter
+        self._door = door
         self._receive = receive
         self._declared = request.headers.get("content-length", "0")
         self._settings = settings
         self._most = most
-        self._seen = 0
+        self.seen = 0
         self._whole = False
         self._until: float | None = None
 
     async def receive(self) -> Message:
-        """The next piece. Raises BodyTooLargeError, BodyTooSlowError or BodyBrokenOffError."""
+        """The next piece. Raises BodyTooLargeError, BodyTooSlowError, BodyBrokenOffError or NoRoomError."""
         if self._whole:
             return await self._receive()
         if self._declared.isdigit() and int(self._declared) > self._most:
@@ -177,7 +189,7 @@ class _Arriving:
             self._until = loop.time() + self._settings.http_body_time.total_seconds()
         try:
             # a body that comes steadily has all the time that it needs
-            async with asyncio.timeout_at(self._until + self._seen / self._settings.http_body_rate):
+            async with asyncio.timeout_at(self._until + self.seen / self._settings.http_body_rate):
                 message = await self._receive()
         except TimeoutError:
             metrics.LIMITED.labels("body-time").inc()
@@ -185,8 +197,10 @@ class _Arriving:
         if message["type"] == "http.disconnect":
             raise BodyBrokenOffError
         self._whole = not message.get("more_body", False)
-        self._seen += len(message.get("body", b""))
-        if self._seen > self._most:
+        size = len(message.get("body", b""))
+        self.seen += size
+        self._limiter.hold(size, self._door)
+        if self.seen > self._most:
             raise self._too_large()
         return message
 

@@ -17,12 +17,13 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import Scope
 
 from bdcan_chassis import metrics
-from bdcan_chassis.http.problems import TooManyRequestsError
+from bdcan_chassis.http.problems import NoRoomError, TooManyRequestsError
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
 
 log = get_logger(__name__)
 
+_SHARE_OF_OTHERS = 0.8
 _QUIET_SECONDS = 10.0  # a caller in a loop writes one line in so long
 
 
@@ -48,6 +49,8 @@ class Limiter:
         }
         self._failures = parse(settings.http_rate_failures)
         self._logged: dict[str, float] = {}
+        self._room = settings.http_body_room
+        self._held = 0
 
     def admit(self, caller: str, door: Door) -> None:
         """Count a request. Raises TooManyRequestsError if the caller's budget for such doors is spent."""
@@ -68,6 +71,17 @@ class Limiter:
             self._tell("sign-ins", None)
             reset = self._window.get_window_stats(self._failures, "failures", address).reset_time
             raise TooManyRequestsError(_seconds(reset))
+
+    def hold(self, size: int, door: Door) -> None:
+        """Count bytes of a body that are in memory now. Raises NoRoomError; the last fifth is for urgent doors."""
+        self._held += size
+        if self._held > self._room * (1 if door is Door.URGENT else _SHARE_OF_OTHERS):
+            self._tell("body-room", None)
+            raise NoRoomError
+
+    def let_go(self, size: int) -> None:
+        """A request is answered, and its body is forgotten."""
+        self._held -= size
 
     def _tell(self, reason: str, caller: str | None) -> None:
         metrics.LIMITED.labels(reason).inc()

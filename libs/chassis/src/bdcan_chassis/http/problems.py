@@ -149,6 +149,19 @@ class BodyTooSlowError(BodyError):
         super().__init__(HTTPStatus.REQUEST_TIMEOUT, "The body took too long: send it again.")
 
 
+class NoRoomError(BodyError):
+    """The bodies that the process is reading fill its memory."""
+
+    code = "busy"
+
+    def __init__(self) -> None:
+        super().__init__(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "Too much is being sent just now. Nothing was changed: try again.",
+            {"Retry-After": "5"},
+        )
+
+
 class BadJsonError(BodyError):
     """The body is not JSON, or, with a problem, JSON that no form has."""
 
@@ -271,7 +284,7 @@ def install_problem_handlers(app: FastAPI, domain_errors: Mapping[type[Exception
     async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 # as above
         if isinstance(error, BodyError):
-            return problem(error.status_code, error.code, error.detail, error.errors)
+            return problem(error.status_code, error.code, error.detail, error.errors, error.headers)
         if error.status_code == HTTPStatus.NOT_FOUND:
             return await on_api_error(request, NotFoundError())
         phrase = HTTPStatus(error.status_code).phrase

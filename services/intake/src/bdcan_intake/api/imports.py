@@ -18,9 +18,7 @@ from bdcan_chassis.http.bodies import Slug
 from bdcan_chassis.http.guard import Routes, terms
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import (
-    BodyBrokenOffError,
-    BodyTooLargeError,
-    BodyTooSlowError,
+    BodyError,
     InvalidError,
     NotFoundError,
 )
@@ -117,7 +115,7 @@ def router(settings: Settings) -> Routes:
         await importing.receive(source, caller.name)
         try:
             content = await request.body()
-        except (BodyBrokenOffError, BodyTooLargeError, BodyTooSlowError):
+        except BodyError:
             await importing.break_off()
             raise
         try:
