@@ -113,6 +113,8 @@ async def five(postgres_server: Any) -> AsyncIterator[Five]:
         for name in SERVICES:
             app, settings = (import_module(f"bdcan_{name}.{part}") for part in ("app", "settings"))
             more: dict[str, Any] = {}
+            if name == "intake":
+                more = {"topic_sources": "riverside-surgery"}
             if name == "escalation":
                 more = {
                     "council_url": "http://127.0.0.1:9",
@@ -392,3 +394,19 @@ async def test_commands_export_and_erase_ask_the_services(five: Five) -> None:
     assert (await _receipt(five, taken["erasure"]["erasure_id"]))["state"] == "done"
     with pytest.raises(PlatformError, match="404"):
         await asyncio.to_thread(rights.erase, five.intake.url, headers, [str(uuid4())], [], "resident-asked")
+
+
+async def test_volunteer_who_asks_leaves_and_is_erased(five: Five) -> None:
+    answer = await five.intake.http.post(
+        "/v1/volunteer-enquiries",
+        json={**{k: PLANTED[k] for k in ("name", "phone", "email", "notes")}, "postcode": "RM10 8XX"},
+    )
+    enquiry_id = answer.json()["enquiry_id"]
+    await five.settle()
+    asked = await five.intake.http.post(
+        "/v1/rights/erasures", json={"enquiry_ids": [enquiry_id], "reason": "volunteer-asked"}
+    )
+    assert asked.json()["erasure"]["waits_for_enquiries"] == [enquiry_id]
+    await five.settle()
+    assert (await _receipt(five, UUID(asked.json()["erasure"]["erasure_id"])))["state"] == "done"
+    assert await traces(five, *TRACES) == []
