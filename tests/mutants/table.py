@@ -407,8 +407,8 @@ MUTANTS = (
         "keys-are-not-compared",
         "the door is shut",
         "http/auth.py",
-        "            if hmac.compare_digest(digest, key.sha256):\n",
-        "            if True:\n",
+        "        found = self.api_keys.get().get(hashlib.sha256(api_key.encode()).hexdigest())\n",
+        "        found = next(iter(self.api_keys.get().values()), None)\n",
         "api_auth",
     ),
 )

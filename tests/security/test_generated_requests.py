@@ -103,7 +103,10 @@ async def given_service(
     key_set = tmp_path / "key-set.json"
     key_set.write_text(json.dumps(KeySet([ECKey.generate_key("P-256", auto_kid=True)]).as_dict()))
     app, its_settings = (import_module(f"bdcan_{request.param}.{name}") for name in ("app", "settings"))
-    more: dict[str, Any] = {"jwks": str(key_set)}
+    more: dict[str, Any] = {
+        "jwks": str(key_set),
+        "http_rate_failures": "100000 per 1 minute",  # each route is asked without credentials, too
+    }
     if request.param == "escalation":
         more |= {
             "council_url": "http://127.0.0.1:9",

@@ -166,6 +166,30 @@ def test_resident_can_decline_a_concern_only_after_it_was_given_back():
     assert r.needs[0].state is NeedState.WITHDRAWN
 
 
+@pytest.mark.parametrize("order", ["taken given again", "taken again given", "again taken given"])
+@pytest.mark.parametrize(
+    ("said", "code", "state"),
+    [
+        (m.CallNeedResult.DECLINED, NeedCode.HOUSING, NeedState.WITHDRAWN),
+        (m.CallNeedResult.CHANGED, NeedCode.BEFRIENDING_CALL, NeedState.IN_HAND),
+    ],
+)
+def test_call_about_a_need_that_was_given_back_counts_before_we_hear_of_that(said, code, state, order):
+    r = s.referral(NeedCode.HOUSING)
+    housing = r.needs[0].need_id
+    first = s.called(r, (housing, NeedCode.HOUSING, m.CallNeedResult.CONFIRMED))
+    r, _ = s.told(r, (p.assigned, s.assigned(r), 1), (s.call_completed, first, 2))
+    steps = {
+        "taken": (p.escalation_accepted, s.escalation(m.EscalationAccepted, r, housing), 3),
+        "given": (p.escalation_declined, s.escalation(m.EscalationDeclined, r, housing), 4),
+        "again": (s.call_completed, s.called(r, (housing, code, said)), 5),
+    }
+
+    r, _ = s.told(r, *(steps[word] for word in order.split()))
+
+    assert (r.needs[0].state, r.needs[0].code) == (state, code)
+
+
 @pytest.mark.parametrize("lane", list(p.HELPER))
 def test_unknown_need_of_a_newer_release_goes_to_the_helper_of_its_lane(lane: m.Lane):
     r = s.referral(NeedCode.SHOPPING)

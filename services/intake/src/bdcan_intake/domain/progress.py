@@ -137,6 +137,7 @@ def call_completed(
     """What is needed is known: each need goes to who helps with it, or ends if it is not wanted.
 
     A call that crossed with a withdrawal starts nothing: the services that would help have heard of the withdrawal too.
+    A call asks about a need that was referred on only if Community Solutions has given it back, which we may hear later.
     """
     if referral.withdrawn_reason is not None:
         return replace(referral, called=True)
@@ -144,6 +145,8 @@ def call_completed(
     needs = {need.need_id: need for need in referral.needs}
     for said in event.needs:
         need = needs.get(said.need_id)
+        if need is not None and need.state is NeedState.REFERRED_ON and _is_news(need, at, _CALLED):
+            need = replace(need, state=NeedState.OPEN, owner=_hub_of(referral, event), due_at=due_at)
         if said.result is CallNeedResult.DECLINED:
             need = need or Need(
                 referral.referral_id, said.need_id, said.code, said.lane, NeedState.OPEN, INTAKE, at, at
@@ -336,9 +339,16 @@ def escalation_overdue(referral: Referral, event: models.EscalationOverdue, at: 
 
 @_follows
 def escalation_accepted(referral: Referral, event: models.EscalationAccepted, at: datetime) -> Referral:
-    """Community Solutions has taken it on: from here it is theirs."""
+    """Community Solutions has taken it on: from here it is theirs, unless somebody else has had it in hand since."""
+    end = NeedState.REFERRED_ON
     for need_id in event.need_ids:
-        referral = _ended(referral, need_id, _kind(event), NeedState.REFERRED_ON, at)
+        taken_on = Need(referral.referral_id, need_id, *_kind(event), end, None, None, at, _HELPED)
+        referral = _with_need(
+            referral,
+            need_id,
+            lambda need: need if need.ended or _is_with_another(need, at) else _end(need, end, at, None),
+            taken_on,
+        )
     return referral
 
 
@@ -571,6 +581,12 @@ def _in_hand(need: Need, owner: str, due_at: datetime | None, at: datetime, rank
 
 def _end(need: Need, state: NeedState, at: datetime, reason: str | None) -> Need:
     return replace(need, state=state, owner=None, due_at=None, fact_at=at, rank=_HELPED, reason=reason)
+
+
+def _is_with_another(need: Need, at: datetime) -> bool:
+    """Whether a later fact has put it into other hands than Community Solutions'."""
+    in_hand = need.state is NeedState.IN_HAND and need.owner != COMMUNITY_SOLUTIONS
+    return in_hand and not _is_news(need, at, _HELPED)
 
 
 def _is_news(need: Need, at: datetime, rank: int) -> bool:
