@@ -67,6 +67,10 @@ _POSTED: dict[str, tuple[str, dict[str, Any]]] = {
 _BEYOND_A_SCHEMA = {
     "POST /v1/call-backs",  # the body is signed
     "POST /v1/referral-imports",  # the body is a file
+    "POST /v1/rights/erasures",  # a referral or an enquiry, and not both
+    "GET /v1/rights/erasures/{erasure_id}",  # of which none was taken, therefore
+    "POST /v1/stock-receipts",  # the item and its dates must go together
+    "POST /v1/stock-write-offs",  # of what is there
     "POST /v1/tasks/{task_id}/concerns",  # few needs are about somebody's safety
 }
 

@@ -44,6 +44,7 @@ _ASKED = "parcel.requested"
 _CHANGES = {"referral.amended", "referral.reassigned", "welfare-call.completed"}
 """After each of these, a parcel may be asked for again: its contents or its time changed."""
 
+_CLOSED, _REOPENED = "referral.closed", "referral.reopened"
 _OUT, _BACK = "parcel.dispatched", "parcel.returned"
 """A parcel goes out as often as it came back, and once more: a foodhub that catches up tells all of it in one instant."""
 
@@ -262,10 +263,14 @@ def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
     trips: dict[Any, Counter[str]] = defaultdict(Counter)
     changes = sum(line["kind"] in _CHANGES for line in timeline)
     requests: Counter[Any] = Counter()
+    turns: Counter[str] = Counter()
     for line in timeline:
         kind, detail, need_id = line["kind"], line.get("detail") or {}, line.get("need_id")
         if kind in {_OUT, _BACK}:
             trips[detail.get("parcel_id")][kind] += 1
+            continue
+        if kind in {_CLOSED, _REOPENED}:
+            turns[kind] += 1  # several in one instant are right: events that crossed are followed one by one
             continue
         seen[kind, line["at"], need_id, json.dumps(detail, sort_keys=True)] += 1
         if kind == _ASKED:
@@ -281,9 +286,10 @@ def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
         if parcel[_BACK] > parcel[_OUT]:
             yield _BACK
     # a referral closes again only after something opened it again: a new need, or one that was given back
-    happened = Counter(line["kind"] for line in timeline)
-    if happened["referral.closed"] > 1 + happened["referral.reopened"]:
-        yield "referral.closed"
+    if turns[_CLOSED] > turns[_REOPENED] + 1:
+        yield _CLOSED
+    if turns[_REOPENED] > turns[_CLOSED]:
+        yield _REOPENED
     yield from dict.fromkeys(key[0] for key in _repeated(seen))
 
 

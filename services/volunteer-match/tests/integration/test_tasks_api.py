@@ -108,7 +108,7 @@ async def test_a_reason_is_a_code_and_never_a_story(given: Harness) -> None:
         json={"volunteer_id": str(helper), "reason": "Mrs X was in hospital", "note": "call her son"},
     )
     assert answer.status_code == 422
-    assert {e["field"] for e in answer.json()["errors"]} == {"reason", "note"}
+    assert {e["field"] for e in answer.json()["errors"]} == {"reason", "body"}
     assert "hospital" not in answer.text
 
 

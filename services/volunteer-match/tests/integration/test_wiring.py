@@ -49,6 +49,9 @@ async def test_every_route_answers_in_the_openapi_document(given: Harness) -> No
         "/v1/volunteers/{volunteer_id}/leave",
         "/v1/volunteers/{volunteer_id}/suspension",
         "/v1/volunteers/{volunteer_id}/contact-views",
+        "/v1/volunteers/{volunteer_id}/checks",
+        "/v1/volunteers/{volunteer_id}/checks/withdrawal",
+        "/v1/rights/exports",
         "/v1/summary",
         "/v1/hubs",
     }
