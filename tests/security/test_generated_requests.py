@@ -182,10 +182,15 @@ def _copy(written: str, place: int) -> str:
 
 async def _ids(running: Harness) -> dict[str, list[Any]]:
     """The ids that the service's tables hold, by the name of their column."""
+    columns = await running.fetch(_ID_COLUMNS)
+    tables = {row["table_name"] for row in columns}
     found: dict[str, set[str]] = defaultdict(set)
-    for row in await running.fetch(_ID_COLUMNS):
+    for row in columns:
         schema, table, column = row["table_schema"], row["table_name"], row["column_name"]
         name = column if column != "id" else f"{table.rpartition('_')[2]}_id"
+        own = name.removesuffix("_id")
+        if own in tables and own != table:
+            continue  # a row of another table may name what is not here
         values = await running.fetch(f'SELECT DISTINCT "{column}" FROM "{schema}"."{table}" LIMIT 200')
         found[name] |= {str(value[0]) for value in values if value[0] is not None}
     return {name: sorted(values) for name, values in found.items() if values} | _KNOWN

@@ -21,7 +21,7 @@ from bdcan_escalation.store import escalations
         (escalations.ESCALATION.lock, {"keys": [new_id()]}, "escalation_pkey"),
         (
             escalations.FIND,
-            {"state": "opened", "hubs": None, "opened_at": None, "escalation_id": None, "limit": 100},
+            {"state": "accepted", "hubs": None, "opened_at": None, "escalation_id": None, "limit": 100},
             "escalation_by_state",
         ),
     ],
