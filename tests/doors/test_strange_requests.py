@@ -89,6 +89,17 @@ async def test_bodies_of_other_kinds_get_an_answer_in_words(
     _no_error_in(capsys.readouterr().out)
 
 
+async def test_documents_say_that_an_absent_value_is_left_out(given: Harness):
+    schemas = (await given.http.get("/openapi.json")).json()["components"]["schemas"]
+    promised = [
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field in schema.get("required", ())
+        if {"type": "null"} in schema["properties"][field].get("anyOf", ())
+    ]
+    assert not promised, "give these fields the default None"
+
+
 async def test_strange_paths_and_hosts_are_redirected_nowhere(
     given: Harness, capsys: pytest.CaptureFixture[str]
 ):

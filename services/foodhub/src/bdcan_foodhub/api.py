@@ -247,7 +247,7 @@ class ParcelView(BaseModel):
     missing: list[MissingView]
     owed: list[OwedView] = Field(description="lines that were missing and follow later; the site owes them")
     owed_due_at: datetime | None = None
-    owed_by: str | None = Field(description="who sends what is to follow")
+    owed_by: str | None = Field(default=None, description="who sends what is to follow")
     requested_at: datetime
     due_at: datetime
     changed_at: datetime

@@ -77,7 +77,7 @@ class ReferralListed(BaseModel):
     source: str
     reference: str | None = None
     channel: str
-    priority: Annotated[str | None, Field(description="absent for callers who may not see every need")]
+    priority: Annotated[str | None, Field(description="absent for callers who may not see every need")] = None
     outreach: bool
     state: str
     open: bool
@@ -89,7 +89,7 @@ class ReferralListed(BaseModel):
     received_at: datetime
     contact_due_at: Annotated[
         datetime | None, Field(description="absent for callers who may not see every need")
-    ]
+    ] = None
     previous_referral_id: Annotated[
         UUID | None, Field(description="the closed referral of the same reference that this one follows")
     ] = None

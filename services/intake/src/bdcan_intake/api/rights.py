@@ -77,7 +77,7 @@ class ErasureView(BaseModel):
     requested_at: datetime
     erase_by: Annotated[datetime, Field(description="open work is waited for until then")]
     due_at: Annotated[datetime, Field(description="all services must have answered by then")]
-    ended_at: datetime | None
+    ended_at: datetime | None = None
     answers: list[AnswerView]
     missing: list[MissingView]
 
