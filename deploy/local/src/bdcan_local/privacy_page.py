@@ -26,7 +26,8 @@ _RIGHTS = """
 ## What a person can ask for
 - **To see it.** `bdcan export --referral ID --reason resident-asked --text`, or `POST /v1/rights/exports` of each service, shows every row
   about a referral, and who saw it when and why. Needs `rights:read`.
-- **To have it corrected.** The desk amends an open referral at intake. A closed one keeps what it said.
+- **To have it corrected.** The desk amends an open referral at intake, and all services follow. Once it has ended,
+  `POST /v1/referrals/{id}/corrections` corrects the details of the person, with a reason for the audit.
 - **To be erased.** `bdcan erase --referral ID --reason resident-asked`, or `POST /v1/rights/erasures` of intake. The answer lists other
   referrals that may be theirs: ask the person, and include them. The receipt, `GET /v1/rights/erasures/{id}`, says what each service
   erased, what stays without the person, and what it still waits for: at most 21 days ([ADR 18](adr/0018-erasure.md)).

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# control, format (bidi marks, zero width), line and paragraph separators, halves of pairs, private and unassigned ones
-_ACTS = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"})
+# control, format (bidi marks, zero width), separators other than the ordinary space, halves of pairs, private and unassigned ones
+_ACTS = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Cs", "Co", "Cn"})
 _SUSPECT = re.compile(r"[^ -\[\]-~]")
 _SUSPECT_IN_JSON = re.compile(r"[^ -~]")
 

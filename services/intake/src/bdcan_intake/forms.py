@@ -214,6 +214,19 @@ class AmendmentForm(Body):
         return Amendment(**given)
 
 
+class CorrectionForm(Body):
+    """What was wrong about the person of a referral that has ended. A detail that is left out stays; null takes it away."""
+
+    person: PersonForm
+    reason: Annotated[Text, Field(min_length=3, max_length=300, description="for the audit")]
+
+    def correction(self) -> Amendment:
+        """The correction as the domain has it."""
+        person = self.person.person()
+        given = {name: getattr(person, name) for name in self.person.model_fields_set}
+        return Amendment(person=given, unclear=person.unclear)
+
+
 def read_referral(raw: Any, today: date, *, strict: bool = True) -> ReferralForm | list[Problem]:
     """A request for help, or everything that is wrong with it. A file has nothing but text: it is not `strict`."""
     form = _read(ReferralForm, raw, today, strict=strict)
@@ -225,6 +238,11 @@ def read_referral(raw: Any, today: date, *, strict: bool = True) -> ReferralForm
 def read_amendment(raw: Any, today: date) -> AmendmentForm | list[Problem]:
     """What changes, or everything that is wrong with it."""
     return _read(AmendmentForm, raw, today)
+
+
+def read_correction(raw: Any, today: date) -> CorrectionForm | list[Problem]:
+    """What was wrong, or everything that is wrong with it."""
+    return _read(CorrectionForm, raw, today)
 
 
 def read_codes(raw: Any, today: date) -> Codes | list[Problem]:

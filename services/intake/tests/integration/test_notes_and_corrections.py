@@ -125,3 +125,36 @@ async def test_call_that_corrects_nothing_new_amends_nothing(given: Harness):
     await given.deliver(s.assigned(r))
     await given.deliver(corrected(r, diets=("halal",), priority=r.priority, amendment_version=1))
     assert not await given.emitted(m.ReferralAmended)
+
+
+async def correct(given: Harness, r: Referral, **person: Any) -> int:
+    body = {"person": person, "reason": "the resident rang"}
+    answer = await given.http.post(f"/v1/referrals/{r.referral_id}/corrections", json=body)
+    assert "Ahmed" not in answer.text
+    return answer.status_code
+
+
+async def test_details_of_a_referral_that_has_ended_are_corrected_and_audited(given: Harness):
+    r = await handed_in(given, "prescription", notes=INSULIN)
+    assert await correct(given, r, name="Amina Ahmed") == 409, "it is open: amend it"
+    await given.http.post(f"/v1/referrals/{r.referral_id}/withdrawal", json={"reason": "no-longer-needed"})
+    await given.emitted()
+
+    assert await correct(given, r, name="Amina Ahmed", phone="020 7946 0018") == 204
+
+    [kept] = await given.fetch("SELECT name, phone_e164, notes FROM resident")
+    assert tuple(kept) == ("Amina Ahmed", "+442079460018", INSULIN)
+    [audited] = await given.fetch("SELECT reason, detail FROM chassis.audit WHERE act = 'person-corrected'")
+    assert (audited["reason"], audited["detail"]) == ("the resident rang", '{"fields": ["name", "phone"]}')
+    assert await given.emitted() == []
+
+
+async def test_correction_brings_nobody_back_whose_details_are_gone(given: Harness):
+    r = await handed_in(given, "prescription", notes=INSULIN)
+    await given.http.post(f"/v1/referrals/{r.referral_id}/withdrawal", json={"reason": "no-longer-needed"})
+    assert await correct(given, r) == 409, "it says nothing"
+    await given.fetch("UPDATE resident SET name = NULL, content_hash = ''")
+
+    assert await correct(given, r, name="Amina Ahmed") == 409
+
+    assert [row["name"] for row in await given.fetch("SELECT name FROM resident")] == [None]

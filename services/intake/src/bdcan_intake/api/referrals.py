@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import Body, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from bdcan_chassis.audit import Act
 from bdcan_chassis.database import Connection
 from bdcan_chassis.http import bodies
 from bdcan_chassis.http.auth import Caller
@@ -226,6 +227,13 @@ def router() -> Routes:
         async with reading(request) as connection:
             return await _found(connection, referral_id, caller)
 
+    _changing(routes)
+    return routes
+
+
+def _changing(routes: Routes) -> None:
+    """Add the routes that change a referral or what is known of its person."""
+
     @routes.post("/{referral_id}/withdrawal", response_model=ReferralShown)
     async def withdraw(referral_id: UUID, body: Withdrawal, caller: Writer, once: OnceOnly) -> Response:
         async def work(tx: Tx) -> BaseModel:
@@ -259,12 +267,34 @@ def router() -> Routes:
 
         return await once(work)
 
+    @routes.post("/{referral_id}/corrections", status_code=204, response_class=Response)
+    async def correct(
+        request: Request,
+        referral_id: UUID,
+        caller: Amender,
+        once: OnceOnly,
+        body: Annotated[Any, Unread(forms.CorrectionForm), Body()],
+    ) -> Response:
+        """Put right what is kept about the person of a referral that has ended. The audit knows who did it, and why."""
+        form = filled_in(request, forms.read_correction, body)
+
+        async def work(tx: Tx) -> None:
+            referrals, residents = Referrals(tx), Residents(tx)
+            referral = await _locked(referrals, referral_id, caller)
+            [known] = await residents.lock_keys([referral_id])
+            correction = form.correction()
+            residents.put(changes.correct_resident(referral, known, correction, tx.today))
+            await residents.save()
+            tx.audit(
+                Act.PERSON_CORRECTED, caller.name, referral_id, form.reason, fields=sorted(correction.person)
+            )
+
+        return await once(work, status=204)
+
     @routes.post("/{referral_id}/notes", status_code=201, response_model=NoteTaken)
     async def note(referral_id: UUID, body: NoteForm, caller: Amender, once: OnceOnly) -> Response:
         """Add a note about the resident, at any time. It is read through a disclosure. One that says they died stops the calls."""
         return await once(lambda tx: _note(tx, referral_id, body, caller), status=201)
-
-    return routes
 
 
 async def _note(tx: Tx, referral_id: UUID, body: NoteForm, caller: Caller) -> NoteTaken:

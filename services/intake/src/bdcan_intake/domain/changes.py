@@ -32,6 +32,7 @@ from bdcan_intake.domain.referral import (
     new_need,
     settled,
 )
+from bdcan_intake.domain.rights import must_not_be_erased
 from bdcan_intake.domain.submission import (
     DERIVED,
     Resident,
@@ -124,6 +125,24 @@ def amend_resident(resident: Resident, amendment: Amendment, today: date) -> Ste
             compared=resident.compared and person == resident,
         )
     )
+
+
+def correct_resident(
+    referral: Referral, resident: Resident, correction: Amendment, today: date
+) -> Step[Resident]:
+    """What is known of the person, put right after the referral has ended: nobody else is told, for nobody acts on it.
+
+    Raises NotAllowedError while the referral can be amended, once nothing is kept about the person, and for a request that
+    says nothing.
+    """
+    must_not_be_erased(referral)
+    if not resident.content_hash:
+        raise NotAllowedError("Nothing is kept about this person any more: its time is over.")
+    if may_be_amended(referral):
+        raise NotAllowedError("The referral is open: amend it, so that whoever helps hears of it.")
+    if not correction.person:
+        raise NotAllowedError("The correction names no detail of the person.")
+    return amend_resident(resident, correction, today)
 
 
 def _still_unclear(resident: Resident, amendment: Amendment) -> dict[str, str]:
