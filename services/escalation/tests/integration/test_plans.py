@@ -27,7 +27,7 @@ from bdcan_escalation.store import escalations
     ],
 )
 async def test_hot_query_uses_its_index(world, query, arguments, index):
-    async with world.service.transactions.pool.acquire() as connection, connection.transaction():
+    async with world.service.owner.acquire() as connection, connection.transaction():
         await connection.execute(_MANY)
         await connection.execute("ANALYZE escalation")
         assert index in await query.plan(connection, **arguments)

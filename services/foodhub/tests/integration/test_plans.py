@@ -31,7 +31,7 @@ from bdcan_foodhub.store import parcels
     ],
 )
 async def test_hot_query_uses_its_index(foodhub, query, arguments, index):
-    async with foodhub.transactions.pool.acquire() as connection, connection.transaction():
+    async with foodhub.owner.acquire() as connection, connection.transaction():
         await connection.execute(_MANY)
         await connection.execute("ANALYZE parcel")
         assert index in await query.plan(connection, **arguments)

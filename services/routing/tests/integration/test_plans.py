@@ -42,7 +42,7 @@ POSTCODES = [f"AA{n}" for n in range(500)]
     ],
 )
 async def test_hot_query_uses_its_index(routing, query, arguments, index):
-    async with routing.transactions.pool.acquire() as connection, connection.transaction():
+    async with routing.owner.acquire() as connection, connection.transaction():
         await connection.execute(FILL)
         plan = await query.plan(connection, **arguments)
     assert index in plan

@@ -58,7 +58,7 @@ ID = new_id()
         (
             volunteers.CANDIDATES,
             {"now": START, "most": 3, "hub_ids": ["thames"], "kinds": ["errand"]},
-            "task_live|task_in_hand",
+            "task_live",
         ),
         (volunteers.VOLUNTEER.lock, {"keys": [ID]}, "volunteer_pkey"),
         (volunteers.LOCK_ACTIVE, {"volunteer_ids": [ID]}, "volunteer_state"),
@@ -67,12 +67,11 @@ ID = new_id()
 async def test_hot_query_uses_its_index(
     given: Harness, query: Statement, arguments: dict[str, Any], index: str
 ) -> None:
-    async with given.transactions.pool.acquire() as connection, connection.transaction():
+    async with given.owner.acquire() as connection, connection.transaction():
         for table in _MANY:
             await connection.execute(table)
         await connection.execute("ANALYZE task, welfare_call, volunteer")
-        plan = await query.plan(connection, **arguments)
-        assert any(name in plan for name in index.split("|"))
+        assert index in await query.plan(connection, **arguments)
 
 
 _MANY = (
