@@ -85,14 +85,16 @@ async def test_lists_that_fill_the_memory_are_refused_and_referrals_are_taken_on
         await enough.wait()
         url = "/v1/referral-imports?source=a-list"
         rest = "name,needs\nRose,shopping\n" + " " * 140_000
-        async with asyncio.timeout(30):
-            while (second := await given.http.post(url, content=rest)).status_code == 201:
-                pass  # the server has not read all of the first one yet
-        assert second.status_code == 503, second.text
-        assert second.headers["retry-after"] == "5"
+        others = [await given.http.post(url, content=rest)]
+        while others[-1].status_code == 201 and len(others) < 20:
+            others.append(await given.http.post(url, content=rest))
         assert (await given.http.post("/v1/referrals", json=_FORM)).status_code == 201
         done.set()
-        assert (await first).status_code == 201
+        # whichever asks for the room that is not there is refused: one of the others, or the last piece of the first
+        answers = [await first, *others]
+        [refused] = [answer for answer in answers if answer.status_code != 201]
+        assert refused.status_code == 503, refused.text
+        assert refused.headers["retry-after"] == "5"
         assert (await given.http.post(url, content="name,needs\nRose,shopping\n")).status_code == 201
 
 
