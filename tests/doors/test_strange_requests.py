@@ -6,37 +6,16 @@ import asyncio
 import gzip
 import json
 import re
-from collections.abc import AsyncIterator
-from importlib import import_module
-from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
-from bdcan_chassis.testing.harness import Harness, harness
-
-SERVICES = ("intake", "routing", "volunteer_match", "foodhub", "escalation")
+from bdcan_chassis.testing.harness import Harness
 
 _ID = str(UUID(int=7))
 _ASKED = {"/v1/referral-imports": "?source=a-list"}
 _BYTES = "application/octet-stream"
-
-
-@pytest.fixture(params=SERVICES)
-async def given(request: pytest.FixtureRequest, postgres_server: Any) -> AsyncIterator[Harness]:
-    app, settings = (import_module(f"bdcan_{request.param}.{name}") for name in ("app", "settings"))
-    more: dict[str, Any] = {}
-    if request.param == "escalation":
-        more = {
-            "council_url": "http://127.0.0.1:9",
-            "council_api_key": "test",
-            "council_callback_secret": "a secret of at least thirty-two letters",
-            "intake_url": "http://127.0.0.1:9",
-            "intake_api_key": "test",
-        }
-    async with harness(postgres_server, app.service, settings.Settings, **more) as running:
-        yield running
 
 
 async def _routes(given: Harness, *methods: str) -> list[tuple[str, str]]:

@@ -6,9 +6,9 @@ import asyncio
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -24,11 +24,9 @@ from schemathesis.generation.case import Case
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks as openapi
 
-from bdcan_chassis.testing.harness import Harness, harness
+from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.models import HubConfigured
-
-SERVICES = ("intake", "routing", "volunteer_match", "foodhub", "escalation")
 
 _EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 _COPIES = 20
@@ -100,26 +98,14 @@ _SETTINGS = settings(
 )
 
 
-@pytest.fixture(params=SERVICES)
+@pytest.fixture
 async def given_service(
-    request: pytest.FixtureRequest, postgres_server: Any, tmp_path: Path
+    service_name: str, start: Callable[..., AbstractAsyncContextManager[Harness]], tmp_path: Path
 ) -> AsyncIterator[Harness]:
     key_set = tmp_path / "key-set.json"
     key_set.write_text(json.dumps(KeySet([ECKey.generate_key("P-256", auto_kid=True)]).as_dict()))
-    app, its_settings = (import_module(f"bdcan_{request.param}.{name}") for name in ("app", "settings"))
-    more: dict[str, Any] = {
-        "jwks": str(key_set),
-        "http_rate_failures": "100000 per 1 minute",  # each route is asked without credentials, too
-    }
-    if request.param == "escalation":
-        more |= {
-            "council_url": "http://127.0.0.1:9",
-            "council_api_key": "test",
-            "council_callback_secret": "a secret of at least thirty-two letters",
-            "intake_url": "http://127.0.0.1:9",
-            "intake_api_key": "test",
-        }
-    async with harness(postgres_server, app.service, its_settings.Settings, **more) as running:
+    # each route is asked without credentials, too
+    async with start(service_name, jwks=str(key_set), http_rate_failures="100000 per 1 minute") as running:
         yield running
 
 

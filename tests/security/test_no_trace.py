@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from importlib import import_module
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client import generate_latest
 
-from bdcan_chassis.testing.harness import START, FakeRecord, Harness, harness
+from bdcan_chassis.testing.harness import START, FakeRecord, Harness
 from bdcan_contracts.models import (
     ErasureAnswered,
     Household,
@@ -107,25 +106,12 @@ class Five:
 
 
 @pytest.fixture
-async def five(postgres_server: Any) -> AsyncIterator[Five]:
+async def five(start: Callable[..., AbstractAsyncContextManager[Harness]]) -> AsyncIterator[Five]:
     async with AsyncExitStack() as stack:
         started = {}
         for name in SERVICES:
-            app, settings = (import_module(f"bdcan_{name}.{part}") for part in ("app", "settings"))
-            more: dict[str, Any] = {}
-            if name == "intake":
-                more = {"topic_sources": "riverside-surgery"}
-            if name == "escalation":
-                more = {
-                    "council_url": "http://127.0.0.1:9",
-                    "council_api_key": "test",
-                    "council_callback_secret": "a secret of at least thirty-two letters",
-                    "intake_url": "http://127.0.0.1:9",
-                    "intake_api_key": "test",
-                }
-            started[name] = await stack.enter_async_context(
-                harness(postgres_server, app.service, settings.Settings, **more)
-            )
+            more = {"topic_sources": "riverside-surgery"} if name == "intake" else {}
+            started[name] = await stack.enter_async_context(start(name, **more))
         await started["routing"].run("seed")
         yield Five(started)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -16,10 +16,9 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.testing.harness import START, Harness, harness, settings_for
 from bdcan_contracts.catalogue import PERSONAL_FIELDS
 from bdcan_contracts.models import HubConfigured
+from bdcan_local.processes import own_name
 from bdcan_volunteer_match.app import service
 from bdcan_volunteer_match.settings import Settings
-
-SERVICES = ("intake", "routing", "volunteer_match", "foodhub", "escalation")
 
 _NAME = "Rose Tremain 943 476 5919"
 _KEY = {"Idempotency-Key": _NAME}
@@ -108,21 +107,15 @@ async def test_repeated_discard_gets_its_first_reply(given: Harness) -> None:
         assert answer.status_code == 204
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_no_stored_reply_says_who_somebody_is(name: str, tmp_path: Any) -> None:
-    app, settings = (import_module(f"bdcan_{name}.{part}") for part in ("app", "settings"))
-    more: dict[str, Any] = {}
-    if name == "escalation":
-        more = {
-            "council_url": "http://127.0.0.1:9",
-            "council_api_key": "test",
-            "council_callback_secret": "a secret of at least thirty-two letters",
-            "intake_url": "http://127.0.0.1:9",
-            "intake_api_key": "test",
-        }
+def test_no_stored_reply_says_who_somebody_is(
+    service_name: str, needed: Mapping[str, Mapping[str, Any]], tmp_path: Any
+) -> None:
+    app, settings = (import_module(f"{own_name(service_name)}.{part}") for part in ("app", "settings"))
     keys = tmp_path / "keys.json"
     keys.write_text("[]")
-    built = app.service(settings_for(settings.Settings, "postgresql://x", keys, **more))
+    built = app.service(
+        settings_for(settings.Settings, "postgresql://x", keys, **needed.get(service_name, {}))
+    )
     stored = 0
     for router in built.routers:
         for route in router.routes:
@@ -131,9 +124,9 @@ def test_no_stored_reply_says_who_somebody_is(name: str, tmp_path: Any) -> None:
                 continue
             stored += 1
             shown = set(names_in(route.response_model.model_json_schema())) if route.response_model else set()
-            allowed = _OF_A_HUB if name == "routing" else set[str]()
+            allowed = _OF_A_HUB if service_name == "routing" else set[str]()
             assert shown & PERSONAL_FIELDS <= allowed, f"{route.path}: {shown & PERSONAL_FIELDS}"
-    assert stored or name == "escalation"
+    assert stored or service_name == "escalation"
 
 
 def _moved(given: Harness, place: int = -1, **changed: Any) -> None:

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from bdcan_chassis import retention
 from bdcan_chassis.errors import ConfigurationError
-from bdcan_chassis.testing.harness import Harness, harness
+from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts.models import VolunteerEnquiryReceived, VolunteerLeft
 
-SERVICES = ("intake", "routing", "volunteer_match", "foodhub", "escalation")
 YEARS_7 = timedelta(days=7 * 366)
 
 
-@pytest.fixture
-async def given(request: pytest.FixtureRequest, postgres_server: Any) -> AsyncIterator[Harness]:
-    app, settings = (import_module(f"bdcan_{request.param}.{name}") for name in ("app", "settings"))
-    more: dict[str, Any] = {}
-    if request.param == "escalation":
-        more = {
-            "council_url": "http://127.0.0.1:9",
-            "council_api_key": "test",
-            "council_callback_secret": "a secret of at least thirty-two letters",
-            "intake_url": "http://127.0.0.1:9",
-            "intake_api_key": "test",
-        }
-    async with harness(postgres_server, app.service, settings.Settings, **more) as running:
-        yield running
-
-
-each_service = pytest.mark.parametrize("given", SERVICES, indirect=True)
-intake = pytest.mark.parametrize("given", ["intake"], indirect=True)
-volunteer_match = pytest.mark.parametrize("given", ["volunteer_match"], indirect=True)
+intake = pytest.mark.parametrize("service_name", ["intake"])
+volunteer_match = pytest.mark.parametrize("service_name", ["volunteer-match"])
 
 
 async def _end(given: Harness) -> dict[str, int]:
@@ -84,14 +63,12 @@ async def _withdraw(given: Harness, referral_id: UUID) -> None:
     assert answer.status_code < 300, answer.text
 
 
-@each_service
 async def test_every_kind_can_be_counted_and_ended(given: Harness) -> None:
     by_housekeeping = {kind.name for kind in given.service.all_kept if not kind.by_rule}
     assert set(await _end(given)) == {*by_housekeeping, "audit"}
     assert await _past(given) == {}
 
 
-@each_service
 async def test_settled_dead_letter_keeps_nothing_that_a_stranger_wrote(given: Harness) -> None:
     for state, days in (("discarded", 31), ("replayed", 31), ("discarded", 29), ("parked", 0)):
         await given.fetch(
