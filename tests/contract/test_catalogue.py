@@ -25,10 +25,11 @@ def test_catalogue_says_the_same_as_the_topic_files(sources: Sources):
             written.key,
             written.traffic_class,
         )
-        assert (topic.partitions, topic.retention, topic.compacted) == (
+        assert (topic.partitions, topic.retention, topic.compacted, topic.per_sender) == (
             written.partitions,
             kept,
             kept is None,
+            written.per_sender,
         )
         assert topic.event_types == written.types
         assert {c.service: c.types for c in topic.consumers} == {
@@ -44,6 +45,31 @@ def test_usual_topic_comes_first_and_bulk_only_on_request():
     assert received.topic_in("bulk") is catalogue.OUTREACH_REFERRALS
     with pytest.raises(LookupError, match="urgent"):
         received.topic_in("urgent")
+
+
+def test_only_what_upstream_systems_write_and_read_is_per_sender():
+    assert {topic.name for topic in CATALOGUE.topics if topic.per_sender} == {
+        catalogue.INBOUND_REFERRALS.name,
+        catalogue.INBOUND_RECEIPTS.name,
+    }
+
+
+def test_topic_of_a_sender_is_known_by_its_base():
+    own = catalogue.INBOUND_REFERRALS.of_sender("riverside-surgery")
+
+    assert own == "bdcan.intake.inbound-referrals.v1.riverside-surgery"
+    assert CATALOGUE.topic_of(own) is catalogue.INBOUND_REFERRALS
+    assert CATALOGUE.topic_of(catalogue.REFERRALS.name) is catalogue.REFERRALS
+    for name in (
+        f"{catalogue.REFERRALS.name}.riverside-surgery",
+        f"{catalogue.INBOUND_REFERRALS.name}.",
+        f"{own}.again",
+        "elsewhere",
+    ):
+        with pytest.raises(LookupError):
+            CATALOGUE.topic_of(name)
+    with pytest.raises(LookupError):
+        catalogue.REFERRALS.of_sender("riverside-surgery")
 
 
 def test_bulk_topic_matches_its_normal_twin():

@@ -161,6 +161,7 @@ INBOUND_RECEIPTS = Topic(
             ("bdcan.intake.inbound-referral.accepted.v1", "bdcan.intake.inbound-referral.refused.v1"),
         ),
     ),
+    per_sender=True,
 )
 
 INBOUND_REFERRALS = Topic(
@@ -175,6 +176,7 @@ INBOUND_REFERRALS = Topic(
     event_types=("bdcan.intake.inbound-referral.submitted.v1",),
     writers=("upstream",),
     consumers=(Reader("intake", ("bdcan.intake.inbound-referral.submitted.v1",)),),
+    per_sender=True,
 )
 
 REFERRALS = Topic(

@@ -104,7 +104,10 @@ class Reader:
 
 @dataclass(frozen=True)
 class Topic:
-    """One Kafka topic. `retention` is None for a compacted topic. `key` is a template over the body's fields."""
+    """One Kafka topic. `retention` is None for a compacted topic. `key` is a template over the body's fields.
+
+    `per_sender`: each upstream system has a topic of its own like this one, which is named after it (`of_sender`).
+    """
 
     name: str
     owner: str
@@ -117,6 +120,13 @@ class Topic:
     event_types: tuple[str, ...]
     writers: tuple[str, ...]
     consumers: tuple[Reader, ...]
+    per_sender: bool = False
+
+    def of_sender(self, sender: str) -> str:
+        """The name of an upstream system's own topic. Raises LookupError where each has none."""
+        if not self.per_sender:
+            raise LookupError(f"{self.name} is one topic for all")
+        return f"{self.name}.{sender}"
 
 
 @dataclass(frozen=True)
@@ -188,6 +198,16 @@ class Catalogue:
     def of(self, model: type[T]) -> EventType[T]:
         """The event type whose body is `model`. Raises LookupError for a model of no event."""
         return self.by_model[model]
+
+    def topic_of(self, name: str) -> Topic:
+        """The topic of this name; of an upstream system's own topic, the one that it is like. Raises LookupError."""
+        if (topic := self.by_topic.get(name)) is not None:
+            return topic
+        base, _, sender = name.rpartition(".")
+        topic = self.by_topic[base]
+        if sender and topic.per_sender:
+            return topic
+        raise LookupError(f"no topic is called {name}")
 
 
 class Event(Struct, Generic[T], frozen=True):

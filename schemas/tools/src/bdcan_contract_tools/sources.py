@@ -40,7 +40,10 @@ class ConsumerSource:
 
 @dataclass(frozen=True)
 class TopicSource:
-    """One file of `topics/`. `retention_days` is None for a compacted topic."""
+    """One file of `topics/`. `retention_days` is None for a compacted topic.
+
+    `per_sender`: each upstream system has a topic of its own like this one.
+    """
 
     name: str
     owner: str
@@ -54,6 +57,7 @@ class TopicSource:
     types: tuple[str, ...]
     consumers: tuple[ConsumerSource, ...]
     unread_because: str | None
+    per_sender: bool
 
     @property
     def constant(self) -> str:
@@ -176,7 +180,7 @@ def _topic(path: Path) -> TopicSource:
         "retention_days",
         "cleanup",
     }
-    known |= {"personal_data", "types", "consumers", "unread_because"}
+    known |= {"personal_data", "types", "consumers", "unread_because", "per_sender"}
     if unknown := set(found) - known:
         raise SourceError(f"{path.name}: unknown entries {sorted(unknown)}")
     if ("retention_days" in found) == (found.get("cleanup") == "compact"):
@@ -201,4 +205,5 @@ def _topic(path: Path) -> TopicSource:
             for c in found["consumers"]
         ),
         unread_because=found.get("unread_because"),
+        per_sender=found.get("per_sender", False),
     )
