@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
@@ -14,7 +15,8 @@ from ledger import Added, Faults, Struck
 
 from bdcan_chassis import dead_letters
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit, Read, stages
-from bdcan_chassis.subscription import Batch, Consumer, On, Rejected
+from bdcan_chassis.replay import replay_requested
+from bdcan_chassis.subscription import Batch, Consumer, On, Opaque, Reads, Record, RecordHandler
 from bdcan_chassis.testing.harness import FakeRecord, Harness
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
@@ -92,20 +94,69 @@ async def test_error_that_quotes_a_null_character_parks_its_record(
     assert "bad  character" in shown[0].error
 
 
-async def test_repeated_unreadable_record_is_answered_once(
-    ledger: Harness,
-) -> None:
-    answered: list[str] = []
+def takes_records(ledger: Harness, on_records: RecordHandler) -> Dispatcher:
+    numbers = ledger.service.catalogue.topics[0]
+    consumer = Consumer(
+        "outside", (Reads(numbers, Added), Reads(numbers, Struck)), ordered=False, on_records=on_records
+    )
+    return Dispatcher(consumer, ledger.transactions, ParkLimit(50, 0.5))
 
-    async def answer(rejected: Rejected, _tx: Tx) -> None:
-        answered.append(rejected.error.reason)
 
-    consumer = replace(ledger.service.consumers[0], on_rejected=answer)
-    dispatcher = Dispatcher(consumer, ledger.transactions, ParkLimit(50, 0.5))
+async def test_consumer_of_records_gets_each_position_once_readable_or_not(ledger: Harness) -> None:
+    seen: list[int] = []
+
+    async def answer(batch: Sequence[Record], _tx: Tx) -> None:
+        seen.extend(record.offset for record in batch)
+
+    dispatcher = takes_records(ledger, answer)
+    good = ledger.record(Added(account_id=uuid4(), number=1))
     bad = with_header(ledger.record(Added(account_id=uuid4(), number=1)), "ce_time", b"yesterday")
-    assert (await dispatcher.process([bad, bad]))["parked"] == 1
-    assert (await dispatcher.process([bad]))["duplicate"] == 1
-    assert answered == ["bad-header"]
+    same_event = replace(good, offset=1000)
+    opaque = Opaque(good.topic, 0, 1001)
+    batch = [good, bad, bad, same_event, opaque]
+    assert await dispatcher.process(batch) == Counter(handled=4, duplicate=1)
+    assert await dispatcher.process(batch) == Counter(duplicate=5)
+    assert seen == [good.offset, bad.offset, 1000, 1001]
+    assert not await ledger.fetch("SELECT FROM chassis.dead_letter")
+
+
+async def test_only_the_record_at_which_the_handler_fails_is_parked_and_replayed(ledger: Harness) -> None:
+    seen: list[int] = []
+    poison = {1002}
+
+    async def answer(batch: Sequence[Record], tx: Tx) -> None:
+        for record in batch:
+            tx.wake(f"answered-{record.offset}")
+            if record.offset in poison:
+                raise ZeroDivisionError("a bug in a handler")
+        seen.extend(record.offset for record in batch)
+
+    dispatcher = takes_records(ledger, answer)
+    topic = ledger.service.catalogue.topics[0].name
+    batch = [FakeRecord(topic, 0, 1000 + n, 1, b"same key", [("x", None)], None) for n in range(5)]  # type: ignore[list-item] # Kafka allows a null header
+    assert await dispatcher.process(batch) == Counter(handled=4, parked=1)
+    assert seen == [1000, 1001, 1003, 1004]
+    async with ledger.transactions.begin() as tx:
+        [letter] = await dead_letters.find(tx.connection)
+        assert (letter.offset, letter.reason) == (1002, dead_letters.HANDLER_FAILED)
+        await dead_letters.request_replay(tx, letter.id, "operator", "the bug is mended")
+    poison.clear()
+    assert await replay_requested({"outside": dispatcher}, ledger.transactions) == 1
+    assert seen == [1000, 1001, 1003, 1004, 1002]
+    assert await dispatcher.process(batch) == Counter(duplicate=5)
+
+
+def test_line_of_a_consumer_is_for_its_handler_or_for_on_records(ledger: Harness) -> None:
+    async def answer(batch: Sequence[Record], tx: Tx) -> None:
+        """Nothing."""
+
+    numbers, catalogue = ledger.service.catalogue.topics[0], ledger.service.catalogue
+    for consumer in (
+        Consumer("nobody", (Reads(numbers, Added),)),
+        Consumer("both", (On(numbers, Added, one_handler_for_both),), on_records=answer),
+    ):
+        with pytest.raises(LookupError, match="on_records"):
+            consumer.bind(catalogue)
 
 
 async def test_discarded_record_read_again_does_not_block_its_key(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.record.util import calc_crc32c
 from ledger import Added, Faults, ledger_catalogue, ledger_service
@@ -21,7 +23,9 @@ from bdcan_chassis import consumer, metrics
 from bdcan_chassis.consumer import ConsumerLoop
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.subscription import Consumer, Reads, Record
 from bdcan_chassis.testing.harness import Harness
+from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Catalogue, encode_body, encode_headers
 
 
@@ -262,3 +266,94 @@ async def test_loop_that_stops_on_bad_records_leaves_them_uncommitted(
         await until(all_there)
         assert metrics.STOPPED.labels(stage.loop.name)._value.get() == 0
     assert await stage.committed() == 60
+
+
+@dataclass
+class Changing:
+    """A consumer of records in this process, whose topics a test changes."""
+
+    stage: Stage
+    topics: set[str]
+    seen: list[bytes | None]
+    loop: ConsumerLoop
+
+    async def send(self, topic: str, values: Sequence[bytes]) -> None:
+        producer = AIOKafkaProducer(**self.stage.broker.client_options(), acks="all", metadata_max_age_ms=500)
+        await producer.start()
+        try:
+            for value in values:
+                partitions = await producer.partitions_for(topic)
+                await producer.send_and_wait(topic, value, partition=max(partitions))
+        finally:
+            await producer.stop()
+
+    async def sees(self, *values: bytes, seconds: float = 30) -> None:
+        await until_true(lambda: sorted(self.seen, key=str) == sorted(values, key=str), seconds)
+
+
+@pytest.fixture
+async def changing(stage: Stage) -> Changing:
+    topics: set[str] = set()
+    seen: list[bytes | None] = []
+
+    async def take(batch: Sequence[Record], _tx: Tx) -> None:
+        seen.extend(record.value for record in batch)
+
+    numbers = stage.catalogue.topics[0]
+    outside = Consumer(
+        f"outside-{secrets.token_hex(3)}",
+        (Reads(numbers, Added),),
+        on_records=take,
+        topics_now=lambda: topics,
+    )
+    dispatcher = Dispatcher(outside, stage.loop._dispatcher.transactions, ParkLimit(50, 0.5))
+    return Changing(stage, topics, seen, ConsumerLoop(dispatcher, stage.loop._settings, "ledger"))
+
+
+async def test_consumer_follows_its_topics_without_a_restart(changing: Changing) -> None:
+    first, second = (f"senders-{secrets.token_hex(3)}.{n}" for n in (1, 2))
+    await changing.stage.broker.create_topics({first: 1, second: 1})
+    await changing.send(first, [b"a"])
+    async with running(changing.loop.run):
+        await until_true(lambda: changing.loop.progress.state == "running")
+        assert not changing.seen, "there is no topic to read yet"
+        changing.topics.add(first)
+        await changing.sees(b"a")
+        changing.topics.add(second)
+        await changing.send(second, [b"b"])
+        await changing.send(first, [b"c"])
+        await changing.sees(b"a", b"b", b"c")
+        changing.topics.clear()
+        await until_true(lambda: changing.loop._consumer is None)
+        changing.topics.add(first)
+        await changing.send(first, [b"d"])
+        await changing.sees(b"a", b"b", b"c", b"d")
+
+
+async def test_topic_that_does_not_exist_yet_stops_no_other(changing: Changing) -> None:
+    there, later = (f"senders-{secrets.token_hex(3)}.{n}" for n in (1, 2))
+    await changing.stage.broker.create_topics({there: 1})
+    changing.topics.update({there, later})
+    await changing.send(there, [b"a"])
+    async with running(changing.loop.run):
+        await changing.sees(b"a")
+        await changing.stage.broker.create_topics({later: 1})
+        await changing.send(later, [b"b"])
+        await changing.sees(b"a", b"b")
+
+
+async def test_partitions_that_a_topic_gains_are_read_in_seconds(changing: Changing) -> None:
+    topic = f"senders-{secrets.token_hex(3)}.1"
+    await changing.stage.broker.create_topics({topic: 1})
+    changing.topics.add(topic)
+    await changing.send(topic, [b"a"])
+    async with running(changing.loop.run):
+        await changing.sees(b"a")
+        admin = AIOKafkaAdminClient(**changing.stage.broker.client_options())
+        await admin.start()
+        try:
+            await admin.create_partitions({topic: NewPartitions(3)})
+        finally:
+            await admin.close()
+        await changing.send(topic, [b"b"])
+        await changing.sees(b"a", b"b", seconds=20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -22,6 +23,7 @@ from bdcan_chassis.table import Table
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_chassis.transaction import LOOK_SECONDS, MOST_SKEW, Tx, pack_headers, unpack_headers
 from bdcan_chassis.wake import CHANNEL
+from bdcan_contracts.envelope import Catalogue, MisplacedError, decode
 
 
 class Unheard(BaseModel):
@@ -50,6 +52,33 @@ async def test_event_of_another_service_is_refused(ledger: Harness) -> None:
         with pytest.raises(LookupError, match="traffic_class"):
             tx.emit(Written(account_id=uuid4(), number=1), traffic_class="no-such-traffic_class")
     assert await ledger.emitted() == []
+
+
+async def test_event_goes_to_the_topic_of_one_sender_if_it_is_like_the_types(ledger: Harness) -> None:
+    catalogue = ledger.transactions.catalogue
+    numbers, entries = catalogue.topics
+    own = replace(entries, per_sender=True)
+    written = replace(catalogue.of(Written), topics=(own,))
+    catalogue = Catalogue((numbers, own), (*catalogue.event_types[:2], written))
+    async with replace(ledger.transactions, catalogue=catalogue).begin() as tx:
+        event = Written(account_id=uuid4(), number=1)
+        for topic in (numbers.name, "nowhere", f"{numbers.name}.surgery"):
+            with pytest.raises(LookupError):
+                tx.emit(event, topic=topic)
+        tx.emit(event, topic=own.of_sender("surgery"))
+        tx.emit(event, topic=own.name)
+    rows = await ledger.fetch("SELECT topic, traffic_class, record_key, headers, body FROM chassis.outbox")
+    assert [(r["topic"], r["traffic_class"]) for r in rows] == [
+        (f"{entries.name}.surgery", "normal"),
+        (entries.name, "normal"),
+    ]
+    first = rows[0]
+    read = decode(
+        catalogue, first["topic"], first["record_key"], unpack_headers(first["headers"]), first["body"]
+    )
+    assert read.data == event
+    with pytest.raises(MisplacedError):
+        decode(catalogue, f"{numbers.name}.surgery", b"", unpack_headers(first["headers"]), first["body"])
 
 
 async def test_event_too_large_for_the_broker_is_refused_when_emitted(

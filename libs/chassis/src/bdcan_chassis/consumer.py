@@ -6,6 +6,8 @@ ignores what is read twice.
 A transient failure blocks the consumer. It waits, seeks back and takes the same records again, for ever, and a metric
 shows it. If too many records are parked, it stops, commits nothing, and waits for an operator and a restart.
 
+A consumer whose topics change while it runs subscribes anew; what it has handled is committed first.
+
 aiokafka cannot decode a record with a header name that is not UTF-8, and any sender may write one. Such a record makes
 the poll fail and loses the records read before it. The consumer then connects again at the committed offsets, takes
 records one by one until it meets the bad one, and parks its position.
@@ -14,6 +16,7 @@ records one by one until it meets the bad one, and parks its position.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,12 +27,12 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from bdcan_chassis import metrics
 from bdcan_chassis.database import backoff_seconds, rest, wait
-from bdcan_chassis.dispatch import Dispatcher, Record
+from bdcan_chassis.dispatch import Dispatcher
 from bdcan_chassis.errors import StoppedConsumerError
 from bdcan_chassis.kafka import make_consumer
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
-from bdcan_contracts.envelope import Headers
+from bdcan_chassis.subscription import Opaque, Record
 
 log = get_logger(__name__)
 
@@ -41,6 +44,7 @@ _FEW = 50  # a batch with fewer records is mostly overhead
 _GATHER_SECONDS = 0.25
 _SINGLY = 1000  # records taken one by one in search of one that cannot be taken apart
 _SINGLY_MS = 50
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -50,19 +54,6 @@ class Progress:
     state: str = "starting"  # starting, running, blocked, stopped
     polled_at: float = field(default_factory=time.monotonic)
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Opaque:
-    """Stands for a record of which only the position is known."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int = -1
-    key: bytes | None = None
-    headers: Headers = ()
-    value: bytes | None = None
 
 
 Polled: TypeAlias = Mapping[TopicPartition, Sequence[Record]]
@@ -81,6 +72,7 @@ class ConsumerLoop:
         self._handled: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
         self._singly = 0
+        self._topics: tuple[str, ...] = ()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Consume until `stopping`; reconnects for ever."""
@@ -88,11 +80,14 @@ class ConsumerLoop:
             gauge.labels(self.name).set(0)
         attempt = 0
         while not stopping.is_set():
-            consumer = make_consumer(self._settings, self.group, f"{self.group}-{id(self):x}")
+            if not await self._has_topics(stopping):
+                return
+            changes = self._dispatcher.consumer.topics_now is not None
+            consumer = make_consumer(
+                self._settings, self.group, f"{self.group}-{id(self):x}", changing_topics=changes
+            )
             try:
-                consumer.subscribe(
-                    self._dispatcher.consumer.topics, listener=_Rebalances(self.name, self._commit)
-                )
+                self._subscribe(consumer)
                 self._handled = {}
                 await consumer.start()
                 self._consumer, attempt = consumer, 0
@@ -110,6 +105,25 @@ class ConsumerLoop:
             finally:
                 self._consumer = None
                 await _leave(consumer, self.name)
+
+    async def _has_topics(self, stopping: asyncio.Event) -> bool:
+        """Wait until there is a topic to read. False: it is time to stop."""
+        self.progress.state = "running"
+        while not self._dispatcher.consumer.topics:
+            self.progress.polled_at = time.monotonic()
+            if await wait(stopping, _LOOK_SECONDS):
+                return False
+        return not stopping.is_set()
+
+    def _subscribe(self, consumer: AIOKafkaConsumer) -> None:
+        self._topics = self._dispatcher.consumer.topics
+        listener = _Rebalances(self.name, self._commit)
+        if self._dispatcher.consumer.topics_now is None:
+            consumer.subscribe(self._topics, listener=listener)
+            return
+        # by its name aiokafka would wait for a topic that does not exist, and read none of the others
+        names = "|".join(map(re.escape, self._topics))
+        consumer.subscribe(pattern=rf"(?:{names})\Z", listener=listener)
 
     async def lag(self) -> dict[TopicPartition, tuple[int, int]]:
         """(position, end) of each assigned partition, as the broker says. Empty while not connected.
@@ -132,6 +146,12 @@ class ConsumerLoop:
         self.progress.state, self.progress.detail = "running", ""
         metrics.BLOCKED.labels(self.name).set(0)
         while not stopping.is_set():
+            if (topics := self._dispatcher.consumer.topics) != self._topics:
+                await self._commit()
+                if not topics:
+                    return
+                log.info("consumer.topics_changed", consumer=self.name, topics=len(topics))
+                self._subscribe(consumer)
             polled = await self._poll(consumer)
             self.progress.polled_at = time.monotonic()
             if not polled:
@@ -171,7 +191,7 @@ class ConsumerLoop:
                     await rest(stopping, took)
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> Polled:
-        if not self._singly:
+        if not self._singly or not consumer.assignment():  # between two assignments nothing may spin
             return await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_records)
         for place in consumer.assignment():
             try:

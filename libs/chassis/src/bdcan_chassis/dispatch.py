@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -21,11 +21,10 @@ from bdcan_chassis.dead_letters import Key, NewDeadLetter, record_time
 from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe, is_transient
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import NUMBER, derived_id
-from bdcan_chassis.json_door import tolerated
 from bdcan_chassis.logs import get_logger
-from bdcan_chassis.subscription import Consumer, Handler, Rejected
+from bdcan_chassis.subscription import Consumer, Handler, Record
 from bdcan_chassis.transaction import Transactions, Tx
-from bdcan_contracts.envelope import BodyError, EnvelopeError, Event, Headers, decode, type_of
+from bdcan_contracts.envelope import EnvelopeError, Event, decode, type_of
 
 log = get_logger(__name__)
 
@@ -34,27 +33,11 @@ _WINDOW = 1000
 _RATIO_NEEDS = 200  # a share of fewer records means nothing
 
 
-class Record(Protocol):
-    """What aiokafka's ConsumerRecord offers of a record."""
-
-    @property
-    def topic(self) -> str: ...  # noqa: D102
-    @property
-    def partition(self) -> int: ...  # noqa: D102
-    @property
-    def offset(self) -> int: ...  # noqa: D102
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def headers(self) -> Headers: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
-
-
 class Read(Struct, frozen=True):
-    """A record that has been read: an event with its handler, or the error that says why it is none."""
+    """A record that has been read: an event with its handler, or the error that says why it is none.
+
+    A consumer with `on_records` reads for itself: its records have none of these.
+    """
 
     place: int
     record: Record
@@ -129,7 +112,7 @@ class _Attempt:
 
     def _put(self, read: Read, state: str, reason: str, error: str) -> None:
         r = read.record
-        taken = read.event is not None
+        taken = read.error is None
         self.dead.append(
             (
                 read.place,
@@ -159,12 +142,12 @@ class Dispatcher:
         self.transactions = transactions
         self._limit = limit
         self._handlers = consumer.bind(transactions.catalogue)
-        # upstream systems write times of their own clocks
-        self._own_topics = {t.name for t in transactions.catalogue.topics if t.owner in t.writers}
 
     def read(self, place: int, record: Record) -> Read | None:
         """Read a record. None: a known type that this consumer does not handle, and therefore ignores."""
         catalogue, topic, key = self.transactions.catalogue, record.topic, (record.topic, record.key or b"")
+        if self.consumer.on_records is not None:
+            return Read(place, record, key, None, None, None)
         try:
             type_name = type_of(record.headers) or ""
             handler = self._handlers.get((topic, type_name))
@@ -172,25 +155,19 @@ class Dispatcher:
                 known = catalogue.by_type.get(type_name)
                 if known is not None and topic in known.topic_names:
                     return None
-            event = self._decode(record)
+            event = decode(catalogue, topic, record.key, record.headers, record.value)
         except EnvelopeError as error:
             return Read(place, record, key, None, None, error)
         return Read(place, record, key, event, handler, None)
 
-    def _decode(self, record: Record) -> Event[Any]:
-        """Decode a record, if need be with a body that the consumer has mended. Raises EnvelopeError."""
-        catalogue, mend = self.transactions.catalogue, self.consumer.mend
-        body = record.value if record.topic in self._own_topics else tolerated(record.value)
-        try:
-            return decode(catalogue, record.topic, record.key, record.headers, body)
-        except BodyError as error:
-            mended = mend(body, error.problems) if mend and body else None
-            if mended is None:
-                raise
-            try:
-                return decode(catalogue, record.topic, record.key, record.headers, mended)
-            except EnvelopeError:
-                raise error from None  # the sender hears of what was sent
+    async def run(self, tx: Tx, group: Sequence[Read]) -> None:
+        """Give a group of records, or of events of one type, to their handler."""
+        if self.consumer.on_records is not None:
+            await self.consumer.on_records([read.record for read in group], tx)
+            return
+        handler = group[0].handler
+        assert handler is not None  # noqa: S101 # what has an event has a handler
+        await handler([read.event for read in group if read.event is not None], tx)
 
     async def process(self, records: Sequence[Record]) -> Counter[str]:
         """Handle a batch in one transaction; returns how many records had which outcome.
@@ -229,14 +206,14 @@ class Dispatcher:
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             ready = await self._sort_out(attempt, reads)
             self._move_on(tx, ready)
-            groups = stages(ready)
+            groups = self._groups(ready)
             if self.consumer.lock_first and len(groups) > 1:
                 await self.consumer.lock_first(tx, referral_ids(ready))
             for group in groups:
                 if careful:
                     await self._isolate(attempt, group)
                 else:
-                    await _run(tx, group)
+                    await self.run(tx, group)
                     attempt.outcome["handled"] += len(group)
             if attempt.erased and self.transactions.erase_again:
                 await self.transactions.erase_again(tx, attempt.erased)
@@ -255,10 +232,15 @@ class Dispatcher:
         self.transactions.committed(tx)
         return attempt
 
+    def _groups(self, ready: list[Read]) -> list[list[Read]]:
+        if self.consumer.on_records is not None:
+            return [ready] if ready else []
+        return stages(ready)
+
     def _move_on(self, tx: Tx, ready: list[Read]) -> None:
         """Move the transaction's time to the latest of these events, so that no effect is earlier than its cause."""
         own_time = tx.now
-        tx.not_before(*[r.event.time for r in ready if r.event and r.record.topic in self._own_topics])
+        tx.not_before(*[read.event.time for read in ready if read.event])
         metrics.CLOCK_BEHIND.labels(self.consumer.name).set((tx.now - own_time).total_seconds())
 
     async def _sort_out(self, attempt: _Attempt, reads: list[Read]) -> list[Read]:
@@ -276,19 +258,15 @@ class Dispatcher:
                 attempt.outcome["duplicate"] += 1
                 continue
             fresh.discard(identity)  # the same event twice in one batch
-            if read.event is None:
-                await self._reject(attempt, read)
+            if read.error is not None:
+                self._reject(attempt, read, read.error)
             elif read.key in attempt.blocked:
                 attempt.queue(read)
             else:
                 ready.append(read)
         return ready
 
-    async def _reject(self, attempt: _Attempt, read: Read) -> None:
-        assert read.error is not None  # noqa: S101 # a record without an event has the error that says why
-        if self.consumer.on_rejected:
-            rejected = Rejected(read.record.topic, read.record.key, read.record.headers, read.error)
-            await self.consumer.on_rejected(rejected, attempt.tx)
+    def _reject(self, attempt: _Attempt, read: Read, error: EnvelopeError) -> None:
         r = read.record
         log.warning(
             "consumer.parked",
@@ -296,9 +274,9 @@ class Dispatcher:
             topic=r.topic,
             partition=r.partition,
             offset=r.offset,
-            reason=read.error.reason,
+            reason=error.reason,
         )
-        attempt.park(read, read.error.reason, str(read.error)[:500], counted=self.consumer.count_unreadable)
+        attempt.park(read, error.reason, str(error)[:500], counted=True)
 
     async def _isolate(self, attempt: _Attempt, group: list[Read]) -> None:
         free = []
@@ -312,7 +290,7 @@ class Dispatcher:
         mark = attempt.tx.mark()
         try:
             async with attempt.tx.connection.transaction():
-                await _run(attempt.tx, free)
+                await self.run(attempt.tx, free)
         except Exception as error:  # see process()
             if is_transient(error):
                 raise
@@ -333,12 +311,6 @@ class Dispatcher:
             attempt.park(free[0], reason, describe(error), counted=True)
         else:
             attempt.outcome["handled"] += len(free)
-
-
-async def _run(tx: Tx, group: list[Read]) -> None:
-    handler = group[0].handler
-    assert handler is not None  # noqa: S101 # what has an event has a handler
-    await handler([read.event for read in group if read.event is not None], tx)
 
 
 def referral_ids(ready: Iterable[Read]) -> set[UUID]:

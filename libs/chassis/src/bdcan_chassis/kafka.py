@@ -30,8 +30,10 @@ def connection_options(settings: ServiceSettings) -> dict[str, Any]:
     }
 
 
-def make_consumer(settings: ServiceSettings, group: str, client_id: str) -> AIOKafkaConsumer:
-    """A consumer that commits only when told to."""
+def make_consumer(
+    settings: ServiceSettings, group: str, client_id: str, *, changing_topics: bool = False
+) -> AIOKafkaConsumer:
+    """A consumer that commits only when told to. With `changing_topics` it soon sees new topics and partitions."""
     return AIOKafkaConsumer(
         group_id=group,
         client_id=client_id,
@@ -42,6 +44,7 @@ def make_consumer(settings: ServiceSettings, group: str, client_id: str) -> AIOK
         max_poll_interval_ms=900_000,  # a consumer whose batch waits for the database keeps its partitions
         max_partition_fetch_bytes=2_097_152,
         isolation_level="read_committed",
+        metadata_max_age_ms=8_000 if changing_topics else 300_000,
         **connection_options(settings),
     )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -22,7 +21,7 @@ from bdcan_chassis.errors import BadRecordError, describe, is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.table import Query
 from bdcan_chassis.transaction import Transactions, Tx, unpack_headers
-from bdcan_contracts.envelope import EnvelopeError, Headers
+from bdcan_contracts.envelope import Headers
 
 log = get_logger(__name__)
 
@@ -108,15 +107,14 @@ async def _handle(dispatcher: Dispatcher, tx: Tx, letter: _Kept) -> tuple[str, s
     read = dispatcher.read(0, letter)
     if read is None:
         return "", ""  # no longer read here
-    if read.event is None or read.handler is None:
-        error: Any = read.error or EnvelopeError("no handler")
-        return error.reason, str(error)[:500]
-    if not letter.taken and not (await take(tx.connection, dispatcher.consumer.name, [read.event.key]))[0]:
+    if read.error is not None:
+        return read.error.reason, str(read.error)[:500]
+    if not letter.taken and not (await take(tx.connection, dispatcher.consumer.name, [read.identity]))[0]:
         return "", ""  # it could not be read when it was parked, and has arrived a second time since
     mark = tx.mark()
     try:
         async with tx.connection.transaction():
-            await read.handler([read.event], tx)
+            await dispatcher.run(tx, [read])
             if erase_again := dispatcher.transactions.erase_again:
                 await erase_again(tx, await erased_among(tx.connection, referral_ids([read])))
     except Exception as error:  # as in dispatch: retry the whole, or leave it parked

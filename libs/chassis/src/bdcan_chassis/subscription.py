@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.envelope import Catalogue, EnvelopeError, Event, Headers, Problem, Topic
+from bdcan_contracts.envelope import Catalogue, Event, Headers, Topic
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -21,14 +21,40 @@ Handler: TypeAlias = Callable[[Batch[T], Tx], Awaitable[None]]
 """Changes state and emits events through the Tx. May raise BadRecordError for a record that can never be handled."""
 
 
+class Record(Protocol):
+    """What aiokafka's ConsumerRecord offers of a record."""
+
+    @property
+    def topic(self) -> str: ...  # noqa: D102
+    @property
+    def partition(self) -> int: ...  # noqa: D102
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def headers(self) -> Headers: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+
+
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """A record that could not be read as an event, for a consumer that answers its sender."""
+class Opaque:
+    """Stands for a record of which only the position is known: one of its header names is not UTF-8."""
 
     topic: str
-    key: bytes | None
-    headers: Headers
-    error: EnvelopeError
+    partition: int
+    offset: int
+    timestamp: int = -1
+    key: bytes | None = None
+    headers: Headers = ()
+    value: bytes | None = None
+
+
+RecordHandler: TypeAlias = Callable[[Sequence[Record], Tx], Awaitable[None]]
+"""Takes records as they were written, readable or not, in the order of their partitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +66,22 @@ class On(Generic[T]):
     handler: Handler[T]
 
 
+@dataclass(frozen=True, slots=True)
+class Reads(Generic[T]):
+    """One line of a worker's table: records of this topic go to `on_records`, which reads events of this model in them."""
+
+    topic: Topic
+    model: type[T]
+
+
 @dataclass(frozen=True)
 class Consumer:
     """One consumer of a service, with its own consumer group. Topics that must not wait for each other need different ones.
 
     `ordered=False` is for topics whose records are independent: nothing queues behind a parked record.
-    `on_rejected` runs in the batch's transaction for each record that could not be read, before it is parked.
-    `count_unreadable=False`: records that break their contract do not count towards the limit that stops the consumer.
-    Use it where senders outside our releases write them.
-    `mend` makes another body of one that breaks its schema, for senders who must not be refused for what is optional.
+    `on_records` gets every record as it was written, also one that nobody can read. Use it where senders outside our releases
+    write, who must have an answer. The inbox then knows a record by its position, and only a failure of `on_records` parks one.
+    `topics_now` says which topics it reads at the moment, where they change while it runs: variants of those of the table.
     `gathers`: nobody waits for what it does, so after a small batch it rests for a quarter of a second, and more records
     share the next one.
     `lock_first` locks the rows of these referrals in one order, before the handlers of a batch lock them kind by kind: two
@@ -56,17 +89,19 @@ class Consumer:
     """
 
     name: str
-    table: tuple[On[Any], ...]
+    table: tuple[On[Any] | Reads[Any], ...]
     ordered: bool = True
-    on_rejected: Callable[[Rejected, Tx], Awaitable[None]] | None = None
-    count_unreadable: bool = True
-    mend: Callable[[bytes, Sequence[Problem]], bytes | None] | None = None
+    on_records: RecordHandler | None = None
+    topics_now: Callable[[], Collection[str]] | None = None
     gathers: bool = False
     lock_first: Callable[[Tx, Collection[UUID]], Awaitable[object]] | None = None
 
-    def bind(self, catalogue: Catalogue) -> dict[tuple[str, str], Handler[Any]]:
-        """Handlers by (topic, event type). Raises LookupError for a pair that the catalogue does not have."""
-        bound: dict[tuple[str, str], Handler[Any]] = {}
+    def bind(self, catalogue: Catalogue) -> dict[tuple[str, str], Handler[Any] | None]:
+        """Handlers by (topic, event type); None where `on_records` reads the type.
+
+        Raises LookupError for a pair that the catalogue does not have, and for a line that nobody handles.
+        """
+        bound: dict[tuple[str, str], Handler[Any] | None] = {}
         for line in self.table:
             event_type = catalogue.of(line.model)
             if line.topic.name not in {t.name for t in event_type.topics}:
@@ -75,12 +110,17 @@ class Consumer:
                 raise LookupError(
                     f"consumer {self.name}: {event_type.type} on {line.topic.name} has two handlers"
                 )
-            bound[line.topic.name, event_type.type] = line.handler
+            handler = line.handler if isinstance(line, On) else None
+            if (handler is None) is (self.on_records is None):
+                raise LookupError(f"consumer {self.name}: a line is for `on_records` or for a handler")
+            bound[line.topic.name, event_type.type] = handler
         return bound
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Names of the topics that the consumer reads, each once."""
+        """Names of the topics that the consumer reads now, each once."""
+        if self.topics_now is not None:
+            return tuple(sorted(self.topics_now()))
         return tuple(dict.fromkeys(line.topic.name for line in self.table))
 
 
@@ -92,6 +132,7 @@ def with_bulk(catalogue: Catalogue, consumer: Consumer, bulk: str) -> tuple[Cons
     lines = [
         On(topic, line.model, line.handler)
         for line in consumer.table
+        if isinstance(line, On)
         for topic in catalogue.of(line.model).topics
         if topic.traffic_class == "bulk"
     ]

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import orjson
@@ -29,7 +29,7 @@ from bdcan_chassis.errors import BadRecordError, ChassisError
 from bdcan_chassis.ids import NUMBER, new_id
 from bdcan_chassis.table import Statement, Table
 from bdcan_chassis.wake import Waker
-from bdcan_contracts.envelope import Catalogue, Event, encode_body, encode_headers, source_of
+from bdcan_contracts.envelope import Catalogue, encode_body, encode_headers, source_of
 
 S = TypeVar("S", bound=Struct)
 
@@ -62,6 +62,13 @@ class _Reply(NamedTuple):
     request_hash: bytes
     status: int
     reply: bytes
+
+
+class Cause(Protocol):
+    """What an event follows from: another event, or a record of an upstream system."""
+
+    @property
+    def traceparent(self) -> str | None: ...  # noqa: D102
 
 
 class DoneBeforeError(ChassisError):
@@ -114,18 +121,25 @@ class Tx:
         return self.calendar.local_date(self.now)
 
     def emit(
-        self, data: BaseModel, *, cause: Event[Any] | None = None, traffic_class: str | None = None
+        self,
+        data: BaseModel,
+        *,
+        cause: Cause | None = None,
+        traffic_class: str | None = None,
+        topic: str | None = None,
     ) -> UUID:
         """Publish an event when the transaction commits; returns its id.
 
-        Topic, key and subject follow from the body's type; `traffic_class` chooses where a type has several topics.
-        `cause` passes on the trace. Raises LookupError for a type that this service does not own, and BadRecordError
-        for a body above MAX_BODY_BYTES.
+        Topic, key and subject follow from the body's type; `traffic_class` chooses where a type has several topics, and `topic`
+        names an upstream system's own. `cause` passes on the trace. Raises LookupError for a type that this service does not own
+        or another topic than the type's, and BadRecordError for a body above MAX_BODY_BYTES.
         """
         event_type = self.catalogue.of(type(data))
-        topic = event_type.topic_in(traffic_class)
-        if self.service not in topic.writers:
-            raise LookupError(f"{self.service} may not write to {topic.name}")
+        kind = event_type.topic_in(traffic_class) if topic is None else self.catalogue.topic_of(topic)
+        if kind not in event_type.topics:
+            raise LookupError(f"a {event_type.type} does not belong on {topic}")
+        if self.service not in kind.writers:
+            raise LookupError(f"{self.service} may not write to {kind.name}")
         body = encode_body(data)
         if len(body) > MAX_BODY_BYTES:
             raise BadRecordError(
@@ -137,7 +151,12 @@ class Tx:
         headers = encode_headers(event_type, event_id, source_of(self.service), subject, self.now, trace)
         self._events.append(
             _Outgoing(
-                topic.traffic_class, event_id, topic.name, subject.encode(), pack_headers(headers), body
+                kind.traffic_class,
+                event_id,
+                topic or kind.name,
+                subject.encode(),
+                pack_headers(headers),
+                body,
             )
         )
         return event_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, TypeVar, assert_never
@@ -13,9 +13,10 @@ from pydantic import BaseModel, ValidationError
 from bdcan_chassis.book import Decide
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import new_id
-from bdcan_chassis.subscription import Batch, Handler, Rejected
+from bdcan_chassis.json_door import tolerated
+from bdcan_chassis.subscription import Batch, Handler, Record, RecordHandler
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.envelope import Problem
+from bdcan_contracts.envelope import BodyError, EnvelopeError, Event, Problem, decode
 from bdcan_contracts.models import (
     ErasureAnswered,
     FieldProblem,
@@ -43,6 +44,7 @@ from bdcan_intake.domain.references import told
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.submission import Examined, Person, Submission, examine
 from bdcan_intake.forms import read_codes
+from bdcan_intake.mending import mend
 
 T = TypeVar("T", bound=BaseModel)
 D = TypeVar("D", TaskAccepted, TaskReopened, TaskCompleted, TaskFailed, TaskCancelled)
@@ -52,32 +54,51 @@ _NOT_YOURS = Problem("source", "not-yours", "this topic takes no referrals of th
 _LISTS = frozenset({Channel.OUTREACH, Channel.NHS_LIST})
 
 
-def on_submitted(sources: frozenset[str]) -> Handler[InboundReferralSubmitted]:
+def on_records(sources: frozenset[str]) -> RecordHandler:
     """The handler of what upstream systems ask for on behalf of people. Each submission gets its receipt.
 
     `sources`: whom the topic's Kafka users submit as. Another source is refused, whatever it has sent by other doors.
     """
 
-    async def handler(batch: Batch[InboundReferralSubmitted], tx: Tx) -> None:
-        examined = [_examined(e.data, tx.today, sources) async for e in in_turns(batch)]
+    async def handler(batch: Sequence[Record], tx: Tx) -> None:
+        events: list[Event[InboundReferralSubmitted]] = []
+        async for record in in_turns(batch):
+            try:
+                events.append(_read(tx, record))
+            except EnvelopeError as error:
+                _refuse(record, error, tx)
+        examined = [_examined(e.data, tx.today, sources) async for e in in_turns(events)]
         answers = await take_on(Referrals(tx), examined)
-        for event, one, answer in zip(batch, examined, answers, strict=True):
+        for event, one, answer in zip(events, examined, answers, strict=True):
             tx.emit(_receipt(event.data, one, answer, tx.now), cause=event)
 
     return handler
 
 
-async def on_unreadable(rejected: Rejected, tx: Tx) -> None:
+def _read(tx: Tx, record: Record) -> Event[InboundReferralSubmitted]:
+    body = tolerated(record.value)
+    try:
+        return decode(tx.catalogue, record.topic, record.key, record.headers, body)
+    except BodyError as error:
+        mended = mend(body, error.problems) if body else None
+        if mended is None:
+            raise
+        try:
+            return decode(tx.catalogue, record.topic, record.key, record.headers, mended)
+        except EnvelopeError:
+            raise error from None  # the sender hears of what was sent
+
+
+def _refuse(record: Record, error: EnvelopeError, tx: Tx) -> None:
     """Tell the sender, if the record's key names one, why a record could not be read."""
-    source, _, reference = (rejected.key or b"").decode("utf-8", "replace").partition(":")
-    error = rejected.error
+    source, _, reference = (record.key or b"").decode("utf-8", "replace").partition(":")
     problems = error.problems[:100] or (Problem("", error.reason, str(error)),)
     try:
         refused = InboundReferralRefused(
             source=source, reference=told(source, reference), problems=_told(problems), refused_at=tx.now
         )
     except ValidationError:
-        return  # the key names no sender: only the parked record remains
+        return
     tx.emit(refused)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bdcan_chassis.subscription import Consumer, On, with_bulk
+from bdcan_chassis.subscription import Consumer, On, Reads, with_bulk
 from bdcan_contracts import models as m
 from bdcan_contracts.catalogue import (
     ASSIGNMENTS,
@@ -23,12 +23,10 @@ from bdcan_intake.handlers import (
     on_call_exhausted,
     on_erasure_answered,
     on_noted,
-    on_submitted,
-    on_unreadable,
+    on_records,
     on_volunteer_left,
     with_doer,
 )
-from bdcan_intake.mending import mend
 
 _ASSIGNMENTS = Consumer(
     "assignments",
@@ -106,10 +104,8 @@ def consumers(topic_sources: frozenset[str]) -> tuple[Consumer, ...]:
     """
     inbound = Consumer(
         "inbound",
-        (On(INBOUND_REFERRALS, m.InboundReferralSubmitted, on_submitted(topic_sources)),),
+        (Reads(INBOUND_REFERRALS, m.InboundReferralSubmitted),),
         ordered=False,
-        on_rejected=on_unreadable,
-        count_unreadable=False,
-        mend=mend,
+        on_records=on_records(topic_sources),
     )
     return (inbound, *_FOLLOWING)

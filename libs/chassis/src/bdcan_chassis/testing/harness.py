@@ -132,17 +132,21 @@ class Harness:
         traffic_class: str | None = None,
         key: str | None = None,
         source: str | None = None,
+        topic: str | None = None,
     ) -> FakeRecord:
-        """A record as the owner of the event type would write it; give the same one twice to deliver it twice."""
+        """A record as the owner of the event type would write it; give the same one twice to deliver it twice.
+
+        `topic`: an upstream system's own.
+        """
         event_type = self.service.catalogue.of(type(data))
-        topic = event_type.topic_in(traffic_class)
+        kind = event_type.topic_in(traffic_class)
         subject = key or event_type.subject_of(data)
         headers = encode_headers(
-            event_type, new_id(), source or source_of(topic.owner), subject, self.clock.now(), None
+            event_type, new_id(), source or source_of(kind.owner), subject, self.clock.now(), None
         )
         self._offset += 1
         return FakeRecord(
-            topic.name, 0, self._offset, self._offset, subject.encode(), headers, encode_body(data)
+            topic or kind.name, 0, self._offset, self._offset, subject.encode(), headers, encode_body(data)
         )
 
     async def deliver(self, *what: BaseModel | FakeRecord, traffic_class: str | None = None) -> Counter[str]:
