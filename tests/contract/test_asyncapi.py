@@ -87,3 +87,32 @@ def test_document_has_every_channel_message_and_both_ends(document):
             for consumer in topic.consumers
         ),
     }
+
+
+def test_an_upstream_system_sends_and_gets_a_receipt_on_topics_of_its_own(document):
+    writes = document["operations"]["upstream.writes.bdcan.intake.inbound-referrals.v1"]
+    reads = document["operations"]["upstream.reads.bdcan.intake.inbound-receipts.v1"]
+    assert (writes["action"], reads["action"]) == ("send", "receive")
+    assert writes["reply"]["channel"] == reads["channel"]
+    for operation in (writes, reads):
+        channel = document["channels"][operation["channel"]["$ref"].removeprefix("#/channels/")]
+        assert channel["address"].endswith(".{sender}")
+        assert set(channel["parameters"]) == {"sender"}
+
+
+def test_every_server_asks_for_scram_and_production_for_tls(document):
+    assert set(document["servers"]) == {"production", "local", "compose"}
+    assert document["servers"]["production"]["protocol"] == "kafka-secure"
+    for server in document["servers"].values():
+        assert server["security"] == [{"$ref": "#/components/securitySchemes/scram"}]
+    assert document["components"]["securitySchemes"]["scram"]["type"] == "scramSha512"
+
+
+def test_every_message_shows_each_example_with_headers_that_fit(document, sources: Sources):
+    schemas = document["components"]["schemas"]
+    for name, message in document["components"]["messages"].items():
+        assert [one["name"] for one in message["examples"]] == [path.stem for path in sources.examples(name)]
+        headers = jsonschema_rs.validator_for(schemas[message["headers"]["$ref"].rpartition("/")[2]])
+        for example in message["examples"]:
+            headers.validate(example["headers"])
+            assert example["headers"]["ce_type"] == name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Callable
@@ -47,6 +48,64 @@ def household(schema: dict[str, Any]) -> dict[str, Any]:
 
 def no_change(schema: dict[str, Any]) -> None:
     del schema
+
+
+def respell(released: str, now: str) -> Callable[[Path], None]:
+    """One pattern as it was released, and as it is written now."""
+
+    def edit(root: Path) -> None:
+        path = root / "released" / f"{RECEIVED}.json"
+        schema = json.loads(path.read_text())
+        schema["properties"]["postcode"]["pattern"] = released
+        path.write_text(json.dumps(schema))
+        lock = root / "released.lock"
+        lines = [line for line in lock.read_text().splitlines() if not line.endswith(f"  {RECEIVED}")]
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        lock.write_text("\n".join([*lines, f"{digest}  {RECEIVED}"]) + "\n")
+        change(root, RECEIVED, lambda s: s["properties"]["postcode"].update(pattern=now))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("released", "now"),
+    [
+        (r"^[^\u0000]*$", r"^[^\x00]*$"),
+        (r"^[\u0041-\u005a]*$", r"^[\x41-\x5A]*$"),
+        (r"^\\\u0000$", r"^\\\x00$"),
+    ],
+)
+def test_another_spelling_of_one_character_in_a_pattern_is_no_change(copied: Path, released: str, now: str):
+    respell(released, now)(copied)
+
+    assert found(copied) == []
+
+
+@pytest.mark.parametrize(
+    ("released", "now"),
+    [
+        (r"^[^\u0000]*$", r"^[^\x01]*$"),
+        (r"^[^\u0000]*$", r"^[^\\x00]*$"),
+        (r"^[^\\u0000]*$", r"^[^\\x00]*$"),
+        (r"^[^\u0100]*$", r"^[^\x01\x00]*$"),
+        (r"^[^\u0000]*$", r"^[^\u0000]+$"),
+    ],
+)
+def test_a_pattern_that_says_something_else_is_a_change(copied: Path, released: str, now: str):
+    respell(released, now)(copied)
+
+    assert [fault.field for fault in found(copied)] == ["postcode"]
+
+
+def test_a_list_needs_no_default_to_be_empty_where_it_is_absent(copied: Path):
+    released = copied / "released" / f"{RECEIVED}.json"
+    schema = json.loads(released.read_text())
+    schema["properties"]["flags"]["default"] = []
+    old = {RECEIVED: schema}
+
+    assert list(compat.unproven(load(copied), old)) == []
+    schema["properties"]["flags"]["default"] = ["shielding"]
+    assert [fault.field for fault in compat.unproven(load(copied), old)] == ["flags"]
 
 
 ADDITIVE: list[tuple[str, str, Change]] = [

@@ -24,7 +24,6 @@ SAFEGUARDING = Topic(
     event_types=("bdcan.intake.safeguarding-concern.raised.v1",),
     writers=("intake",),
     consumers=(Reader("escalation", ("bdcan.intake.safeguarding-concern.raised.v1",)),),
-    personal_data="pseudonymous",
 )
 
 ESCALATIONS = Topic(
@@ -61,7 +60,6 @@ ESCALATIONS = Topic(
         ),
         Reader("volunteer-match", ("bdcan.escalation.escalation.declined.v1",)),
     ),
-    personal_data="pseudonymous",
 )
 
 PARCELS = Topic(
@@ -112,7 +110,6 @@ PARCELS = Topic(
             ),
         ),
     ),
-    personal_data="pseudonymous",
 )
 
 STOCK = Topic(
@@ -131,7 +128,6 @@ STOCK = Topic(
     ),
     writers=("foodhub",),
     consumers=(),
-    personal_data="none",
 )
 
 ERASURES = Topic(
@@ -146,7 +142,6 @@ ERASURES = Topic(
     event_types=("bdcan.intake.erasure.answered.v1",),
     writers=("intake", "routing", "volunteer-match", "foodhub", "escalation"),
     consumers=(Reader("intake", ("bdcan.intake.erasure.answered.v1",)),),
-    personal_data="pseudonymous",
 )
 
 INBOUND_RECEIPTS = Topic(
@@ -166,7 +161,6 @@ INBOUND_RECEIPTS = Topic(
             ("bdcan.intake.inbound-referral.accepted.v1", "bdcan.intake.inbound-referral.refused.v1"),
         ),
     ),
-    personal_data="pseudonymous",
     per_sender=True,
 )
 
@@ -182,7 +176,6 @@ INBOUND_REFERRALS = Topic(
     event_types=("bdcan.intake.inbound-referral.submitted.v1",),
     writers=("upstream",),
     consumers=(Reader("intake", ("bdcan.intake.inbound-referral.submitted.v1",)),),
-    personal_data="personal",
     per_sender=True,
 )
 
@@ -248,7 +241,6 @@ REFERRALS = Topic(
             ),
         ),
     ),
-    personal_data="pseudonymous",
 )
 
 VOLUNTEER_ENQUIRIES = Topic(
@@ -274,7 +266,6 @@ VOLUNTEER_ENQUIRIES = Topic(
             ),
         ),
     ),
-    personal_data="pseudonymous",
 )
 
 ASSIGNMENTS = Topic(
@@ -329,7 +320,6 @@ ASSIGNMENTS = Topic(
             ),
         ),
     ),
-    personal_data="pseudonymous",
 )
 
 DEMAND_SIGNALS = Topic(
@@ -344,7 +334,6 @@ DEMAND_SIGNALS = Topic(
     event_types=("bdcan.routing.demand.surged.v1", "bdcan.routing.demand.settled.v1"),
     writers=("routing",),
     consumers=(),
-    personal_data="none",
 )
 
 HUBS = Topic(
@@ -372,7 +361,6 @@ HUBS = Topic(
             ),
         ),
     ),
-    personal_data="none",
 )
 
 TASKS = Topic(
@@ -424,7 +412,6 @@ TASKS = Topic(
         ),
         Reader("escalation", ("bdcan.volunteer-match.task.concern-raised.v1",)),
     ),
-    personal_data="pseudonymous",
 )
 
 VOLUNTEERS = Topic(
@@ -443,7 +430,6 @@ VOLUNTEERS = Topic(
     ),
     writers=("volunteer-match",),
     consumers=(Reader("intake", ("bdcan.volunteer-match.volunteer.left.v1",)),),
-    personal_data="pseudonymous",
 )
 
 WELFARE_CALLS = Topic(
@@ -483,7 +469,6 @@ WELFARE_CALLS = Topic(
             ),
         ),
     ),
-    personal_data="pseudonymous",
 )
 
 OUTREACH_REFERRALS = Topic(
@@ -548,7 +533,6 @@ OUTREACH_REFERRALS = Topic(
             ),
         ),
     ),
-    personal_data="pseudonymous",
 )
 
 OUTREACH_ASSIGNMENTS = Topic(
@@ -603,7 +587,6 @@ OUTREACH_ASSIGNMENTS = Topic(
             ),
         ),
     ),
-    personal_data="pseudonymous",
 )
 
 CATALOGUE = Catalogue(

@@ -3,8 +3,8 @@
 
 Models are frozen and hashable, know no field that the schema does not name (an unknown one is ignored), and are
 strict: Python callers pass UUIDs, aware datetimes and enum members, JSON has them as strings. A code is any string of
-its pattern; `vocabulary` lists the codes that this release knows. A field that may be absent is None; JSON `null` is
-read as absent.
+its pattern; `vocabulary` lists the codes that this release knows. A field that may be absent is None, and a list is
+empty; JSON `null` is read as absent.
 """
 
 from datetime import date
@@ -13,6 +13,8 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from bdcan_contracts.json_values import Absent, Whole
 
 
 class Lane(StrEnum):
@@ -110,11 +112,11 @@ class _Body(BaseModel):
 class Household(_Body):
     """Who lives in a home: sizes a food parcel. Its size is the sum of the three."""
 
-    adults: Annotated[int, Field(ge=0, le=20)]
+    adults: Annotated[int, Whole(0, 20)]
     """People of 16 years and over."""
-    children: Annotated[int, Field(ge=0, le=20)] = 0
+    children: Annotated[int, Whole(0, 20), Absent(0)] = 0
     """Children of 1 to 15 years."""
-    infants: Annotated[int, Field(ge=0, le=20)] = 0
+    infants: Annotated[int, Whole(0, 20), Absent(0)] = 0
     """Babies under 1 year, who need other food."""
 
 
@@ -162,7 +164,7 @@ class Ward(_Body):
 
     gss: Annotated[str, Field(max_length=9, pattern=r"^E05[0-9]{6}$")]
     """Government Statistical Service code."""
-    vintage: Annotated[int, Field(ge=2000, le=2100)]
+    vintage: Annotated[int, Whole(2000, 2100)]
     """Year in which these boundaries came into force."""
 
 
@@ -171,7 +173,7 @@ class MissingItem(_Body):
 
     item_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The stock item."""
-    quantity: Annotated[int, Field(ge=1, le=1000000)]
+    quantity: Annotated[int, Whole(1, 1000000)]
     """How much is missing, in the item's unit."""
 
 
@@ -191,32 +193,32 @@ class Person(_Body):
     form.
     """
 
-    name: Annotated[str, Field(max_length=200, pattern=r"^[^\u0000]*$")] | None = None
+    name: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
     """Full name as the person gives it."""
-    phone: Annotated[str, Field(max_length=60, pattern=r"^[^\u0000]*$")] | None = None
+    phone: Annotated[str, Field(max_length=60, pattern=r"^[^\x00]*$")] | None = None
     """Telephone number in any notation."""
-    email: Annotated[str, Field(max_length=254, pattern=r"^[^\u0000]*$")] | None = None
+    email: Annotated[str, Field(max_length=254, pattern=r"^[^\x00]*$")] | None = None
     """E-mail address."""
     birth_date: date | None = None
     """Date of birth."""
-    nhs_number: Annotated[str, Field(max_length=60, pattern=r"^[^\u0000]*$")] | None = None
+    nhs_number: Annotated[str, Field(max_length=60, pattern=r"^[^\x00]*$")] | None = None
     """NHS number, with or without spaces."""
-    address: Annotated[str, Field(max_length=500, pattern=r"^[^\u0000]*$")] | None = None
+    address: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] | None = None
     """Postal address without the postcode."""
-    postcode: Annotated[str, Field(max_length=60, pattern=r"^[^\u0000]*$")] | None = None
+    postcode: Annotated[str, Field(max_length=60, pattern=r"^[^\x00]*$")] | None = None
     """Postcode of the home, in any notation."""
 
 
 class CallCorrections(_Body):
     """What the resident corrected on the telephone. A field that is absent was not spoken of."""
 
-    amendment_version: Annotated[int, Field(ge=0, le=2147483647)] | None = None
+    amendment_version: Annotated[int, Whole(0, 2147483647)] | None = None
     """The last amendment of the referral that the caller knew of; 0 or absent: none."""
     household: Household | None = None
     """Who lives there."""
-    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] | None = None
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
     """All diets, as the resident said them."""
-    flags: Annotated[tuple[Code, ...], Field(max_length=20, strict=False)] | None = None
+    flags: Annotated[tuple[Code, ...], Field(max_length=20, strict=False), Absent(())] = ()
     """All flags, as the resident said them."""
     priority: Priority | None = None
     """How soon help must come."""
@@ -227,9 +229,9 @@ class CallCorrections(_Body):
 class UnclearDetail(_Body):
     """A detail that nobody could read, as it was typed."""
 
-    field: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\u0000]*$")]
+    field: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00]*$")]
     """Which detail, such as birth_date."""
-    text: Annotated[str, Field(min_length=1, max_length=20000, pattern=r"^[^\u0000]*$")]
+    text: Annotated[str, Field(min_length=1, max_length=20000, pattern=r"^[^\x00]*$")]
     """What was typed."""
 
 
@@ -238,7 +240,7 @@ class ErasedRows(_Body):
 
     kind: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The kind of record, as docs/privacy.md names it."""
-    rows: Annotated[int, Field(ge=0, le=1000000)]
+    rows: Annotated[int, Whole(0, 1000000)]
     """How many rows."""
 
 
@@ -326,7 +328,7 @@ class EscalationDeclined(_Body):
     """Why it is handed over."""
     reason: Code
     """Why it was declined. A code, never free text."""
-    call_ids: Annotated[tuple[UUID, ...], Field(max_length=50, strict=False)] = ()
+    call_ids: Annotated[tuple[UUID, ...], Field(max_length=50, strict=False), Absent(())] = ()
     """The welfare calls that had reported these needs when they were declined. Who has called since has said
     something newer.
     """
@@ -471,9 +473,9 @@ class ParcelPacked(_Body):
     """The food site."""
     priority: Priority
     """How soon help must come."""
-    bags: Annotated[int, Field(ge=1, le=100)]
+    bags: Annotated[int, Whole(1, 100)]
     """Bags to carry."""
-    weight_grams: Annotated[int, Field(ge=0, le=1000000)]
+    weight_grams: Annotated[int, Whole(0, 1000000)]
     """Weight in grams."""
     due_at: AwareDatetime
     """When it must be at the door."""
@@ -502,9 +504,9 @@ class ParcelRequested(_Body):
     """How soon help must come."""
     household: Household | None = None
     """Who it feeds."""
-    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
     """What food must respect."""
-    items: Annotated[int, Field(ge=0, le=10000)]
+    items: Annotated[int, Whole(0, 10000)]
     """How many items it will hold."""
     due_at: AwareDatetime
     """When it must be at the door."""
@@ -620,15 +622,15 @@ class StockChanged(_Body):
     """The food site."""
     item_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The stock item."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the stock of this item here from 1: a lower one than last seen is old news."""
     unit: StockUnit
     """What the quantities count."""
-    on_hand: Annotated[int, Field(ge=0, le=1000000000)]
+    on_hand: Annotated[int, Whole(0, 1000000000)]
     """On the shelf."""
-    reserved: Annotated[int, Field(ge=0, le=1000000000)]
+    reserved: Annotated[int, Whole(0, 1000000000)]
     """Of that, promised to parcels."""
-    free: Annotated[int, Field(ge=0, le=1000000000)]
+    free: Annotated[int, Whole(0, 1000000000)]
     """Of that, still to promise."""
     changed_at: AwareDatetime
     """When it changed."""
@@ -641,17 +643,17 @@ class StockFellLow(_Body):
     """The food site."""
     item_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The stock item."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the stock of this item here from 1: a lower one than last seen is old news."""
     unit: StockUnit
     """What the quantities count."""
-    on_hand: Annotated[int, Field(ge=0, le=1000000000)]
+    on_hand: Annotated[int, Whole(0, 1000000000)]
     """On the shelf."""
-    reserved: Annotated[int, Field(ge=0, le=1000000000)]
+    reserved: Annotated[int, Whole(0, 1000000000)]
     """Of that, promised to parcels."""
-    free: Annotated[int, Field(ge=0, le=1000000000)]
+    free: Annotated[int, Whole(0, 1000000000)]
     """Of that, still to promise."""
-    threshold: Annotated[int, Field(ge=0, le=1000000000)]
+    threshold: Annotated[int, Whole(0, 1000000000)]
     """The threshold."""
     fell_low_at: AwareDatetime
     """When it fell."""
@@ -664,15 +666,15 @@ class StockRecalled(_Body):
     """The food site."""
     item_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The stock item."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the stock of this item here from 1: a lower one than last seen is old news."""
     unit: StockUnit
     """What the quantities count."""
-    on_hand: Annotated[int, Field(ge=0, le=1000000000)]
+    on_hand: Annotated[int, Whole(0, 1000000000)]
     """On the shelf."""
-    reserved: Annotated[int, Field(ge=0, le=1000000000)]
+    reserved: Annotated[int, Whole(0, 1000000000)]
     """Of that, promised to parcels."""
-    free: Annotated[int, Field(ge=0, le=1000000000)]
+    free: Annotated[int, Whole(0, 1000000000)]
     """Of that, still to promise."""
     lot: Annotated[str, Field(min_length=1, max_length=60)]
     """The lot's mark."""
@@ -693,27 +695,19 @@ class ErasureAnswered(_Body):
     """The service that answers."""
     erased: bool
     """Whether it is done. False: the service waits."""
-    waits_for: (
-        Annotated[
-            tuple[
-                Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...
-            ],
-            Field(max_length=20, strict=False),
-        ]
-        | None
-    ) = None
+    waits_for: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
+        Field(max_length=20, strict=False),
+        Absent(()),
+    ] = ()
     """Open work that the service waits for, as codes."""
-    rows: Annotated[tuple[ErasedRows, ...], Field(max_length=40, strict=False)] | None = None
+    rows: Annotated[tuple[ErasedRows, ...], Field(max_length=40, strict=False), Absent(())] = ()
     """How many rows of each kind of record were erased."""
-    keeps: (
-        Annotated[
-            tuple[
-                Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...
-            ],
-            Field(max_length=20, strict=False),
-        ]
-        | None
-    ) = None
+    keeps: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
+        Field(max_length=20, strict=False),
+        Absent(()),
+    ] = ()
     """What the service keeps without the person, as codes."""
     answered_at: AwareDatetime
     """When the service answered."""
@@ -741,7 +735,9 @@ class InboundReferralAccepted(_Body):
     open: bool | None = None
     """Whether the referral is still open. A request is a duplicate only while it is."""
     unclear: Annotated[
-        tuple[Annotated[str, Field(min_length=1, max_length=60)], ...], Field(max_length=50, strict=False)
+        tuple[Annotated[str, Field(min_length=1, max_length=60)], ...],
+        Field(max_length=50, strict=False),
+        Absent(()),
     ] = ()
     """The details that nobody could read. They are kept as typed, and the resident is asked."""
 
@@ -766,7 +762,7 @@ class InboundReferralSubmitted(_Body):
 
     source: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The sending system, as agreed with it."""
-    reference: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\u0000]*$")]
+    reference: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
     """The sender's own reference: the same source and reference is the same request."""
     channel: Code
     """How the person reached the sender."""
@@ -774,19 +770,19 @@ class InboundReferralSubmitted(_Body):
     """Who needs help."""
     household: Household | None = None
     """Who lives there."""
-    needs: Annotated[tuple[Code, ...], Field(max_length=50, strict=False)] = ()
+    needs: Annotated[tuple[Code, ...], Field(max_length=50, strict=False), Absent(())] = ()
     """What is asked for; may be empty where the sender does not know yet."""
-    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
     """What food must respect."""
-    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False), Absent(())] = ()
     """Circumstances that change how help is given."""
     priority: Priority | None = None
     """How soon help must come; intake decides where absent."""
-    notes: Annotated[str, Field(max_length=2000, pattern=r"^[^\u0000]*$")] | None = None
+    notes: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] | None = None
     """Anything that helps the person who calls."""
     consent: bool | None = None
     """Whether the person agreed to be contacted; absent where nobody asked."""
-    unclear: Annotated[tuple[UnclearDetail, ...], Field(max_length=50, strict=False)] = ()
+    unclear: Annotated[tuple[UnclearDetail, ...], Field(max_length=50, strict=False), Absent(())] = ()
     """Details that fit no other field. Intake puts there what it cannot read, and keeps it as typed."""
 
 
@@ -795,7 +791,7 @@ class ReferralAmended(_Body):
 
     referral_id: UUID
     """The referral: one request for help."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the referral from 1: a lower one than last seen is old news."""
     priority: Priority
     """How soon help must come."""
@@ -807,15 +803,15 @@ class ReferralAmended(_Body):
     """Who lives there; absent where nobody asked yet."""
     needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
     """All needs as they now stand."""
-    withdrawn_need_ids: Annotated[tuple[UUID, ...], Field(max_length=50, strict=False)] = ()
+    withdrawn_need_ids: Annotated[tuple[UUID, ...], Field(max_length=50, strict=False), Absent(())] = ()
     """Needs that this amendment withdrew: nobody helps with them any more."""
-    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
     """What food must respect."""
-    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False), Absent(())] = ()
     """Circumstances that change how help is given."""
-    dropped_diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
+    dropped_diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
     """Diets that this amendment took away. A diet that a call found stays unless it is named here."""
-    changed: Annotated[tuple[Code, ...], Field(max_length=20, strict=False)] = ()
+    changed: Annotated[tuple[Code, ...], Field(max_length=20, strict=False), Absent(())] = ()
     """The facts that this amendment changed, such as address or household; empty where the writer does not
     say.
     """
@@ -858,9 +854,9 @@ class ReferralLinked(_Body):
 
     referral_id: UUID
     """The referral: one request for help."""
-    same_person_ids: Annotated[tuple[UUID, ...], Field(max_length=20, strict=False)] = ()
+    same_person_ids: Annotated[tuple[UUID, ...], Field(max_length=20, strict=False), Absent(())] = ()
     """Open referrals that may be about the same person, the oldest first."""
-    same_household_ids: Annotated[tuple[UUID, ...], Field(max_length=20, strict=False)] = ()
+    same_household_ids: Annotated[tuple[UUID, ...], Field(max_length=20, strict=False), Absent(())] = ()
     """Open referrals of other people who may live in the same home, the oldest first."""
     linked_at: AwareDatetime
     """When the links changed."""
@@ -885,9 +881,9 @@ class ReferralReceived(_Body):
     """Who lives there; absent where nobody asked yet."""
     needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
     """What is asked for; empty until somebody asked."""
-    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
     """What food must respect."""
-    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False), Absent(())] = ()
     """Circumstances that change how help is given."""
     received_at: AwareDatetime
     """When the request came in."""
@@ -954,7 +950,7 @@ class VolunteerEnquiryReceived(_Body):
 
     enquiry_id: UUID
     """The enquiry."""
-    task_kinds: Annotated[tuple[Code, ...], Field(max_length=8, strict=False)] = ()
+    task_kinds: Annotated[tuple[Code, ...], Field(max_length=8, strict=False), Absent(())] = ()
     """What they would like to do."""
     postcode_sector: Annotated[str, Field(max_length=7)] | None = None
     """Postcode without its last two letters, e.g. RM10 8."""
@@ -977,7 +973,7 @@ class DemandSettled(_Body):
     """The lane of the need: who helps where its code is not known."""
     settled_at: AwareDatetime
     """When it was over."""
-    count: Annotated[int, Field(ge=0, le=100000000)]
+    count: Annotated[int, Whole(0, 100000000)]
     """Requests in the last window."""
 
 
@@ -994,9 +990,9 @@ class DemandSurged(_Body):
     """The lane of the need: who helps where its code is not known."""
     window_start: AwareDatetime
     """Start of the window that was counted."""
-    window_minutes: Annotated[int, Field(ge=1, le=10080)]
+    window_minutes: Annotated[int, Whole(1, 10080)]
     """Length of that window, in minutes."""
-    count: Annotated[int, Field(ge=0, le=100000000)]
+    count: Annotated[int, Whole(0, 100000000)]
     """Requests in the window."""
     expected: Annotated[float, Field(ge=0, le=100000000)]
     """Requests that such a window usually has."""
@@ -1007,7 +1003,7 @@ class HubConfigured(_Body):
 
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the hub from 1: a lower one than last seen is old news."""
     name: Annotated[str, Field(min_length=1, max_length=100)]
     """The hub's public name."""
@@ -1024,7 +1020,7 @@ class HubPaused(_Body):
 
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the hub from 1: a lower one than last seen is old news."""
     name: Annotated[str, Field(min_length=1, max_length=100)]
     """The hub's public name."""
@@ -1043,7 +1039,7 @@ class HubResumed(_Body):
 
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the hub from 1: a lower one than last seen is old news."""
     name: Annotated[str, Field(min_length=1, max_length=100)]
     """The hub's public name."""
@@ -1060,7 +1056,7 @@ class ReferralAssigned(_Body):
 
     referral_id: UUID
     """The referral: one request for help."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the assignment from 1: a lower one than last seen is old news."""
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
@@ -1082,9 +1078,9 @@ class ReferralAssigned(_Body):
     """What is asked for."""
     household: Household | None = None
     """Who lives there; absent where nobody asked yet."""
-    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
     """What food must respect."""
-    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False), Absent(())] = ()
     """Circumstances that change how help is given."""
     contact_due_at: AwareDatetime
     """When the resident must have been called."""
@@ -1097,13 +1093,14 @@ class ReferralHeldForTriage(_Body):
 
     referral_id: UUID
     """The referral: one request for help."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the assignment from 1: a lower one than last seen is old news."""
     reason: Code
     """Why it is held."""
     candidate_hubs: Annotated[
         tuple[Annotated[str, Field(max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
         Field(max_length=50, strict=False),
+        Absent(()),
     ] = ()
     """Hubs it may belong to, likeliest first."""
     needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
@@ -1121,7 +1118,7 @@ class ReferralOutOfArea(_Body):
 
     referral_id: UUID
     """The referral: one request for help."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the assignment from 1: a lower one than last seen is old news."""
     district_gss: Annotated[str, Field(max_length=9, pattern=r"^[EWSN][0-9]{8}$")] | None = None
     """District of the home, where it is known."""
@@ -1138,7 +1135,7 @@ class ReferralReassigned(_Body):
 
     referral_id: UUID
     """The referral: one request for help."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the assignment from 1: a lower one than last seen is old news."""
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
@@ -1160,9 +1157,9 @@ class ReferralReassigned(_Body):
     """What is asked for."""
     household: Household | None = None
     """Who lives there; absent where nobody asked yet."""
-    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
     """What food must respect."""
-    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False), Absent(())] = ()
     """Circumstances that change how help is given."""
     contact_due_at: AwareDatetime
     """When the resident must have been called."""
@@ -1416,7 +1413,7 @@ class TaskUnfilled(_Body):
     """The locality hub."""
     priority: Priority
     """How soon help must come."""
-    offers_made: Annotated[int, Field(ge=0, le=10000)]
+    offers_made: Annotated[int, Whole(0, 10000)]
     """How many volunteers were asked."""
     unfilled_at: AwareDatetime
     """When the alarm was raised."""
@@ -1427,14 +1424,15 @@ class VolunteerActivated(_Body):
 
     volunteer_id: UUID
     """The volunteer."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the volunteer from 1: a lower one than last seen is old news."""
     hub_ids: Annotated[
         tuple[Annotated[str, Field(max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
         Field(max_length=50, strict=False),
+        Absent(()),
     ] = ()
     """Hubs they help."""
-    task_kinds: Annotated[tuple[Code, ...], Field(max_length=8, strict=False)] = ()
+    task_kinds: Annotated[tuple[Code, ...], Field(max_length=8, strict=False), Absent(())] = ()
     """What they will do."""
     dbs_cleared: bool
     """Whether their enhanced DBS check is in force."""
@@ -1449,7 +1447,7 @@ class VolunteerLeft(_Body):
 
     volunteer_id: UUID
     """The volunteer."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the volunteer from 1: a lower one than last seen is old news."""
     left_at: AwareDatetime
     """When they left."""
@@ -1460,14 +1458,15 @@ class VolunteerPaused(_Body):
 
     volunteer_id: UUID
     """The volunteer."""
-    version: Annotated[int, Field(ge=1, le=2147483647)]
+    version: Annotated[int, Whole(1, 2147483647)]
     """Counts the changes of the volunteer from 1: a lower one than last seen is old news."""
     hub_ids: Annotated[
         tuple[Annotated[str, Field(max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
         Field(max_length=50, strict=False),
+        Absent(()),
     ] = ()
     """Hubs they help."""
-    task_kinds: Annotated[tuple[Code, ...], Field(max_length=8, strict=False)] = ()
+    task_kinds: Annotated[tuple[Code, ...], Field(max_length=8, strict=False), Absent(())] = ()
     """What they will do."""
     dbs_cleared: bool
     """Whether their enhanced DBS check is in force."""
@@ -1488,13 +1487,13 @@ class WelfareCallCompleted(_Body):
     """The round of welfare calls."""
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
-    attempt: Annotated[int, Field(ge=1, le=100)]
+    attempt: Annotated[int, Whole(1, 100)]
     """Which call of the round this was."""
     needs: Annotated[tuple[CalledNeed, ...], Field(max_length=50, strict=False)]
     """What the call said about each need."""
     household: Household | None = None
     """Who lives there; absent where nobody asked yet."""
-    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
     """What food must respect."""
     priority: Priority
     """How soon help must come."""
@@ -1513,7 +1512,7 @@ class WelfareCallExhausted(_Body):
     """The round of welfare calls."""
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
-    attempts: Annotated[int, Field(ge=1, le=100)]
+    attempts: Annotated[int, Whole(1, 100)]
     """How many calls were made."""
     needs: Annotated[tuple[Need, ...], Field(max_length=50, strict=False)]
     """The needs that are still open. Where nobody ever learned what is needed, the welfare concern itself is
@@ -1574,7 +1573,7 @@ class WelfareCallUnanswered(_Body):
     """The round of welfare calls."""
     hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The locality hub."""
-    attempt: Annotated[int, Field(ge=1, le=100)]
+    attempt: Annotated[int, Whole(1, 100)]
     """Which call of the round this was."""
     outcome: Code
     """How the call failed."""

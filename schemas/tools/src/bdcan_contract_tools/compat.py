@@ -2,12 +2,15 @@
 
 A change keeps its version if an old reader reads every new event, and a new reader every old one. A writer sends only
 what its schema names, a reader ignores what it does not know: so the writer's side is compared closed, the reader's
-open. jsoncompat proves it or does not; what it cannot see (format, pattern, default) must not change at all.
+open. jsoncompat proves it or does not; what it cannot see (format, pattern, default) must not change at all, but for two
+spellings of one thing: a character of a pattern by four hexadecimal digits or by two, and an absent list with or without
+the default `[]`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +21,8 @@ from bdcan_contract_tools.sources import EventSource, Schema, Sources
 
 _SILENT = {"$id", "$schema", "title", "description", "x-personal-data", "x-vocabulary"}
 _UNSEEN = ("format", "pattern", "default")
+_ESCAPE = re.compile(r"\\(?:[ux](?P<digits>(?<=u)[\da-fA-F]{4}|(?<=x)[\da-fA-F]{2})|.)", re.DOTALL)
+"""A backslash and what it escapes: a doubled one is itself, and what follows it stands for itself."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def _unseen_change(old: Schema, new: Schema, before: Schema, after: Schema) -> s
     """The first keyword that jsoncompat is blind to and that differs in a field, followed through references."""
     before, after = _resolved(old, before), _resolved(new, after)
     for keyword in _UNSEEN:
-        if before.get(keyword) != after.get(keyword):
+        if _said(before, keyword) != _said(after, keyword):
             return keyword
     pairs = [
         (piece, after["properties"][name])
@@ -120,6 +125,21 @@ def _unseen_change(old: Schema, new: Schema, before: Schema, after: Schema) -> s
     if gone := set(before.get("properties", {})) - set(after.get("properties", {})):
         return f"inner field {min(gone)}"
     return next((found for a, b in pairs if (found := _unseen_change(old, new, a, b))), None)
+
+
+def _said(piece: Schema, keyword: str) -> Any:
+    """What the keyword says, whichever way it is written."""
+    value = piece.get(keyword)
+    if keyword == "pattern" and isinstance(value, str):
+        return _ESCAPE.sub(_spelled, value)
+    if keyword == "default" and value == [] and piece.get("type") == "array":
+        return None  # a model's list is empty where it is absent
+    return value
+
+
+def _spelled(escape: re.Match[str]) -> str:
+    digits = escape["digits"]
+    return f"\\u{int(digits, 16):04x}" if digits else escape[0]
 
 
 def _resolved(schema: Schema, piece: Schema) -> Schema:

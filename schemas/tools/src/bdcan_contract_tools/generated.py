@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from bdcan_contract_tools import asyncapi, catalogue, events_page, models, vocabulary_module, vocabulary_page
+from bdcan_contract_tools import (
+    asyncapi,
+    catalogue,
+    events_page,
+    models,
+    published,
+    vocabulary_module,
+    vocabulary_page,
+)
 from bdcan_contract_tools.sources import SourceError, Sources
 
 _PACKAGE = Path("python/src/bdcan_contracts")
@@ -22,6 +30,7 @@ def files(sources: Sources) -> dict[Path, str]:
         package / "models.py": _formatted(models.render(sources)),
         package / "vocabulary.py": _formatted(vocabulary_module.render(sources.vocabulary)),
         package / "catalogue.py": _formatted(catalogue.render(sources)),
+        **{sources.root / published.FOLDER / name: text for name, text in published.files(sources)},
         sources.root / "asyncapi.yaml": asyncapi.render(sources),
         sources.root.parent / "docs" / "events.md": events_page.render(sources),
         sources.root.parent / "docs" / "vocabulary.md": vocabulary_page.render(sources.vocabulary),
@@ -29,11 +38,14 @@ def files(sources: Sources) -> dict[Path, str]:
 
 
 def write(sources: Sources) -> Iterator[Path]:
-    """Write each file that is stale, and yield its path."""
+    """Write each file that is stale, and yield its path. A schema of no type is deleted."""
     for path, text in files(sources).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             yield path
+    for path in _of_no_type(sources):
+        path.unlink()
 
 
 def stale(sources: Sources) -> Iterator[str]:
@@ -41,6 +53,15 @@ def stale(sources: Sources) -> Iterator[str]:
     for path, text in files(sources).items():
         if not path.exists() or path.read_bytes() != text.encode():
             yield f"{path.name}: is stale; run `make gen`"
+    for path in _of_no_type(sources):
+        yield f"{path.name}: belongs to no type; run `make gen`"
+
+
+def _of_no_type(sources: Sources) -> list[Path]:
+    known = {published.file_name(event.type) for event in sources.events}
+    return [
+        path for path in sorted((sources.root / published.FOLDER).glob("*.json")) if path.name not in known
+    ]
 
 
 def models_module(sources: Sources) -> ModuleType:

@@ -19,8 +19,8 @@ _HEAD = '''# Generated from schemas/events by `python -m bdcan_contract_tools ge
 
 Models are frozen and hashable, know no field that the schema does not name (an unknown one is ignored), and are
 strict: Python callers pass UUIDs, aware datetimes and enum members, JSON has them as strings. A code is any string of
-its pattern; `vocabulary` lists the codes that this release knows. A field that may be absent is None; JSON `null` is
-read as absent.
+its pattern; `vocabulary` lists the codes that this release knows. A field that may be absent is None, and a list is
+empty; JSON `null` is read as absent.
 """
 
 from datetime import date
@@ -29,6 +29,8 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from bdcan_contracts.json_values import Absent, Whole
 
 '''
 
@@ -109,14 +111,29 @@ def _model(name: str, schema: Schema) -> str:
 
 def _field(where: str, name: str, piece: Schema, *, required: bool) -> str:
     annotation = _annotation(where, piece)
-    default = ""
-    if "default" in piece:
-        if required:
+    if required:
+        if "default" in piece:
             raise SourceError(f"{where}: a required field has no default")
-        default = " = ()" if piece["default"] == [] else f" = {piece['default']!r}"
-    elif not required:
+        default = ""
+    elif piece.get("type") == "array":
+        if "default" in piece:
+            raise SourceError(f"{where}: a list that is absent is empty, and needs no default")
+        annotation, default = _marked(annotation, "Absent(())"), " = ()"
+    elif "default" in piece:
+        annotation = _marked(annotation, f"Absent({piece['default']!r})")
+        default = f" = {piece['default']!r}"
+    else:
         annotation, default = f"{annotation} | None", " = None"
     return f"    {name}: {annotation}{default}\n{docstring(piece['description'])}"
+
+
+def _marked(annotation: str, mark: str) -> str:
+    inner = (
+        annotation.removeprefix("Annotated[").removesuffix("]")
+        if annotation.startswith("Annotated[")
+        else annotation
+    )
+    return f"Annotated[{inner}, {mark}]"
 
 
 def _annotation(where: str, piece: Schema) -> str:
@@ -132,6 +149,8 @@ def _annotation(where: str, piece: Schema) -> str:
     _only(where, piece, {"type"} | _KEYWORDS[kind])
     if kind == "array":
         return _annotated(f"tuple[{_annotation(where, piece['items'])}, ...]", piece, extra=["strict=False"])
+    if kind == "integer":
+        return f"Annotated[int, Whole({piece['minimum']}, {piece['maximum']})]"
     return _annotated(_SCALARS[kind], piece)
 
 
