@@ -31,6 +31,7 @@ def test_catalogue_says_the_same_as_the_topic_files(sources: Sources):
             kept is None,
             written.per_sender,
         )
+        assert topic.personal_data == written.personal_data
         assert topic.event_types == written.types
         assert {c.service: c.types for c in topic.consumers} == {
             c.service: tuple(c.reads) for c in written.consumers

@@ -11,7 +11,7 @@ import pytest
 from bdcan_local.metrics_page import PAGE, Metric, declared, page
 
 ROOT = Path(__file__).parents[2]
-KINDS = {"Counter", "Gauge", "Histogram", "Summary", "Info", "Enum"}
+KINDS = {"Counter", "Gauge", "Histogram", "Summary", "Info", "Enum", "Sampled"}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,8 @@ def made_in(source: Path) -> set[str]:
     imported = {
         alias.asname or alias.name
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("prometheus_client")
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith(("prometheus_client", "bdcan_chassis.sampled"))
         for alias in node.names
     }
     called = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}

@@ -52,7 +52,8 @@ def test_local_runner_and_compose_run_the_same_processes(
     ours = {
         name: process["command"]
         for name, process in compose.items()
-        if process.get("image", "").startswith("bdcan/") and name not in {"secrets", "provision", "demo"}
+        if process.get("image", "").startswith("bdcan/")
+        and name not in {"secrets", "provision", "demo", "bdcan"}
     }
     assert ours == table
 
@@ -99,7 +100,7 @@ def test_long_running_processes_restart_and_have_a_health_check(
         for name, on in (process["depends_on"].items() if isinstance(process.get("depends_on"), dict) else ())
         if on["condition"] == "service_completed_successfully"
     }
-    assert once == waited_for | {"demo"}
+    assert once == waited_for | {"demo", "bdcan"}
     assert {name for name in compose if name not in once and "healthcheck" not in compose[name]} == set()
 
 

@@ -14,7 +14,11 @@ COMPOSE: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[2] / "docker-compose.yml").read_text("utf-8")
 )
 
-WITH_CAPABILITIES = {"secrets": {"CHOWN", "DAC_OVERRIDE", "FOWNER"}, "provision": {"DAC_OVERRIDE"}}
+WITH_CAPABILITIES = {
+    "secrets": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
+    "provision": {"DAC_OVERRIDE"},
+    "bdcan": {"DAC_OVERRIDE"},
+}
 """The two that run once as root, because secrets belong to different users; and all that they may."""
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bdcan_local import cli, mints
+from bdcan_local import chain, cli, mints
 from bdcan_local.secrets_store import SecretsStore
 
 
@@ -25,7 +25,7 @@ def test_each_token_leaves_a_line(minted: Path) -> None:
     lines = [json.loads(line) for line in minted.read_text().splitlines()]
     assert [line["seq"] for line in lines] == [1, 2, 3]
     assert lines[1]["hubs"] == ["hub-3"]
-    assert mints.verify(minted) == (3, None)
+    assert chain.verify(minted) == (3, None)
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_each_token_leaves_a_line(minted: Path) -> None:
 )
 def test_broken_line_is_named(minted: Path, change, fault: str) -> None:
     minted.write_text("\n".join(change(minted.read_text().splitlines())) + "\n")
-    assert mints.verify(minted)[1] == fault
+    assert chain.verify(minted)[1] == fault
 
 
 def test_no_file_is_well(tmp_path: Path) -> None:
-    assert mints.verify(tmp_path / "none") == (0, None)
+    assert chain.verify(tmp_path / "none") == (0, None)

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from ledger import Added, Faults, Written
-from prometheus_client import REGISTRY, CollectorRegistry, Gauge
+from prometheus_client import REGISTRY, CollectorRegistry, Counter
 from waiting import running, until_true
 
 from bdcan_chassis import housekeeping, metrics
 from bdcan_chassis.audit import Watch
+from bdcan_chassis.clock import ScaledClock
 from bdcan_chassis.errors import ConfigurationError
-from bdcan_chassis.housekeeping import Sample, check_inbox_retention, clear, keep_house, sample
+from bdcan_chassis.housekeeping import (
+    Sample,
+    check_inbox_retention,
+    clear,
+    expect,
+    keep_house,
+    promised,
+    sample,
+)
 from bdcan_chassis.retention import CHASSIS_KEPT
+from bdcan_chassis.sampled import Sampled
 from bdcan_chassis.subscription import Consumer, On
+from bdcan_chassis.table import Statement
 from bdcan_chassis.testing.harness import START, Harness
 
 DAYS_45 = timedelta(days=45)
@@ -58,38 +71,109 @@ async def test_gauges_follow_what_waits(ledger: Harness, shared_faults: Faults) 
         tx.set_deadline("ring", account, START - timedelta(minutes=2))
         tx.set_deadline("ring", uuid4(), START - timedelta(seconds=30))
     await ledger.fetch("UPDATE chassis.deadline SET failures = 2 WHERE subject <> $1", account)
-    gauge = Gauge("toy_accounts", "accounts", ["kind", "size"], registry=CollectorRegistry())
-    plain = Gauge("toy_one", "one", registry=CollectorRegistry())
+    gauge = Sampled("toy_accounts", "accounts", ["kind", "size"], registry=CollectorRegistry())
+    plain = Sampled("toy_one", "one", registry=CollectorRegistry())
     samples = (
-        Sample(gauge, ("kind", "size"), "SELECT 'a' AS kind, 2 AS size, 7 AS value"),
-        Sample(plain, (), "SELECT 3 AS value"),
+        Sample(gauge, Statement("SELECT 'a' AS kind, 2 AS size, 7 AS value")),
+        Sample(gauge, Statement("SELECT 'b' AS kind, 2 AS size, NULL::int AS value")),
+        Sample(plain, Statement("SELECT extract(epoch FROM :now::timestamptz)::float8 AS value")),
     )
+    expect(["normal", "urgent"], ["ring"], ["numbers"])
     await sample(ledger.transactions, samples)
     assert value("bdcan_outbox_pending_rows", traffic_class="normal") == 1
     assert (value("bdcan_outbox_oldest_seconds", traffic_class="normal") or -1) >= 0
+    assert value("bdcan_outbox_oldest_seconds", traffic_class="urgent") == 0
     assert value("bdcan_deadlines_overdue", kind="ring") == 1
     assert value("bdcan_deadlines_failing", kind="ring") == 1
-    assert value("bdcan_dead_letters", consumer="numbers", state="parked") == 1
-    assert value("bdcan_dead_letters", consumer="numbers", state="queued") == 2
-    assert gauge.labels("a", "2")._value.get() == 7
-    assert plain._value.get() == 3
+    letters = {"consumer": "numbers"}
+    assert value("bdcan_dead_letters", **letters, state="parked", reason="bad-record") == 1
+    assert value("bdcan_dead_letters", **letters, state="queued", reason="behind-parked") == 2
+    assert value("bdcan_dead_letters", **letters, state="parked", reason="handler-failed") == 0
+    assert gauge.value("a", "2") == 7
+    assert gauge.value("b", "2") is None, "what has no value has no series"
+    assert plain.value() == ledger.clock.now().timestamp()
+    assert time.time() - (value("bdcan_sample_timestamp_seconds") or 0) < 60
 
     for table in ("outbox", "deadline", "dead_letter"):
         await ledger.fetch(f"DELETE FROM chassis.{table}")
     await sample(ledger.transactions, ())
-    for name, labels in (
-        ("bdcan_outbox_pending_rows", {"traffic_class": "normal"}),
-        ("bdcan_deadlines_overdue", {"kind": "ring"}),
-        ("bdcan_dead_letters", {"consumer": "numbers", "state": "parked"}),
-    ):
-        assert not value(name, **labels)
+    assert value("bdcan_outbox_pending_rows", traffic_class="normal") == 0
+    assert value("bdcan_deadlines_overdue", kind="ring") == 0
+    assert value("bdcan_dead_letters", **letters, state="parked", reason="bad-record") == 0
+
+
+async def test_failed_reading_leaves_no_hole(ledger: Harness) -> None:
+    gauge = Sampled("toy_three", "three", ["kind"], registry=CollectorRegistry())
+    await sample(ledger.transactions, [Sample(gauge, Statement("SELECT 'a' AS kind, 1 AS value"))])
+    broken = [
+        Sample(gauge, Statement("SELECT 'b' AS kind, 1 AS value")),
+        Sample(gauge, Statement("SELECT 'c' AS kind, 1 / 0 AS value")),
+    ]
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await sample(ledger.transactions, broken)
+    assert (gauge.value("a"), gauge.value("b")) == (1, None)
+
+
+async def test_overdue_deadlines_are_a_real_minute_old_on_a_fast_clock(ledger: Harness) -> None:
+    fast = ScaledClock(START, time.time(), 1000.0)
+    transactions = replace(ledger.transactions, clock=fast)
+    async with ledger.transactions.begin() as tx:
+        tx.set_deadline("ring", uuid4(), fast.now() - timedelta(minutes=5))
+    await sample(transactions, ())
+    assert not value("bdcan_deadlines_overdue", kind="ring")
+    await ledger.fetch("UPDATE chassis.deadline SET due_at = due_at - interval '1000 minutes'")
+    await sample(transactions, ())
+    assert value("bdcan_deadlines_overdue", kind="ring") == 1
+    await ledger.fetch("DELETE FROM chassis.deadline")
+
+
+async def test_promises_show_who_is_late_and_who_is_due(ledger: Harness) -> None:
+    live = Statement("""
+        SELECT * FROM (VALUES ('a', '2019-12-31T00:00Z'::timestamptz), ('a', '2020-01-01T00:30Z'),
+            ('b', '2020-01-01T03:00Z'), ('b', NULL), (NULL, NULL)) AS live (hub, due_at)
+    """)
+    ledger.clock.instant = datetime(2020, 1, 1, tzinfo=UTC)
+    await sample(ledger.transactions, promised("toys", live))
+    late = {hub: value("bdcan_promises_late", promise="toys", hub=hub) for hub in ("a", "b", "none")}
+    assert late == {"a": 1, "b": 0, "none": 0}
+    assert value("bdcan_promise_latest_seconds", promise="toys", hub="a") == 24 * 3600
+    assert value("bdcan_promise_latest_seconds", promise="toys", hub="b") is None
+    soon = {
+        (hub, within): value("bdcan_promises_due_soon", promise="toys", hub=hub, within=within)
+        for hub in ("a", "b")
+        for within in ("1h", "4h")
+    }
+    assert soon == {("a", "1h"): 1, ("a", "4h"): 1, ("b", "1h"): 0, ("b", "4h"): 1}
+    ledger.clock.instant = START
+
+
+async def test_counters_move_only_when_the_transaction_commits(ledger: Harness) -> None:
+    counter = Counter("toy_counted", "toys counted", registry=CollectorRegistry())
+    async with ledger.transactions.begin() as tx:
+        tx.count(counter)
+        mark = tx.mark()
+        tx.count(counter, counter)
+        tx.rewind(mark)
+        assert counter._value.get() == 0
+    assert counter._value.get() == 1
+
+    async def fail() -> None:
+        async with ledger.transactions.begin() as tx:
+            tx.count(counter)
+            await tx.connection.execute("SELECT 1 / 0")
+
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await fail()
+    assert counter._value.get() == 1
 
 
 async def test_failed_sample_is_counted_and_deletion_continues(
     ledger: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(housekeeping, "SAMPLE_SECONDS", 0.01)
-    broken = Sample(Gauge("toy_two", "two", registry=CollectorRegistry()), (), "SELECT 1 / 0 AS value")
+    broken = Sample(
+        Sampled("toy_two", "two", registry=CollectorRegistry()), Statement("SELECT 1 / 0 AS value")
+    )
     await ledger.fetch(
         "INSERT INTO chassis.inbox VALUES ('numbers', gen_random_uuid(), now() - interval '50 days')"
     )

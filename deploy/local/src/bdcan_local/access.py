@@ -1,7 +1,8 @@
 """What the topic catalogue means for a cluster: its topics, and who may do what. Pure: values in, values out.
 
 A Kafka user is named after its service (`bdcan-intake`). Only a topic's writers may write to it; its owner and its
-consumers may read it; a service may use only consumer groups under its own name. Everything else is denied.
+consumers may read it; a service may use only consumer groups under its own name. A system outside may use the topics
+that it was given, and only groups and transactional ids under its own name. Everything else is denied.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,13 +11,12 @@ from datetime import timedelta
 from enum import IntEnum
 
 from bdcan_contracts.envelope import Topic
+from bdcan_contracts.upstreams import Upstream
 
 UPSTREAM = "upstream"
-"""What the catalogue calls the systems outside."""
-UPSTREAM_USERS = ("upstream-demo",)
-"""The users of those systems on a local machine: one, played by the simulator."""
-UPSTREAM_SOURCES = ("riverside-surgery", "heath-pharmacy", "faith-forum")
-"""Whom these users submit referrals as: Kafka does not tell intake who wrote a record."""
+"""What the catalogue calls the upstream systems: each of them has users and topics of its own."""
+OUTSIDE = (f"{UPSTREAM}-", "consumer-")
+"""How the names of systems outside begin."""
 PULSE = "bdcan.routing.pulse"
 """The Faust application in routing: the one program that makes topics (changelogs) of its own."""
 
@@ -26,6 +26,7 @@ class ResourceType(IntEnum):
 
     TOPIC = 2
     GROUP = 3
+    TRANSACTIONAL_ID = 5
 
 
 class Pattern(IntEnum):
@@ -65,42 +66,57 @@ class Grant:
     operation: Operation
 
 
+@dataclass(frozen=True)
+class Outsider:
+    """A system outside that uses Kafka.
+
+    Its users are so called, or so with a dot and a number behind it; so begin its groups and transactional ids, with a
+    dot behind it. `users`: those that may log in now.
+    """
+
+    name: str
+    users: tuple[str, ...]
+    writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+
+
 def kafka_user(service: str) -> str:
     """The Kafka user of a service."""
     return f"bdcan-{service}"
 
 
-def users(topics: Iterable[Topic], upstream: Sequence[str] = UPSTREAM_USERS) -> list[str]:
-    """Every user that the catalogue knows, sorted."""
-    return sorted(
-        {user for topic in topics for user in (*_writers(topic, upstream), *_readers(topic, upstream))}
-    )
+def users(topics: Iterable[Topic], outsiders: Iterable[Outsider] = ()) -> list[str]:
+    """Every user of a service that the catalogue knows, and of a system outside, sorted."""
+    ours = {user for topic in topics for user in (*_writers(topic), *_readers(topic))}
+    return sorted(ours.union(*(outsider.users for outsider in outsiders)))
 
 
-def topic_specs(topics: Iterable[Topic]) -> list[TopicSpec]:
-    """The catalogue's topics with their settings."""
+def topic_specs(topics: Iterable[Topic], upstreams: Iterable[Upstream] = ()) -> list[TopicSpec]:
+    """The catalogue's topics with their settings, each with the upstream systems' own topics like it behind it."""
     return [
-        TopicSpec(topic.name, topic.partitions, tuple(sorted(_config(topic).items()))) for topic in topics
+        TopicSpec(name, topic.partitions, tuple(sorted(_config(topic).items())))
+        for topic in topics
+        for name in (topic.name, *_own(topic, upstreams))
     ]
 
 
-def grants(topics: Sequence[Topic], upstream: Sequence[str] = UPSTREAM_USERS) -> list[Grant]:
+def grants(topics: Sequence[Topic], outsiders: Iterable[Outsider] = ()) -> list[Grant]:
     """All permissions, sorted, without doubles."""
     found: set[Grant] = set()
     for topic in topics:
-        for user in _writers(topic, upstream):
-            found |= _allow(
-                user, ResourceType.TOPIC, topic.name, Pattern.LITERAL, Operation.WRITE, Operation.DESCRIBE
-            )
-        for user in _readers(topic, upstream):
-            found |= _allow(
-                user, ResourceType.TOPIC, topic.name, Pattern.LITERAL, Operation.READ, Operation.DESCRIBE
-            )
-    for user in users(topics, upstream):
-        prefix = f"{user}." if user in upstream else f"bdcan.{user.removeprefix('bdcan-')}."
-        found |= _allow(
-            user, ResourceType.GROUP, prefix, Pattern.PREFIXED, Operation.READ, Operation.DESCRIBE
-        )
+        patterns = [(topic.name, Pattern.LITERAL)]
+        if topic.per_sender:  # also those of upstream systems that are added later
+            patterns.append((topic.of_sender(""), Pattern.PREFIXED))
+        for name, pattern in patterns:
+            for user in _writers(topic):
+                found |= _allow(user, ResourceType.TOPIC, name, pattern, Operation.WRITE, Operation.DESCRIBE)
+            for user in _readers(topic):
+                found |= _allow(user, ResourceType.TOPIC, name, pattern, Operation.READ, Operation.DESCRIBE)
+    for user in users(topics):
+        found |= _groups(user, f"bdcan.{user.removeprefix('bdcan-')}.")
+    for outsider in outsiders:
+        for user in outsider.users:
+            found |= _outside(outsider, user)
     if any(topic.owner == "routing" for topic in topics):
         own = (
             Operation.CREATE,
@@ -114,15 +130,43 @@ def grants(topics: Sequence[Topic], upstream: Sequence[str] = UPSTREAM_USERS) ->
 
 
 def superfluous(
-    existing: Iterable[Grant], topics: Sequence[Topic], upstream: Sequence[str] = UPSTREAM_USERS
+    existing: Iterable[Grant], topics: Sequence[Topic], outsiders: Iterable[Outsider] = ()
 ) -> list[Grant]:
-    """Permissions of our users that the catalogue does not, or no longer, give them; those of other users are not ours."""
-    wanted = set(grants(topics, upstream))
+    """Permissions that nobody gives, or gives any longer, to users named like ours; those of other users are not ours."""
+    wanted = set(grants(topics, outsiders))
     return sorted(
         grant
         for grant in existing
-        if grant not in wanted and (grant.user in upstream or grant.user.startswith(kafka_user("")))
+        if grant not in wanted and grant.user.startswith((kafka_user(""), *OUTSIDE))
     )
+
+
+def _own(topic: Topic, upstreams: Iterable[Upstream]) -> list[str]:
+    if not topic.per_sender:
+        return []
+    return [
+        name
+        for upstream in upstreams
+        for name in (upstream.inbound_topic, upstream.receipts_topic)
+        if name is not None and name == topic.of_sender(upstream.name)
+    ]
+
+
+def _outside(outsider: Outsider, user: str) -> set[Grant]:
+    prefix = f"{outsider.name}."
+    found = _groups(user, prefix) if outsider.reads else set[Grant]()
+    for name in outsider.reads:
+        found |= _allow(user, ResourceType.TOPIC, name, Pattern.LITERAL, Operation.READ, Operation.DESCRIBE)
+    for name in outsider.writes:
+        found |= _allow(user, ResourceType.TOPIC, name, Pattern.LITERAL, Operation.WRITE, Operation.DESCRIBE)
+    if outsider.writes:
+        transactional = (ResourceType.TRANSACTIONAL_ID, prefix, Pattern.PREFIXED)
+        found |= _allow(user, *transactional, Operation.WRITE, Operation.DESCRIBE)
+    return found
+
+
+def _groups(user: str, prefix: str) -> set[Grant]:
+    return _allow(user, ResourceType.GROUP, prefix, Pattern.PREFIXED, Operation.READ, Operation.DESCRIBE)
 
 
 def _config(topic: Topic) -> dict[str, str]:
@@ -137,19 +181,16 @@ def _milliseconds(span: timedelta) -> str:
     return str(int(span / timedelta(milliseconds=1)))
 
 
-def _writers(topic: Topic, upstream: Sequence[str]) -> set[str]:
-    return _named(topic.writers, upstream)
+def _writers(topic: Topic) -> set[str]:
+    return _named(topic.writers)
 
 
-def _readers(topic: Topic, upstream: Sequence[str]) -> set[str]:
-    return _named((topic.owner, *(consumer.service for consumer in topic.consumers)), upstream)
+def _readers(topic: Topic) -> set[str]:
+    return _named((topic.owner, *(consumer.service for consumer in topic.consumers)))
 
 
-def _named(services: Iterable[str], upstream: Sequence[str]) -> set[str]:
-    names: set[str] = set()
-    for service in services:
-        names |= set(upstream) if service == UPSTREAM else {kafka_user(service)}
-    return names
+def _named(services: Iterable[str]) -> set[str]:
+    return {kafka_user(service) for service in services if service != UPSTREAM}
 
 
 def _allow(

@@ -132,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     for added in (revoke, roll):
         added.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
         added.add_argument("--secrets", type=Path, help="in place of --root: the directory of the secrets")
+    _about_outside(add)
     _add_places(add("provision", _provision, "make users, topics, permissions and databases on any cluster"))
     add("kafka-lock", _kafka_lock, "resolve Kafka's jars again and write the lock")
     return parser
@@ -181,6 +182,14 @@ def _about_people(add: Callable[..., argparse.ArgumentParser]) -> None:
             right.add_argument(
                 "--enquiry", action="extend", nargs="+", default=[], help="ids of a volunteer's enquiries"
             )
+
+
+def _about_outside(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the commands about systems outside."""
+    from bdcan_local import onboarding_cli
+
+    roots = f"default: the running one of {UP_ROOT} and {DEMO_ROOT}"
+    onboarding_cli.add_parsers(add, roots, _chosen, _say)
 
 
 def _say(text: str) -> None:
@@ -287,12 +296,14 @@ def _retention(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from bdcan_local import mints
+    from bdcan_local import chain, mints, onboarding
 
     code = _everywhere(options, "audit", "verify")
-    rows, broken = mints.verify(_chosen(options).secrets / mints.FILE)
-    _say(f"tokens made here: {rows} row(s): {broken or 'as written'}")
-    return 1 if broken else code
+    for what, file in (("tokens made here", mints.FILE), ("acts about systems outside", onboarding.ACTS)):
+        rows, broken = chain.verify(_chosen(options).secrets / file)
+        _say(f"{what}: {rows} row(s): {broken or 'as written'}")
+        code = 1 if broken else code
+    return code
 
 
 def _everywhere(options: argparse.Namespace, *verb: str) -> int:
@@ -394,8 +405,10 @@ def _secrets_of(options: argparse.Namespace):
 
 
 def _provision(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
     from bdcan_contracts.catalogue import CATALOGUE
-    from bdcan_local import access
+    from bdcan_local import access, onboarding
     from bdcan_local.kafka import ADMIN, client_options
     from bdcan_local.postgres import SUPERUSER
     from bdcan_local.processes import SERVICES, database_roles
@@ -413,11 +426,20 @@ def _provision(options: argparse.Namespace) -> int:
             )
             _say(f"{len(SERVICES)} databases and {len(passwords)} roles in place")
         if options.kafka:
-            passwords = secrets.passwords("kafka", access.users(CATALOGUE.topics))
+            now = datetime.now(UTC)
+            upstreams, outsiders = secrets.upstreams(), secrets.outsiders(now)
+            passwords = secrets.passwords("kafka", access.users(CATALOGUE.topics, outsiders))
             client = client_options(options.kafka, ADMIN, secrets.get("kafka", ADMIN))
             left = await provision_kafka(
-                client, CATALOGUE.topics, passwords, options.replicas, revoke=options.revoke
+                client,
+                CATALOGUE.topics,
+                passwords,
+                options.replicas,
+                upstreams=upstreams,
+                outsiders=outsiders,
+                revoke=options.revoke,
             )
+            onboarding.sweep(secrets, client, now)
             _say(f"{len(CATALOGUE.topics)} topics and {len(passwords)} users in place")
             for grant in left:
                 what = f"{grant.operation.name} {grant.resource.name} {grant.name}"

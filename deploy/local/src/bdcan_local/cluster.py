@@ -7,10 +7,10 @@ All calls raise KafkaException when the cluster refuses, and block: call them in
 # confluent_kafka.admin is the documented place of these names, but its __init__ does not export them for type checkers
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -26,6 +26,7 @@ from confluent_kafka.admin import (
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
+    UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
 
@@ -75,6 +76,34 @@ class Cluster:
             )
         )
 
+    def remove_users(self, users: Sequence[str]) -> None:
+        """Take away all permissions of these users, which ends what they do at once, and then their passwords."""
+        any_text: Any = None
+        theirs = [
+            AclBindingFilter(
+                ResourceType.ANY,
+                any_text,
+                ResourcePatternType.ANY,
+                f"User:{user}",
+                any_text,
+                AclOperation.ANY,
+                AclPermissionType.ANY,
+            )
+            for user in users
+        ]
+        if theirs:
+            _finish(self._admin.delete_acls(theirs))
+            self._wait(lambda: not any(self._admin.describe_acls(one).result() for one in theirs))
+        for user in users:
+            gone = self._admin.alter_user_scram_credentials(
+                [UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512)]
+            )
+            try:
+                _finish(gone)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.RESOURCE_NOT_FOUND:  # an earlier try came so far
+                    raise
+
     def make_topics(self, specs: Sequence[TopicSpec], replicas: int) -> None:
         """Make the topics that do not exist. Add partitions to the others, and apply their settings."""
         existing = {
@@ -102,7 +131,7 @@ class Cluster:
         _finish(self._admin.create_acls([_binding(grant, AclBinding) for grant in grants]))
 
     def grants(self) -> list[Grant]:
-        """The permissions that a catalogue could have asked for; any other that somebody has set is left out."""
+        """The permissions that we could have asked for; any other that somebody has set is left out."""
         any_text: Any = None
         anything = AclBindingFilter(
             ResourceType.ANY,
@@ -146,6 +175,33 @@ class Cluster:
                     "Look at the broker's log.",
                 )
             time.sleep(0.1)
+
+    def wait_for_users(self, users: Sequence[str], grants: Sequence[Grant]) -> None:
+        """Wait until these new users can log in and have these permissions. Raises NotReadyError.
+
+        The controller answers as soon as it has noted them; the brokers learn of them a little later.
+        """
+
+        def known() -> bool:
+            found: Any = self._admin.describe_user_scram_credentials(
+                list(users)
+            )  # a mapping, as users are named
+            try:
+                _finish(found)
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.RESOURCE_NOT_FOUND:
+                    return False
+                raise
+            return set(grants) <= set(self.grants())
+
+        self._wait(known)
+
+    def _wait(self, done: Callable[[], bool]) -> None:
+        end = time.monotonic() + _LIMIT_SECONDS
+        while not done():
+            if time.monotonic() > end:
+                raise NotReadyError("Kafka does not follow within a minute", "Look at the broker's log.")
+            time.sleep(0.05)
 
     def _all_led(self, specs: Sequence[TopicSpec]) -> bool:
         found = self._admin.list_topics(timeout=_LIMIT_SECONDS).topics

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bdcan_chassis.privileges import OWNER_SUFFIX
@@ -31,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     store = SecretsStore(directory)
     store.prepare()
-    store.passwords("kafka", (ADMIN, *access.users(CATALOGUE.topics)))
+    users = access.users(CATALOGUE.topics, store.outsiders(datetime.now(UTC)))
+    store.passwords("kafka", (ADMIN, *users))
     store.get("postgres", SUPERUSER)
     for number, service in enumerate(SERVICES):
         settings = {"bdcan_kafka_password": store.get("kafka", f"bdcan-{service}")}
@@ -62,8 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
         path.chmod(0o755)
     os.chown(directory / "kafka" / ADMIN, _KAFKA_USER, _KAFKA_USER)
     os.chown(directory / "postgres" / SUPERUSER, _POSTGRES_USER, _POSTGRES_USER)
-    for public in (store.jwks_file, store.api_keys_file, store.revocations_file):
-        public.chmod(0o644)  # public keys, hashes of long random keys, and ids of tokens
+    for public in (store.jwks_file, store.api_keys_file, store.revocations_file, store.upstreams_file):
+        # public keys, hashes of long random keys, ids of tokens, names of organisations
+        public.chmod(0o644)
     return 0
 
 
@@ -74,7 +77,7 @@ def _dsn(store: SecretsStore, service: str, suffix: str) -> str:
 
 def _demo(directory: Path, store: SecretsStore) -> dict[str, str]:
     """What the simulator needs to play everybody: addresses, a signing key, an API key, the upstream password."""
-    (upstream,) = access.UPSTREAM_USERS
+    upstream = store.demo_user()
     own = directory / "services" / "demo"
     endpoints = {
         "kafka": {

@@ -52,6 +52,14 @@ class ContainerPostgres(PostgresServer):
         await asyncio.to_thread(wait_until_ready, self._postgres, _POSTGRES_IMAGE)
 
     @override
+    def freeze(self) -> None:
+        self._container.get_wrapped_container().pause()
+
+    @override
+    def thaw(self) -> None:
+        self._container.get_wrapped_container().unpause()
+
+    @override
     def close(self) -> None:
         self._container.stop()
 
@@ -100,6 +108,14 @@ class ContainerKafka(KafkaBroker):
     async def start(self) -> None:
         await asyncio.to_thread(self._container.get_wrapped_container().start)
         await asyncio.to_thread(wait_until_ready, self._kafka, _KAFKA_IMAGE)
+
+    @override
+    def freeze(self) -> None:
+        self._container.get_wrapped_container().pause()
+
+    @override
+    def thaw(self) -> None:
+        self._container.get_wrapped_container().unpause()
 
     @override
     def close(self) -> None:

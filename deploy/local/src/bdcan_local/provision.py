@@ -1,6 +1,6 @@
 """Makes a cluster and a database server as the services need them. Can be run again and again: it only adds.
 
-Kafka: users with passwords, topics, settings, permissions, all from the catalogue. More partitions and another
+Kafka: users with passwords, topics, settings, permissions, all from the catalogue and from what is kept of systems outside. More partitions and another
 retention are applied to topics that exist; no topic is ever deleted or gets fewer partitions. Permissions that the catalogue
 no longer gives are named, and taken away when asked to: an older catalogue must not lock a newer release out by itself.
 PostgreSQL: a database for each service, closed to every other service; a role that owns it and migrates, and a role that
@@ -8,13 +8,14 @@ runs, which owns nothing. A service that owned its database before hands it over
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
 
 from bdcan_chassis.privileges import OWNER_SUFFIX
 from bdcan_contracts.envelope import Topic
+from bdcan_contracts.upstreams import Upstream
 from bdcan_local import access
 from bdcan_local.errors import PlatformError
 
@@ -25,6 +26,8 @@ async def provision_kafka(
     passwords: Mapping[str, str],
     replicas: int = 1,
     *,
+    upstreams: Iterable[Upstream] = (),
+    outsiders: Sequence[access.Outsider] = (),
     revoke: bool = False,
 ) -> list[access.Grant]:
     """Brings the cluster up to date. Returns the permissions of our users that the catalogue does not give.
@@ -32,8 +35,10 @@ async def provision_kafka(
     Args:
         client: an administrator's aiokafka options (`kafka.client_options`).
         topics: the catalogue's topics.
-        passwords: of every user in `access.users(topics)`.
+        passwords: of every user in `access.users(topics, outsiders)`.
         replicas: copies of each new topic's partitions.
+        upstreams: the upstream systems, some with topics of their own.
+        outsiders: the systems outside that use Kafka.
         revoke: take away what is returned.
 
     Raises:
@@ -44,12 +49,13 @@ async def provision_kafka(
     from bdcan_local.cluster import Cluster
 
     def work() -> list[access.Grant]:
+        specs = access.topic_specs(topics, upstreams)
         with Cluster(client) as cluster:
             cluster.set_passwords(passwords)
-            cluster.make_topics(access.topic_specs(topics), replicas)
-            cluster.grant(access.grants(topics))
-            cluster.wait_until_ready(access.topic_specs(topics))
-            left = access.superfluous(cluster.grants(), topics)
+            cluster.make_topics(specs, replicas)
+            cluster.grant(access.grants(topics, outsiders))
+            cluster.wait_until_ready(specs)
+            left = access.superfluous(cluster.grants(), topics, outsiders)
             if left and revoke:
                 cluster.revoke(left)
             return left

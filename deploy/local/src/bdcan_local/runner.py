@@ -32,6 +32,7 @@ from bdcan_local.supervisor import Supervisor, Unit
 
 _TERMINAL_STOP_SECONDS = 10.0
 _PORT_TRIES = 3
+_SWEEP_SECONDS = 60.0
 _PLATFORM_PORTS = ("postgres", "kafka", "kafka-controller")
 
 Say = Callable[[str], None]
@@ -84,7 +85,11 @@ async def running(root: Root, settings: Settings, plan: Plan, say: Say) -> Async
             try:
                 system = await _start(build, plan.table, root, supervisor, say)
                 phase.set("ready")
-                yield Running(system, supervisor, guardian)
+                sweeper = asyncio.create_task(_sweep_now_and_then(system, say))
+                try:
+                    yield Running(system, supervisor, guardian)
+                finally:
+                    sweeper.cancel()
             finally:
                 phase.set("stopping")
                 say("stopping ...")
@@ -250,7 +255,8 @@ async def _start(build: Build, table: Table, root: Root, supervisor: Supervisor,
 
     system = await _on_free_ports(build, (), processes.platform_units, supervisor, started)
     begun = time.monotonic()
-    users = access.users(CATALOGUE.topics)
+    upstreams, outsiders = system.secrets.upstreams(), system.secrets.outsiders(datetime.now(UTC))
+    users = access.users(CATALOGUE.topics, outsiders)
     await provision_postgres(
         system.postgres.dsn(), system.secrets.passwords("postgres", processes.database_roles())
     )
@@ -258,6 +264,8 @@ async def _start(build: Build, table: Table, root: Root, supervisor: Supervisor,
         client_options(system.kafka.bootstrap, ADMIN, system.kafka.password),
         CATALOGUE.topics,
         system.secrets.passwords("kafka", users),
+        upstreams=upstreams,
+        outsiders=outsiders,
     )
     took = time.monotonic() - begun
     say(
@@ -266,6 +274,22 @@ async def _start(build: Build, table: Table, root: Root, supervisor: Supervisor,
     for stage in table.one_shot(system):
         await supervisor.run_all(stage, lambda unit, seconds: say(f"{unit.name} done ({seconds:.1f} s)"))
     return await _on_free_ports(build, _PLATFORM_PORTS, services, supervisor, started)
+
+
+async def _sweep_now_and_then(system: System, say: Say) -> None:
+    """Take away Kafka users of systems outside whose time is over: Kafka does not do it by itself."""
+    from bdcan_local.onboarding import Onboarding
+
+    onboarding = Onboarding(
+        system.secrets, "runner", client_options(system.kafka.bootstrap, ADMIN, system.kafka.password)
+    )
+    while True:
+        try:
+            for user in await asyncio.to_thread(onboarding.sweep):
+                say(f"the time of Kafka user {user} is over")
+        except PlatformError as error:
+            say(f"users whose time is over may still work: {error.what}")
+        await asyncio.sleep(_SWEEP_SECONDS)
 
 
 async def _on_free_ports(

@@ -3,20 +3,30 @@
 kafka/<user>       SCRAM password          postgres/<role>    password
 api-keys/<name>    an API key in clear     api-keys.json      hashes and scopes, for the services
 revocations.json   tokens that were revoked
+upstreams.json     the upstream systems, for intake; outside.json: Kafka users of all systems outside, and those that only read
 signing-key.json   private key that plays the identity provider; jwks.json is its public half
 council-api-key, council-callback-secret
 grant-secret       signs what a claimed call opens at intake
 """
 
+import fcntl
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from bdcan_local.errors import MachineError, PlatformError
+from bdcan_contracts import upstreams as contract
+from bdcan_contracts.upstreams import Upstream, Upstreams
+from bdcan_local import outside as kafka_outside
+from bdcan_local.access import Outsider
+from bdcan_local.errors import HalfInitialisedError, MachineError, PlatformError
+from bdcan_local.outside import Outside, outsiders, upstream_holder
+
+T = TypeVar("T")
 
 _THINGS = ("referrals", "routing", "calls", "tasks", "volunteers", "parcels", "stock", "escalations")
 API_KEYS: dict[str, tuple[str, ...]] = {
@@ -35,6 +45,10 @@ API_KEYS: dict[str, tuple[str, ...]] = {
 
 SOURCES: dict[str, tuple[str, ...]] = {"simulator": ("simulator", "bench-list")}
 """Whom a machine submits referrals as."""
+
+DEMO = "demo"
+"""The upstream system of every new platform, which the simulator plays. Its topics have no name behind them."""
+DEMO_SOURCES = ("riverside-surgery", "heath-pharmacy", "faith-forum")
 
 
 class SecretsStore:
@@ -63,6 +77,16 @@ class SecretsStore:
         """Tokens that were revoked."""
         return self._directory / "revocations.json"
 
+    @property
+    def upstreams_file(self) -> Path:
+        """The upstream systems."""
+        return self._directory / "upstreams.json"
+
+    @property
+    def outside_file(self) -> Path:
+        """Kafka users of systems outside, and the systems that only read."""
+        return self._directory / "outside.json"
+
     def path(self, *name: str) -> Path:
         """The file of a secret."""
         return self._directory.joinpath(*name)
@@ -82,10 +106,84 @@ class SecretsStore:
             opens = {"scopes": list(scopes), "sources": list(SOURCES.get(name, ()))}
             entries[digest] = entries.get(digest, {}) | {"name": name, "sha256": digest} | opens
         self._keep_api_keys(entries.values())
+        if not self.upstreams_file.exists():
+            self.keep_upstreams(Upstreams((_demo(),)))
+        holder = self.outside().holder(upstream_holder(DEMO))
+        if not holder.issued:
+            self.keep_outside(self.outside().put(holder.issue(datetime.now(UTC), None)))
         if not self.revocations_file.exists():
             _write(self.revocations_file, "{}\n")
         if not (self.signing_key_file.exists() and self.jwks_file.exists()):
             self._make_signing_key()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else changes the upstream systems meanwhile."""
+        path = self.path("lock")
+        path.touch(mode=0o600)
+        with path.open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def upstreams(self) -> Upstreams:
+        """The upstream systems. Raises HalfInitialisedError where the file is damaged."""
+        return _parsed(self.upstreams_file, contract.parse, Upstreams())
+
+    def keep_upstreams(self, upstreams: Upstreams) -> None:
+        """Keep them; intake reads them within two seconds."""
+        _write(self.upstreams_file, contract.dump(upstreams).decode())
+
+    def outside(self) -> Outside:
+        """What is kept of systems outside for Kafka. Raises HalfInitialisedError where the file is damaged."""
+        return _parsed(self.outside_file, kafka_outside.parse, Outside())
+
+    def keep_outside(self, outside: Outside) -> None:
+        """Keep it."""
+        _write(self.outside_file, kafka_outside.dump(outside).decode())
+
+    def outsiders(self, now: datetime) -> list[Outsider]:
+        """What the systems outside may do in Kafka at this time."""
+        return outsiders(self.upstreams(), self.outside(), now)
+
+    def demo_user(self) -> str:
+        """The Kafka user that the simulator plays; one without a password that works, if somebody has revoked it."""
+        holder = self.outside().holder(upstream_holder(DEMO))
+        return holder.newest.user if holder.newest else holder.name
+
+    def api_keys(self, name: str) -> list[dict[str, Any]]:
+        """The entries of a name's keys, the newest last."""
+        return [entry for entry in self._api_keys() if entry["name"] == name]
+
+    def sources_of_keys(self) -> set[str]:
+        """Whom the owners of keys submit referrals as."""
+        return {source for entry in self._api_keys() for source in entry.get("sources", ())}
+
+    def make_api_key(
+        self, name: str, scopes: Iterable[str], sources: Iterable[str], ends_at: datetime | None
+    ) -> None:
+        """A first key of a name, or one beside those that it has."""
+        key = secrets.token_urlsafe(24)
+        entry = {
+            "name": name,
+            "sha256": _sha256(key),
+            "scopes": list(scopes),
+            "sources": list(sources),
+            "expires_at": ends_at and ends_at.isoformat(),
+        }
+        self._keep_api_keys([*self._api_keys(), entry])
+        _write(self.path("api-keys", name), key)
+
+    def set_sources(self, name: str, sources: Iterable[str]) -> None:
+        """All keys of a name submit as these sources."""
+        own = list(sources)
+        self._keep_api_keys(
+            {**entry, "sources": own} if entry["name"] == name else entry for entry in self._api_keys()
+        )
+
+    def drop_api_keys(self, name: str) -> None:
+        """No key of this name works any more."""
+        self._keep_api_keys(entry for entry in self._api_keys() if entry["name"] != name)
+        self.path("api-keys", name).unlink(missing_ok=True)
 
     def roll_api_key(
         self, name: str, keep_old: timedelta, lasts: timedelta | None, now: datetime
@@ -146,6 +244,29 @@ class SecretsStore:
         )
         _write(self.signing_key_file, json.dumps(key.as_dict(private=True)))
         _write(self.jwks_file, json.dumps({"keys": [key.as_dict(private=False)]}))
+
+
+def _demo() -> Upstream:
+    from bdcan_contracts.catalogue import INBOUND_RECEIPTS, INBOUND_REFERRALS  # its models take time
+
+    return Upstream(
+        DEMO,
+        DEMO_SOURCES,
+        INBOUND_REFERRALS.name,
+        INBOUND_RECEIPTS.name,
+        contact="played by the simulator",
+    )
+
+
+def _parsed(path: Path, parse: Callable[[bytes], T], empty: T) -> T:
+    try:
+        return parse(path.read_bytes())
+    except FileNotFoundError:
+        return empty
+    except ValueError as error:
+        raise HalfInitialisedError(
+            f"{path} is damaged: {error}", "Put back a copy of it. The services work with what it said last."
+        ) from error
 
 
 def _sha256(key: str) -> str:

@@ -1,16 +1,19 @@
 """Servers for tests: what a test may ask of PostgreSQL and Kafka, and their embedded form.
 
-PostgresServer  admin_dsn, database(), stop(), start(), restart()
-KafkaBroker     bootstrap, username, password, create_topics(), stop(), start()
+PostgresServer  admin_dsn, database(), stop(), start(), restart(), freeze(), thaw()
+KafkaBroker     bootstrap, username, password, create_topics(), stop(), start(), freeze(), thaw()
 """
 
 import asyncio
+import os
 import secrets
 import signal
+import subprocess
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,6 +50,14 @@ class PostgresServer(ABC):
     @abstractmethod
     async def start(self) -> None:
         """Starts it again on the same port and data. Returns when it accepts connections."""
+
+    @abstractmethod
+    def freeze(self) -> None:
+        """Stops its clock: it accepts connections and answers nobody."""
+
+    @abstractmethod
+    def thaw(self) -> None:
+        """Lets it go on."""
 
     @abstractmethod
     def close(self) -> None:
@@ -96,6 +107,14 @@ class KafkaBroker(ABC):
         """Starts it again on the same port and data. Returns when it answers."""
 
     @abstractmethod
+    def freeze(self) -> None:
+        """Stops its clock: it accepts connections and answers nobody."""
+
+    @abstractmethod
+    def thaw(self) -> None:
+        """Lets it go on."""
+
+    @abstractmethod
     def close(self) -> None:
         """Ends it for good."""
 
@@ -142,6 +161,14 @@ class EmbeddedPostgres(PostgresServer):
         await self._runs.start(self._postgres.command(), self._postgres)
 
     @override
+    def freeze(self) -> None:
+        self._runs.tell(signal.SIGSTOP)
+
+    @override
+    def thaw(self) -> None:
+        self._runs.tell(signal.SIGCONT)
+
+    @override
     def close(self) -> None:
         self._runs.stop(signal.SIGQUIT)
 
@@ -171,8 +198,27 @@ class EmbeddedKafka(KafkaBroker):
         await self._runs.start(self._kafka.command(), self._kafka)
 
     @override
+    def freeze(self) -> None:
+        self._runs.tell(signal.SIGSTOP)
+
+    @override
+    def thaw(self) -> None:
+        self._runs.tell(signal.SIGCONT)
+
+    @override
     def close(self) -> None:
         self._runs.stop(signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    listed = subprocess.run(  # our own words
+        ("ps", "-A", "-o", "pid=,ppid="),  # noqa: S607 # wherever it is
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    pairs = [line.split() for line in listed.splitlines()]
+    return [int(child) for child, parent in pairs if int(parent) == pid]
 
 
 class Answers(Protocol):
@@ -202,6 +248,13 @@ class _Runs:
                 self.stop(signal.SIGKILL)
                 raise NotReadyError(f"{self._log.stem} did not become ready:\n{last}", "See the log above.")
             await asyncio.sleep(_POLL_SECONDS)
+
+    def tell(self, to_all: signal.Signals) -> None:
+        """Signal the process and its children: each backend of PostgreSQL leads a session of its own."""
+        if self._child is not None:
+            for pid in (self._child.pid, *_children(self._child.pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, to_all)
 
     def stop(self, stop_signal: signal.Signals) -> None:
         if self._child is not None:

@@ -23,6 +23,8 @@ class Settings:
         demo_speed: how many simulated seconds pass in a real one (BDCAN_DEMO_SPEED).
         gazetteer: directory of a Code-Point Open release to import (GAZETTEER), or None.
         log_level: of all services (BDCAN_LOG_LEVEL).
+        secrets, cluster, address, intake: where `bdcan upstream` and `bdcan consumer` work, and what they hand over
+            (BDCAN_SECRETS, BDCAN_CLUSTER, BDCAN_KAFKA_ADDRESS, BDCAN_INTAKE_ADDRESS), where no option says it.
         environment: what children inherit, without anything that configures this system.
     """
 
@@ -33,6 +35,10 @@ class Settings:
     gazetteer: Path | None
     log_level: str
     environment: Mapping[str, str]
+    secrets: Path | None = None
+    cluster: str | None = None
+    address: str | None = None
+    intake: str | None = None
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -52,6 +58,10 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         log_level=env.get("BDCAN_LOG_LEVEL") or "INFO",
         # a BDCAN_ variable of the caller's shell must not reach a service that was not meant
         environment={name: value for name, value in env.items() if not name.startswith("BDCAN_")},
+        secrets=Path(env["BDCAN_SECRETS"]) if env.get("BDCAN_SECRETS") else None,
+        cluster=env.get("BDCAN_CLUSTER"),
+        address=env.get("BDCAN_KAFKA_ADDRESS"),
+        intake=env.get("BDCAN_INTAKE_ADDRESS"),
     )
 
 

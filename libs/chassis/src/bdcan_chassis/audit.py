@@ -141,9 +141,10 @@ class Watch:
 
     async def look(self, connection: Connection, now: datetime) -> None:
         """Set the gauges of the audit."""
-        metrics.AUDIT_HEAD.set(await connection.fetchval(_HEAD))
+        head = await connection.fetchval(_HEAD)
         busy = await busy_accounts(connection, now - timedelta(hours=1), self._limit)
-        metrics.AUDIT_BUSY.set(len(busy))
+        metrics.AUDIT_HEAD.replace({(): head})
+        metrics.AUDIT_BUSY.replace({(): len(busy)})
         for account, shown in busy:
             if account not in self._known:
                 log.warning("audit.busy_account", account=account, shown=shown, limit=self._limit)

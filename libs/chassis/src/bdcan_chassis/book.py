@@ -21,6 +21,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
+from prometheus_client import Counter
 from pydantic import BaseModel
 
 from bdcan_chassis.deadlines import Due
@@ -78,6 +79,10 @@ class Book(Generic[S]):
 
     def wakes(self, _change: Change[S]) -> Iterable[str]:
         """The planners and gateways that wait for such a change."""
+        return ()
+
+    def counts(self, _change: Change[S]) -> Iterable[Counter]:
+        """The counters that such a change moves on, once it is committed."""
         return ()
 
     def heard(self, _event_id: UUID, _body: BaseModel, _state: S) -> None:
@@ -189,6 +194,7 @@ class Book(Generic[S]):
         for change in changes:
             for name in self.wakes(change):
                 tx.wake(name)
+            tx.count(*self.counts(change))
         before.update(self._now)
         self._told.clear()
         self._deadlines.clear()

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from bdcan_chassis import audit, dead_letters, retention
 from bdcan_chassis.errors import DATABASE_ERRORS, ChassisError, describe
 from bdcan_chassis.heap import settle_heap
+from bdcan_chassis.heartbeat import Database, beat, feel_lag
 from bdcan_chassis.http.server import serve
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
@@ -166,7 +167,12 @@ async def _serve(service: Service, stopping: asyncio.Event) -> int:
     try:
         app = service.api(transactions)
         settle_heap()
-        await serve(app, service.settings, service.settings.http_port, stopping)
+        database = Database(service.settings, f"bdcan.{service.name}.api-heartbeat")
+        await asyncio.gather(
+            serve(app, service.settings, service.settings.http_port, stopping),
+            beat(database, None, (), stopping),
+            feel_lag(stopping),
+        )
         return 0
     finally:
         await transactions.pool.close()

@@ -7,6 +7,7 @@ and looks again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from bdcan_chassis.audit import Act
 from bdcan_chassis.database import Connection
 from bdcan_chassis.errors import storable
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.metrics import DEAD_LETTER_REASONS
 from bdcan_chassis.table import Query
 from bdcan_chassis.transaction import Tx, pack_headers, unpack_headers
 from bdcan_contracts.envelope import Headers, type_of
@@ -199,9 +201,13 @@ async def settle(connection: Connection, ids: Sequence[UUID], state: str) -> Non
     await connection.execute(_SETTLE, list(ids), state)
 
 
-async def counts(connection: Connection) -> list[tuple[str, str, int]]:
-    """(consumer, state, number) of all open dead letters."""
-    return [(r["consumer"], r["state"], r["n"]) for r in await connection.fetch(_COUNT)]
+async def counts(connection: Connection) -> dict[tuple[str, str, str], int]:
+    """How many dead letters are open, by consumer, state and class of reason."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for row in await connection.fetch(_COUNT):
+        reason = row["reason"] if row["reason"] in DEAD_LETTER_REASONS else "bad-record"
+        found[row["consumer"], row["state"], reason] += row["n"]
+    return found
 
 
 def record_time(milliseconds: int) -> datetime:
@@ -291,5 +297,6 @@ WHERE consumer = $1 AND topic = $2 AND record_key = $3 AND NOT EXISTS (
 """
 
 _COUNT = """
-SELECT consumer, state, count(*) AS n FROM chassis.dead_letter WHERE state IN ('parked', 'queued') GROUP BY consumer, state
+SELECT consumer, state, reason, count(*) AS n FROM chassis.dead_letter WHERE state IN ('parked', 'queued')
+GROUP BY consumer, state, reason
 """

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from prometheus_client import Gauge
+from prometheus_client import Counter
 
 from bdcan_chassis import dead_letters, metrics
 from bdcan_chassis.audit import Watch
@@ -21,23 +22,53 @@ from bdcan_chassis.database import wait
 from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.retention import Kept, end, measure
+from bdcan_chassis.sampled import Labels, Sampled
 from bdcan_chassis.subscription import Consumer
+from bdcan_chassis.table import Statement
 from bdcan_chassis.transaction import Transactions
 
 log = get_logger(__name__)
 
 SAMPLE_SECONDS = 10.0
+_REST_FACTOR, _LONGEST_SECONDS = 50.0, 20.0  # a large database is read a little less often
 _CLEAR_SECONDS = 600.0
 _PORTION = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A gauge read from the database: `sql` returns a column for each label, in order, and one named `value`."""
+    """A gauge read from the database.
 
-    gauge: Gauge
-    labels: tuple[str, ...]
-    sql: str
+    `statement` returns a column for each label, by the label's name, and one named `value`. A row whose value is NULL is
+    none. The statement may take the parameter `:now`, in domain time. Several samples may fill one gauge.
+    """
+
+    gauge: Sampled
+    statement: Statement
+    every: float = 0.0
+    """Seconds between two readings at least, for a statement that reads much."""
+
+
+def promised(promise: str, live: Statement) -> tuple[Sample, ...]:
+    """Samples of one kind of promise.
+
+    `live` returns `hub` and `due_at` of what is not done yet. A row without a `due_at` names a hub where perhaps nothing
+    waits, so that its figures are 0 and not absent.
+    """
+    rows = f"(SELECT hub, due_at, '{promise}' AS promise FROM ({live.sql}) AS live) AS p"  # noqa: S608 # no value of a stranger
+    return (
+        Sample(metrics.PROMISES_LATE, Statement(_LATE.format(rows=rows))),
+        Sample(metrics.PROMISES_LATEST, Statement(_LATEST.format(rows=rows))),
+        Sample(metrics.PROMISES_DUE_SOON, Statement(_DUE_SOON.format(rows=rows))),
+    )
+
+
+def of_promise(promise: str, outcome: tuple[str | None, bool] | None) -> tuple[Counter, ...]:
+    """What a book counts of a promise. `outcome`: the hub that owns it, and whether it was kept."""
+    if outcome is None:
+        return ()
+    hub, kept = outcome
+    return (metrics.PROMISES.labels(promise, hub or metrics.NO_HUB, "kept" if kept else "missed"),)
 
 
 def check_inbox_retention(consumers: Sequence[Consumer], retention: timedelta) -> None:
@@ -61,8 +92,9 @@ async def keep_house(
     stopping: asyncio.Event,
 ) -> None:
     """Read gauges and end what is past its time until `stopping`."""
-    cleared = -math.inf
+    cleared, read_at = -math.inf, dict[Sample, float]()
     while not stopping.is_set():
+        started = time.monotonic()
         try:
             if (
                 time.monotonic() - cleared > _CLEAR_SECONDS
@@ -71,40 +103,54 @@ async def keep_house(
                 await end(transactions, kinds, kept_for)
                 await measure(transactions, kinds, kept_for)
                 cleared = time.monotonic()
-            await sample(transactions, samples)
+            due = [one for one in samples if time.monotonic() - read_at.get(one, -math.inf) >= one.every]
+            await sample(transactions, due)
+            read_at.update(dict.fromkeys(due, time.monotonic()))
             async with transactions.pool.acquire() as connection:
                 await watch.look(connection, transactions.clock.now())
         except DATABASE_ERRORS as error:
             metrics.SAMPLE_FAILURES.inc()
             log.warning("housekeeping.failed", transient=is_transient(error), exc_info=error)
-        await wait(stopping, SAMPLE_SECONDS)
+        took = time.monotonic() - started
+        await wait(stopping, max(SAMPLE_SECONDS, min(_LONGEST_SECONDS, _REST_FACTOR * took)))
 
 
 async def sample(transactions: Transactions, samples: Sequence[Sample]) -> None:
-    """Read all gauges once."""
+    """Read all gauges once. They change together, after the last query: a scrape sees no hole."""
+    started, now = time.perf_counter(), transactions.clock.now()
+    minute = timedelta(minutes=1) / transactions.clock.real_seconds(timedelta(seconds=1))  # a real one
+    read: dict[Sampled, dict[Labels, float]] = {wanted.gauge: {} for wanted in samples}
     async with transactions.pool.acquire() as connection:
-        metrics.OUTBOX_PENDING.clear()
-        metrics.OUTBOX_OLDEST.clear()
-        for row in await connection.fetch(_OUTBOX):
-            metrics.OUTBOX_PENDING.labels(row["traffic_class"]).set(row["pending"])
-            metrics.OUTBOX_OLDEST.labels(row["traffic_class"]).set(row["oldest"])
-        metrics.DEADLINES_OVERDUE.clear()
-        metrics.DEADLINES_FAILING.clear()
-        for row in await connection.fetch(_DEADLINES, transactions.clock.now() - timedelta(minutes=1)):
-            metrics.DEADLINES_OVERDUE.labels(row["kind"]).set(row["overdue"])
-            metrics.DEADLINES_FAILING.labels(row["kind"]).set(row["failing"])
-        metrics.DEAD_LETTERS.clear()
-        for consumer, state, count in await dead_letters.counts(connection):
-            metrics.DEAD_LETTERS.labels(consumer, state).set(count)
+        outbox = await connection.fetch(_OUTBOX)
+        deadlines = await connection.fetch(_DEADLINES, now - minute)
+        letters = await dead_letters.counts(connection)
         for wanted in samples:
-            wanted.gauge.clear()
-            for row in await connection.fetch(wanted.sql):
-                child = (
-                    wanted.gauge.labels(*(str(row[name]) for name in wanted.labels))
-                    if wanted.labels
-                    else wanted.gauge
-                )
-                child.set(row["value"])
+            given: dict[str, Any] = {"now": now} if wanted.statement.parameters else {}
+            for row in await wanted.statement.records(connection, **given):
+                if row["value"] is not None:
+                    labels = tuple(str(row[name]) for name in wanted.gauge.labels)
+                    read[wanted.gauge][labels] = row["value"]
+    metrics.OUTBOX_PENDING.replace({(row["traffic_class"],): row["pending"] for row in outbox})
+    metrics.OUTBOX_OLDEST.replace({(row["traffic_class"],): row["oldest"] for row in outbox})
+    metrics.DEADLINES_OVERDUE.replace({(row["kind"],): row["overdue"] for row in deadlines})
+    metrics.DEADLINES_FAILING.replace({(row["kind"],): row["failing"] for row in deadlines})
+    metrics.DEAD_LETTERS.replace(letters)
+    for gauge, rows in read.items():
+        gauge.replace(rows)
+    metrics.SAMPLE_SECONDS.set(time.perf_counter() - started)
+    metrics.SAMPLE_TIME.replace({(): time.time()})
+
+
+def expect(traffic_classes: Iterable[str], deadlines: Iterable[str], consumers: Iterable[str]) -> None:
+    """Export 0 for what a worker has and where nothing waits, instead of nothing."""
+    for traffic_class in traffic_classes:
+        metrics.OUTBOX_PENDING.expect(traffic_class=traffic_class)
+        metrics.OUTBOX_OLDEST.expect(traffic_class=traffic_class)
+    for kind in deadlines:
+        metrics.DEADLINES_OVERDUE.expect(kind=kind)
+        metrics.DEADLINES_FAILING.expect(kind=kind)
+    for consumer in consumers:
+        metrics.DEAD_LETTERS.expect(consumer=consumer)
 
 
 async def clear(transactions: Transactions, retention: timedelta) -> None:
@@ -122,6 +168,22 @@ SELECT traffic_class, count(*) AS pending, extract(epoch FROM now() - min(create
 _DEADLINES = """
 SELECT kind, count(*) FILTER (WHERE due_at < $1) AS overdue, count(*) FILTER (WHERE failures > 0) AS failing
 FROM chassis.deadline WHERE due_at < $1 OR failures > 0 GROUP BY kind
+"""
+
+_LATE = """
+SELECT promise, coalesce(hub, 'none') AS hub, count(*) FILTER (WHERE due_at < :now) AS value FROM {rows} GROUP BY promise, hub
+"""
+
+_LATEST = """
+SELECT promise, coalesce(hub, 'none') AS hub, extract(epoch FROM :now::timestamptz - min(due_at))::float8 AS value
+FROM {rows} WHERE due_at < :now GROUP BY promise, hub
+"""
+
+_DUE_SOON = """
+SELECT promise, coalesce(hub, 'none') AS hub, w.name AS within,
+    count(*) FILTER (WHERE due_at >= :now AND due_at <= :now::timestamptz + w.span) AS value
+FROM {rows} CROSS JOIN (VALUES ('1h', interval '1 hour'), ('4h', interval '4 hours')) AS w (name, span)
+GROUP BY promise, hub, w.name
 """
 
 _CLEAR_INBOX = """

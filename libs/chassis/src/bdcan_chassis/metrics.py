@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+from bdcan_chassis.sampled import Sampled
+
+disable_created_metrics()  # one more series for each counter and histogram, which nobody reads
 
 _FAST = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
@@ -23,11 +27,15 @@ EVENT_DELAY = Histogram(
     buckets=_SLOW,
 )
 LAG = Gauge(
-    "bdcan_consumer_lag_records", "Records on the broker that the consumer has not read", ["consumer"]
+    "bdcan_consumer_lag_records",
+    "Records on the broker that the consumer has not read; absent while Kafka does not say",
+    ["consumer"],
 )
 RETRIES = Counter("bdcan_consumer_retries_total", "Batches retried after a transient failure", ["consumer"])
 BLOCKED = Gauge(
-    "bdcan_consumer_blocked", "1 while a consumer waits for a transient failure to end", ["consumer"]
+    "bdcan_consumer_blocked",
+    "1 while a consumer waits for a transient failure to end, or its database or Kafka does not answer",
+    ["consumer"],
 )
 STOPPED = Gauge(
     "bdcan_consumer_stopped",
@@ -44,11 +52,14 @@ REBALANCES = Counter(
 )
 
 # The outbox and its relay
-OUTBOX_PENDING = Gauge(
-    "bdcan_outbox_pending_rows", "Events that are committed but not yet on Kafka", ["traffic_class"]
+OUTBOX_PENDING = Sampled(
+    "bdcan_outbox_pending_rows", "Events that are committed but not yet on Kafka", ["traffic_class"], known={}
 )
-OUTBOX_OLDEST = Gauge(
-    "bdcan_outbox_oldest_seconds", "Age of the oldest event that is not yet on Kafka", ["traffic_class"]
+OUTBOX_OLDEST = Sampled(
+    "bdcan_outbox_oldest_seconds",
+    "Age of the oldest event that is not yet on Kafka; 0 where none waits",
+    ["traffic_class"],
+    known={},
 )
 RELAYED = Counter("bdcan_relay_events_total", "Events that the broker has acknowledged", ["traffic_class"])
 RELAY_FAILURES = Counter(
@@ -61,11 +72,15 @@ DEADLINES_FIRED = Counter("bdcan_deadlines_fired_total", "Deadlines that came du
 DEADLINE_LATENESS = Histogram(
     "bdcan_deadline_lateness_seconds", "Domain time between due and handled", ["kind"], buckets=_SLOW
 )
-DEADLINES_OVERDUE = Gauge(
-    "bdcan_deadlines_overdue", "Deadlines past due by more than a minute of domain time", ["kind"]
+DEADLINES_OVERDUE = Sampled(
+    "bdcan_deadlines_overdue",
+    "Deadlines that have been due for more than a minute and that the worker has not looked at; broken promises are in"
+    " bdcan_promises_late",
+    ["kind"],
+    known={},
 )
-DEADLINES_FAILING = Gauge(
-    "bdcan_deadlines_failing", "Deadlines whose handler failed and that wait for a retry", ["kind"]
+DEADLINES_FAILING = Sampled(
+    "bdcan_deadlines_failing", "Deadlines whose handler failed and that wait for a retry", ["kind"], known={}
 )
 PASS_SECONDS = Histogram(
     "bdcan_pass_seconds", "Duration of one pass of a planner or gateway", ["name"], buckets=_SLOW
@@ -74,10 +89,31 @@ PASS_CHANGES = Counter(
     "bdcan_pass_changes_total", "Changes that passes of a planner or gateway have made", ["name"]
 )
 PASS_FAILURES = Counter("bdcan_pass_failures_total", "Passes that failed and were rolled back", ["name"])
+PASS_ENDED = Gauge(
+    "bdcan_pass_ended_timestamp_seconds",
+    "When a pass of a planner or gateway last ended well, epoch seconds of real time",
+    ["name"],
+)
 
 # Dead letters
-DEAD_LETTERS = Gauge(
-    "bdcan_dead_letters", "Open dead letters, by state: parked or queued", ["consumer", "state"]
+DEAD_LETTER_REASONS = (
+    "bad-envelope",
+    "bad-header",
+    "unknown-type",
+    "unknown-version",
+    "misplaced",
+    "bad-body",
+    "bad-record",
+    "handler-failed",
+    "behind-parked",
+)
+"""Classes of reasons. `bad-record`: a handler found that it can never handle the record."""
+
+DEAD_LETTERS = Sampled(
+    "bdcan_dead_letters",
+    "Open dead letters, by state: parked or queued; and by class of reason",
+    ["consumer", "state", "reason"],
+    known={"state": ("parked", "queued"), "reason": DEAD_LETTER_REASONS},
 )
 
 # The API
@@ -97,7 +133,7 @@ SIGN_INS_REFUSED = Counter(
     "Requests whose sender is not known, by what they showed: token, api-key, nothing",
     ["shown"],
 )
-API_KEY_EXPIRES = Gauge(
+API_KEY_EXPIRES = Sampled(
     "bdcan_api_key_expires_timestamp_seconds",
     "When the last live API key of a name expires; a name with a key that never expires has none",
     ["name"],
@@ -109,23 +145,84 @@ CREDENTIALS_UNREADABLE = Gauge(
 )
 
 # The audit
-AUDIT_HEAD = Gauge(
+AUDIT_HEAD = Sampled(
     "bdcan_audit_head_seq", "Number of the newest row of the service's audit: it never goes down"
 )
-AUDIT_BUSY = Gauge(
+AUDIT_BUSY = Sampled(
     "bdcan_audit_busy_accounts",
     "Accounts that were shown more people in the last hour of domain time than BDCAN_SHOWN_PER_HOUR; the log names them",
 )
 
+# Promises to residents, volunteers and hubs. Each service counts its own.
+NO_HUB = "none"
+"""The label of what no hub owns, or of what must not be shown by hub."""
+
+PROMISES = Counter(
+    "bdcan_promises_total",
+    "Promises that were kept or missed, by outcome: calls, triage, tasks, parcels, escalations, welcome",
+    ["promise", "hub", "outcome"],
+)
+PROMISES_LATE = Sampled(
+    "bdcan_promises_late",
+    "Promises that are broken now: their time is past and they are not done; hub is none where no hub owns them",
+    ["promise", "hub"],
+    known={},
+)
+PROMISES_DUE_SOON = Sampled(
+    "bdcan_promises_due_soon",
+    "Promises that must be kept within the next hour or four hours of domain time, and are not done",
+    ["promise", "hub", "within"],
+    known={"within": ("1h", "4h")},
+)
+PROMISES_LATEST = Sampled(
+    "bdcan_promise_latest_seconds",
+    "By how much domain time the latest of the promises that are broken now is late; absent where none is",
+    ["promise", "hub"],
+)
+
 # The process
+BUILD_INFO = Gauge("bdcan_build_info", "1, with the version and the commit that run", ["version", "commit"])
+DOMAIN_TIME = Sampled(
+    "bdcan_domain_time_seconds", "Domain time of this process, epoch seconds: a demo's clock runs faster"
+)
+EVENT_LOOP_LAG = Histogram(
+    "bdcan_event_loop_lag_seconds",
+    "By how much the event loop wakes a waiter too late, looked at once a second",
+    buckets=(0.005, 0.02, 0.1, 0.5, 2.0, 10.0),
+)
+DATABASE_CONNECTED = Sampled(
+    "bdcan_database_connected",
+    "1 while the database answers a heartbeat within three seconds: a hang is no answer",
+)
+KAFKA_CONNECTED = Sampled(
+    "bdcan_kafka_connected",
+    "1 while Kafka answers a heartbeat within three seconds: a hang is no answer; absent in an API",
+)
+LAST_POLL = Sampled(
+    "bdcan_kafka_last_poll_timestamp_seconds",
+    "When a consumer last polled, epoch seconds of real time",
+    ["consumer"],
+)
+POOL_CONNECTIONS = Sampled(
+    "bdcan_database_pool_connections",
+    "Connections of the pool, by state",
+    ["state"],
+    known={"state": ("busy", "idle")},
+)
 SAMPLE_FAILURES = Counter(
     "bdcan_sample_failures_total", "Rounds in which the gauges read from the database could not be read"
 )
+SAMPLE_TIME = Sampled(
+    "bdcan_sample_timestamp_seconds",
+    "When the gauges were last read from the database, epoch seconds of real time: older than 30 s, they are not live",
+)
+SAMPLE_SECONDS = Gauge("bdcan_sample_seconds", "How long the last reading of the gauges took")
 
 # Retention
-RETENTION_PAST = Gauge(
+RETENTION_PAST = Sampled(
     "bdcan_retention_past_rows", "Rows that are past their time and still held, by kind of record", ["kind"]
 )
-RETENTION_RUN = Gauge(
-    "bdcan_retention_run_timestamp_seconds", "When housekeeping last ended what was past its time"
+RETENTION_RUN = Sampled(
+    "bdcan_retention_run_timestamp_seconds",
+    "When housekeeping last ended what was past its time, epoch seconds of real time",
 )

@@ -75,6 +75,7 @@ async def run_pass(
         took = time.perf_counter() - started
         metrics.PASS_SECONDS.labels(work.name).observe(took)
         metrics.PASS_CHANGES.labels(work.name).inc(changes)
+        metrics.PASS_ENDED.labels(work.name).set_to_current_time()
         if changes:
             await wait(stopping, _REST_SECONDS if changes < _FEW else 0)
         else:

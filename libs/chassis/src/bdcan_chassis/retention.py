@@ -6,6 +6,7 @@ person. Neither changes a state: only rows whose story has ended are touched, an
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -141,7 +142,7 @@ async def end(
         ended[_AUDIT.name] = await audit.expire(connection, before, transactions.clock.now())
     if any(ended.values()):
         log.info("retention.ended", rows={name: rows for name, rows in ended.items() if rows})
-    metrics.RETENTION_RUN.set_to_current_time()
+    metrics.RETENTION_RUN.replace({(): time.time()})
     return ended
 
 
@@ -149,8 +150,8 @@ async def measure(
     transactions: Transactions, kinds: Sequence[Kept], kept_for: Mapping[str, timedelta]
 ) -> None:
     """Set the gauge of rows that are past their time."""
-    for past in await look(transactions, kinds, kept_for):
-        metrics.RETENTION_PAST.labels(past.kept.name).set(past.rows)
+    found = await look(transactions, kinds, kept_for)
+    metrics.RETENTION_PAST.replace({(past.kept.name,): past.rows for past in found})
 
 
 def _now(transactions: Transactions, kind: Kept) -> datetime:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.metadata import version
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from bdcan_chassis.clock import Clock, parse_clock
 from bdcan_chassis.database import open_pool
 from bdcan_chassis.deadlines import DeadlineHandler
 from bdcan_chassis.erasure import Eraser
+from bdcan_chassis.heartbeat import describe_process
 from bdcan_chassis.housekeeping import Sample
 from bdcan_chassis.http.app import create_api
 from bdcan_chassis.http.dead_letters import dead_letter_router
@@ -93,6 +95,7 @@ class Service:
             settings.database_pool_size,
             f"bdcan.{self.name}.{process}",
         )
+        describe_process(settings, version("bdcan-chassis"), self.clock, pool)
         return Transactions(
             pool, self.clock, self.name, self.catalogue, self.deadlines, settings.calendar, self.erase_again
         )

@@ -136,6 +136,7 @@ class ServiceSettings(BaseSettings):
     closed_days: Annotated[str, _read_by(parse_days)] = Field(
         default="", description="more dates on which the office is closed, with blanks between them"
     )
+    commit: str = Field(default="unknown", description="the commit that runs, for the metrics")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     batch_records: int = Field(default=500, ge=1, le=5000, description="records in one transaction at most")

@@ -81,6 +81,11 @@ class Statement:
         places = {name: f"${place}" for place, name in enumerate(self._names, 1)}
         self.sql = _PARAMETER.sub(lambda found: places[found[1]], sql)
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of its parameters."""
+        return self._names
+
     async def execute(self, connection: Connection, **arguments: Any) -> int:
         """Run it; returns how many rows it touched."""
         status = await connection.execute(self.sql, *self._values(arguments))

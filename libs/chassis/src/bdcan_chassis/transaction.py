@@ -19,6 +19,7 @@ from uuid import UUID
 
 import orjson
 from msgspec import Struct
+from prometheus_client import Counter
 from pydantic import BaseModel
 
 from bdcan_chassis import audit as chain
@@ -89,6 +90,7 @@ class Mark:
     added: tuple[tuple[Table[Any], Struct], ...]
     audited: int
     forgotten: frozenset[UUID]
+    counted: int
 
 
 @dataclass(slots=True)
@@ -109,6 +111,7 @@ class Tx:
     _added: list[tuple[Table[Any], Struct]] = field(default_factory=list)
     _audited: list[chain.Entry] = field(default_factory=list)
     _forgotten: set[UUID] = field(default_factory=set)
+    _counted: list[Counter] = field(default_factory=list)
     _reply: _Reply | None = None
     _latest: datetime = field(init=False)
 
@@ -190,6 +193,15 @@ class Tx:
         """Wake a planner or a gateway when the transaction has committed."""
         self._wakes.add(f"pass:{planner}")
 
+    def count(self, *counters: Counter) -> None:
+        """Move counters on by one when the transaction has committed: what is rolled back did not happen."""
+        self._counted.extend(counters)
+
+    @property
+    def counted(self) -> Sequence[Counter]:
+        """The counters to move on when the transaction has committed."""
+        return self._counted
+
     def mark(self) -> Mark:
         """Remember what has been collected so far."""
         deadlines = {kind: dict(subjects) for kind, subjects in self._deadlines.items()}
@@ -200,6 +212,7 @@ class Tx:
             tuple(self._added),
             len(self._audited),
             frozenset(self._forgotten),
+            len(self._counted),
         )
 
     def rewind(self, mark: Mark) -> None:
@@ -211,6 +224,7 @@ class Tx:
         self._added = list(mark.added)
         del self._audited[mark.audited :]
         self._forgotten = set(mark.forgotten)
+        del self._counted[mark.counted :]
 
     def add(self, table: Table[S], rows: Iterable[S]) -> None:
         """Write new rows with the last statement: the transaction does not read them. One that exists is left as it is."""
@@ -331,7 +345,9 @@ class Transactions:
         self.committed(tx)
 
     def committed(self, tx: Tx) -> None:
-        """Wake whoever waits for what the transaction wrote. Whoever opened it calls this after the commit."""
+        """Count what happened, and wake whoever waits for it. Whoever opened the transaction calls this after the commit."""
+        for counter in tx.counted:
+            counter.inc()
         self._waker.wake(tx.wakes)
 
     def on(self, connection: Connection, traceparent: str | None = None) -> Tx:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 
+from bdcan_chassis import metrics
 from bdcan_chassis.audit import Watch
 from bdcan_chassis.consumer import ConsumerLoop
 from bdcan_chassis.database import wait
@@ -22,9 +24,11 @@ from bdcan_chassis.deadlines import Deadlines
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.errors import ChassisError
 from bdcan_chassis.heap import settle_heap
-from bdcan_chassis.housekeeping import check_inbox_retention, keep_house
+from bdcan_chassis.heartbeat import Database, beat, feel_lag
+from bdcan_chassis.housekeeping import check_inbox_retention, expect, keep_house
 from bdcan_chassis.http.health import Check, database_check, health_router
 from bdcan_chassis.http.server import serve
+from bdcan_chassis.kafka_heartbeat import Kafka
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.passes import Gateway, run_pass
 from bdcan_chassis.relay import Relay
@@ -78,6 +82,11 @@ def parts_of(
         Watch(settings.shown_per_hour),
         stopping,
     )
+    heart = f"bdcan.{service.name}.heartbeat"
+    parts["heartbeat"] = lambda stopping: beat(
+        Database(settings, heart), Kafka(settings, heart), loops, stopping
+    )
+    parts["lag"] = feel_lag
     parts["watchdog"] = lambda stopping: watch(loops, settings.stuck_after.total_seconds(), stopping)
     return parts, loops
 
@@ -105,7 +114,9 @@ async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio
                 async with asyncio.timeout(10):
                     lag = await loop.lag()
             except (KafkaError, OSError, TimeoutError):
-                continue  # the broker is away: the consumer handles that itself
+                lag = {}  # the broker is away: the consumer handles that itself
+            if not lag:
+                forget_lag(loop)
             if not running:
                 seen = {k: v for k, v in seen.items() if k[0] != loop.name}
                 continue
@@ -117,6 +128,12 @@ async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio
                     raise StuckError(
                         f"consumer {loop.name} is at {position} of {end} in partition {partition.partition}"
                     )
+
+
+def forget_lag(loop: ConsumerLoop) -> None:
+    """Export no lag rather than the last one: nobody knows it now."""
+    with suppress(KeyError):
+        metrics.LAG.remove(loop.name)
 
 
 def consumer_check(loop: ConsumerLoop) -> Check:
@@ -144,6 +161,7 @@ async def _work(service: Service, stopping: asyncio.Event) -> int:
         **{f"consumer {loop.name}": consumer_check(loop) for loop in loops},
     }
     parts["ops"] = lambda stopping: serve_ops(service, checks, stopping)
+    expect(service.traffic_classes, service.deadlines, (loop.name for loop in loops))
     settle_heap()
     code = await host(parts, stopping)
     try:

@@ -24,6 +24,7 @@ SAFEGUARDING = Topic(
     event_types=("bdcan.intake.safeguarding-concern.raised.v1",),
     writers=("intake",),
     consumers=(Reader("escalation", ("bdcan.intake.safeguarding-concern.raised.v1",)),),
+    personal_data="pseudonymous",
 )
 
 ESCALATIONS = Topic(
@@ -60,6 +61,7 @@ ESCALATIONS = Topic(
         ),
         Reader("volunteer-match", ("bdcan.escalation.escalation.declined.v1",)),
     ),
+    personal_data="pseudonymous",
 )
 
 PARCELS = Topic(
@@ -110,6 +112,7 @@ PARCELS = Topic(
             ),
         ),
     ),
+    personal_data="pseudonymous",
 )
 
 STOCK = Topic(
@@ -128,6 +131,7 @@ STOCK = Topic(
     ),
     writers=("foodhub",),
     consumers=(),
+    personal_data="none",
 )
 
 ERASURES = Topic(
@@ -142,6 +146,7 @@ ERASURES = Topic(
     event_types=("bdcan.intake.erasure.answered.v1",),
     writers=("intake", "routing", "volunteer-match", "foodhub", "escalation"),
     consumers=(Reader("intake", ("bdcan.intake.erasure.answered.v1",)),),
+    personal_data="pseudonymous",
 )
 
 INBOUND_RECEIPTS = Topic(
@@ -161,6 +166,7 @@ INBOUND_RECEIPTS = Topic(
             ("bdcan.intake.inbound-referral.accepted.v1", "bdcan.intake.inbound-referral.refused.v1"),
         ),
     ),
+    personal_data="pseudonymous",
     per_sender=True,
 )
 
@@ -176,6 +182,7 @@ INBOUND_REFERRALS = Topic(
     event_types=("bdcan.intake.inbound-referral.submitted.v1",),
     writers=("upstream",),
     consumers=(Reader("intake", ("bdcan.intake.inbound-referral.submitted.v1",)),),
+    personal_data="personal",
     per_sender=True,
 )
 
@@ -241,6 +248,7 @@ REFERRALS = Topic(
             ),
         ),
     ),
+    personal_data="pseudonymous",
 )
 
 VOLUNTEER_ENQUIRIES = Topic(
@@ -266,6 +274,7 @@ VOLUNTEER_ENQUIRIES = Topic(
             ),
         ),
     ),
+    personal_data="pseudonymous",
 )
 
 ASSIGNMENTS = Topic(
@@ -320,6 +329,7 @@ ASSIGNMENTS = Topic(
             ),
         ),
     ),
+    personal_data="pseudonymous",
 )
 
 DEMAND_SIGNALS = Topic(
@@ -334,6 +344,7 @@ DEMAND_SIGNALS = Topic(
     event_types=("bdcan.routing.demand.surged.v1", "bdcan.routing.demand.settled.v1"),
     writers=("routing",),
     consumers=(),
+    personal_data="none",
 )
 
 HUBS = Topic(
@@ -361,6 +372,7 @@ HUBS = Topic(
             ),
         ),
     ),
+    personal_data="none",
 )
 
 TASKS = Topic(
@@ -412,6 +424,7 @@ TASKS = Topic(
         ),
         Reader("escalation", ("bdcan.volunteer-match.task.concern-raised.v1",)),
     ),
+    personal_data="pseudonymous",
 )
 
 VOLUNTEERS = Topic(
@@ -430,6 +443,7 @@ VOLUNTEERS = Topic(
     ),
     writers=("volunteer-match",),
     consumers=(Reader("intake", ("bdcan.volunteer-match.volunteer.left.v1",)),),
+    personal_data="pseudonymous",
 )
 
 WELFARE_CALLS = Topic(
@@ -469,6 +483,7 @@ WELFARE_CALLS = Topic(
             ),
         ),
     ),
+    personal_data="pseudonymous",
 )
 
 OUTREACH_REFERRALS = Topic(
@@ -533,6 +548,7 @@ OUTREACH_REFERRALS = Topic(
             ),
         ),
     ),
+    personal_data="pseudonymous",
 )
 
 OUTREACH_ASSIGNMENTS = Topic(
@@ -587,6 +603,7 @@ OUTREACH_ASSIGNMENTS = Topic(
             ),
         ),
     ),
+    personal_data="pseudonymous",
 )
 
 CATALOGUE = Catalogue(

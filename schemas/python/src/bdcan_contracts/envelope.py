@@ -106,7 +106,7 @@ class Reader:
 class Topic:
     """One Kafka topic. `retention` is None for a compacted topic. `key` is a template over the body's fields.
 
-    `per_sender`: each upstream system has a topic of its own like this one, which is named after it (`of_sender`).
+    `personal_data`: `none`, `pseudonymous` (ids of people) or `personal`. `per_sender`: each upstream system has a topic of its own like this one, which is named after it (`of_sender`).
     """
 
     name: str
@@ -120,6 +120,7 @@ class Topic:
     event_types: tuple[str, ...]
     writers: tuple[str, ...]
     consumers: tuple[Reader, ...]
+    personal_data: str = "none"
     per_sender: bool = False
 
     def of_sender(self, sender: str) -> str:

@@ -68,6 +68,7 @@ def _topic(topic: TopicSource) -> str:
             f"    event_types=({_joined([_text(t) for t in topic.types])}),",
             f"    writers=({_joined([_text(w) for w in topic.writers])}),",
             *(["    consumers=(", *consumers, "    ),"] if consumers else ["    consumers=(),"]),
+            f"    personal_data={_text(topic.personal_data)},",
             *(["    per_sender=True,"] if topic.per_sender else []),
             ")",
             "",

@@ -24,6 +24,7 @@ from bdcan_escalation.books import Escalations
 from bdcan_escalation.domain import escalation as cases
 from bdcan_escalation.domain.errors import NotAllowedError
 from bdcan_escalation.domain.escalation import CallBack, Escalation, Said, State
+from bdcan_escalation.metrics import CALL_BACKS
 from bdcan_escalation.settings import Settings
 from bdcan_escalation.signature import is_genuine
 
@@ -227,8 +228,23 @@ def _call_back_routes(routes: Routes, settings: Settings) -> None:
         header = ",".join(request.headers.getlist("X-Signature"))
         # real time, not domain time: the tolerance limits how long a recorded call-back could be replayed
         if not is_genuine(header, body, secrets.get(), datetime.now(UTC), settings.callback_tolerance):
+            CALL_BACKS.labels("unknown", "unsigned").inc()
             raise UnauthorizedError("The signature is missing, wrong, or too old.")
-        said = _read(body)
+        try:
+            said = _read(body)
+        except InvalidError:
+            CALL_BACKS.labels("unknown", "unreadable").inc()
+            raise
+        try:
+            taken = await take(request, said)
+        except (NotFoundError, NotAllowedError) as error:
+            answer = "unknown-case" if isinstance(error, NotFoundError) else "contradiction"
+            CALL_BACKS.labels(said.event, answer).inc()
+            raise
+        CALL_BACKS.labels(said.event, "repeated" if taken.repeated else "taken").inc()
+        return taken
+
+    async def take(request: Request, said: CallBackBody) -> CallBackTaken:
         async with transactions_of(request).begin(request.state.traceparent) as tx:
             escalations = Escalations(tx)
             of_case = await escalations.lock(

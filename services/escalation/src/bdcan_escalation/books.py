@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from bdcan_chassis.book import Book, Change
+from bdcan_chassis.housekeeping import of_promise
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import EscalationKind
 from bdcan_escalation import store
-from bdcan_escalation.domain.escalation import Escalation, State
+from bdcan_escalation.domain.escalation import Escalation, State, in_time
 from bdcan_escalation.domain.referral import Referral
 
 FORWARD = "forward"
@@ -30,6 +33,11 @@ class Escalations(Book[Escalation]):
 
     table = store.escalations.ESCALATION
     parent = "referral_id"
+
+    def counts(self, change: Change[Escalation]) -> Iterable[Counter]:
+        """A step that was in time or is late. Not by hub: a small count may be about somebody whom the reader knows."""
+        done = in_time(change.before, change.after, self.tx.now)
+        return of_promise("escalations", None if done is None else (None, done))
 
     def wakes(self, change: Change[Escalation]) -> Iterable[str]:
         """The gateway of a new escalation."""

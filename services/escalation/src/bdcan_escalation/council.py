@@ -76,6 +76,24 @@ async def send(council: httpx.AsyncClient, escalation: Escalation, disclosed: Di
     return _meaning(answer)
 
 
+def result_of(answer: Answer) -> str:
+    """The class of an answer, for the metrics: whose fault it is, and who must act."""
+    if isinstance(answer, Taken):
+        return "taken"
+    name, _, number = answer.problem.partition("-")
+    if name != "council":
+        return "no-disclosure"
+    match number:
+        case "unreachable" | "silent" | "unreadable":
+            return number
+        case "401" | "403":
+            return "refused-us"
+        case _ if int(number) in _LATER:
+            return "busy"
+        case _:
+            return "refused-case" if int(number) < HTTPStatus.INTERNAL_SERVER_ERROR else "failing"
+
+
 def _meaning(answer: httpx.Response) -> Answer:
     status, body = answer.status_code, _content(answer)
     named = _named(body)

@@ -27,10 +27,11 @@ from bdcan_chassis.transaction import Transactions
 from bdcan_contracts.models import EscalationKind
 from bdcan_escalation import store
 from bdcan_escalation.books import FORWARD, FORWARD_SAFEGUARDING, Escalations
-from bdcan_escalation.council import Answer, NotTaken, Taken, Unknown, send
+from bdcan_escalation.council import Answer, NotTaken, Taken, Unknown, result_of, send
 from bdcan_escalation.disclosure import DisclosureError, disclose
 from bdcan_escalation.domain import escalation as cases
 from bdcan_escalation.domain.escalation import Escalation
+from bdcan_escalation.metrics import COUNCIL_REQUESTS, COUNCIL_SECONDS
 from bdcan_escalation.settings import Settings
 
 log = get_logger(__name__)
@@ -95,7 +96,10 @@ class Forwarder(Struct, frozen=True):
         intake: httpx.AsyncClient,
         council: httpx.AsyncClient,
     ) -> bool:
-        answer = await self._ask(escalation, intake, council)
+        lane = "safeguarding" if self.safeguarding else "other"
+        with COUNCIL_SECONDS.labels(lane).time():
+            answer = await self._ask(escalation, intake, council)
+        COUNCIL_REQUESTS.labels(lane, result_of(answer)).inc()
         async with transactions.begin() as tx:
             escalations = Escalations(tx)
             [now_known] = await escalations.lock_keys([escalation.escalation_id])

@@ -9,7 +9,7 @@ from bdcan_foodhub.check_stock import check_stock
 from bdcan_foodhub.deadlines import DEADLINES
 from bdcan_foodhub.domain.errors import NotAllowedError, StockError
 from bdcan_foodhub.erasing import ERASER
-from bdcan_foodhub.metrics import SAMPLES
+from bdcan_foodhub.metrics import samples
 from bdcan_foodhub.planners import PLANNERS
 from bdcan_foodhub.settings import Settings
 from bdcan_foodhub.store.retention import KEPT
@@ -32,7 +32,7 @@ def service(settings: Settings) -> Service:
         consumers=worker.consumers(settings),
         deadlines={**DEADLINES, **ERASER.deadlines},
         planners=PLANNERS,
-        samples=SAMPLES,
+        samples=samples(settings),
         kept=KEPT,
         eraser=ERASER,
         routers=(api.router(settings),),

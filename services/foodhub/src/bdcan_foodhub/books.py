@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from bdcan_chassis.book import Book, Change
+from bdcan_chassis.housekeeping import of_promise
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
@@ -13,7 +16,7 @@ from bdcan_contracts.vocabulary import TaskKind
 from bdcan_foodhub import store
 from bdcan_foodhub.domain import stock as stocks
 from bdcan_foodhub.domain.lots import Lot, Recall, changed, from_lot, take, unmarked
-from bdcan_foodhub.domain.parcel import Parcel, State, stock_moves
+from bdcan_foodhub.domain.parcel import Parcel, State, at_the_door, stock_moves
 from bdcan_foodhub.domain.referral import Referral
 from bdcan_foodhub.domain.stock import Level, Move, MoveKind, Movement, Place
 
@@ -147,6 +150,11 @@ class Parcels(Book[Parcel]):
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
         self.stock = Stock(tx)
+
+    def counts(self, change: Change[Parcel]) -> Iterable[Counter]:
+        """A parcel that came to the door in time, or whose time has passed."""
+        in_time = at_the_door(change.before, change.after, self.tx.now)
+        return of_promise("parcels", None if in_time is None else (change.after.hub_id, in_time))
 
     def of_need(self, referral_id: UUID, need_id: UUID) -> list[Parcel]:
         """The need's parcels, the oldest first. At most one of them is not cancelled."""

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
+from prometheus_client import Counter
 from pydantic import BaseModel
 
 from bdcan_chassis.book import Book, Change, Decide
@@ -14,6 +15,7 @@ from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
 from bdcan_contracts.models import SafeguardingConcernRaised
+from bdcan_contracts.vocabulary import Channel
 from bdcan_intake import store
 from bdcan_intake.domain import timeline
 from bdcan_intake.domain.doer import TaskInHand
@@ -24,6 +26,7 @@ from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.rights import Erasure
 from bdcan_intake.domain.submission import Resident
 from bdcan_intake.domain.timeline import Entry
+from bdcan_intake.metrics import CLOSED, RECEIVED
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -41,6 +44,14 @@ class Referrals(Book[Referral]):
     def traffic_class(self, state: Referral, body: BaseModel) -> str | None:
         """The referral's own; a concern never waits in the bulk lane."""
         return None if isinstance(body, SafeguardingConcernRaised) else state.traffic_class
+
+    def counts(self, change: Change[Referral]) -> Iterable[Counter]:
+        """A referral that came in, or was closed."""
+        before, after = change
+        if before is None:
+            yield RECEIVED.labels(after.channel if after.channel in set(Channel) else "other")
+        if after.outcome is not None and (before is None or before.outcome is None):
+            yield CLOSED.labels(after.outcome)
 
     async def handle(
         self,

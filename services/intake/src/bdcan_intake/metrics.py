@@ -1,34 +1,76 @@
-"""Intake's gauges, read from the database every few seconds."""
+"""Every metric of intake beside the chassis's. Ages are seconds of domain time."""
 
 from __future__ import annotations
 
-from prometheus_client import Gauge
+from prometheus_client import Counter
 
 from bdcan_chassis.housekeeping import Sample
+from bdcan_chassis.sampled import Sampled
+from bdcan_contracts.vocabulary import Channel, ReferralOutcome
+from bdcan_intake.domain.imports import ImportState
+from bdcan_intake.domain.referral import ReferralState
+from bdcan_intake.store import summary
 from bdcan_intake.store.erasures import GAUGE_ERASURES
 from bdcan_intake.store.imports import GAUGE_IMPORTS
-from bdcan_intake.store.summary import GAUGE_NEEDS, GAUGE_NEXT_DUE, GAUGE_REFERRALS
 
-REFERRALS = Gauge("bdcan_referrals", "Referrals by state", ["state"])
-NEEDS = Gauge(
+RECEIVED = Counter(
+    "bdcan_referrals_received_total", "Referrals that intake has accepted, by channel", ["channel"]
+)
+CLOSED = Counter(
+    "bdcan_referrals_closed_total",
+    "Referrals that intake has closed, by outcome; again after a reopening",
+    ["outcome"],
+)
+for _channel in Channel:
+    RECEIVED.labels(_channel)
+for _outcome in ReferralOutcome:
+    CLOSED.labels(_outcome)
+
+REFERRALS = Sampled("bdcan_referrals", "Referrals by state", ["state"], {"state": ReferralState})
+OLDEST = Sampled(
+    "bdcan_stage_oldest_seconds",
+    "How long ago the oldest open referral of a state came in; absent where none is",
+    ["stage"],
+)
+UNPLACED = Sampled(
+    "bdcan_referrals_unplaced",
+    "Referrals that routing has neither placed nor sent to a person within an hour",
+)
+NEEDS = Sampled(
     "bdcan_needs", "Needs by lane and state; of sensitive lanes, counts of five and more", ["lane", "state"]
 )
-NEXT_DUE = Gauge(
-    "bdcan_needs_next_due_timestamp_seconds",
-    "When the first open need of each owner is due, domain time since the epoch",
-    ["owner"],
+OPEN_NEEDS = Sampled(
+    "bdcan_needs_open",
+    "Open needs by kind, who owns them, and how long ago they were asked for; of sensitive lanes by lane, five and more",
+    ["kind", "owner_kind", "age"],
 )
-IMPORTS = Gauge("bdcan_imports", "Imports by state; one that was broken off has to be sent again", ["state"])
-
-ERASURES = Gauge(
-    "bdcan_erasures", "Requests to be erased by state; overdue: a service has not answered in time", ["state"]
+OVERDUE = Sampled(
+    "bdcan_needs_overdue",
+    "Open needs of lanes that are not sensitive whose time has passed, by owner",
+    ["owner"],
+    {},
+)
+IMPORTS = Sampled(
+    "bdcan_imports",
+    "Imports by state; one that was broken off has to be sent again",
+    ["state"],
+    {"state": ImportState},
+)
+ERASURES = Sampled(
+    "bdcan_erasures",
+    "Requests to be erased by state; overdue: a service has not answered in time",
+    ["state"],
+    {"state": ("waiting", "overdue", "done")},
 )
 
 SAMPLES = (
-    Sample(REFERRALS, ("state",), GAUGE_REFERRALS.sql),
-    Sample(NEEDS, ("lane", "state"), GAUGE_NEEDS.sql),
-    Sample(NEXT_DUE, ("owner",), GAUGE_NEXT_DUE.sql),
-    Sample(ERASURES, ("state",), GAUGE_ERASURES.sql),
-    Sample(IMPORTS, ("state",), GAUGE_IMPORTS.sql),
+    Sample(REFERRALS, summary.GAUGE_REFERRALS),
+    Sample(OLDEST, summary.GAUGE_OLDEST),
+    Sample(UNPLACED, summary.GAUGE_UNPLACED),
+    Sample(NEEDS, summary.GAUGE_NEEDS),
+    Sample(OPEN_NEEDS, summary.GAUGE_OPEN_NEEDS),
+    Sample(OVERDUE, summary.GAUGE_OVERDUE),
+    Sample(ERASURES, GAUGE_ERASURES),
+    Sample(IMPORTS, GAUGE_IMPORTS),
 )
 """What housekeeping reads."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from prometheus_client import Counter
 from pydantic import BaseModel
 
 from bdcan_chassis.book import Book, Change
+from bdcan_chassis.housekeeping import of_promise
 from bdcan_chassis.transaction import Tx
 from bdcan_routing import store
-from bdcan_routing.domain.assignment import Assignment
+from bdcan_routing.domain.assignment import Assignment, State, triaged
 from bdcan_routing.domain.hubs import Hub
+from bdcan_routing.domain.placement import ToHub
+from bdcan_routing.metrics import BY_WARD
 from bdcan_routing.store.gazetteer import Release, UnitRow
 from bdcan_routing.store.hubs import Covered
 
@@ -26,6 +30,17 @@ class Assignments(Book[Assignment]):
     def traffic_class(self, state: Assignment, _body: BaseModel) -> str | None:
         """The traffic class in which the referral came."""
         return "bulk" if state.outreach else None
+
+    def counts(self, change: Change[Assignment]) -> Iterable[Counter]:
+        """Triage that was in time or is late, and a referral that gets a hub, by ward."""
+        before, after = change
+        in_time = triaged(before, after)
+        yield from of_promise("triage", None if in_time is None else (None, in_time))
+        if after.state is State.ASSIGNED and isinstance(after.verdict, ToHub) and after.hub_id:
+            was = before.hub_id if before and before.state is State.ASSIGNED else None
+            if was is None:
+                ward = after.verdict.ward.gss if after.verdict.ward else "none"
+                yield BY_WARD.labels(ward, after.hub_id)
 
 
 class Hubs(Book[Hub]):

@@ -1,35 +1,69 @@
-"""Every metric that routing has beside the chassis's."""
+"""Every metric that routing has beside the chassis's. Ages and spans are seconds of domain time."""
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 
-from bdcan_chassis.housekeeping import Sample
-from bdcan_routing.store.assignments import COUNT_BY_HUB, COUNT_BY_STATE, COUNT_HELD
-from bdcan_routing.store.hubs import COUNT_PAUSED
+from bdcan_chassis.housekeeping import Sample, promised
+from bdcan_chassis.sampled import Sampled
+from bdcan_contracts.models import Priority
+from bdcan_contracts.vocabulary import TriageReason
+from bdcan_routing.domain.assignment import State
+from bdcan_routing.store import assignments, hubs
 
 TRIAGE_LATE = Counter(
     "bdcan_triage_late_total", "Referrals that nobody placed by their triage deadline, counted each time"
 )
-ASSIGNMENTS = Gauge(
+BY_WARD = Counter(
+    "bdcan_requests_by_ward_total",
+    "Referrals that got a hub, by the ward of the home and the hub; none: a person placed them",
+    ["ward", "hub"],
+)
+ASSIGNMENTS = Sampled(
     "bdcan_assignments",
     "Referrals by where they stand: awaited, held, assigned, out-of-area, ended",
     ["state"],
+    {"state": State},
 )
-OPEN_BY_HUB = Gauge("bdcan_hub_open_referrals", "Assigned referrals that have not ended, by hub", ["hub"])
-HELD = Gauge("bdcan_triage_held", "Referrals that wait for a person, by reason", ["reason"])
-HUBS_PAUSED = Gauge("bdcan_hubs_paused", "Hubs that take no new referrals")
+OPEN_BY_HUB = Sampled(
+    "bdcan_hub_open_referrals", "Assigned referrals that have not ended, by hub", ["hub"], {}
+)
+_TRIAGE = ["reason", "priority"]
+HELD = Sampled(
+    "bdcan_triage_held",
+    "Referrals that wait for a person, by reason and priority",
+    _TRIAGE,
+    {"reason": TriageReason, "priority": Priority},
+)
+OLDEST_HELD = Sampled(
+    "bdcan_triage_oldest_seconds",
+    "How long the referral that has waited longest for a person has waited; absent where none waits",
+    _TRIAGE,
+)
+NEXT_HELD = Sampled(
+    "bdcan_triage_next_due_seconds",
+    "In how many seconds the most pressing of them must be placed: below 0, it is late; absent where none waits",
+    _TRIAGE,
+)
+HUBS_PAUSED = Sampled("bdcan_hubs_paused", "Hubs that take no new referrals")
+HUB_PAUSED = Sampled("bdcan_hub_paused", "1 for a hub that takes no new referrals", ["hub"])
 
 PULSE_COUNTED = Counter(
-    "bdcan_pulse_requests_total", "Requests that the demand pulse has counted, by hub and ward"
+    "bdcan_pulse_requests_total",
+    "Needs that the demand pulse has counted, by hub and by ward: each need counts once for either",
+    ["scope", "place"],
 )
 PULSE_SKIPPED = Counter("bdcan_pulse_skipped_total", "Records that the pulse could not read", ["reason"])
 PULSE_SURGES = Counter("bdcan_pulse_surges_total", "Surges that the pulse has published")
 
 SAMPLES = (
-    Sample(ASSIGNMENTS, ("state",), COUNT_BY_STATE.sql),
-    Sample(OPEN_BY_HUB, ("hub_id",), COUNT_BY_HUB.sql),
-    Sample(HELD, ("triage_reason",), COUNT_HELD.sql),
-    Sample(HUBS_PAUSED, (), COUNT_PAUSED.sql),
+    *promised("triage", assignments.PROMISED),
+    Sample(ASSIGNMENTS, assignments.COUNT_BY_STATE),
+    Sample(OPEN_BY_HUB, assignments.COUNT_BY_HUB),
+    Sample(HELD, assignments.COUNT_HELD),
+    Sample(OLDEST_HELD, assignments.OLDEST_HELD),
+    Sample(NEXT_HELD, assignments.NEXT_HELD),
+    Sample(HUBS_PAUSED, hubs.COUNT_PAUSED),
+    Sample(HUB_PAUSED, hubs.PAUSED),
 )
 """What housekeeping reads."""

@@ -186,7 +186,8 @@ class _Pulse:
             at = datetime.fromtimestamp(demand.at, UTC)
             if demand.count:
                 self._counts.relative_to(at)[text] += demand.count
-                PULSE_COUNTED.inc(demand.count)
+                key = Key.read(text)
+                PULSE_COUNTED.labels(key.scope, key.scope_id).inc(demand.count)
             await self._judge(text, at)
 
     async def _judge(self, text: str, at: datetime) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
@@ -307,20 +306,3 @@ async def test_caller_of_another_hub_or_without_the_scope_is_refused(routing, re
 async def test_cursor_of_another_list_is_refused(routing, after):
     answer = await routing.http.get("/v1/triage", params={"after": after})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "query.after")
-
-
-async def test_metrics_show_late_triage(routing, referral):
-    from bdcan_chassis.housekeeping import sample
-    from bdcan_routing.metrics import ASSIGNMENTS, HELD, SAMPLES, TRIAGE_LATE
-
-    await held(routing, referral)
-    await assigned(routing, referral)
-    late = TRIAGE_LATE._value.get()
-    routing.clock.advance(timedelta(hours=5))
-    await routing.fire()
-
-    await sample(routing.transactions, SAMPLES)
-
-    assert TRIAGE_LATE._value.get() == late + 1
-    assert ASSIGNMENTS.labels("held")._value.get() == 1
-    assert HELD.labels("no-postcode")._value.get() == 1

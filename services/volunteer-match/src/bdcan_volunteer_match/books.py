@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from bdcan_chassis.book import Book, Change
+from bdcan_chassis.housekeeping import of_promise
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
 from bdcan_volunteer_match import store
-from bdcan_volunteer_match.domain.call import WelfareCall
+from bdcan_volunteer_match.domain.call import WelfareCall, rung_in_time
 from bdcan_volunteer_match.domain.following import follow
 from bdcan_volunteer_match.domain.hub import Hub
-from bdcan_volunteer_match.domain.task import Task, TaskState, follow_volunteer
-from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
+from bdcan_volunteer_match.domain.task import Task, TaskState, done_in_time, follow_volunteer
+from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState, welcomed_in_time
 
 MATCH = "match"
 """The planner that offers tasks."""
@@ -24,6 +27,12 @@ class Calls(Book[WelfareCall]):
     """Welfare calls, one row for each referral."""
 
     table = store.calls.CALL
+
+    def counts(self, change: Change[WelfareCall]) -> Iterable[Counter]:
+        """A call that was made, in time or late."""
+        before, after = change
+        in_time = rung_in_time(before, after, self.tx.now)
+        return of_promise("calls", None if before is None or in_time is None else (before.hub_id, in_time))
 
 
 class Tasks(Book[Task]):
@@ -36,6 +45,11 @@ class Tasks(Book[Task]):
         """The planner, where it has something to offer or somebody to ask."""
         freed = _holder(change.before) is not None and _holder(change.after) is None
         return (MATCH,) if freed or change.after.state is TaskState.OPEN else ()
+
+    def counts(self, change: Change[Task]) -> Iterable[Counter]:
+        """A task that was done, in time or late."""
+        in_time = done_in_time(change.before, change.after)
+        return of_promise("tasks", None if in_time is None else (change.after.hub_id, in_time))
 
 
 class Volunteers(Book[Volunteer]):
@@ -61,6 +75,11 @@ class Volunteers(Book[Volunteer]):
         """The planner, where somebody may be asked from now on."""
         news = change.before is None or change.before.version != change.after.version
         return (MATCH,) if news and change.after.state is VolunteerState.ACTIVE else ()
+
+    def counts(self, change: Change[Volunteer]) -> Iterable[Counter]:
+        """An enquiry that was answered, in time or late."""
+        in_time = welcomed_in_time(change.before, change.after, self.tx.now)
+        return of_promise("welcome", None if in_time is None else (None, in_time))
 
     async def save(self) -> None:
         """Write what changed, and then the tasks that nobody has in hand any more."""

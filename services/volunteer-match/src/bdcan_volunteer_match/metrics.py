@@ -1,42 +1,94 @@
-"""Gauges of volunteer-match, read from the database. Due times are epoch seconds of domain time."""
+"""Gauges of volunteer-match, read from the database. Ages and spans are seconds of domain time."""
 
 from __future__ import annotations
 
-from prometheus_client import Gauge
-
-from bdcan_chassis.housekeeping import Sample
+from bdcan_chassis.housekeeping import Sample, promised
+from bdcan_chassis.sampled import Sampled
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match import store
+from bdcan_volunteer_match.domain.call import LIVE, CallState
+from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER
+from bdcan_volunteer_match.domain.task import TaskState
+from bdcan_volunteer_match.domain.volunteer import VolunteerState
 
-CALLS = Gauge("bdcan_welfare_calls", "Welfare calls by state", ["state"])
-FIRST_DUE = Gauge(
-    "bdcan_welfare_call_due_timestamp_seconds", "When the most pressing welfare call of a hub is due", ["hub"]
+CALLS = Sampled(
+    "bdcan_welfare_calls", "Welfare calls by hub and state", ["hub", "state"], {"state": CallState}
 )
-REVIEWS = Gauge(
+NEXT_DUE = Sampled(
+    "bdcan_welfare_call_next_due_seconds",
+    "In how many seconds the most pressing welfare call of a hub is due: below 0, it is late; absent where none waits",
+    ["hub"],
+)
+OLDEST_CALL = Sampled(
+    "bdcan_welfare_call_oldest_seconds",
+    "How long the resident who has waited longest has waited for a call that may be made; absent where none waits",
+    ["hub"],
+)
+ATTEMPTS = Sampled(
+    "bdcan_welfare_call_attempts",
+    "Welfare calls still to be made, by how many calls of the ladder reached nobody",
+    ["hub", "attempt", "state"],
+    {"attempt": map(str, range(CALLS_IN_LADDER + 1)), "state": sorted(LIVE)},
+)
+REVIEWS = Sampled(
     "bdcan_welfare_call_reviews",
     "Referrals at which a person of the hub must look, because nobody was reached or nobody may ring",
     ["hub", "overdue"],
+    {"overdue": ("false", "true")},
 )
-LINKED = Gauge(
+REVIEW_LATE = Sampled(
+    "bdcan_welfare_call_review_late_seconds",
+    "How late the latest of these looks is; absent where none is",
+    ["hub"],
+)
+LINKED = Sampled(
     "bdcan_welfare_calls_linked",
     "Open welfare calls whose resident another referral may be about, too: the same person, or the same household",
     ["hub", "likeness"],
+    {"likeness": ("person", "household")},
 )
-TASKS = Gauge("bdcan_tasks", "Tasks by kind and state", ["kind", "state"])
-UNFILLED = Gauge("bdcan_tasks_unfilled", "Tasks for which nobody was found in time", ["hub"])
-VOLUNTEERS = Gauge("bdcan_volunteers", "Volunteers by state", ["state"])
-FIRST_WELCOME = Gauge(
-    "bdcan_volunteer_welcome_due_timestamp_seconds",
-    "When the enquiry that has waited longest must be answered; absent where none waits",
+TASKS = Sampled(
+    "bdcan_tasks",
+    "Tasks by hub, kind and state",
+    ["hub", "kind", "state"],
+    {"state": TaskState},
+)
+OLDEST_TASK = Sampled(
+    "bdcan_task_oldest_seconds",
+    "How long the oldest task without a volunteer has been open, by hub and kind; absent where none is",
+    ["hub", "kind"],
+)
+UNFILLED = Sampled("bdcan_tasks_unfilled", "Tasks for which nobody was found in time", ["hub"], {})
+VOLUNTEERS = Sampled("bdcan_volunteers", "Volunteers by state", ["state"], {"state": VolunteerState})
+ACTIVE = Sampled(
+    "bdcan_volunteers_active",
+    "Active volunteers of a hub for a kind of task; one who helps two hubs counts at both",
+    ["hub", "kind"],
+    {"kind": TaskKind},
+)
+PLACES = Sampled(
+    "bdcan_volunteer_places_free",
+    "How many more tasks the active volunteers of a hub could take, by kind, and whether their check is in force",
+    ["hub", "kind", "dbs"],
+    {"kind": TaskKind, "dbs": ("no", "yes")},
 )
 
 SAMPLES = (
-    Sample(CALLS, ("state",), store.calls.COUNT_BY_STATE.sql),
-    Sample(FIRST_DUE, ("hub",), store.calls.FIRST_DUE.sql),
-    Sample(REVIEWS, ("hub", "overdue"), store.calls.COUNT_REVIEWS.sql),
-    Sample(LINKED, ("hub", "likeness"), store.calls.COUNT_LINKED.sql),
-    Sample(TASKS, ("kind", "state"), store.tasks.COUNT_BY_KIND_AND_STATE.sql),
-    Sample(UNFILLED, ("hub",), store.tasks.COUNT_UNFILLED.sql),
-    Sample(VOLUNTEERS, ("state",), store.volunteers.COUNT_BY_STATE.sql),
-    Sample(FIRST_WELCOME, (), store.volunteers.FIRST_WELCOME.sql),
+    *promised("calls", store.calls.PROMISED),
+    *promised("tasks", store.tasks.PROMISED),
+    *promised("welcome", store.volunteers.PROMISED),
+    Sample(CALLS, store.calls.COUNT_BY_STATE),
+    Sample(NEXT_DUE, store.calls.NEXT_DUE),
+    Sample(OLDEST_CALL, store.calls.OLDEST),
+    Sample(ATTEMPTS, store.calls.COUNT_BY_ATTEMPT),
+    Sample(REVIEWS, store.calls.COUNT_REVIEWS),
+    Sample(REVIEW_LATE, store.calls.REVIEW_LATE),
+    Sample(LINKED, store.calls.COUNT_LINKED),
+    Sample(TASKS, store.tasks.COUNT_BY_KIND_AND_STATE),
+    Sample(OLDEST_TASK, store.tasks.OLDEST),
+    Sample(UNFILLED, store.tasks.COUNT_UNFILLED),
+    Sample(VOLUNTEERS, store.volunteers.COUNT_BY_STATE),
+    Sample(ACTIVE, store.volunteers.COUNT_ACTIVE),
+    Sample(PLACES, store.volunteers.COUNT_PLACES),
 )
 """What housekeeping reads."""

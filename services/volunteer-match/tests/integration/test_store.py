@@ -1,4 +1,4 @@
-"""What the database promises: no lost update, an older release beside this one, gauges that can be read."""
+"""What the database promises: no lost update, an older release beside this one."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from prometheus_client import REGISTRY
 from volunteer_match_story import (
     assigned,
-    enquiry,
     open_task,
     task,
     volunteer,
 )
 
 from bdcan_chassis.database import Connection
-from bdcan_chassis.housekeeping import sample
 from bdcan_chassis.table import LostUpdateError
-from bdcan_chassis.testing.harness import START, Harness
+from bdcan_chassis.testing.harness import Harness
 from bdcan_volunteer_match.books import Calls
 from bdcan_volunteer_match.domain.call import CallState, WelfareCall, assign, withdraw
 from bdcan_volunteer_match.domain.matching import Candidate
@@ -69,20 +66,6 @@ async def test_a_volunteer_who_leaves_during_a_pass_is_not_asked(
     monkeypatch.setattr(volunteers.CANDIDATES, "all", read_candidates_just_before_one_leaves)
     assert await given.run("match") == 0
     assert (await task(given, task_id))["state"] == "open"
-
-
-async def test_every_gauge_can_be_read(given: Harness) -> None:
-    await given.deliver(assigned(), enquiry())
-    await open_task(given)
-    await sample(given.transactions, given.service.samples)
-    read = REGISTRY.get_sample_value
-    assert read("bdcan_welfare_calls", {"state": "due"}) == 1
-    assert (
-        read("bdcan_welfare_call_due_timestamp_seconds", {"hub": "thames"}) == START.timestamp() + 48 * 3600
-    )
-    assert read("bdcan_tasks", {"kind": "errand", "state": "open"}) == 1
-    assert read("bdcan_volunteers", {"state": "enquired"}) == 1
-    assert read("bdcan_volunteer_welcome_due_timestamp_seconds") == START.timestamp() + 48 * 3600
 
 
 async def test_an_open_round_without_hub_or_time_cannot_be_written(given: Harness) -> None:

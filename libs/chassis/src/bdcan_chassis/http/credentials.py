@@ -148,9 +148,7 @@ def _secrets(content: bytes) -> tuple[bytes, ...]:
 
 def _api_keys(content: bytes) -> dict[str, ApiKey]:
     keys = TypeAdapter(list[ApiKey]).validate_json(content)
-    metrics.API_KEY_EXPIRES.clear()
-    for name, ends in _ends(keys).items():
-        metrics.API_KEY_EXPIRES.labels(name).set(ends.timestamp())
+    metrics.API_KEY_EXPIRES.replace({(name,): ends.timestamp() for name, ends in _ends(keys).items()})
     return {key.sha256: key for key in keys}
 
 

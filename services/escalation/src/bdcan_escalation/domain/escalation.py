@@ -84,7 +84,8 @@ class Escalation(Struct, frozen=True):
     `call_ids` are the welfare calls that have reported its needs so far.
 
     The gateway may claim it from `next_attempt_at` on; while it is being forwarded, that is the end of the lease.
-    `in_doubt`: an earlier send may have arrived. `problem` says why the last attempt failed, as a code.
+    `in_doubt`: an earlier send may have arrived. `problem` says why the last attempt failed, as a code. `late_since`: when the
+    present step should have been done, while it is not; each later look moves `due_at`.
     """
 
     escalation_id: UUID
@@ -111,6 +112,7 @@ class Escalation(Struct, frozen=True):
     call_ids: frozenset[UUID] = frozenset()
     reason: str | None = None
     outcome: str | None = None
+    late_since: datetime | None = None
 
     @property
     def given_back(self) -> bool:
@@ -298,7 +300,9 @@ def overdue(escalation: Escalation, now: datetime, calendar: Calendar) -> Step[E
     stage = _stage(escalation.state)
     next_check_at = promises.next_look(escalation.kind, now, calendar)
     late = stage or EscalationStage.DECIDE
-    after = replace(escalation, due_at=next_check_at, late=late)
+    after = replace(
+        escalation, due_at=next_check_at, late=late, late_since=escalation.late_since or escalation.due_at
+    )
     if stage is None:
         return _moved(escalation, after)
     return _moved(
@@ -314,9 +318,25 @@ def overdue(escalation: Escalation, now: datetime, calendar: Calendar) -> Step[E
     )
 
 
+def in_time(before: Escalation | None, after: Escalation, now: datetime) -> bool | None:
+    """Whether a step was done in time: True; False once its time has passed; None: neither happened, or nobody wants it."""
+    if before is None or before.due_at is None or before.late is not None:
+        return None
+    if after.late is not None:
+        return False
+    moved_on = (before.state in UNSENT) > (after.state in UNSENT) or (
+        before.state not in UNSENT and before.state is not after.state
+    )
+    if not moved_on or after.outcome == EscalationOutcome.WITHDRAWN:
+        return None
+    return now <= before.due_at
+
+
 def _moved(before: Escalation | None, after: Escalation, *events: BaseModel) -> Step[Escalation]:
     """A step to another state, with that state's deadline."""
     kept = before is not None and before.due_at == after.due_at
+    if after.late is None and after.late_since is not None:
+        after = replace(after, late_since=None)
     return Step(after, events, {} if kept else {LATE: after.due_at})
 
 

@@ -37,6 +37,7 @@ CREATE TABLE public.escalation (
     spoken_of_until timestamp with time zone,
     changed_at timestamp with time zone,
     call_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    late_since timestamp with time zone,
     CONSTRAINT escalation_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT escalation_check CHECK (((due_at IS NULL) = (state = ANY (ARRAY['declined'::text, 'closed'::text])))),
     CONSTRAINT escalation_check1 CHECK (((state <> 'unverified'::text) OR in_doubt)),

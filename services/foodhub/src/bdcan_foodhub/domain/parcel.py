@@ -513,6 +513,15 @@ def interrupt(parcel: Parcel, facts: tuple[str, ...], now: datetime) -> Step[Par
     return Step(lost.state, stopped.events)
 
 
+def at_the_door(before: Parcel | None, after: Parcel, now: datetime) -> bool | None:
+    """Whether it came in time: True; False once its time has passed; None: neither happened."""
+    if before is None or before.overdue:
+        return None
+    if after.overdue:
+        return False
+    return now <= after.due_at if after.state is State.DELIVERED is not before.state else None
+
+
 def look_again(parcel: Parcel) -> Step[Parcel]:
     """A short parcel takes part in the next allocation: it is time for a retry, or an item that it lacks came in."""
     return Step(replace(parcel, state=State.REQUESTED) if parcel.state is State.SHORT else parcel)

@@ -117,10 +117,10 @@ COUNT_OWED = Statement(
     "SELECT site_id AS site, count(*) AS value FROM parcel WHERE owed_due_at IS NOT NULL GROUP BY site_id"
 )
 
-# By when the first of them must have been sent, in seconds since 1970.
+# In how many seconds the first of them must have been sent: below 0, they are late.
 FIRST_OWED = Statement(
     """
-    SELECT site_id AS site, extract(epoch FROM min(owed_due_at))::float8 AS value
+    SELECT site_id AS site, extract(epoch FROM min(owed_due_at) - :now::timestamptz)::float8 AS value
     FROM parcel WHERE owed_due_at IS NOT NULL GROUP BY site_id
     """
 )
@@ -151,11 +151,11 @@ FIND_NOTICED = PARCEL.query(
     """
 )
 
-# When somebody must have seen to the first notice of each kind, in seconds since 1970.
+# In how many seconds somebody must have seen to the first notice of each kind: below 0, it is late.
 FIRST_NOTICE = Statement(
     """
     SELECT CASE WHEN (n ->> 'stops')::boolean THEN 'stop' ELSE 'warning' END AS kind,
-        extract(epoch FROM min((n ->> 'due_at')::timestamptz))::float8 AS value
+        extract(epoch FROM min((n ->> 'due_at')::timestamptz) - :now::timestamptz)::float8 AS value
     FROM parcel, jsonb_array_elements(notices) AS n
     WHERE noticed AND n ->> 'settled_at' IS NULL GROUP BY 1
     """
@@ -173,8 +173,31 @@ COUNT_NOTICES = Statement(
 # How many parcels should be at the door by now and are not.
 COUNT_OVERDUE = Statement("SELECT count(*) AS value FROM parcel WHERE overdue")
 
-# How many parcels are in which state.
-COUNT_BY_STATE = Statement("SELECT state, count(*) AS value FROM parcel GROUP BY state")
+# How many parcels of each site are in which state.
+COUNT_BY_STATE = Statement(
+    "SELECT site_id AS site, state, count(*) AS value FROM parcel GROUP BY site_id, state"
+)
+
+_LIVE = "state IN ('requested', 'short', 'reserved', 'picking', 'packed', 'dispatched')"
+
+# By when each parcel must be at the door that is not there yet, with its hub. One row more: so that none is 0.
+PROMISED = Statement(f"SELECT hub_id AS hub, due_at FROM parcel WHERE {_LIVE} UNION ALL SELECT NULL, NULL")  # noqa: S608 # all of it is ours
+
+# How long the oldest parcel in each state has been wanted, of those that are not at the door.
+OLDEST = Statement(
+    f"""
+    SELECT state, extract(epoch FROM :now::timestamptz - min(requested_at))::float8 AS value FROM parcel
+    WHERE {_LIVE} GROUP BY state
+    """  # noqa: S608 # all of it is ours
+)
+
+# How many parcels lack an item.
+COUNT_SHORT = Statement(
+    """
+    SELECT i.item, count(*) AS value FROM parcel CROSS JOIN LATERAL unnest(missing_items) AS i (item)
+    WHERE state = 'short' GROUP BY i.item
+    """
+)
 
 # How many parcels of these hubs (NULL: of all) are in which state.
 COUNT_OF_HUBS = Statement(

@@ -170,6 +170,8 @@ CREATE INDEX lot_mark ON public.lot USING btree (site_id, item_id, mark) WHERE (
 
 CREATE INDEX movement_cause ON public.movement USING btree (cause);
 
+CREATE INDEX movement_moved_at ON public.movement USING brin (moved_at) WITH (autosummarize='on');
+
 CREATE INDEX movement_place ON public.movement USING btree (site_id, item_id, movement_id);
 
 CREATE INDEX movement_reason ON public.movement USING btree (movement_id) WHERE (reason IS NOT NULL);

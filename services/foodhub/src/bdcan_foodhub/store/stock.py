@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -100,10 +101,45 @@ TOTALS = Query(
     Totals,
 )
 
-# Items that are low at a site, as last announced.
-COUNT_LOW = Statement(
-    "SELECT site_id AS site, count(*) FILTER (WHERE low) AS value FROM stock GROUP BY site_id"
+# How many units of each item are free at each site.
+FREE = Statement("SELECT site_id AS site, item_id AS item, on_hand - reserved AS value FROM stock")
+
+# How many of them are promised to parcels.
+RESERVED = Statement("SELECT site_id AS site, item_id AS item, reserved AS value FROM stock")
+
+# How many units have come in, gone out and been thrown away since the beginning.
+MOVED = Statement(
+    """
+    SELECT site_id AS site, item_id AS item, m.move, m.value FROM stock
+    CROSS JOIN LATERAL (VALUES ('received', received), ('issued', issued), ('wasted', wasted)) AS m (move, value)
+    """
 )
+
+# For how many days what is free lasts, if as much goes out as in the last seven days. Reads their movements.
+COVER = Statement(
+    """
+    SELECT s.site_id AS site, s.item_id AS item, (s.on_hand - s.reserved) * 7.0::float8 / sum(m.quantity) AS value
+    FROM stock AS s JOIN movement AS m ON m.site_id = s.site_id AND m.item_id = s.item_id
+    WHERE m.kind = 'issued' AND m.moved_at > :now::timestamptz - interval '7 days'
+    GROUP BY s.site_id, s.item_id
+    """
+)
+
+
+def count_low(sites: Iterable[str], low_below: Mapping[str, int]) -> Statement:
+    """How many items are low, at each of these sites and wherever there is stock. What a site never had, it has none of."""
+    listed = ", ".join(f"('{item_id}', {below})" for item_id, below in sorted(low_below.items()))
+    used = ", ".join(f"('{site}')" for site in sorted(sites))
+    return Statement(
+        f"""
+        SELECT p.site, count(*) FILTER (WHERE coalesce(s.on_hand - s.reserved, 0) < i.low_below) AS value
+        FROM (SELECT site FROM (VALUES {used}) AS used (site) UNION SELECT site_id FROM stock) AS p
+        CROSS JOIN (VALUES {listed}) AS i (item, low_below)
+        LEFT JOIN stock AS s ON s.site_id = p.site AND s.item_id = i.item
+        GROUP BY p.site
+        """  # noqa: S608 # names of sites and items are our own
+    )
+
 
 # Places whose level is not what the ledger and the parcels add up to. Reads the whole ledger.
 DRIFTED = LEVEL.query(

@@ -104,7 +104,7 @@ class Facts(Struct, frozen=True):
 
 
 class Assignment(Struct, frozen=True):
-    """One referral, as routing knows it."""
+    """One referral, as routing knows it. `late_since`: when a person should first have decided, while nobody has."""
 
     referral_id: UUID
     state: State
@@ -122,6 +122,7 @@ class Assignment(Struct, frozen=True):
     same_person_ids: tuple[UUID, ...] = ()
     same_household_ids: tuple[UUID, ...] = ()
     linked_at: datetime | None = None
+    late_since: datetime | None = None
 
     @property
     def hub_id(self) -> str | None:
@@ -245,7 +246,17 @@ def ask_again(state: Assignment, times: TriageTimes, now: datetime) -> Step[Assi
     """The triage deadline has come. A referral that is still held is published again, with a new deadline."""
     if state.state is not State.HELD or not isinstance(state.verdict, Hold):
         return Step(state)
-    return _hold(state, state.verdict, times, now)
+    late = replace(state, late_since=state.late_since or state.triage_due_at)
+    return _hold(late, state.verdict, times, now)
+
+
+def triaged(before: Assignment | None, after: Assignment) -> bool | None:
+    """Whether a person placed a held referral in time: True; False once the time has passed; None: neither happened."""
+    if before is None or before.state is not State.HELD or before.late_since is not None:
+        return None
+    if after.late_since is not None:
+        return False
+    return True if after.state in (State.ASSIGNED, State.OUT_OF_AREA) else None
 
 
 def place_again(state: Assignment, placer: Placer, times: TriageTimes, now: datetime) -> Step[Assignment]:
@@ -452,7 +463,9 @@ def _hold(state: Assignment, verdict: Hold, times: TriageTimes, now: datetime) -
 
 
 def _step(before: Assignment, after: Assignment, *events: BaseModel) -> Step[Assignment]:
-    """A step whose deadline follows the state."""
+    """A step whose deadline follows the state. Only what waits for a person is late."""
+    if after.state is not State.HELD and after.late_since is not None:
+        after = replace(after, late_since=None)
     kept = before.triage_due_at == after.triage_due_at
     return Step(after, events, {} if kept else {TRIAGE_DUE: after.triage_due_at})
 

@@ -49,15 +49,46 @@ LOCK_HELD = ASSIGNMENT.query(
 # How many referrals there are, by state.
 COUNT_BY_STATE = Statement("SELECT state, count(*) AS value FROM assignment GROUP BY state")
 
-# How many open referrals each hub has.
+# How many open referrals each hub has; and every hub.
 COUNT_BY_HUB = Statement(
     """
-    SELECT hub_id, count(*) AS value FROM assignment
-    WHERE state = 'assigned' AND hub_id IS NOT NULL GROUP BY hub_id
+    SELECT hub_id AS hub, count(referral_id) AS value FROM (
+        SELECT hub_id, referral_id FROM assignment WHERE state = 'assigned' AND hub_id IS NOT NULL
+        UNION ALL SELECT hub_id, NULL FROM hub
+    ) AS known GROUP BY hub_id
     """
 )
 
 # How many referrals wait for a person, by reason.
 COUNT_HELD = Statement(
-    "SELECT triage_reason, count(*) AS value FROM assignment WHERE state = 'held' GROUP BY triage_reason"
+    """
+    SELECT triage_reason AS reason, facts ->> 'priority' AS priority, count(*) AS value FROM assignment
+    WHERE state = 'held' GROUP BY 1, 2
+    """
+)
+
+# When a person must decide about each referral that waits for one; what was late stays late. One row more: so that none is 0.
+PROMISED = Statement(
+    """
+    SELECT NULL::text AS hub, coalesce(late_since, triage_due_at) AS due_at FROM assignment WHERE state = 'held'
+    UNION ALL SELECT NULL, NULL
+    """
+)
+
+# How long the referral that has waited longest for a person has waited, by reason and priority.
+OLDEST_HELD = Statement(
+    """
+    SELECT triage_reason AS reason, facts ->> 'priority' AS priority,
+        extract(epoch FROM :now::timestamptz - min(held_at))::float8 AS value
+    FROM assignment WHERE state = 'held' GROUP BY 1, 2
+    """
+)
+
+# In how many seconds the most pressing of them must be decided: below 0, it is late.
+NEXT_HELD = Statement(
+    """
+    SELECT triage_reason AS reason, facts ->> 'priority' AS priority,
+        extract(epoch FROM min(coalesce(late_since, triage_due_at)) - :now::timestamptz)::float8 AS value
+    FROM assignment WHERE state = 'held' GROUP BY 1, 2
+    """
 )

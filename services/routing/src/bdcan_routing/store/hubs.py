@@ -43,3 +43,6 @@ FORGET_WARDS = Statement("DELETE FROM hub_ward WHERE hub_id = ANY (:hub_ids)")
 
 # How many hubs are paused.
 COUNT_PAUSED = Statement("SELECT count(*) AS value FROM hub WHERE paused")
+
+# Every hub, 1 for one that is paused.
+PAUSED = Statement("SELECT hub_id AS hub, paused::int AS value FROM hub")

@@ -20,6 +20,7 @@ CREATE TABLE public.assignment (
     same_person_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     same_household_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     linked_at timestamp with time zone,
+    late_since timestamp with time zone,
     CONSTRAINT assignment_check CHECK (((state <> 'held'::text) OR ((triage_due_at IS NOT NULL) AND (triage_reason IS NOT NULL)))),
     CONSTRAINT assignment_check1 CHECK (((state <> 'assigned'::text) OR (hub_id IS NOT NULL))),
     CONSTRAINT assignment_state_check CHECK ((state = ANY (ARRAY['awaited'::text, 'held'::text, 'assigned'::text, 'out-of-area'::text, 'ended'::text])))

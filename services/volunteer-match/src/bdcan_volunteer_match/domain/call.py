@@ -453,6 +453,14 @@ def claim(call: WelfareCall, caller: str, now: datetime) -> Step[WelfareCall]:
             raise NotAllowedError("call-settled", f"There is nobody to call: the call is {call.state.value}.")
 
 
+def rung_in_time(before: WelfareCall | None, after: WelfareCall, now: datetime) -> bool | None:
+    """Whether somebody rang by the promised time; None where nobody has rung since `before`."""
+    if before is None or before.due_at is None or before.state not in LIVE or before.call_id != after.call_id:
+        return None
+    rang = after.attempts > before.attempts or after.state in {CallState.ANSWERED, CallState.EXHAUSTED}
+    return now <= before.due_at if rang else None
+
+
 def lapse(call: WelfareCall, now: datetime) -> Step[WelfareCall]:
     """A claim that ran out without a report is free again."""
     if call.state is not CallState.CLAIMED or call.claim_expires_at is None or call.claim_expires_at > now:

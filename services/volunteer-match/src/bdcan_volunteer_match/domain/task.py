@@ -318,6 +318,13 @@ def complete(task: Task, volunteer_id: UUID, now: datetime) -> Step[Task]:
     )
 
 
+def done_in_time(before: Task | None, after: Task) -> bool | None:
+    """Whether the resident was helped by the promised time; None where the task has not just been done."""
+    if before is None or before.state is TaskState.DONE or after.state is not TaskState.DONE:
+        return None
+    return after.settled_at is not None and after.settled_at <= after.due_at
+
+
 def fail(task: Task, volunteer_id: UUID, reason: str, now: datetime) -> Step[Task]:
     """The volunteer could not do it: the task is open again for somebody else. Raises NotAllowedError."""
     _must_be(task, TaskState.ACCEPTED, volunteer_id, "The task is not in this volunteer's hands")

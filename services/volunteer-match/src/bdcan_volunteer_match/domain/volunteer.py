@@ -174,6 +174,13 @@ def activate(
     return _activated(volunteer, active, now)
 
 
+def welcomed_in_time(before: Volunteer | None, after: Volunteer, now: datetime) -> bool | None:
+    """Whether somebody answered the enquiry by the promised time; None where nobody just has."""
+    if before is None or before.welcome_by is None or after.state is not VolunteerState.ACTIVE:
+        return None
+    return now <= before.welcome_by
+
+
 def record_check(
     volunteer: Volunteer, hub_ids: Collection[str], ends_at: datetime | None, now: datetime
 ) -> Step[Volunteer]:

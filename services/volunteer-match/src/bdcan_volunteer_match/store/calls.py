@@ -72,14 +72,43 @@ FIND = CALL.query(
     """
 )
 
-# How many welfare calls there are, by state.
-COUNT_BY_STATE = Statement("SELECT state, count(*) AS value FROM welfare_call GROUP BY state")
-
-# When the most pressing call of each hub is due.
-FIRST_DUE = Statement(
+# How many welfare calls there are, by hub and state. One that no hub has yet is with none.
+COUNT_BY_STATE = Statement(
     """
-    SELECT hub_id AS hub, extract(epoch FROM min(due_at))::float8 AS value FROM welfare_call
+    SELECT coalesce(hub_id, 'none') AS hub, state, count(*) AS value FROM welfare_call GROUP BY hub_id, state
+    """
+)
+
+# By when each call must be made that is not made yet, with its hub; and every hub.
+PROMISED = Statement(
+    """
+    SELECT hub_id AS hub, due_at FROM welfare_call
+    WHERE state IN ('due', 'unanswered', 'claimed') AND review IS NULL
+    UNION ALL SELECT hub_id, NULL FROM hub
+    """
+)
+
+# In how many seconds the most pressing call of each hub is due: below 0, it is late.
+NEXT_DUE = Statement(
+    """
+    SELECT hub_id AS hub, extract(epoch FROM min(due_at) - :now::timestamptz)::float8 AS value FROM welfare_call
     WHERE state IN ('due', 'unanswered', 'claimed') AND review IS NULL GROUP BY hub_id
+    """
+)
+
+# How long the resident of each hub who waits longest has waited for a call that may be made.
+OLDEST = Statement(
+    """
+    SELECT hub_id AS hub, extract(epoch FROM :now::timestamptz - min(not_before))::float8 AS value FROM welfare_call
+    WHERE state IN ('due', 'unanswered', 'claimed') AND review IS NULL AND not_before <= :now GROUP BY hub_id
+    """
+)
+
+# How many calls are still to be made, by hub, by how often somebody has rung without reaching anybody, and by state.
+COUNT_BY_ATTEMPT = Statement(
+    """
+    SELECT hub_id AS hub, least(misses, 4) AS attempt, state, count(*) AS value FROM welfare_call
+    WHERE state IN ('due', 'unanswered', 'claimed') GROUP BY 1, 2, 3
     """
 )
 
@@ -98,6 +127,14 @@ COUNT_REVIEWS = Statement(
     """
     SELECT hub_id AS hub, review_overdue::text AS overdue, count(*) AS value FROM welfare_call
     WHERE review IS NOT NULL GROUP BY hub_id, review_overdue
+    """
+)
+
+# By how many seconds the latest of them is late, by hub.
+REVIEW_LATE = Statement(
+    """
+    SELECT hub_id AS hub, extract(epoch FROM :now::timestamptz - min(review_by))::float8 AS value FROM welfare_call
+    WHERE review IS NOT NULL AND review_by < :now GROUP BY hub_id
     """
 )
 

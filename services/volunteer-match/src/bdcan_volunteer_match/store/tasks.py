@@ -94,8 +94,33 @@ FIND = TASK.query(
     """
 )
 
-# How many tasks there are, by kind and state.
-COUNT_BY_KIND_AND_STATE = Statement("SELECT kind, state, count(*) AS value FROM task GROUP BY kind, state")
+# How many tasks there are, by hub, kind and state.
+COUNT_BY_KIND_AND_STATE = Statement(
+    "SELECT hub_id AS hub, kind, state, count(*) AS value FROM task GROUP BY hub_id, kind, state"
+)
 
-# How many tasks nobody was found for in time, by hub.
-COUNT_UNFILLED = Statement("SELECT hub_id AS hub, count(*) AS value FROM task WHERE unfilled GROUP BY hub_id")
+# By when each task must be done that is not done yet, with its hub; and every hub.
+PROMISED = Statement(
+    """
+    SELECT hub_id AS hub, due_at FROM task WHERE state IN ('open', 'offered', 'accepted')
+    UNION ALL SELECT hub_id, NULL FROM hub
+    """
+)
+
+# How long the oldest task of each hub and kind has been open without a volunteer.
+OLDEST = Statement(
+    """
+    SELECT hub_id AS hub, kind, extract(epoch FROM :now::timestamptz - min(opened_at))::float8 AS value FROM task
+    WHERE state = 'open' GROUP BY hub_id, kind
+    """
+)
+
+# How many tasks nobody was found for in time, by hub; and every hub.
+COUNT_UNFILLED = Statement(
+    """
+    SELECT hub_id AS hub, count(*) FILTER (WHERE unfilled) AS value FROM (
+        SELECT hub_id, unfilled FROM task WHERE state IN ('open', 'offered', 'accepted')
+        UNION ALL SELECT hub_id, NULL FROM hub
+    ) AS known GROUP BY hub_id
+    """
+)

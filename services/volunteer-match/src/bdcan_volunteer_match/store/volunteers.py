@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from bdcan_chassis.table import Query, Statement, Table
-from bdcan_volunteer_match.domain.matching import Candidate
+from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate
 from bdcan_volunteer_match.domain.volunteer import Volunteer
 
 VOLUNTEER = Table("volunteer", Volunteer, key="volunteer_id")
@@ -124,10 +124,43 @@ FORGET_PERSONS = Statement("DELETE FROM volunteer_person WHERE volunteer_id = AN
 # How many volunteers there are, by state.
 COUNT_BY_STATE = Statement("SELECT state, count(*) AS value FROM volunteer GROUP BY state")
 
-# When the enquiry that has waited longest must be answered; no row where none waits.
-FIRST_WELCOME = Statement(
+# By when each enquiry must be answered that is not answered yet. No hub owns it. One row more: so that none is 0.
+PROMISED = Statement(
     """
-    SELECT extract(epoch FROM min(welcome_by))::float8 AS value FROM volunteer WHERE state = 'enquired'
-    HAVING count(*) > 0
+    SELECT NULL::text AS hub, welcome_by AS due_at FROM volunteer WHERE state = 'enquired'
+    UNION ALL SELECT NULL, NULL
     """
+)
+
+_PARTS = """
+    SELECT v.volunteer_id, p ->> 'hub_id' AS hub, k.kind,
+        (p ->> 'checked')::boolean AND coalesce((p ->> 'check_ends_at')::timestamptz > :now, true) AS dbs
+    FROM volunteer AS v
+    CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN v.parts <> '[]' THEN v.parts ELSE (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('hub_id', h.hub, 'task_kinds', v.task_kinds,
+            'checked', v.dbs_cleared, 'check_ends_at', v.dbs_expires_at)), '[]')
+        FROM unnest(v.hub_ids) AS h (hub)
+    ) END) AS p
+    CROSS JOIN LATERAL jsonb_array_elements_text(p -> 'task_kinds') AS k (kind)
+    WHERE v.state = 'active'
+"""
+
+# How many active volunteers each hub has for each kind of task. One who helps two hubs counts at both.
+COUNT_ACTIVE = Statement(
+    f"""
+    SELECT hub, kind, count(*) FILTER (WHERE dbs IS NOT NULL) AS value FROM ({_PARTS}) AS part GROUP BY hub, kind
+    """  # noqa: S608 # all of it is ours
+)
+
+# How many more tasks they could take, by hub, kind, and whether a check of theirs is in force there.
+COUNT_PLACES = Statement(
+    f"""
+    SELECT hub, kind, (CASE WHEN dbs THEN 'yes' ELSE 'no' END) AS dbs,
+        sum(greatest(0, {MOST_AT_ONCE} - coalesce(held.tasks, 0))) AS value
+    FROM ({_PARTS}) AS part
+    LEFT JOIN (
+        SELECT volunteer_id, count(*) AS tasks FROM task WHERE state IN ('offered', 'accepted') GROUP BY volunteer_id
+    ) AS held ON held.volunteer_id = part.volunteer_id
+    GROUP BY 1, 2, 3
+    """  # noqa: S608 # all of it is ours
 )
