@@ -51,11 +51,12 @@ mutants: $(VENV)/.dev ## break the chassis on purpose, one guarantee at a time: 
 bench: $(VENV)/.dev ## benchmarks, each beside its baseline, in one run
 	@$(BIN)/python -m benchmarks
 
-gen: $(VENV)/.dev ## generate again what is made from schemas/, migrations and metrics
+gen: $(VENV)/.dev ## generate again what is made from schemas/, migrations, metrics and dashboards
 	@$(BIN)/python -m bdcan_contract_tools generate
 	@$(BIN)/python -m bdcan_local.schema_files
 	@$(BIN)/python -m bdcan_local.metrics_page
 	@$(BIN)/python -m bdcan_local.privacy_page
+	@$(BIN)/python -m deploy.grafana
 
 sbom: $(VENV)/.dev ## write sbom.cdx.json: all packages and jars that the system is made of (CycloneDX)
 	@$(BIN)/python -m bdcan_local.sbom sbom.cdx.json

@@ -18,11 +18,20 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from bdcan_local.metrics_page import Metric, declared
 from bdcan_local.processes import SERVICES
+from deploy.grafana.__main__ import written
 
 GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana"
 FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
 SCRAPED = {"service", "process", "instance", "job"}
 """Labels that Prometheus adds."""
+SCRAPES = {
+    "up",
+    "process_cpu_seconds_total",
+    "process_open_fds",
+    "process_resident_memory_bytes",
+    "process_start_time_seconds",
+}
+"""Series of every scrape and every process."""
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
@@ -106,6 +115,7 @@ def test_queries_use_only_declared_metrics_and_labels(
     for title, target, expression in targets(dashboard):
         asked = names(expression)
         assert asked, f"{title}: {target['expr']} asks for nothing"
+        asked -= SCRAPES
         assert asked <= series.keys(), f"{title}: nobody declares {asked - series.keys()}"
         labels = SCRAPED | {"le"}.union(*(series[name].labels for name in asked))
         for part in parts(expression):
@@ -120,7 +130,7 @@ def test_counters_are_drawn_as_rates(dashboard: dict[str, Any], series: dict[str
         rated = {
             p.vector_selector.name for p in parts(expression) if isinstance(p, promql_parser.MatrixSelector)
         }
-        bare = {name for name in names(expression) - rated if series[name].kind != "gauge"}
+        bare = {name for name in names(expression) - rated - SCRAPES if series[name].kind != "gauge"}
         assert not bare, f"{title} draws {bare} as it grows"
 
 
@@ -131,9 +141,46 @@ def test_dashboards_follow_a_referral_through_every_service(
         series[name].owner
         for path in FILES
         for _, _, expression in targets(json.loads(path.read_text("utf-8")))
-        for name in names(expression)
+        for name in names(expression) - SCRAPES
     }
     assert {"chassis", *SERVICES} <= asked
+
+
+def test_dashboards_are_what_the_generator_makes() -> None:
+    made = written()
+    assert set(made) == set(FILES)
+    stale = [path.name for path, text in made.items() if path.read_text("utf-8") != text]
+    assert stale == [], "run: make gen"
+
+
+def test_each_panel_says_from_which_value_on_it_is_bad_and_no_dead_worker_becomes_a_zero(
+    dashboard: dict[str, Any],
+) -> None:
+    for panel in dashboard["panels"]:
+        if panel["type"] in {"row", "text", "alertlist"}:
+            continue
+        first, *_ = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert first["value"] is None
+        assert panel["fieldConfig"]["defaults"]["noValue"] == "no data"
+        for target in panel["targets"]:
+            assert "vector(0)" not in target["expr"], panel["title"]
+
+
+def test_each_link_leads_to_a_dashboard_and_each_runbook_to_its_text() -> None:
+    boards = {board["uid"]: board for board in (json.loads(path.read_text("utf-8")) for path in FILES)}
+    for board in boards.values():
+        for link in [*board["links"], *(link for p in board["panels"] for link in p.get("links", []))]:
+            uid, _, rest = link["url"].removeprefix("/d/").partition("?")
+            assert uid in boards, link["url"]
+            if viewed := re.search(r"viewPanel=(\d+)", rest):
+                titles = {p["id"]: p["title"] for p in boards[uid]["panels"]}
+                assert link["title"] == f"Runbook: {titles[int(viewed[1])]}"
+
+
+def test_the_overview_fits_one_screen() -> None:
+    """1600 by 900 without scrolling: a row of Grafana's grid takes 38 pixels, its head and the links about 90."""
+    panels = json.loads((GRAFANA / "dashboards/overview.json").read_text("utf-8"))["panels"]
+    assert max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in panels) * 38 + 90 <= 900
 
 
 def test_provisioning_finds_the_dashboards_and_their_data_source(
@@ -143,7 +190,7 @@ def test_provisioning_finds_the_dashboards_and_their_data_source(
     compose = yaml.safe_load((GRAFANA.parents[1] / "docker-compose.yml").read_text("utf-8"))["services"]
     uids = {source["uid"] for source in sources["datasources"]}
     for panel in dashboard["panels"]:
-        for asks in [panel, *panel.get("targets", [])] if panel["type"] != "row" else []:
+        for asks in [panel, *panel.get("targets", [])] if panel["type"] not in {"row", "text"} else []:
             assert asks["datasource"]["uid"] in uids
     for source in sources["datasources"]:
         host = source["url"].removeprefix("http://").partition(":")[0]

@@ -1,0 +1,1 @@
+"""Grafana: its dashboards, and the code that makes them."""

@@ -1,0 +1,102 @@
+"""What the services run on: their processes, Kafka and PostgreSQL as the services see them, and Prometheus."""
+
+from __future__ import annotations
+
+from deploy.grafana.layout import Board
+from deploy.grafana.panels import ALIVE, WATCH, Query, figure, lines, runbook, states
+
+_JOB = 'job="bdcan"'
+_SILENT = {"1": ("answers", "green"), "0": ("silent", "red")}
+
+
+def board() -> Board:
+    """The dashboard of processes and connections."""
+    made = Board("bdcan-platform", "Platform", "Processes, connections and what they use.", since="now-1h")
+    made.row(
+        6,
+        [
+            figure(
+                "Processes",
+                "Whether each process answers Prometheus.",
+                Query(f"up{{{_JOB}}}", "{{process}}"),
+                thresholds=ALIVE,
+                says={"1": "up", "0": "DOWN"},
+                leads=[runbook("Restart")],
+            ),
+        ],
+    )
+    made.row(
+        8,
+        [
+            states(
+                "PostgreSQL, as each process sees it",
+                "Whether its database answers a heartbeat within three seconds.",
+                Query("min by (process) (bdcan_database_connected)", "{{process}}"),
+                _SILENT,
+            ),
+            states(
+                "Kafka, as each worker sees it",
+                "Whether Kafka answers a heartbeat within three seconds.",
+                Query("min by (process) (bdcan_kafka_connected)", "{{process}}"),
+                _SILENT,
+            ),
+            lines(
+                "Restarts",
+                "How often each process was started in the last 15 minutes.",
+                Query(f"changes(process_start_time_seconds{{{_JOB}}}[15m])", "{{process}}"),
+                thresholds=((None, "green"), (3, "red")),
+            ),
+        ],
+    )
+    made.row(
+        8,
+        [
+            lines(
+                "Processor",
+                "Share of one core, by process.",
+                Query(f"rate(process_cpu_seconds_total{{{_JOB}}}[$__rate_interval])", "{{process}}"),
+                unit="percentunit",
+                stacked=True,
+            ),
+            lines(
+                "Memory",
+                "Resident, by process.",
+                Query(f"process_resident_memory_bytes{{{_JOB}}}", "{{process}}"),
+                unit="bytes",
+            ),
+            lines(
+                "Database connections in use",
+                "Of each process's pool.",
+                Query('sum by (process) (bdcan_database_pool_connections{state="busy"})', "{{process}}"),
+            ),
+        ],
+    )
+    made.row(
+        8,
+        [
+            lines(
+                "Records behind, all services",
+                "On the broker and not read.",
+                Query("sum by (service) (bdcan_consumer_lag_records)", "{{service}}"),
+            ),
+            lines(
+                "Events sent, per second",
+                "That Kafka has acknowledged, by service.",
+                Query("sum by (service) (rate(bdcan_relay_events_total[$__rate_interval]))", "{{service}}"),
+            ),
+            figure(
+                "Clocks",
+                "By how much an event of another process was ahead of this one's clock: one of the two is wrong.",
+                Query("max by (process) (bdcan_consumer_clock_behind_seconds)", "{{process}}"),
+                thresholds=WATCH,
+                unit="s",
+            ),
+            figure(
+                "Versions",
+                "How many processes run which version.",
+                Query("count by (version, commit) (bdcan_build_info)", "{{version}} {{commit}}"),
+                thresholds=((None, "blue"),),
+            ),
+        ],
+    )
+    return made
