@@ -69,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
         ("status", _status, "show what runs"),
         ("logs", _logs, "show the log of a process"),
         (
+            "prometheus-config",
+            _prometheus_config,
+            "print what a Prometheus on this machine needs to watch the running system",
+        ),
+        (
             "service",
             _service,
             "run a verb of a service on the running system: bdcan service intake dead-letter list",
@@ -267,6 +272,13 @@ def _status(options: argparse.Namespace) -> int:
     from bdcan_local import status
 
     return status.show(_chosen(options), _say)
+
+
+def _prometheus_config(options: argparse.Namespace) -> int:
+    from bdcan_local.prometheus_config import config
+
+    print(config(_chosen(options)))
+    return 0
 
 
 def _logs(options: argparse.Namespace) -> int:

@@ -1,0 +1,38 @@
+"""`bdcan prometheus-config` labels every process that has metrics as compose does."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bdcan_local.errors import NotReadyError
+from bdcan_local.processes import SERVICES
+from bdcan_local.prometheus_config import config
+from bdcan_local.root import Root, write_json
+
+COMPOSE = Path(__file__).parents[3] / "deploy" / "prometheus" / "prometheus.yml"
+
+
+def test_each_process_is_watched_under_the_name_that_compose_gives_it(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.lock()
+    urls = {
+        service: {"api": f"http://127.0.0.1:{8100 + n}", "ops": f"http://127.0.0.1:{9100 + n}"}
+        for n, service in enumerate(SERVICES)
+    }
+    write_json(root.endpoints, {"services": urls, "pulse": {"ops": "http://127.0.0.1:9200"}})
+    [job] = json.loads(config(root))["scrape_configs"]
+    found = {one["labels"]["process"]: one for one in job["static_configs"]}
+    [other] = yaml.safe_load(COMPOSE.read_text("utf-8"))["scrape_configs"]
+    named = [target.partition(":")[0] for target in other["static_configs"][0]["targets"]]
+    assert job["job_name"] == other["job_name"]
+    assert sorted(found) == sorted(named)
+    assert found["intake-worker"]["targets"] == [urls["intake"]["ops"].removeprefix("http://")]
+    assert all(re.fullmatch(rf"{one['labels']['service']}-\w+", name) for name, one in found.items())
+
+
+def test_nothing_that_runs_is_said_in_words(tmp_path: Path) -> None:
+    with pytest.raises(NotReadyError, match="nothing runs"):
+        config(Root(tmp_path))
