@@ -29,6 +29,7 @@ from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.subscription import Consumer
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import Catalogue
+from bdcan_contracts.upstreams import Upstreams
 
 Command = Callable[[Transactions, list[str]], Awaitable[int]]
 """An extra verb of a service's command line: gets the arguments after the verb, returns the exit code."""
@@ -56,6 +57,8 @@ class Service:
     """The kinds of record that this service keeps, in the order in which they end."""
     eraser: Eraser | None = None
     """How this service erases a person; None: it holds nothing about people."""
+    upstreams: Callable[[], Upstreams] = Upstreams
+    """The upstream systems as they are now, for a service that deals with them."""
 
     @property
     def clock(self) -> Clock:
@@ -97,7 +100,14 @@ class Service:
         )
         describe_process(settings, version("bdcan-chassis"), self.clock, pool)
         return Transactions(
-            pool, self.clock, self.name, self.catalogue, self.deadlines, settings.calendar, self.erase_again
+            pool,
+            self.clock,
+            self.name,
+            self.catalogue,
+            self.deadlines,
+            settings.calendar,
+            self.erase_again,
+            self.upstreams,
         )
 
     def api(self, transactions: Transactions) -> FastAPI:

@@ -31,6 +31,7 @@ from bdcan_chassis.ids import NUMBER, new_id
 from bdcan_chassis.table import Statement, Table
 from bdcan_chassis.wake import Waker
 from bdcan_contracts.envelope import Catalogue, encode_body, encode_headers, source_of
+from bdcan_contracts.upstreams import Upstreams
 
 S = TypeVar("S", bound=Struct)
 
@@ -105,6 +106,8 @@ class Tx:
     clock: Clock
     traceparent: str | None = None
     calendar: Calendar = field(default_factory=make_calendar)
+    upstreams: Upstreams = field(default_factory=Upstreams)
+    """The upstream systems, as they were when the transaction began."""
     _events: list[_Outgoing] = field(default_factory=list)
     _deadlines: _Deadlines = field(default_factory=lambda: defaultdict(dict))
     _wakes: set[str] = field(default_factory=set)
@@ -325,6 +328,8 @@ class Transactions:
     calendar: Calendar = field(default_factory=make_calendar)
     erase_again: Callable[[Tx, Collection[UUID]], Awaitable[None]] | None = None
     """Erases what an event has just brought back of subjects that were erased; None: the service erases nobody."""
+    upstreams: Callable[[], Upstreams] = Upstreams
+    """The upstream systems as they are now."""
     _waker: Waker = field(init=False)
 
     def __post_init__(self) -> None:
@@ -361,6 +366,7 @@ class Transactions:
             self.clock,
             traceparent,
             self.calendar,
+            self.upstreams(),
         )
 
 

@@ -152,18 +152,28 @@ ERASURES = Topic(
 INBOUND_RECEIPTS = Topic(
     name="bdcan.intake.inbound-receipts.v1",
     owner="intake",
-    purpose="What became of each submission of an upstream system.",
+    purpose="What became of each record of an upstream system, and of each of its referrals.",
     key="{source}:{reference}",
     traffic_class="normal",
     partitions=6,
     retention=timedelta(days=7),
     compacted=False,
-    event_types=("bdcan.intake.inbound-referral.accepted.v1", "bdcan.intake.inbound-referral.refused.v1"),
+    event_types=(
+        "bdcan.intake.inbound-referral.accepted.v1",
+        "bdcan.intake.inbound-referral.refused.v1",
+        "bdcan.intake.inbound-referral.progressed.v1",
+        "bdcan.intake.inbound-referral.closed.v1",
+    ),
     writers=("intake",),
     consumers=(
         Reader(
             "upstream",
-            ("bdcan.intake.inbound-referral.accepted.v1", "bdcan.intake.inbound-referral.refused.v1"),
+            (
+                "bdcan.intake.inbound-referral.accepted.v1",
+                "bdcan.intake.inbound-referral.refused.v1",
+                "bdcan.intake.inbound-referral.progressed.v1",
+                "bdcan.intake.inbound-referral.closed.v1",
+            ),
         ),
     ),
     personal_data="pseudonymous",
@@ -179,7 +189,11 @@ INBOUND_REFERRALS = Topic(
     partitions=6,
     retention=timedelta(days=3),
     compacted=False,
-    event_types=("bdcan.intake.inbound-referral.submitted.v1",),
+    event_types=(
+        "bdcan.intake.inbound-referral.submitted.v1",
+        "bdcan.intake.inbound-referral.amended.v1",
+        "bdcan.intake.inbound-referral.withdrawn.v1",
+    ),
     writers=("upstream",),
     consumers=(Reader("intake", ("bdcan.intake.inbound-referral.submitted.v1",)),),
     personal_data="personal",
@@ -760,6 +774,24 @@ CATALOGUE = Catalogue(
             (INBOUND_RECEIPTS,),
         ),
         EventType(
+            "bdcan.intake.inbound-referral.amended.v1",
+            models.InboundReferralAmended,
+            "urn:bdcan:schema:bdcan.intake.inbound-referral.amended.v1",
+            (INBOUND_REFERRALS,),
+        ),
+        EventType(
+            "bdcan.intake.inbound-referral.closed.v1",
+            models.InboundReferralClosed,
+            "urn:bdcan:schema:bdcan.intake.inbound-referral.closed.v1",
+            (INBOUND_RECEIPTS,),
+        ),
+        EventType(
+            "bdcan.intake.inbound-referral.progressed.v1",
+            models.InboundReferralProgressed,
+            "urn:bdcan:schema:bdcan.intake.inbound-referral.progressed.v1",
+            (INBOUND_RECEIPTS,),
+        ),
+        EventType(
             "bdcan.intake.inbound-referral.refused.v1",
             models.InboundReferralRefused,
             "urn:bdcan:schema:bdcan.intake.inbound-referral.refused.v1",
@@ -769,6 +801,12 @@ CATALOGUE = Catalogue(
             "bdcan.intake.inbound-referral.submitted.v1",
             models.InboundReferralSubmitted,
             "urn:bdcan:schema:bdcan.intake.inbound-referral.submitted.v1",
+            (INBOUND_REFERRALS,),
+        ),
+        EventType(
+            "bdcan.intake.inbound-referral.withdrawn.v1",
+            models.InboundReferralWithdrawn,
+            "urn:bdcan:schema:bdcan.intake.inbound-referral.withdrawn.v1",
             (INBOUND_REFERRALS,),
         ),
         EventType(

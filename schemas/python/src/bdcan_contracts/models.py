@@ -244,6 +244,19 @@ class ErasedRows(_Body):
     """How many rows."""
 
 
+class NeedTold(_Body):
+    """What whoever referred is told about one need."""
+
+    code: Code
+    """What was asked for."""
+    lane: Lane
+    """Who helps with such a need."""
+    state: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """How far it is: open, in-hand, met, unmet, referred-on or withdrawn. More may come."""
+    words: Annotated[str, Field(min_length=1, max_length=300)]
+    """The same for people, in plain English."""
+
+
 class EscalationAccepted(_Body):
     """Community Solutions takes it on."""
 
@@ -742,6 +755,89 @@ class InboundReferralAccepted(_Body):
     """The details that nobody could read. They are kept as typed, and the resident is asked."""
 
 
+class InboundReferralAmended(_Body):
+    """An upstream system amends a referral that it sent before. A field that is left out stays as it is."""
+
+    source: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The sending system, as agreed with it."""
+    reference: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+    """The sender's own reference of the referral that changes."""
+    referral_id: UUID | None = None
+    """The referral, where the sender has it from a receipt; it must be one of this source and this
+    reference.
+    """
+    version: Annotated[int, Whole(1, 2147483647)] | None = None
+    """The version of the referral that the sender has seen: another one is refused. Absent: whatever it is."""
+    person: Person | None = None
+    """Details of the person that change; a detail that is left out stays."""
+    household: Household | None = None
+    """Who lives there."""
+    add_needs: Annotated[tuple[Code, ...], Field(max_length=50, strict=False), Absent(())] = ()
+    """What is asked for as well."""
+    withdraw_needs: Annotated[tuple[Code, ...], Field(max_length=50, strict=False), Absent(())] = ()
+    """The needs that are not wanted any more."""
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
+    """All that food must respect, in place of what was said before."""
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False), Absent(())] = ()
+    """All circumstances that change how help is given, in place of what was said before."""
+    priority: Priority | None = None
+    """How soon help must come."""
+    notes: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] | None = None
+    """A further note; earlier ones stay."""
+    consent: bool | None = None
+    """Whether the person agrees to be contacted."""
+    remove: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z]+(_[a-z]+)*$")], ...],
+        Field(max_length=20, strict=False),
+        Absent(()),
+    ] = ()
+    """Details that are taken away: name, phone, email, birth_date, nhs_number, address, postcode, household."""
+    unclear: Annotated[tuple[UnclearDetail, ...], Field(max_length=50, strict=False), Absent(())] = ()
+    """Details that fit no other field. Intake puts there what it cannot read, and keeps it as typed."""
+
+
+class InboundReferralClosed(_Body):
+    """A referral of an upstream system has come to its end, or what was said about its end has changed."""
+
+    source: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The sending system."""
+    reference: Annotated[str, Field(min_length=1, max_length=100)]
+    """The sender's own reference, as its first receipt named it."""
+    referral_id: UUID
+    """The referral."""
+    outcome: Code | None = None
+    """What became of it; absent where nothing may be said about it."""
+    words: Annotated[str, Field(min_length=1, max_length=300)]
+    """The same for people, in plain English. It names nobody, and may be shown to whoever referred."""
+    needs: Annotated[tuple[NeedTold, ...], Field(max_length=100, strict=False)]
+    """The needs that the sender may hear of, each in words. Empty where nothing may be said about a need."""
+    correction: bool
+    """Whether this corrects an earlier receipt about the same end."""
+    closed_at: AwareDatetime
+    """When it came to its end, or when what is known of its end changed."""
+
+
+class InboundReferralProgressed(_Body):
+    """A referral of an upstream system has moved on. One for each change that whoever referred cares about."""
+
+    source: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The sending system."""
+    reference: Annotated[str, Field(min_length=1, max_length=100)]
+    """The sender's own reference, as its first receipt named it."""
+    referral_id: UUID
+    """The referral."""
+    state: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """How far it is: assigned, in-contact, being-helped, waiting-for-council, passed-on or reopened. More
+    may come.
+    """
+    words: Annotated[str, Field(min_length=1, max_length=300)]
+    """The same for people, in plain English. It names nobody, and may be shown to whoever referred."""
+    needs: Annotated[tuple[NeedTold, ...], Field(max_length=100, strict=False)]
+    """The needs that the sender may hear of, each in words. Empty where nothing may be said about a need."""
+    changed_at: AwareDatetime
+    """When it moved on."""
+
+
 class InboundReferralRefused(_Body):
     """A submission could not be read; every problem is named at once."""
 
@@ -784,6 +880,21 @@ class InboundReferralSubmitted(_Body):
     """Whether the person agreed to be contacted; absent where nobody asked."""
     unclear: Annotated[tuple[UnclearDetail, ...], Field(max_length=50, strict=False), Absent(())] = ()
     """Details that fit no other field. Intake puts there what it cannot read, and keeps it as typed."""
+
+
+class InboundReferralWithdrawn(_Body):
+    """An upstream system withdraws a referral that it sent before: what the resident may end is ended."""
+
+    source: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The sending system, as agreed with it."""
+    reference: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+    """The sender's own reference of the referral that ends."""
+    referral_id: UUID | None = None
+    """The referral, where the sender has it from a receipt; it must be one of this source and this
+    reference.
+    """
+    reason: Code
+    """Why, such as no-longer-needed, moved-away or made-in-error."""
 
 
 class ReferralAmended(_Body):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bdcan_chassis.http.credentials import watch_upstreams
 from bdcan_chassis.service import Service
 from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_intake import api
@@ -36,6 +37,7 @@ def service(settings: Settings) -> Service:
         samples=SAMPLES,
         kept=KEPT,
         eraser=ERASER,
+        upstreams=watch_upstreams(settings.upstreams_file).get,
         routers=api.routers(settings),
         domain_errors={
             NotAllowedError: 409,

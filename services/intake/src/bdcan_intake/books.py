@@ -17,7 +17,7 @@ from bdcan_contracts.envelope import Event
 from bdcan_contracts.models import SafeguardingConcernRaised
 from bdcan_contracts.vocabulary import Channel
 from bdcan_intake import store
-from bdcan_intake.domain import timeline
+from bdcan_intake.domain import news, timeline
 from bdcan_intake.domain.doer import TaskInHand
 from bdcan_intake.domain.enquiry import Enquiry
 from bdcan_intake.domain.imports import Import
@@ -81,11 +81,22 @@ class Referrals(Book[Referral]):
         """What this unit has entered about a referral, in order."""
         return [entry for entry in self._entries if entry.referral_id == referral_id]
 
-    async def follow(self, _changes: Sequence[Change[Referral]]) -> None:
-        """Write the entries. One that is in the timeline already is left as it is."""
+    async def follow(self, changes: Sequence[Change[Referral]]) -> None:
+        """Write the entries, and tell the senders. An entry that is in the timeline already is left as it is."""
+        self._tell(changes)
         new = self._entries[self._written :]
         self.tx.add(store.timeline.TIMELINE, new)
         self._written = len(self._entries)
+
+    def _tell(self, changes: Sequence[Change[Referral]]) -> None:
+        """Tell an upstream system that reads receipts what is news for whoever referred. A new referral is no news."""
+        tx = self.tx
+        for before, after in changes:
+            upstream = tx.upstreams.of_source(after.source)
+            if before is None or upstream is None or upstream.receipts_topic is None or upstream.revoked_at:
+                continue
+            if told := news.receipt(before, after, tx.now):
+                tx.emit(told, topic=upstream.receipts_topic)
 
 
 class Residents(Book[Resident]):

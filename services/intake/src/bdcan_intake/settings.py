@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from bdcan_chassis.grants import GrantKeys
@@ -18,6 +20,10 @@ class Settings(ServiceSettings):
     topic_sources: str = Field(
         default="",
         description="whom the Kafka users of the inbound topic submit as, with blanks between; any other source is refused",
+    )
+    upstreams_file: Path | None = Field(
+        default=None,
+        description="JSON: the upstream systems, as `bdcan upstream` writes them; it may be missing",
     )
     grant_secret: SecretStr = Field(
         min_length=32, description="signs what a claimed call opens at intake; volunteer-match has the same"

@@ -1,4 +1,6 @@
-"""Files that say which credentials work: API keys, and tokens that were revoked. They are read again when they change.
+"""Files that say which credentials work, and whose they are: API keys, tokens that were revoked, upstream systems.
+
+They are read again when they change.
 
 Whoever rolls a key or revokes a token replaces a file; within `LOOK_SECONDS` every process follows, without a restart.
 A file that cannot be read changes nothing: what was read last stays in force, a log line and a gauge tell of it.
@@ -17,6 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 from bdcan_chassis import metrics
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.logs import get_logger
+from bdcan_contracts.upstreams import Upstreams, parse
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -130,6 +133,11 @@ def watch_revocations(path: Path | None) -> WatchedFile[Revocations]:
     return WatchedFile(
         "BDCAN_REVOCATIONS_FILE", path, Revocations.model_validate_json, Revocations(), may_miss=True
     )
+
+
+def watch_upstreams(path: Path | None) -> WatchedFile[Upstreams]:
+    """The upstream systems. A file that does not exist yet names none. Raises ConfigurationError."""
+    return WatchedFile("BDCAN_UPSTREAMS_FILE", path, parse, Upstreams(), may_miss=True)
 
 
 def watch_secrets(

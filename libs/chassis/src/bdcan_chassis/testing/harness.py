@@ -175,7 +175,11 @@ class Harness:
         )
         events = [
             decode(
-                self.service.catalogue, r["topic"], r["record_key"], unpack_headers(r["headers"]), r["body"]
+                self.service.catalogue,
+                self.service.catalogue.topic_of(r["topic"]).name,
+                r["record_key"],
+                unpack_headers(r["headers"]),
+                r["body"],
             )
             for r in rows
         ]
@@ -346,6 +350,7 @@ async def harness(
             service.deadlines,
             service.settings.calendar,
             service.erase_again,
+            service.upstreams,
         )
         app = service.api(transactions)
         config = config_of(app, service.settings)

@@ -38,6 +38,7 @@ from bdcan_intake.books import Referrals, Residents
 from bdcan_intake.domain import changes
 from bdcan_intake.domain.audience import IN_HAND, entries_for_others, without_sensitive
 from bdcan_intake.domain.errors import RefusedError
+from bdcan_intake.domain.news import news_of
 from bdcan_intake.domain.referral import Referral, ReferralState
 from bdcan_intake.domain.submission import examine
 from bdcan_intake.domain.timeline import Entry
@@ -68,6 +69,33 @@ class EntryShown(BaseModel):
     kind: str
     need_id: UUID | None = None
     detail: dict[str, Any]
+
+
+class NeedNewsShown(BaseModel):
+    """What whoever referred is told about one need."""
+
+    model_config = ConfigDict(from_attributes=True)
+    code: str
+    lane: str
+    state: str
+    words: str
+
+
+class NewsShown(BaseModel):
+    """What whoever referred is told: the same words as in receipts. `needs` are those that the sender may know of."""
+
+    model_config = ConfigDict(from_attributes=True)
+    state: Annotated[
+        str,
+        Field(
+            description="received, assigned, in-contact, being-helped, waiting-for-council, passed-on or closed"
+        ),
+    ]
+    words: str
+    outcome: Annotated[str | None, Field(description="of a closed one, as far as the sender may know it")] = (
+        None
+    )
+    needs: list[NeedNewsShown]
 
 
 class ReferralListed(BaseModel):
@@ -107,6 +135,12 @@ class ReferralListed(BaseModel):
     ] = []
     closed_at: datetime | None = None
     flags: list[str]
+    news: Annotated[
+        NewsShown | None,
+        Field(
+            description="what whoever referred is told; in a list only for callers who see it as its sender"
+        ),
+    ] = None
 
 
 class ReferralShown(ReferralListed):
@@ -342,7 +376,10 @@ async def _with_needs(connection: Connection, found: list[Referral], caller: Cal
 
 
 def _listed(referral: Referral, caller: Caller) -> ReferralListed:
-    return ReferralListed.model_validate(_fields(referral, caller))
+    fields = _fields(referral, caller)
+    if not caller.sees_hub(referral.hub_id):
+        fields["news"] = news_of(referral)
+    return ReferralListed.model_validate(fields, from_attributes=True)
 
 
 def _shown(referral: Referral, entries: Iterable[Entry], caller: Caller) -> ReferralShown:
@@ -354,7 +391,13 @@ def _shown(referral: Referral, entries: Iterable[Entry], caller: Caller) -> Refe
     if seen is not referral:
         needs.append(NeedShown(state=IN_HAND))
     return ReferralShown.model_validate(
-        {**_fields(referral, caller), "needs": needs, "timeline": list(entries)}, from_attributes=True
+        {
+            **_fields(referral, caller),
+            "needs": needs,
+            "timeline": list(entries),
+            "news": news_of(referral),
+        },
+        from_attributes=True,
     )
 
 
@@ -366,5 +409,5 @@ def _fields(referral: Referral, caller: Caller) -> dict[str, Any]:
         withheld = dict.fromkeys(("same_person_ids", "same_household_ids", "earlier_referral_ids"), ())
         if seen is not referral:
             withheld |= {"priority": None, "contact_due_at": None}
-    listed = {name: getattr(seen, name) for name in ReferralListed.model_fields}
+    listed = {name: getattr(seen, name) for name in ReferralListed.model_fields if name != "news"}
     return listed | {"reference": seen.reference or seen.past_reference} | withheld

@@ -70,7 +70,8 @@ _OfHub: TypeAlias = (
     | models.WelfareCallReopened
 )
 
-_PLACED, _TRIED, _CALLED, _HELPED = 1, 2, 3, 4  # ranks: how far along an event is
+_PLACED, _TRIED, _CALLED, HELPED = 1, 2, 3, 4
+"""Ranks: how far along an event is."""
 
 
 def _follows(
@@ -139,6 +140,7 @@ def call_completed(
     A call that crossed with a withdrawal starts nothing: the services that would help have heard of the withdrawal too.
     A call asks about a need that was referred on only if Community Solutions has given it back, which we may hear later.
     """
+    referral = replace(referral, unreached_after=0)
     if referral.withdrawn_reason is not None:
         return replace(referral, called=True)
     due_at = at + CONTACT_WITHIN[event.priority]
@@ -199,7 +201,7 @@ def call_exhausted(
 
     Where nobody ever learned what is needed, the event brings the welfare concern itself as a need.
     """
-    referral = replace(referral, called=True)
+    referral = replace(referral, called=True, unreached_after=event.attempts)
     for listed in event.needs:
         due_at = _acknowledged_by(listed.lane, at, calendar)
         referral = _helped(referral, listed.need_id, _kind(listed), COMMUNITY_SOLUTIONS, due_at, at, _CALLED)
@@ -218,7 +220,7 @@ def call_reopened(referral: Referral, event: models.WelfareCallReopened, at: dat
     if referral.withdrawn_reason is not None:
         return referral
     hub, due_at = _hub_of(referral, event), event.due_at
-    referral = replace(referral, called=False, contact_due_at=due_at)
+    referral = replace(referral, called=False, unreached_after=0, contact_due_at=due_at)
     if referral.state is ReferralState.CLOSED:
         return replace(
             referral, state=ReferralState.ASSIGNED, outcome=None, closed_at=None, owner=hub, due_at=due_at
@@ -231,9 +233,7 @@ def task_opened(referral: Referral, event: models.TaskOpened, at: datetime) -> R
     """Volunteers are being asked. A delivery is the parcel's story, told by foodhub."""
     if event.need_id is None or event.parcel_id is not None:
         return referral
-    helped = _helped(
-        referral, event.need_id, _kind_of_task(event.kind), VOLUNTEERS, event.due_at, at, _HELPED
-    )
+    helped = _helped(referral, event.need_id, _kind_of_task(event.kind), VOLUNTEERS, event.due_at, at, HELPED)
     return _being_helped(helped)
 
 
@@ -243,7 +243,7 @@ def task_changed(referral: Referral, event: models.TaskChanged, at: datetime) ->
     if event.need_id is None or event.parcel_id is not None:
         return referral
     owner = f"hub:{referral.hub_id or event.hub_id}" if event.stopped_by else VOLUNTEERS
-    return _helped(referral, event.need_id, _kind_of_task(event.kind), owner, event.due_at, at, _HELPED)
+    return _helped(referral, event.need_id, _kind_of_task(event.kind), owner, event.due_at, at, HELPED)
 
 
 @_follows
@@ -261,7 +261,7 @@ def task_reopened(referral: Referral, event: models.TaskReopened, at: datetime) 
         return referral
 
     def again(need: Need) -> Need:
-        if need.state is not NeedState.MET or not _is_news(need, at, _HELPED):
+        if need.state is not NeedState.MET or not _is_news(need, at, HELPED):
             return need
         return replace(
             need, state=NeedState.IN_HAND, owner=VOLUNTEERS, due_at=event.due_at, fact_at=at, reason=None
@@ -281,28 +281,26 @@ def task_cancelled(referral: Referral, event: models.TaskCancelled, at: datetime
 @_follows
 def parcel_requested(referral: Referral, event: models.ParcelRequested, at: datetime) -> Referral:
     """Foodhub prepares a parcel."""
-    helped = _helped(referral, event.need_id, _kind(event), FOODHUB, event.due_at, at, _HELPED)
+    helped = _helped(referral, event.need_id, _kind(event), FOODHUB, event.due_at, at, HELPED)
     return _being_helped(helped)
 
 
 @_follows
 def parcel_short(referral: Referral, event: models.ParcelShort, at: datetime) -> Referral:
     """Foodhub looks for stock again at the given time."""
-    return _helped(referral, event.need_id, None, FOODHUB, event.retry_at, at, _HELPED)
+    return _helped(referral, event.need_id, None, FOODHUB, event.retry_at, at, HELPED)
 
 
 @_follows
 def parcel_packed(referral: Referral, event: models.ParcelPacked, at: datetime) -> Referral:
     """The parcel waits for a volunteer."""
-    return _helped(referral, event.need_id, None, VOLUNTEERS, event.due_at, at, _HELPED)
+    return _helped(referral, event.need_id, None, VOLUNTEERS, event.due_at, at, HELPED)
 
 
 @_follows
 def parcel_returned(referral: Referral, event: models.ParcelReturned, at: datetime) -> Referral:
     """The parcel came back and goes out again."""
-    return _helped(
-        referral, event.need_id, None, FOODHUB, at + CONTACT_WITHIN[referral.priority], at, _HELPED
-    )
+    return _helped(referral, event.need_id, None, FOODHUB, at + CONTACT_WITHIN[referral.priority], at, HELPED)
 
 
 @_follows
@@ -342,7 +340,7 @@ def escalation_accepted(referral: Referral, event: models.EscalationAccepted, at
     """Community Solutions has taken it on: from here it is theirs, unless somebody else has had it in hand since."""
     end = NeedState.REFERRED_ON
     for need_id in event.need_ids:
-        taken_on = Need(referral.referral_id, need_id, *_kind(event), end, None, None, at, _HELPED)
+        taken_on = Need(referral.referral_id, need_id, *_kind(event), end, None, None, at, HELPED)
         referral = _with_need(
             referral,
             need_id,
@@ -368,7 +366,7 @@ def escalation_closed(referral: Referral, event: models.EscalationClosed, at: da
         if known is not None and known.state is NeedState.REFERRED_ON and state is NeedState.MET:
             referral = _with_need(referral, need_id, lambda need: _end(need, state, at, reason), None)
         else:
-            met = Need(referral.referral_id, need_id, *_kind(event), state, None, None, at, _HELPED, reason)
+            met = Need(referral.referral_id, need_id, *_kind(event), state, None, None, at, HELPED, reason)
             referral = _with_need(
                 referral, need_id, lambda need: need if need.ended else _end(need, state, at, reason), met
             )
@@ -452,7 +450,7 @@ def _escalated(
     at: datetime,
 ) -> Referral:
     for need_id in event.need_ids:
-        referral = _helped(referral, need_id, _kind(event), COMMUNITY_SOLUTIONS, due_at, at, _HELPED)
+        referral = _helped(referral, need_id, _kind(event), COMMUNITY_SOLUTIONS, due_at, at, HELPED)
     return referral
 
 
@@ -506,7 +504,7 @@ def _ended(referral: Referral, need_id: UUID, kind: _Kind | None, state: NeedSta
         referral,
         need_id,
         lambda need: need if need.ended else _end(need, state, at, None),
-        Need(referral.referral_id, need_id, *kind, state, None, None, at, _HELPED) if kind else None,
+        Need(referral.referral_id, need_id, *kind, state, None, None, at, HELPED) if kind else None,
     )
 
 
@@ -515,7 +513,7 @@ def _given_back(referral: Referral, need_id: UUID, kind: _Kind | None, at: datet
 
     def give_back(need: Need) -> Need:
         passed_on = need.state is NeedState.REFERRED_ON  # Community Solutions may give back what it took on
-        if (need.ended and not passed_on) or not _is_news(need, at, _HELPED):
+        if (need.ended and not passed_on) or not _is_news(need, at, HELPED):
             return need
         if referral.withdrawn_reason:
             return _end(need, NeedState.WITHDRAWN, at, referral.withdrawn_reason)
@@ -527,7 +525,7 @@ def _given_back(referral: Referral, need_id: UUID, kind: _Kind | None, at: datet
             owner=referral.placed_with,
             due_at=due_at,
             fact_at=at,
-            rank=_HELPED,
+            rank=HELPED,
         )
 
     return _with_need(
@@ -543,7 +541,7 @@ def _given_back(referral: Referral, need_id: UUID, kind: _Kind | None, at: datet
                 referral.placed_with,
                 due_at,
                 at,
-                _HELPED,
+                HELPED,
             )
         )
         if kind
@@ -580,13 +578,13 @@ def _in_hand(need: Need, owner: str, due_at: datetime | None, at: datetime, rank
 
 
 def _end(need: Need, state: NeedState, at: datetime, reason: str | None) -> Need:
-    return replace(need, state=state, owner=None, due_at=None, fact_at=at, rank=_HELPED, reason=reason)
+    return replace(need, state=state, owner=None, due_at=None, fact_at=at, rank=HELPED, reason=reason)
 
 
 def _is_with_another(need: Need, at: datetime) -> bool:
     """Whether a later fact has put it into other hands than Community Solutions'."""
     in_hand = need.state is NeedState.IN_HAND and need.owner != COMMUNITY_SOLUTIONS
-    return in_hand and not _is_news(need, at, _HELPED)
+    return in_hand and not _is_news(need, at, HELPED)
 
 
 def _is_news(need: Need, at: datetime, rank: int) -> bool:

@@ -18,6 +18,7 @@ from bdcan_chassis.step import Step
 from bdcan_contracts import models
 from bdcan_contracts.models import Household, Lane, NeedState, Priority
 from bdcan_contracts.vocabulary import NEEDS, ReferralOutcome
+from bdcan_intake.domain.references import told
 from bdcan_intake.domain.submission import Submission, priority_of, sent_flags
 
 ASSIGNMENT_DUE = "assignment-due"
@@ -132,6 +133,12 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     """Closed referrals that may be about the same person, the newest first."""
     erased_at: datetime | None = None
     """When whoever it is about was erased."""
+    told_reference: str | None = None
+    """How receipts name it (`domain/references.py`); None: its sender is told nothing."""
+    guarded: bool = False
+    """Whether its sender told of a safeguarding need: they hear only that the right team has it."""
+    unreached_after: int = 0
+    """After how many tries the calls were given up; 0: they were not, or somebody was reached since."""
 
     @property
     def traffic_class(self) -> str | None:
@@ -207,6 +214,10 @@ def open_referral(
                 for code, need_id in zip(submission.needs, need_ids, strict=True)
             ),
             previous_referral_id=previous and previous.referral_id,
+            told_reference=told(submission.source, submission.reference, submission.person)
+            if submission.reference
+            else str(referral_id),
+            guarded=any(NEEDS[code].lane is Lane.SAFEGUARDING for code in submission.needs),
         )
     )
     received = models.ReferralReceived(
@@ -296,7 +307,7 @@ def settled(before: Referral, after: Referral, now: datetime, *events: BaseModel
             referral_id=after.referral_id, priority=after.priority, needs=after.open_needs, reopened_at=now
         )
         events = (*events, turn)
-    elif after.state is not ReferralState.CLOSED and ended and _nothing_to_come(after):
+    elif after.state is not ReferralState.CLOSED and ended and nothing_to_come(after):
         outcome = outcome_of(after)
         after = replace(
             after, state=ReferralState.CLOSED, outcome=outcome, closed_at=now, owner=None, due_at=None
@@ -319,7 +330,8 @@ def settled(before: Referral, after: Referral, now: datetime, *events: BaseModel
     return Step(after, events, {ASSIGNMENT_DUE: None} if answered and not before.assignment_version else {})
 
 
-def _nothing_to_come(referral: Referral) -> bool:
+def nothing_to_come(referral: Referral) -> bool:
+    """Whether nobody will ring the resident any more, so that no need can be found."""
     return referral.called or referral.out_of_area or referral.withdrawn_reason is not None
 
 

@@ -73,10 +73,12 @@ KEPT = (
         "to answer the sender, and to help",
         _TASK,
         _YEAR,
-        "t.closed_at < :before AND (t.reference IS NOT NULL OR t.past_reference IS NOT NULL OR t.adults IS NOT NULL"
-        " OR t.diets <> '{}' OR t.flags <> '{}')",
+        "t.closed_at < :before AND (t.reference IS NOT NULL OR t.past_reference IS NOT NULL"
+        " OR t.told_reference IS NOT NULL OR t.adults IS NOT NULL OR t.diets <> '{}' OR t.flags <> '{}')",
         {
-            **dict.fromkeys(("reference", "past_reference", "adults", "children", "infants"), "NULL"),
+            **dict.fromkeys(
+                ("reference", "past_reference", "told_reference", "adults", "children", "infants"), "NULL"
+            ),
             "diets": "'{}'",
             "flags": "'{}'",
         },
