@@ -23,7 +23,7 @@ _KAFKA_USER = 1000
 _POSTGRES_USER = 999
 _FIRST_SERVICE_USER = 10001
 _FIRST_OWNER_USER = 10021  # of the containers that migrate
-_COUNCIL_USER, _DEMO_USER, _GRAFANA_USER = 10101, 10102, 472
+_COUNCIL_USER, _DEMO_USER, _SANDBOX_USER, _GRAFANA_USER = 10101, 10102, 10103, 472
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,7 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         "bdcan_council_callback_secret": store.get("council-callback-secret"),
     }
     _give(directory / "services" / "council", council, _COUNCIL_USER)
-    _give(directory / "services" / "demo", _demo(directory, store), _DEMO_USER)
+    for folder, user in (("demo", _DEMO_USER), ("sandbox", _SANDBOX_USER)):
+        own = directory / "services" / folder
+        _give(own, _simulator(own, store), user)
     grafana = directory / "services" / "grafana" / "admin-password"
     if not grafana.exists():
         _give(grafana.parent, {grafana.name: secrets.token_urlsafe(18)}, _GRAFANA_USER)
@@ -75,10 +77,9 @@ def _dsn(store: SecretsStore, service: str, suffix: str) -> str:
     return f"postgresql://{own_name(service)}{suffix}:{password}@postgres:5432/{own_name(service)}"
 
 
-def _demo(directory: Path, store: SecretsStore) -> dict[str, str]:
+def _simulator(own: Path, store: SecretsStore) -> dict[str, str]:
     """What the simulator needs to play everybody: addresses, a signing key, an API key, the upstream password."""
     upstream = store.demo_user()
-    own = directory / "services" / "demo"
     endpoints = {
         "kafka": {
             "bootstrap": "kafka:9092",
@@ -100,6 +101,7 @@ def _demo(directory: Path, store: SecretsStore) -> dict[str, str]:
             "api_key_file": str(own / "api-key"),
         },
         "clock": "system",
+        "upstreams_file": str(store.upstreams_file),
     }
     return {
         "endpoints.json": json.dumps(endpoints, indent=1) + "\n",

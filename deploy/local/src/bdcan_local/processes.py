@@ -124,7 +124,18 @@ def endpoints(system: System) -> dict[str, object]:
             "api_key_file": str(system.secrets.path("api-keys", "simulator")),
         },
         "clock": system.clock,
+        "upstreams_file": str(system.secrets.upstreams_file),
     }
+
+
+def sandbox_unit(system: System, endpoints: Path) -> Unit:
+    """Who plays the referrals of sandbox systems to their end."""
+    command = Command(_python("bdcan_simulator", "sandbox", "--against", str(endpoints)), _common(system))
+
+    async def is_ready() -> bool:
+        return True
+
+    return Unit("sandbox", command, is_ready)
 
 
 @dataclass(frozen=True)

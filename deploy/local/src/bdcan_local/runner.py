@@ -33,6 +33,7 @@ from bdcan_local.supervisor import Supervisor, Unit
 _TERMINAL_STOP_SECONDS = 10.0
 _PORT_TRIES = 3
 _SWEEP_SECONDS = 60.0
+_LOOK_SECONDS = 2.0
 _PLATFORM_PORTS = ("postgres", "kafka", "kafka-controller")
 
 Say = Callable[[str], None]
@@ -85,11 +86,16 @@ async def running(root: Root, settings: Settings, plan: Plan, say: Say) -> Async
             try:
                 system = await _start(build, plan.table, root, supervisor, say)
                 phase.set("ready")
-                sweeper = asyncio.create_task(_sweep_now_and_then(system, say))
+                outside = [
+                    asyncio.create_task(_sweep_now_and_then(system, say)),
+                    asyncio.create_task(_play_sandboxes(system, root, supervisor, say)),
+                ]
                 try:
                     yield Running(system, supervisor, guardian)
                 finally:
-                    sweeper.cancel()
+                    for task in outside:
+                        task.cancel()
+                    await asyncio.gather(*outside, return_exceptions=True)
             finally:
                 phase.set("stopping")
                 say("stopping ...")
@@ -290,6 +296,21 @@ async def _sweep_now_and_then(system: System, say: Say) -> None:
         except PlatformError as error:
             say(f"users whose time is over may still work: {error.what}")
         await asyncio.sleep(_SWEEP_SECONDS)
+
+
+async def _play_sandboxes(system: System, root: Root, supervisor: Supervisor, say: Say) -> None:
+    """Start who plays sandbox referrals to their end, as soon as there is a sandbox system."""
+    while not _has_sandbox(system.secrets):  # noqa: ASYNC110 # another process writes the file
+        await asyncio.sleep(_LOOK_SECONDS)
+    await supervisor.start(processes.sandbox_unit(system, root.endpoints))
+    say("sandbox ready: it plays the referrals of sandbox systems to their end")
+
+
+def _has_sandbox(secrets: SecretsStore) -> bool:
+    try:
+        return any(one.sandbox for one in secrets.upstreams())
+    except PlatformError:  # damaged: `bdcan upstream` and intake's metric say so
+        return False
 
 
 async def _on_free_ports(

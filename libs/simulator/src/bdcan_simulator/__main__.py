@@ -1,4 +1,4 @@
-"""`python -m bdcan_simulator demo | load | council`."""
+"""`python -m bdcan_simulator demo | load | sandbox | council`."""
 
 from __future__ import annotations
 

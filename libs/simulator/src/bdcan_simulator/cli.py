@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -27,10 +28,25 @@ def main(argv: list[str] | None = None) -> int:
     add_arguments(demo, report=True)
     load = verbs.add_parser("load", help="only hand requests in")
     add_arguments(load, report=False)
+    sandbox = verbs.add_parser(
+        "sandbox", help="play the referrals of sandbox systems to their end, until Ctrl-C"
+    )
+    sandbox.add_argument(
+        "--against", type=Path, required=True, metavar="ENDPOINTS_JSON", help="the running system"
+    )
     verbs.add_parser("council", help="stand in for the council's server")  # `__main__` runs it
     options = parser.parse_args(argv)
     os.umask(0o077)  # its report and the council's cases are about people
-    return _play(options)
+    return _sandbox(options) if options.verb == "sandbox" else _play(options)
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    from bdcan_simulator import sandbox
+
+    try:
+        return _run(sandbox.play(options.against))
+    except KeyboardInterrupt:
+        return 130
 
 
 def _play(options: argparse.Namespace) -> int:

@@ -51,6 +51,7 @@ class _File(_Part):
     services: dict[str, ServiceEndpoint]
     auth: Auth
     clock: str = "system"
+    upstreams_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Endpoints:
     """A private EC key: JWK as JSON, or PEM."""
     api_key: str
     clock: Clock
+    upstreams_file: Path | None = None
+    """The list of upstream systems: who is a sandbox."""
 
 
 def read_endpoints(path: Path) -> Endpoints:
@@ -92,6 +95,7 @@ def read_endpoints(path: Path) -> Endpoints:
         signing_key=_secret(path, found.auth.signing_key_file),
         api_key=_secret(path, found.auth.api_key_file),
         clock=clock,
+        upstreams_file=found.upstreams_file and path.parent / found.upstreams_file,
     )
 
 
