@@ -35,6 +35,17 @@ def test_role_has_its_scopes_and_is_accepted(secrets: SecretsStore, name: str) -
     assert claims["hub"] == (["hub-3"] if name == "hub-3" else [])
 
 
+def test_clerks_of_the_desk_are_one_source(secrets: SecretsStore) -> None:
+    ada, bob = (make_token(secrets, name, role_name="desk") for name in ("ada", "bob"))
+    assert (ada.subject, bob.subject) == ("ada", "bob")
+    assert ada.sources == bob.sources == make_token(secrets, "desk").sources == ("desk",)
+    assert ada.scopes == make_token(secrets, "desk").scopes
+    assert make_token(secrets, "cleo", role_name="hub-3").hubs == ("hub-3",)
+    for scopes in ((), ("referrals:read",)):
+        with pytest.raises(PlatformError, match="no role"):
+            make_token(secrets, "ada", scopes, role_name="clerk")
+
+
 def test_named_scopes_replace_those_of_the_role(secrets: SecretsStore) -> None:
     assert make_token(secrets, "desk", ("stock:read",)).scopes == ("stock:read",)
     assert make_token(secrets, "ada", ("calls:read",), ("heath",)).hubs == ("heath",)

@@ -100,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         help="desk, hub-3, picker, officer, manager, a volunteer's id, or any name with --scope",
     )
+    token.add_argument("--role", help="the role of a person with a name of their own: --as ada --role desk")
     token.add_argument(
         "--scope",
         action="extend",
@@ -376,7 +377,9 @@ def _token(options: argparse.Namespace) -> int:
     from bdcan_local.tokens import make_token
 
     secrets = SecretsStore(_chosen(options).secrets)
-    token = make_token(secrets, options.name, tuple(options.scope), tuple(options.hub), tuple(options.source))
+    token = make_token(
+        secrets, options.name, tuple(options.scope), tuple(options.hub), tuple(options.source), options.role
+    )
     mints.record(secrets.path(mints.FILE), token)
     print(token.text)
     hubs = f" at {', '.join(token.hubs)}" if token.hubs else ""

@@ -72,19 +72,22 @@ def make_token(
     scopes: tuple[str, ...] = (),
     hubs: tuple[str, ...] = (),
     sources: tuple[str, ...] = (),
+    role_name: str | None = None,
 ) -> Token:
     """A token for a role, for a hub's coordinator (`hub-3`), for a volunteer (their id), or for any name with scopes.
 
-    `scopes` and `sources` replace those of the role; `hubs` are added.
+    `scopes` and `sources` replace those of the role; `hubs` are added. `role_name`: the role of somebody who has a name of
+    their own, such as one of several clerks at the desk: they are one source.
 
     Raises:
         PlatformError: the name is no role and has no scopes, something is no scope, or the system was never started.
     """
-    volunteer_id = _volunteer_id(name)
-    role = _VOLUNTEER if volunteer_id else _COORDINATOR if _HUB.fullmatch(name) else ROLES.get(name)
-    if role is None and not scopes:
+    volunteer_id = _volunteer_id(name) if role_name is None else None
+    called = role_name or name
+    role = _VOLUNTEER if volunteer_id else _COORDINATOR if _HUB.fullmatch(called) else ROLES.get(called)
+    if role is None and (role_name or not scopes):
         raise PlatformError(
-            f"{name!r} is no role, and no scope is named",
+            f"{called!r} is no role, and no scope is named",
             f"Name a role ({', '.join(ROLES)}, hub-1 …, a volunteer's id), or add --scope, such as --scope referrals:read.",
         )
     for scope in scopes:
@@ -94,7 +97,7 @@ def make_token(
     if role is not None and role.everywhere and not hubs and not scopes:
         given = (*given, "hubs:all")
     if role is _COORDINATOR:
-        hubs = (name, *hubs)
+        hubs = (called, *hubs)
     sources = sources or (role.sources if role else ())
     token_id = random.token_hex(8)
     expires_at = datetime.fromtimestamp(int(time.time()), UTC) + LIFE

@@ -255,11 +255,20 @@ def _read(form: type[F], raw: Any, today: date, *, strict: bool = True) -> F | l
         return form.model_validate(raw, strict=None if strict else False, context={"today": today})
     except ValidationError as error:
         return [
-            no_such_field(("body", *e["loc"]), _names_of(form), raw)
+            _SOURCE_ELSEWHERE
+            if form is ReferralForm and e["loc"] == ("source",)
+            else no_such_field(("body", *e["loc"]), _names_of(form), raw)
             if e["type"] == "extra_forbidden"
             else _problem(e["loc"], e["type"], e["msg"])
             for e in error.errors(include_url=False, include_input=False, include_context=False)
         ]
+
+
+_SOURCE_ELSEWHERE = Problem(
+    "source",
+    "unknown-field",
+    "is not part of the body: the account says it; who has several names one in the address (?source=)",
+)
 
 
 @cache

@@ -90,6 +90,53 @@ async def test_only_the_source_sees_its_referrals_and_imports(given: Harness) ->
     assert len((await colleague.get("/v1/referral-imports")).json()["items"]) == 1
 
 
+@pytest.mark.parametrize("first", DOORS)
+@pytest.mark.parametrize("second", DOORS)
+async def test_clerks_of_one_desk_are_one_source(given: Harness, first: str, second: str) -> None:
+    ada, bob = (given.person([*SCOPES, "hubs:all"], name=name, sources=["desk"]) for name in ("ada", "bob"))
+    body = {
+        "channel": "phone",
+        "reference": "R-1",
+        "person": {"name": "Amina Example"},
+        "needs": ["shopping"],
+    }
+    rows = "reference,name,needs,channel\nR-1,Amina Example,shopping,phone\n"
+
+    async def type_in(clerk: httpx.AsyncClient, door: str, needs: str = "shopping") -> httpx.Response:
+        if door == "/v1/referrals":
+            return await clerk.post(door, json=body | {"needs": [needs]})
+        return await clerk.post(door, content=rows.replace("shopping", needs))
+
+    assert (await type_in(ada, first)).status_code == 201
+    again = (await type_in(bob, second)).json()
+    assert again["duplicate" if second == "/v1/referrals" else "duplicates"] == 1
+    other = await type_in(bob, second, "prescription")
+    assert other.status_code == 409 if second == "/v1/referrals" else other.json()["accepted"] == 0
+    assert len(await given.fetch("SELECT 1 FROM referral")) == 1
+
+
+async def test_who_names_a_foreign_source_is_told_their_own(given: Harness) -> None:
+    client = given.client(SCOPES, sources=["surgery", "surgery-east"])
+    for door in DOORS:
+        told = (await send(client, door, "pharmacy")).json()["detail"]
+        assert (
+            told
+            == "This account does not submit for that source. Name one of its own, or none: surgery, surgery-east."
+        )
+    told = (await send(given.person(SCOPES, name="ada"), "/v1/referrals", None)).json()["detail"]
+    assert told == "This account submits for no source. Whoever gave it out must name its source."
+
+
+async def test_a_source_in_the_body_is_refused_in_words(given: Harness) -> None:
+    client = given.client(SCOPES, sources=["surgery"])
+    for source in ("surgery", "pharmacy"):
+        answer = await client.post("/v1/referrals", json=BODY | {"source": source})
+        assert answer.status_code == 422
+        [problem] = answer.json()["errors"]
+        assert problem["field"] == "source"
+    assert await given.fetch("SELECT 1 FROM referral") == []
+
+
 async def test_a_stored_reply_of_a_key_is_not_replayed_to_a_person_of_its_name(given: Harness) -> None:
     headers = {"Idempotency-Key": "k-1"}
     first = await given.http.post("/v1/referrals", json=BODY, headers=headers)

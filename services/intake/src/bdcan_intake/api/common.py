@@ -71,9 +71,10 @@ def source_of(caller: Caller, asked: str | None) -> str:
     """
     source = asked or next(iter(caller.sources), None)
     if source is None:
-        raise ForbiddenError("This account submits for no source.")
+        raise ForbiddenError("This account submits for no source. Whoever gave it out must name its source.")
     if source not in caller.sources:
-        raise ForbiddenError("This account does not submit for that source.")
+        own = f" Name one of its own, or none: {', '.join(caller.sources)}." if caller.sources else ""
+        raise ForbiddenError(f"This account does not submit for that source.{own}")
     return source
 
 
