@@ -38,6 +38,7 @@ class Act(StrEnum):
     REPLAYED = "dead-letter-replayed"
     FAILED_AGAIN = "dead-letter-failed-again"
     DISCARDED = "dead-letter-discarded"
+    DEADLINE_SET = "deadline-set"
     PERSON_CORRECTED = "person-corrected"
     PERSON_ERASED = "person-erased"
     PERSON_EXPORTED = "person-exported"

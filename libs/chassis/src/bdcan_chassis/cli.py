@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec.structs import asdict
@@ -87,6 +88,7 @@ def _parser(service: Service) -> argparse.ArgumentParser:
         one.add_argument("--actor", default=_this_user(), help="who; goes to the audit (default: this user)")
         if act != "show":
             _add_filter(one)
+    _add_repairs(verbs)
     chain = verbs.add_parser("audit", help="who saw or did what").add_subparsers(dest="act", required=True)
     verify = chain.add_parser(
         "verify", help="compute the chain again; names the first row that is not as written"
@@ -105,6 +107,24 @@ def _parser(service: Service) -> argparse.ArgumentParser:
     for name in service.commands:
         verbs.add_parser(name, add_help=False)
     return parser
+
+
+def _add_repairs(verbs: Any) -> None:
+    """Verbs that repair what `bdcan reconcile` names."""
+    again = verbs.add_parser("redeliver", help="handle all events about a referral once more")
+    again.add_argument("referral", type=UUID, help="its id")
+    deadline = verbs.add_parser("deadline", help="when the service looks at something again")
+    missing = deadline.add_subparsers(dest="act", required=True).add_parser(
+        "set", help="set one that is missing"
+    )
+    missing.add_argument("kind")
+    missing.add_argument("subject", type=UUID, help="the id of what is looked at")
+    missing.add_argument("at", type=_instant, help="ISO 8601 with an offset")
+    for repair in (again, missing):
+        repair.add_argument("--reason", required=True, help="why; goes to the audit")
+        repair.add_argument(
+            "--actor", default=_this_user(), help="who; goes to the audit (default: this user)"
+        )
 
 
 def _add_filter(parser: argparse.ArgumentParser) -> None:
@@ -158,6 +178,8 @@ def _run(service: Service, options: argparse.Namespace, rest: list[str]) -> int:
             return asyncio.run(_audit(service, options))
         case "dead-letter":
             return asyncio.run(_dead_letter(service, options))
+        case "redeliver" | "deadline":
+            return asyncio.run(_repair(service, options))
         case verb:
             return asyncio.run(_command(service, verb, rest))
 
@@ -252,6 +274,27 @@ async def _dead_letter(service: Service, options: argparse.Namespace) -> int:
         if options.act == "show":
             return await _show_letter(transactions, options)
         return await _settle_letters(transactions, options)
+    finally:
+        await transactions.pool.close()
+
+
+async def _repair(service: Service, options: argparse.Namespace) -> int:
+    from bdcan_chassis import repairs
+
+    transactions = await service.open(options.verb)
+    try:
+        if options.verb == "redeliver":
+            count = await repairs.redeliver(
+                service, transactions, options.referral, options.actor, options.reason
+            )
+            print(f"redeliver: a worker handles {count} event(s) once more")
+            return 0 if count else 1
+        async with transactions.begin() as tx:
+            done = await repairs.set_deadline(
+                tx, service, options.kind, options.subject, options.at, options.actor, options.reason
+            )
+        print(f"deadline: {'set' if done else 'there is one'}")
+        return 0 if done else 1
     finally:
         await transactions.pool.close()
 
