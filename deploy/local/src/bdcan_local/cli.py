@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from bdcan_local import operations
 from bdcan_local.child import PRIVATE
 from bdcan_local.errors import PlatformError
 from bdcan_local.settings import read_settings
@@ -140,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--secrets", type=Path, help="in place of --root: the directory of the secrets")
     _about_outside(add)
     _add_places(add("provision", _provision, "make users, topics, permissions and databases on any cluster"))
+    operations.register(add, _chosen, _say)
     add("kafka-lock", _kafka_lock, "resolve Kafka's jars again and write the lock")
     return parser
 

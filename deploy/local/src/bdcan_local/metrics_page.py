@@ -41,7 +41,7 @@ class Metric:
 
 def declared() -> list[Metric]:
     """Every metric, the chassis's first, each owner's in the order of its metrics.py."""
-    owners, seen = ["chassis", *SERVICES], set[int]()
+    owners, seen = ["chassis", *SERVICES, "reconcile"], set[int]()
     return [metric for owner in owners for metric in _declared_in(owner, f"{own_name(owner)}.metrics", seen)]
 
 

@@ -163,7 +163,7 @@ def service_command(system: System, service: str, *arguments: str, port_of: str 
 def migrate_command(system: System, service: str) -> Command:
     """`python -m bdcan_<service> migrate`, as the owner of the service's database."""
     environment = _service_environment(system, service)
-    environment["BDCAN_DATABASE_URL"] = _dsn(system, service, OWNER_SUFFIX)
+    environment["BDCAN_DATABASE_URL"] = service_dsn(system, service, OWNER_SUFFIX)
     return Command(_python(own_name(service), "migrate"), environment, listens=True)
 
 
@@ -172,7 +172,8 @@ def database_roles() -> list[str]:
     return [service.replace("-", "_") + suffix for service in SERVICES for suffix in ("", OWNER_SUFFIX)]
 
 
-def _dsn(system: System, service: str, suffix: str = "") -> str:
+def service_dsn(system: System, service: str, suffix: str = "") -> str:
+    """Where a service's database is, as the role that runs, or as the one with this suffix."""
     password = system.secrets.get("postgres", service.replace("-", "_") + suffix)
     return system.postgres.dsn(own_name(service) + suffix, password, own_name(service))
 
@@ -181,7 +182,7 @@ def _service_environment(system: System, service: str) -> dict[str, str]:
     secrets, user = system.secrets, access.kafka_user(service)
     environment = {
         **_common(system),
-        "BDCAN_DATABASE_URL": _dsn(system, service),
+        "BDCAN_DATABASE_URL": service_dsn(system, service),
         "BDCAN_KAFKA_BOOTSTRAP": system.kafka.bootstrap,
         "BDCAN_KAFKA_USERNAME": user,
         "BDCAN_KAFKA_PASSWORD": secrets.get("kafka", user),

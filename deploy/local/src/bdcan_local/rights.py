@@ -18,7 +18,7 @@ def export(
     """What each service holds about these referrals, by service. Raises PlatformError if one does not answer."""
     asked = {"referral_ids": list(referral_ids), "reason": reason}
     return {
-        service: _post(f"{url}/v1/rights/exports", headers, asked)["holds"] for service, url in urls.items()
+        service: post(f"{url}/v1/rights/exports", headers, asked)["holds"] for service, url in urls.items()
     }
 
 
@@ -27,7 +27,7 @@ def erase(
 ) -> dict[str, Any]:
     """Ask intake to erase a person; returns the request. Raises PlatformError."""
     asked = {"referral_ids": list(referral_ids), "enquiry_ids": list(enquiry_ids), "reason": reason}
-    return _post(f"{url}/v1/rights/erasures", headers, asked)
+    return post(f"{url}/v1/rights/erasures", headers, asked)
 
 
 def as_text(exported: dict[str, Any], say: Callable[[str], None]) -> None:
@@ -45,7 +45,8 @@ def as_text(exported: dict[str, Any], say: Callable[[str], None]) -> None:
                 )
 
 
-def _post(url: str, headers: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+def post(url: str, headers: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+    """What a service answers. Raises PlatformError."""
     sent = {**headers, "Content-Type": "application/json"}
     request = Request(url, json.dumps(body).encode(), sent, method="POST")  # noqa: S310 # our own services
     answer: HTTPResponse

@@ -1,0 +1,126 @@
+"""The operator's commands about residents who may be falling through a gap. `cli` adds them to `bdcan`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from bdcan_local.errors import PlatformError
+from bdcan_local.root import Root
+
+Say = Callable[[str], None]
+
+
+class Add(Protocol):
+    """Adds a command with its one-line help."""
+
+    def __call__(
+        self, name: str, command: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        """The new command's parser."""
+        ...
+
+
+def register(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -> None:
+    """Add the commands. `chosen`: the root that the options mean."""
+
+    def places(options: argparse.Namespace) -> Any:
+        from bdcan_local import places
+
+        return places.of_file(options.endpoints) if options.endpoints else places.of_root(chosen(options))
+
+    def reconcile(options: argparse.Namespace) -> int:
+        from bdcan_local import reconciling
+
+        where = places(options)
+        if options.every is not None:
+            from bdcan_reconcile.watch import watch
+
+            return asyncio.run(watch(reconciling.system_of(where), options.every, options.host, options.port))
+        verdict = asyncio.run(reconciling.once(where, options.patience))
+        if options.json:
+            say(json.dumps(reconciling.as_json(verdict), indent=2))
+        else:
+            reconciling.as_text(verdict, say)
+        return 1 if verdict.culprits else 0
+
+    command = add("reconcile", reconcile, "prove that somebody has each need, and name each that nobody has")
+    command.add_argument("--json", action="store_true", help="for machines; all culprits")
+    command.add_argument(
+        "--patience",
+        type=float,
+        default=20.0,
+        metavar="SECONDS",
+        help="how long services may take to hear what was written (default %(default)g)",
+    )
+    command.add_argument(
+        "--every", type=float, metavar="SECONDS", help="do it again and again, and serve /metrics"
+    )
+    command.add_argument("--host", default="127.0.0.1", help="where /metrics is served (default %(default)s)")
+    command.add_argument("--port", type=int, default=8302, help="and on which port (default %(default)s)")
+    _add_places(command)
+
+    def case(options: argparse.Namespace) -> int:
+        from bdcan_local import case as cases
+
+        if options.purpose and not options.reason:
+            raise PlatformError("a purpose needs a reason", "Say why: --reason goes to the audit.")
+        found = asyncio.run(cases.find(places(options), options.named, options.purpose, options.reason))
+        if options.json:
+            say(json.dumps(cases.as_json(found), indent=2, ensure_ascii=False))
+            return 0
+        for one in found:
+            cases.as_text(one, say)
+        return 0
+
+    command = add("case", case, "tell all that the five services know about a referral")
+    command.add_argument(
+        "named",
+        metavar="REFERENCE|ID",
+        help="reference, SOURCE:REFERENCE, or the id of anything that belongs to it",
+    )
+    command.add_argument("--purpose", help="also show who it is, for a purpose: escalation, delivery, …")
+    command.add_argument("--reason", help="why; goes to intake's audit")
+    command.add_argument("--json", action="store_true", help="for machines")
+    _add_places(command)
+
+    def promised(options: argparse.Namespace) -> int:
+        from bdcan_local import promised
+
+        return promised.show(places(options), options, say)
+
+    command = add("promises", promised, "list what is owed to residents, the most pressing first")
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--missed", action="store_true", help="only what is late")
+    which.add_argument(
+        "--soon", type=float, nargs="?", const=4.0, metavar="HOURS", help="only what is due within 4 hours"
+    )
+    command.add_argument("--hub", help="only of this hub's residents")
+    command.add_argument("--limit", type=int, default=50, help="rows shown (default %(default)s)")
+    command.add_argument("--json", action="store_true", help="for machines; all rows")
+    _add_places(command)
+
+    def lag(options: argparse.Namespace) -> int:
+        from bdcan_local import lag
+
+        return lag.show(places(options), options, say)
+
+    command = add("lag", lag, "show how far each consumer is behind, and when it will have caught up")
+    command.add_argument("--json", action="store_true", help="for machines")
+    command.add_argument(
+        "--seconds", type=float, default=3.0, help="how long the rate is measured (default %(default)g)"
+    )
+    _add_places(command)
+
+
+def _add_places(command: argparse.ArgumentParser) -> None:
+    """Where the system is."""
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--root", type=Path, help="default: the running one of .local/up and .local/demo")
+    where.add_argument(
+        "--endpoints", type=Path, metavar="FILE", help="a system elsewhere: JSON, see docs/operations.md"
+    )
