@@ -22,7 +22,7 @@ from bdcan_contracts.catalogue import CATALOGUE, DEMAND_SIGNALS, INBOUND_RECEIPT
 from bdcan_contracts.upstreams import Upstreams, parse
 from bdcan_local import access, chain, cli, onboarding
 from bdcan_local.provision import provision_kafka
-from bdcan_local.secrets_store import SecretsStore
+from bdcan_local.secrets_store import ACTS, SecretsStore
 from bdcan_local.servers import KafkaBroker
 
 
@@ -303,6 +303,42 @@ async def test_system_by_http_alone_needs_no_kafka(platform: Platform) -> None:
     assert code == 0
 
 
+async def test_hand_over_says_all_and_shows_secrets_only_when_asked(platform: Platform) -> None:
+    name = fresh("river-surgery")
+    places = ["--secrets", str(platform.store.path()), "--cluster", platform.broker.bootstrap]
+    outside = [
+        "--address",
+        "kafka.example.org:9093",
+        "--ca",
+        "ca.pem",
+        "--intake",
+        "https://intake.example.org",
+    ]
+    for more, shown in (([], False), (["--show-secrets"], True)):
+        verb = "rotate" if shown else "add"
+        assert await asyncio.to_thread(cli.main, ["upstream", verb, name, *places, *outside, *more]) == 0
+        text = platform.capsys.readouterr().out
+        user = f"upstream-{name}.2" if shown else f"upstream-{name}"
+        for said in (
+            "kafka.example.org:9093",
+            "SASL_SSL",
+            "ca.pem",
+            "SCRAM-SHA-512",
+            user,
+            INBOUND_REFERRALS.of_sender(name),
+            INBOUND_RECEIPTS.of_sender(name),
+            f"any that begins with upstream-{name}.",
+            "https://intake.example.org",
+            "X-API-Key",
+            "262144 bytes",
+            "docs/upstream.md",
+            str(platform.store.path("kafka", user)),
+        ):
+            assert said in text
+        for secret_file in (platform.store.path("kafka", user), platform.store.path("api-keys", name)):
+            assert (secret_file.read_text() in text) is shown
+
+
 async def test_known_system_gets_another_door_and_source(platform: Platform) -> None:
     name = fresh("river-surgery")
     await platform.bdcan("upstream", "add", name, "--http")
@@ -319,7 +355,7 @@ async def test_each_act_leaves_a_line_and_a_changed_one_is_found(platform: Platf
     name = fresh("river-surgery")
     await platform.bdcan("upstream", "add", name, "--http")
     await platform.bdcan("upstream", "revoke", name)
-    path = platform.store.path(onboarding.ACTS)
+    path = platform.store.path(ACTS)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [(line["by"], line["act"], line["name"]) for line in lines] == [
         ("ada", "upstream.add", name),

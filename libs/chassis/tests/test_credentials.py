@@ -97,6 +97,17 @@ async def test_a_revoked_token_stops_working_though_it_was_just_checked(ledger: 
     assert [await of_token(ledger, one) for one in (token, other)] == [401, 200]
 
 
+async def test_deleted_list_of_revocations_gives_no_token_back(ledger: Harness) -> None:
+    token = ledger.token("ada", scope="tasks:read", hub="north", jti="t-1")
+    path = ledger.service.settings.revocations_file
+    replace(path, json.dumps({"tokens": ["t-1"]}))
+    assert await of_token(ledger, token) == 401
+    assert path is not None
+    path.unlink()
+    assert await of_token(ledger, token) == 401
+    assert metrics.CREDENTIALS_UNREADABLE.labels("BDCAN_REVOCATIONS_FILE")._value.get() == 1
+
+
 async def test_all_tokens_of_a_person_are_revoked_up_to_an_instant(ledger: Harness) -> None:
     now = int(time.time())
     old = ledger.token("ada", scope="tasks:read", hub="north", iat=now - 60)

@@ -311,10 +311,11 @@ def _retention(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from bdcan_local import chain, mints, onboarding
+    from bdcan_local import chain, mints
+    from bdcan_local.secrets_store import ACTS
 
     code = _everywhere(options, "audit", "verify")
-    for what, file in (("tokens made here", mints.FILE), ("acts about systems outside", onboarding.ACTS)):
+    for what, file in (("tokens made here", mints.FILE), ("acts about systems outside", ACTS)):
         rows, broken = chain.verify(_chosen(options).secrets / file)
         _say(f"{what}: {rows} row(s): {broken or 'as written'}")
         code = 1 if broken else code
@@ -403,12 +404,18 @@ def _revoke(options: argparse.Namespace) -> int:
 
 
 def _roll_key(options: argparse.Namespace) -> int:
+    import getpass
     from datetime import UTC, datetime, timedelta
+
+    from bdcan_local import chain
+    from bdcan_local.secrets_store import ACTS
 
     store = _secrets_of(options)
     lasts = None if options.lasts is None else timedelta(days=options.lasts)
     keep = timedelta(days=options.keep_old)
-    old_end, new_end = store.roll_api_key(options.name, keep, lasts, datetime.now(UTC))
+    with store.locked():
+        old_end, new_end = store.roll_api_key(options.name, keep, lasts, datetime.now(UTC))
+    chain.add(store.path(ACTS), {"by": getpass.getuser(), "act": "key.roll", "name": options.name})
     until = f"until {new_end:%d %B %Y}" if new_end else "for ever"
     _say(f"{store.path('api-keys', options.name)} has the new key, which works {until}.")
     _say(f"The old one works until {old_end:%d %B %Y %H:%M} UTC: give the new one to its owner before.")

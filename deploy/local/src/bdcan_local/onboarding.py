@@ -17,10 +17,9 @@ from bdcan_contracts.upstreams import Upstream, Upstreams, is_name
 from bdcan_local import access, chain
 from bdcan_local.errors import NotReadyError, PlatformError
 from bdcan_local.outside import Outside, ReadingSystem, outsiders, reader_holder, upstream_holder
-from bdcan_local.secrets_store import SecretsStore
+from bdcan_local.secrets_store import ACTS, SecretsStore
 from bdcan_local.tokens import ROLES
 
-ACTS = "outside.jsonl"
 SCOPES = ("referrals:read", "referrals:write")
 """What the API key of an upstream system opens: to submit, amend and withdraw, and to read what became of that."""
 

@@ -4,6 +4,7 @@ kafka/<user>       SCRAM password          postgres/<role>    password
 api-keys/<name>    an API key in clear     api-keys.json      hashes and scopes, for the services
 revocations.json   tokens that were revoked
 upstreams.json     the upstream systems, for intake; outside.json: Kafka users of all systems outside, and those that only read
+outside.jsonl      who did what about them
 signing-key.json   private key that plays the identity provider; jwks.json is its public half
 council-api-key, council-callback-secret
 grant-secret       signs what a claimed call opens at intake
@@ -45,6 +46,9 @@ API_KEYS: dict[str, tuple[str, ...]] = {
 
 SOURCES: dict[str, tuple[str, ...]] = {"simulator": ("simulator", "bench-list")}
 """Whom a machine submits referrals as."""
+
+ACTS = "outside.jsonl"
+"""Who did what about systems outside, and API keys: a chained file."""
 
 DEMO = "demo"
 """The upstream system of every new platform, which the simulator plays. Its topics have no name behind them."""

@@ -73,6 +73,7 @@ class WatchedFile(Generic[T]):
         self._may_miss = may_miss
         self._looked = time.monotonic()
         self._seen = self._mark()
+        self._was_there = False
         self.version = 0
         """Counts how often the file was read anew."""
         self._value = empty
@@ -108,9 +109,11 @@ class WatchedFile(Generic[T]):
         log.info("auth.file_read", setting=self._setting)
 
     def _read(self) -> T:
-        if self._path is None or (self._may_miss and self._seen is None):
+        if self._path is None or (self._may_miss and self._seen is None and not self._was_there):
             return self._empty
-        return self._parse(self._path.read_bytes())
+        value = self._parse(self._path.read_bytes())  # one that was there and is gone cannot be read
+        self._was_there = True
+        return value
 
     def _mark(self) -> tuple[int, int, int] | None:
         """What changes whenever somebody writes or replaces the file; None while there is none."""
