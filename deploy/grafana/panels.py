@@ -143,12 +143,16 @@ def lines(
     thresholds: Thresholds = PLAIN,
     leads: Sequence[Any] = (),
     stacked: bool = False,
+    beside: bool = False,
 ) -> Panel:
-    """What became of figures over time, the largest first. Thresholds are drawn as lines where there is more than one."""
+    """What became of figures over time, the largest first. Thresholds are drawn as lines where there is more than one.
+
+    `beside`: the names stand at the right, where there is little room.
+    """
     legend = (
         common.VizLegendOptions()
         .display_mode(kinds.LegendDisplayMode.TABLE)
-        .placement(kinds.LegendPlacement.BOTTOM)
+        .placement(kinds.LegendPlacement.RIGHT if beside else kinds.LegendPlacement.BOTTOM)
         .calcs(["lastNotNull", "max"])
         .sort_by("Last *")
         .sort_desc(True)
@@ -233,7 +237,11 @@ def rows(
 
     `worst`: the column that sorts. `leads_to`: the URL of a row, where `${__value.text}` is its key.
     """
-    panel = _common(table.Panel(), title, why, PLAIN, "short", leads)
+    panel = (
+        _common(table.Panel(), title, why, PLAIN, "short", leads)
+        .min_width(60)
+        .cell_height(kinds.TableCellHeight.SM)
+    )
     names = {f"Value #{_ref(place)}": column.name for place, column in enumerate(columns)}
     for place, column in enumerate(columns):
         query = Query(f"max by ({key}) ({column.expr})")

@@ -30,7 +30,9 @@ def board() -> Board:
             figure(
                 "Cannot be sent",
                 "Cases that are not sent yet, by the problem of the last attempt.",
-                Query("sum(max by (problem) (bdcan_escalation_forward_problems))"),
+                Query(
+                    "sum(max by (problem) (bdcan_escalation_forward_problems)) or 0 * max(bdcan_escalations_late)"
+                ),
                 thresholds=WATCH,
             ),
             figure(

@@ -58,6 +58,10 @@ def board() -> Board:
                 "Oldest parcel by state",
                 "How long the oldest parcel of a state has been wanted.",
                 Query("max by (state) (bdcan_parcel_oldest_seconds)", "{{state}}"),
+                Query(
+                    '0 * (sum(max by (site, state) (bdcan_parcels{state!~"delivered|cancelled"})) == 0)',
+                    "none is open",
+                ),
                 thresholds=seconds(86400, 172800),
                 unit="dtdurations",
             ),
@@ -65,6 +69,7 @@ def board() -> Board:
                 "Parcels that lack an item",
                 "Parcels that wait for stock, by the item that they lack.",
                 Query("max by (item) (bdcan_parcels_short) > 0", "{{item}}"),
+                Query("sum(max by (item) (bdcan_parcels_short)) == 0", "none"),
                 thresholds=WATCH,
             ),
             bars(
@@ -91,7 +96,7 @@ def board() -> Board:
                 "Stock moved, per hour",
                 "Units that came in, went out and were thrown away.",
                 Query(
-                    "sum by (move) (max by (site, item, move) (bdcan_stock_moved) - max by (site, item, move) (bdcan_stock_moved offset 1h))",
+                    "sum by (move) (delta(max by (site, item, move) (bdcan_stock_moved)[1h:1m]))",
                     "{{move}}",
                 ),
             ),

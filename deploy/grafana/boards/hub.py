@@ -57,6 +57,10 @@ def board() -> Board:
                 "Longest wait for a call",
                 "How long the resident who has waited longest has waited for a call that may be made now.",
                 Query(f"max by (hub) (bdcan_welfare_call_oldest_seconds{{{_H}}})", "{{hub}}"),
+                Query(
+                    f'0 * (sum(max by (hub, state) (bdcan_welfare_calls{{{_H}, state=~"due|unanswered|claimed"}})) == 0)',
+                    "nobody",
+                ),
                 thresholds=seconds(86400, 172800),
                 unit="dtdurations",
             ),
@@ -76,8 +80,11 @@ def board() -> Board:
         [
             lines(
                 "Calls to make over time",
-                "Welfare calls that are due, claimed or waiting for their next try.",
-                Query(f"sum by (state) (max by (hub, state) (bdcan_welfare_calls{{{_H}}}))", "{{state}}"),
+                "Welfare calls that are due, claimed, or wait for their next try (unanswered).",
+                Query(
+                    f'sum by (state) (max by (hub, state) (bdcan_welfare_calls{{{_H}, state=~"due|unanswered|claimed"}}))',
+                    "{{state}}",
+                ),
                 stacked=True,
             ),
             lines(
@@ -106,6 +113,10 @@ def board() -> Board:
                 "Oldest open task",
                 "How long the oldest task of each kind has had no volunteer.",
                 Query(f"max by (kind) (bdcan_task_oldest_seconds{{{_H}}})", "{{kind}}"),
+                Query(
+                    f'0 * (sum(max by (hub, kind, state) (bdcan_tasks{{{_H}, state="open"}})) == 0)',
+                    "none is open",
+                ),
                 thresholds=seconds(14400, 86400),
                 unit="dtdurations",
             ),

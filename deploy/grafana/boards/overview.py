@@ -56,7 +56,7 @@ def board() -> Board:
         since="now-1h",
     )
     made.row(
-        4,
+        3,
         [
             alerts(
                 "What fires",
@@ -78,7 +78,7 @@ def board() -> Board:
                 leads=[link("platform", "bdcan-platform")],
             ),
             figure(
-                "Services without a worker",
+                "Without a worker",
                 "A service without a worker keeps none of its promises, whatever its figures say.",
                 Query(
                     'count(max by (service) (up{job="bdcan", process=~".+-worker"}) == 0)'
@@ -124,35 +124,35 @@ def board() -> Board:
         ],
     )
     made.row(
-        8,
+        11,
         [
             rows(
                 "Hubs, the worst first",
-                "A row for each hub. Late: promises that are broken now. Select a hub to see its work.",
+                "A row for each hub. Late: promises that are broken now. Calls: to make; waited: the longest wait for one; next in: until the next is due. Open: referrals. Tasks: without a volunteer. Unfilled: nobody was found in time. Select a hub to see its work.",
                 "hub",
-                Column("Late", "sum by (hub) (max by (promise, hub) (bdcan_promises_late))", ALARM),
+                Column(
+                    "Late", 'sum by (hub) (max by (promise, hub) (bdcan_promises_late{hub!="none"}))', ALARM
+                ),
                 Column(
                     "Due in 1 h",
-                    'sum by (hub) (max by (promise, hub) (bdcan_promises_due_soon{within="1h"}))',
+                    'sum by (hub) (max by (promise, hub) (bdcan_promises_due_soon{within="1h", hub!="none"}))',
                     WATCH,
                 ),
                 Column(
-                    "Calls to make",
-                    'sum by (hub) (max by (hub, state) (bdcan_welfare_calls{state=~"due|claimed|waiting"}))',
+                    "Calls",
+                    'sum by (hub) (max by (hub, state) (bdcan_welfare_calls{state=~"due|unanswered|claimed"}))',
                     PLAIN,
                 ),
+                Column("Waited", "bdcan_welfare_call_oldest_seconds", seconds(86400, 172800), "dtdurations"),
                 Column(
-                    "Longest wait", "bdcan_welfare_call_oldest_seconds", seconds(86400, 172800), "dtdurations"
-                ),
-                Column(
-                    "Next call due in",
+                    "Next in",
                     "bdcan_welfare_call_next_due_seconds",
                     ((None, "red"), (0, "orange"), (3600, "green")),
                     "dtdurations",
                 ),
-                Column("Open referrals", "bdcan_hub_open_referrals", PLAIN),
+                Column("Open", "bdcan_hub_open_referrals", PLAIN),
                 Column(
-                    "Open tasks",
+                    "Tasks",
                     'sum by (hub) (max by (hub, kind, state) (bdcan_tasks{state="open"}))',
                     PLAIN,
                 ),
@@ -177,19 +177,20 @@ def board() -> Board:
         [14, 5, 5],
     )
     made.row(
-        6,
+        4,
         [
             lines(
                 "Came in and closed, per hour",
                 "Referrals accepted and referrals closed. More in than out for days means that the backlog grows.",
                 Query("sum(rate(bdcan_referrals_received_total[$__rate_interval])) * 3600", "came in"),
                 Query("sum(rate(bdcan_referrals_closed_total[$__rate_interval])) * 3600", "closed"),
+                beside=True,
             ),
             lines(
                 "Late promises over time",
                 "Promises that were broken at each moment, by kind.",
                 Query("sum by (promise) (max by (promise, hub) (bdcan_promises_late))", "{{promise}}"),
-                thresholds=ALARM,
+                beside=True,
             ),
             figure(
                 "Workers",

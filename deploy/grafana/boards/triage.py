@@ -5,6 +5,9 @@ from __future__ import annotations
 from deploy.grafana.layout import Board
 from deploy.grafana.panels import ALARM, WATCH, Query, bars, figure, lines, runbook, seconds
 
+_NOBODY = "0 * (sum(max by (reason, priority) (bdcan_triage_held)) == 0)"
+"""Zero where nobody waits, and nothing where routing does not say."""
+
 
 def board() -> Board:
     """The dashboard of those who place referrals."""
@@ -34,14 +37,14 @@ def board() -> Board:
             figure(
                 "Longest wait",
                 "How long the referral that has waited longest has waited.",
-                Query("max(bdcan_triage_oldest_seconds)"),
+                Query(f"max(bdcan_triage_oldest_seconds) or {_NOBODY}"),
                 thresholds=seconds(3600, 14400),
                 unit="dtdurations",
             ),
             figure(
                 "Next due in",
-                "In how much time the most pressing of them must be placed. Below zero it is late.",
-                Query("min(bdcan_triage_next_due_seconds)"),
+                "In how much time the most pressing of them must be placed. Below zero it is late; a day where none waits.",
+                Query(f"min(bdcan_triage_next_due_seconds) or 86400 + {_NOBODY}"),
                 thresholds=((None, "red"), (0, "orange"), (3600, "green")),
                 unit="dtdurations",
             ),
