@@ -1,8 +1,8 @@
 """`make bench`, or `python -m benchmarks [NAME ...] [--quick]`: everything side by side on one Kafka and one PostgreSQL.
 
 Writes `benchmarks/results.json` and `benchmarks/RESULTS.md`. `--quick` is small and writes nothing: to see whether a
-change helps. Names: loop, pipeline, urgent, relay, api, memory; growth and profile run
-only when they are named.
+change helps. Names: loop, pipeline, urgent, relay, api, memory; growth, profile and compression
+run only when they are named.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bdcan_local.runner import until_signalled
-from benchmarks import api, growth, loop, memory, pipeline, profile, relay, report, urgent
+from benchmarks import api, compression, growth, loop, memory, pipeline, profile, relay, report, urgent
 from benchmarks.figures import Figure
 from benchmarks.platform import machine, platform, versions
 
@@ -29,8 +29,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "memory": memory.measure,
     "growth": growth.measure,
     "profile": profile.measure,
+    "compression": compression.measure,
 }
-ONLY_WHEN_NAMED = {"growth", "profile"}
+ONLY_WHEN_NAMED = {"growth", "profile", "compression"}
 _PACKAGES = ("aiokafka", "asyncpg", "pydantic", "orjson", "uvloop", "faust-streaming", "faststream")
 
 

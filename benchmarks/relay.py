@@ -38,12 +38,12 @@ async def measure(platform: Platform, repetitions: int, *, quick: bool) -> list[
     return [Figure("relay", "rows/s", speed, note, cpu)]
 
 
-async def fill(dsn: str, count: int) -> None:
+async def fill(dsn: str, count: int, topic: str = TOPIC) -> None:
     """Put `count` events into an empty outbox."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("TRUNCATE chassis.outbox")
-        await connection.execute(_FILL, TOPIC, orjson.dumps(_HEADERS), count, timeout=120)
+        await connection.execute(_FILL, topic, orjson.dumps(_HEADERS), count, timeout=120)
         await connection.execute("ANALYZE chassis.outbox")
     finally:
         await connection.close()

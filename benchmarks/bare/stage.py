@@ -99,7 +99,7 @@ async def relay(kafka: dict[str, Any], dsn: str) -> None:
 def make_producer(kafka: dict[str, Any]) -> AIOKafkaProducer:
     """A producer that sends whole batches, as safely as the product's."""
     return AIOKafkaProducer(
-        acks="all", enable_idempotence=True, compression_type="zstd", max_batch_size=524_288, **kafka
+        **{"compression_type": "zstd", **kafka}, acks="all", enable_idempotence=True, max_batch_size=524_288
     )
 
 

@@ -1,5 +1,8 @@
 """Provisioning on a real cluster: it can be repeated, and what it does not allow is denied."""
 
+import asyncio
+import json
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -67,6 +70,38 @@ async def test_consumer_reads_only_under_its_own_group(
     with pytest.raises(GroupAuthorizationFailedError):
         await foreign.start()
     await foreign.stop()
+
+
+async def test_reader_without_zstd_reads_what_a_service_wrote(provisioned: KafkaBroker) -> None:
+    user = as_user(provisioned, "bdcan-routing")
+    async with AIOKafkaProducer(**user, compression_type="zstd") as producer:
+        await producer.send_and_wait(OWN.name, b"for everybody" * 9, key=b"zstd")
+    reader = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _READER_WITHOUT_EXTRAS,
+        json.dumps([OWN.name, as_user(provisioned, "bdcan-foodhub")]),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(reader.communicate(), 60)
+    assert out.decode().strip() == "for everybody" * 9, err.decode()[-500:]
+
+
+_READER_WITHOUT_EXTRAS = """
+import asyncio, json, sys
+sys.modules["cramjam"] = None  # what aiokafka[zstd] would have installed
+from aiokafka import AIOKafkaConsumer
+
+async def main(topic, options):
+    async with AIOKafkaConsumer(topic, **options, auto_offset_reset="earliest") as consumer:
+        async for record in consumer:
+            if record.key == b"zstd":
+                print(record.value.decode())
+                return
+
+asyncio.run(main(*json.loads(sys.argv[1])))
+"""
 
 
 async def test_topic_grows_with_the_catalogue_and_keeps_its_records(

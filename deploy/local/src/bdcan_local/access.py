@@ -170,11 +170,16 @@ def _groups(user: str, prefix: str) -> set[Grant]:
 
 
 def _config(topic: Topic) -> dict[str, str]:
+    # clients outside read gzip without an extra library; the broker packs at level 1, aiokafka would at 9 (ADR 22)
+    readable = (
+        {} if UPSTREAM in topic.writers else {"compression.type": "gzip", "compression.gzip.level": "1"}
+    )
     if topic.compacted:
         # a reader that was away for a week must still see that something was deleted
-        return {"cleanup.policy": "compact", "delete.retention.ms": _milliseconds(timedelta(days=7))}
+        seven_days = _milliseconds(timedelta(days=7))
+        return readable | {"cleanup.policy": "compact", "delete.retention.ms": seven_days}
     retention = "-1" if topic.retention is None else _milliseconds(topic.retention)
-    return {"cleanup.policy": "delete", "retention.ms": retention}
+    return readable | {"cleanup.policy": "delete", "retention.ms": retention}
 
 
 def _milliseconds(span: timedelta) -> str:
