@@ -34,7 +34,7 @@ check: $(VENV)/.dev ## format, lint, types, boundaries, contracts: fast enough t
 	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/lint-imports --no-cache > .import-linter.log || { cat .import-linter.log; exit 1; }
 	@for project in $(PACKAGES); do (cd $$project && $(CURDIR)/$(BIN)/deptry src --no-ansi > .deptry.log 2>&1) || { cat $$project/.deptry.log; exit 1; }; done
 	@$(BIN)/codespell
-	@$(BIN)/shellcheck .ci/run deploy/kafka/*.sh
+	@$(BIN)/shellcheck .ci/run deploy/kafka/*.sh examples/upstream/kcat/*.sh
 	@$(BIN)/squawk --exclude $(SQUAWK_OFF) $(MIGRATIONS) > .squawk.log 2>&1 || { cat .squawk.log; exit 1; }
 	@$(BIN)/kingfisher scan . --git-history=none --no-validate --no-update-check --quiet --redact --rule-cache-dir $(VENV)/.kingfisher \
 	  --exclude .venv --exclude .local --exclude .git > .kingfisher.log 2>&1 || { cat .kingfisher.log; exit 1; }

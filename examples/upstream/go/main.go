@@ -1,0 +1,257 @@
+// Sends one request to BD CAN Plus and waits for its receipt: go run . [REFERENCE]
+// It ends with 0 when the request was accepted, with 1 when it was refused, with 2 when no receipt came in time.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+const (
+	submitted = "bdcan.intake.inbound-referral.submitted.v1"
+	accepted  = "bdcan.intake.inbound-referral.accepted.v1"
+	refused   = "bdcan.intake.inbound-referral.refused.v1"
+)
+
+type person struct {
+	Name     string `json:"name,omitempty"`
+	Phone    string `json:"phone,omitempty"`
+	Postcode string `json:"postcode,omitempty"`
+}
+
+type referral struct {
+	Source    string   `json:"source"`
+	Reference string   `json:"reference"`
+	Channel   string   `json:"channel"`
+	Person    person   `json:"person"`
+	Needs     []string `json:"needs"`
+}
+
+type receipt struct {
+	Source     string `json:"source"`
+	Reference  string `json:"reference"`
+	ReferralID string `json:"referral_id"`
+	Duplicate  bool   `json:"duplicate"`
+	Record     *struct {
+		ID string `json:"id"`
+	} `json:"record"`
+	Problems []struct {
+		Field   string `json:"field"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	} `json:"problems"`
+}
+
+// answers says whether a receipt is about this event: it quotes the record that it answers.
+func (r receipt) answers(sent cloudevents.Event) bool {
+	if r.Record != nil {
+		return r.Record.ID == sent.ID()
+	}
+	return r.Source+":"+r.Reference == sent.Subject()
+}
+
+func main() {
+	reference := fmt.Sprintf("go-%d", time.Now().Unix())
+	if len(os.Args) > 1 {
+		reference = os.Args[1]
+	}
+	code, err := run(reference, setting("BDCAN_SOURCE", ""))
+	if err != nil {
+		log.Fatalf("%s: %v", reference, err) // ends with 1, as a refusal does: read the words
+	}
+	os.Exit(code)
+}
+
+func run(reference, source string) (int, error) {
+	seconds, err := strconv.Atoi(setting("BDCAN_WAIT_SECONDS", "60"))
+	if err != nil {
+		return 0, err
+	}
+	event := newReferral(reference, source)
+	if err := send(event); err != nil {
+		return 0, err
+	}
+	fmt.Printf("sent %s:%s with the id %s\n", source, reference, event.ID())
+	kind, found, err := receiptOf(event, time.Duration(seconds)*time.Second)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		fmt.Printf("no receipt within %d seconds: send the same event again, under the same id\n", seconds)
+		return 2, nil
+	case err != nil:
+		return 0, err
+	case kind == accepted:
+		fmt.Printf("accepted as referral %s%s\n", found.ReferralID, map[bool]string{true: " (a duplicate)"}[found.Duplicate])
+		return 0, nil
+	}
+	fmt.Println("refused:")
+	for _, problem := range found.Problems {
+		field := problem.Field
+		if field == "" {
+			field = "the record"
+		}
+		fmt.Printf("  %s: %s (%s)\n", field, problem.Message, problem.Code)
+	}
+	return 1, nil
+}
+
+// newReferral makes a request. Send it again under the same id where you are not sure that it arrived.
+func newReferral(reference, source string) cloudevents.Event {
+	event := cloudevents.NewEvent()
+	event.SetID(rand.Text())
+	event.SetSource(source)
+	event.SetType(submitted)
+	event.SetSubject(source + ":" + reference)
+	event.SetTime(time.Now())
+	body := referral{
+		Source:    source,
+		Reference: reference,
+		Channel:   "gp",
+		Person:    person{Name: "Amina Example", Phone: "07700 900417", Postcode: "RM10 8XX"},
+		Needs:     []string{"food-parcel", "prescription"},
+	}
+	if err := event.SetData(cloudevents.ApplicationJSON, body); err != nil {
+		panic(err) // the body is a struct of texts
+	}
+	return event
+}
+
+// send writes the event in binary mode. The client retries for two minutes, and no retry makes a second record.
+func send(event cloudevents.Event) error {
+	if err := event.Validate(); err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(connection(
+		kgo.RecordDeliveryTimeout(2*time.Minute),
+		kgo.ProducerBatchCompression(kgo.GzipCompression()),
+	)...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	record := &kgo.Record{
+		Topic: setting("BDCAN_INBOUND_TOPIC", ""),
+		Key:   []byte(event.Subject()), // one key, one order: what you say later about a referral is read later
+		Value: event.Data(),
+		Headers: []kgo.RecordHeader{
+			{Key: "content-type", Value: []byte(event.DataContentType())},
+			{Key: "ce_specversion", Value: []byte(event.SpecVersion())},
+			{Key: "ce_id", Value: []byte(event.ID())},
+			{Key: "ce_type", Value: []byte(event.Type())},
+			{Key: "ce_source", Value: []byte(event.Source())},
+			{Key: "ce_subject", Value: []byte(event.Subject())},
+			{Key: "ce_time", Value: []byte(event.Time().UTC().Format(time.RFC3339Nano))},
+		},
+	}
+	return client.ProduceSync(context.Background(), record).FirstErr()
+}
+
+// receiptOf reads until the receipt of this event. The group remembers what it has read: the next run goes on from there.
+func receiptOf(sent cloudevents.Event, wait time.Duration) (string, receipt, error) {
+	client, err := kgo.NewClient(connection(
+		kgo.ConsumerGroup(setting("BDCAN_GROUP", "")), // begins with the prefix that you were given
+		kgo.ConsumeTopics(setting("BDCAN_RECEIPTS_TOPIC", "")),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.DisableAutoCommit(),
+	)...)
+	if err != nil {
+		return "", receipt{}, err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	seen := map[string]bool{}
+	for {
+		fetches := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return "", receipt{}, ctx.Err()
+		}
+		for _, failed := range fetches.Errors() {
+			return "", receipt{}, failed.Err
+		}
+		for _, record := range fetches.Records() {
+			event := readEvent(record)
+			name := event.Source() + " " + event.ID()
+			var found receipt
+			mine := false
+			if kind := event.Type(); !seen[name] && (kind == accepted || kind == refused) {
+				seen[name] = true // a receipt may come twice
+				if err := json.Unmarshal(event.Data(), &found); err != nil {
+					return "", receipt{}, err
+				}
+				mine = found.answers(sent)
+			}
+			// after the work: what was not committed is read again
+			if err := client.CommitRecords(context.Background(), record); err != nil {
+				return "", receipt{}, err
+			}
+			if mine {
+				return event.Type(), found, nil
+			}
+		}
+	}
+}
+
+// readEvent reads a record in binary mode: each attribute is a header.
+func readEvent(record *kgo.Record) cloudevents.Event {
+	event := cloudevents.NewEvent()
+	for _, header := range record.Headers {
+		switch value := string(header.Value); header.Key {
+		case "ce_id":
+			event.SetID(value)
+		case "ce_source":
+			event.SetSource(value)
+		case "ce_type":
+			event.SetType(value)
+		case "ce_subject":
+			event.SetSubject(value)
+		}
+	}
+	event.DataEncoded = record.Value
+	return event
+}
+
+func connection(more ...kgo.Opt) []kgo.Opt {
+	auth := scram.Auth{User: setting("BDCAN_USER", ""), Pass: password()}
+	options := []kgo.Opt{
+		kgo.SeedBrokers(strings.Split(setting("BDCAN_BOOTSTRAP", ""), ",")...),
+		kgo.SASL(auth.AsSha512Mechanism()),
+	}
+	if setting("BDCAN_PROTOCOL", "SASL_SSL") == "SASL_SSL" {
+		options = append(options, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
+	}
+	return append(options, more...)
+}
+
+func password() string {
+	if file := os.Getenv("BDCAN_PASSWORD_FILE"); file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return strings.TrimSpace(string(text))
+	}
+	return setting("BDCAN_PASSWORD", "")
+}
+
+func setting(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	if otherwise == "" {
+		log.Fatalf("set %s", name)
+	}
+	return otherwise
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Sends one request to BD CAN Plus and waits for its receipt: ./send-referral.sh [REFERENCE]
+# It ends with 0 when the request was accepted, with 1 when it was refused, with 2 when no receipt came in time.
+# It needs kcat with librdkafka 2.6.1 or newer (kcat -V says which), and jq.
+set -euo pipefail
+
+reference=${1:-kcat-$(date +%s)}
+source=$BDCAN_SOURCE
+wait_seconds=${BDCAN_WAIT_SECONDS:-60}
+id=$(cat /proc/sys/kernel/random/uuid 2> /dev/null || uuidgen)
+
+# kcat reads this file; a password on the command line could be read by every user of the machine
+settings=$(mktemp)
+receipts=$(mktemp)
+trap 'rm -f "$settings" "$receipts"' EXIT
+if [[ -n ${BDCAN_PASSWORD_FILE:-} ]]; then BDCAN_PASSWORD=$(< "$BDCAN_PASSWORD_FILE"); fi
+cat > "$settings" << END
+bootstrap.servers=$BDCAN_BOOTSTRAP
+security.protocol=${BDCAN_PROTOCOL:-SASL_SSL}
+sasl.mechanism=SCRAM-SHA-512
+sasl.username=$BDCAN_USER
+sasl.password=$BDCAN_PASSWORD
+END
+
+body=$(jq --compact-output --null-input --arg source "$source" --arg reference "$reference" '{
+  source: $source, reference: $reference, channel: "gp",
+  person: {name: "Amina Example", phone: "07700 900417", postcode: "RM10 8XX"},
+  needs: ["food-parcel", "prescription"]}')
+
+# send the same again, under the same id, where you are not sure that it arrived
+printf '%s' "$body" | kcat -q -F "$settings" -P -t "$BDCAN_INBOUND_TOPIC" -k "$source:$reference" \
+  -X enable.idempotence=true -X acks=all \
+  -H "content-type=application/json" -H "ce_specversion=1.0" -H "ce_id=$id" -H "ce_source=$source" \
+  -H "ce_type=bdcan.intake.inbound-referral.submitted.v1" -H "ce_subject=$source:$reference" \
+  -H "ce_time=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+echo "sent $source:$reference with the id $id"
+
+# the group remembers what it has read, so the next run goes on from there; a receipt that comes twice says the same twice
+# -u prints each receipt at once; kcat commits what it has printed every five seconds and when it ends
+coproc reader { exec timeout "$wait_seconds" kcat -q -F "$settings" -u -G "$BDCAN_GROUP" \
+  -X auto.offset.reset=earliest -f '%h\t%s\n' "$BDCAN_RECEIPTS_TOPIC" 2>> "$receipts"; }
+# shellcheck disable=SC2154 # coproc sets the variables
+while IFS=$'\t' read -r headers value <&"${reader[0]}"; do
+  case $headers in
+    *ce_type=bdcan.intake.inbound-referral.accepted.v1*) kind=accepted ;;
+    *ce_type=bdcan.intake.inbound-referral.refused.v1*) kind=refused ;;
+    *) continue ;;
+  esac
+  # a receipt quotes the record that it answers
+  mine=$(jq --arg id "$id" --arg subject "$source:$reference" \
+    'if .record then .record.id == $id else "\(.source):\(.reference)" == $subject end' <<< "$value")
+  [[ $mine == true ]] || continue
+  kill "$reader_PID"
+  if [[ $kind == accepted ]]; then
+    jq --raw-output '"accepted as referral " + .referral_id + (if .duplicate then " (a duplicate)" else "" end)' <<< "$value"
+    exit 0
+  fi
+  echo "refused:"
+  jq --raw-output '.problems[] | "  " + (if .field == "" then "the record" else .field end) + ": \(.message) (\(.code))"' \
+    <<< "$value"
+  exit 1
+done
+cat "$receipts" >&2
+echo "no receipt within $wait_seconds seconds: send the same event again, under the same id"
+exit 2

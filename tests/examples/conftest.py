@@ -1,0 +1,157 @@
+"""A real Kafka with a real intake on it, and the examples as somebody outside would build them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bdcan_local import processes, runner
+from bdcan_local.access import (
+    Grant,
+    Operation,
+    Pattern,
+    ResourceType,
+    TopicSpec,
+)
+from bdcan_local.cluster import Cluster
+from bdcan_local.kafka import ADMIN, PROTOCOL, client_options
+from bdcan_local.processes import System, Table
+from bdcan_local.root import Root
+from bdcan_local.settings import read_settings
+from bdcan_local.supervisor import Unit
+
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLES = REPOSITORY / "examples"
+BUILT = Path(tempfile.gettempdir()) / f"bdcan-examples-{os.getuid()}"
+"""Where examples are built, by the hash of what they are made of: a second run builds nothing."""
+
+_BUILD_SECONDS = 400
+
+
+def _of_intake(units: list[Unit]) -> list[Unit]:
+    return [unit for unit in units if unit.name.startswith("intake")]
+
+
+def _migrations(system: System) -> list[list[Unit]]:
+    return [_of_intake(stage) for stage in processes.one_shot_units(system)]
+
+
+def _services(system: System) -> list[Unit]:
+    return _of_intake(processes.service_units(system))
+
+
+@pytest.fixture(scope="session")
+async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """PostgreSQL, Kafka, and intake's API and worker: what an upstream system meets."""
+    root = Root(tmp_path_factory.mktemp("system"))
+    plan = runner.Plan(usual_ports=False, table=Table(_migrations, _services))
+    async with runner.running(root, read_settings(), plan, lambda _text: None) as running:
+        yield running.system
+
+
+@pytest.fixture(scope="session")
+def onboard(system: System) -> Callable[..., dict[str, Any]]:
+    """Run `bdcan upstream …` or `bdcan consumer …`; gives what it says to hand over."""
+
+    def run(*words: str) -> dict[str, Any]:
+        bdcan = Path(sys.executable).with_name("bdcan")
+        answer = subprocess.run(
+            [bdcan, *words, "--root", system.data.parent, "--json", "--show-secrets"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert answer.returncode == 0, answer.stderr
+        return json.loads(answer.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def handed_over(system: System) -> dict[str, str]:
+    """What an upstream system is given, as the environment of its program."""
+    demo, user = system.secrets.upstreams().named("demo"), system.secrets.demo_user()
+    assert demo is not None
+    return {
+        "BDCAN_BOOTSTRAP": system.kafka.bootstrap,
+        "BDCAN_PROTOCOL": PROTOCOL,
+        "BDCAN_USER": user,
+        "BDCAN_PASSWORD_FILE": str(system.secrets.path("kafka", user)),
+        "BDCAN_GROUP": f"{user}.receipts",
+        "BDCAN_INBOUND_TOPIC": str(demo.inbound_topic),
+        "BDCAN_RECEIPTS_TOPIC": str(demo.receipts_topic),
+        "BDCAN_SOURCE": demo.sources[0],
+    }
+
+
+@pytest.fixture(scope="session")
+def administrator(system: System) -> Iterator[Cluster]:
+    """The cluster, as its administrator sees it."""
+    with Cluster(client_options(system.kafka.bootstrap, ADMIN, system.kafka.password)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def silent_topic(administrator: Cluster, handed_over: Mapping[str, str]) -> str:
+    """A topic that the upstream system may read, and that nobody writes to."""
+    spec = TopicSpec("test.silent", 1, ())
+    administrator.make_topics([spec], replicas=1)
+    user = handed_over["BDCAN_USER"]
+    administrator.grant([Grant(user, ResourceType.TOPIC, spec.name, Pattern.LITERAL, Operation.READ)])
+    administrator.wait_until_ready([spec])
+    return spec.name
+
+
+@pytest.fixture(scope="session")
+def built() -> Callable[[str, Sequence[str], Sequence[Path]], Path]:
+    """Copy an example to a place outside the source tree and build it there; gives the place."""
+
+    def build(name: str, command: Sequence[str], beside: Sequence[Path] = ()) -> Path:
+        if shutil.which(command[0]) is None:
+            pytest.skip(f"{command[0]} is not installed: apt-get install it to try this example")
+        folders = [EXAMPLES / name, *beside]
+        whole = BUILT / _digest(folders)
+        place = whole / folders[0].relative_to(REPOSITORY)
+        if not (whole / "complete").exists():
+            for folder in folders:
+                _copy(folder, whole / folder.relative_to(REPOSITORY))
+            done = subprocess.run(
+                command, cwd=place, capture_output=True, text=True, check=False, timeout=_BUILD_SECONDS
+            )
+            assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+            (whole / "complete").touch()
+        return place
+
+    return build
+
+
+def _digest(folders: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in _sources(folder):
+            digest.update(str(path.relative_to(REPOSITORY)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:20]
+
+
+def _copy(folder: Path, target: Path) -> None:
+    for path in _sources(folder):
+        copied = target / path.relative_to(folder)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copied)
+
+
+def _sources(folder: Path) -> list[Path]:
+    """The files of an example, without what somebody built or installed beside them."""
+    made = {"node_modules", "target", ".venv", "__pycache__"}
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(path for path in found if not made & set(path.relative_to(folder).parts))
