@@ -34,13 +34,17 @@ check: $(VENV)/.dev ## format, lint, types, boundaries, contracts: fast enough t
 	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/lint-imports --no-cache > .import-linter.log || { cat .import-linter.log; exit 1; }
 	@for project in $(PACKAGES); do (cd $$project && $(CURDIR)/$(BIN)/deptry src --no-ansi > .deptry.log 2>&1) || { cat $$project/.deptry.log; exit 1; }; done
 	@$(BIN)/codespell
-	@$(BIN)/shellcheck .ci/run deploy/kafka/*.sh examples/upstream/kcat/*.sh
+	@$(BIN)/shellcheck .ci/run deploy/kafka/*.sh deploy/prometheus/check.sh examples/upstream/kcat/*.sh
+	@deploy/prometheus/check.sh
 	@$(BIN)/squawk --exclude $(SQUAWK_OFF) $(MIGRATIONS) > .squawk.log 2>&1 || { cat .squawk.log; exit 1; }
 	@$(BIN)/kingfisher scan . --git-history=none --no-validate --no-update-check --quiet --redact --rule-cache-dir $(VENV)/.kingfisher \
 	  --exclude .venv --exclude .local --exclude .git > .kingfisher.log 2>&1 || { cat .kingfisher.log; exit 1; }
 	@$(BIN)/uv lock --check --quiet
 	@$(BIN)/basedpyright --pythonpath $(BIN)/python
 	@echo "check: all is well"
+
+promtool: ## build promtool with Go, for the check of the alerts (a minute or two, once)
+	@deploy/prometheus/check.sh build
 
 resilience: $(VENV)/.dev ## fault runs: SECONDS=600 SEED=7 (docs/resilience.md)
 	@$(BIN)/python -m tests.resilience $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(REFERRALS),--referrals $(REFERRALS))
@@ -80,4 +84,4 @@ $(VENV)/.run: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
 $(VENV)/.dev: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
 	@echo "installing (once) ..." && $(BIN)/uv sync --quiet --frozen --all-packages --inexact && touch $@ $(VENV)/.run
 
-.PHONY: help demo up down test check resilience mutants bench gen sbom scan clean
+.PHONY: help demo up down test check promtool resilience mutants bench gen sbom scan clean

@@ -53,7 +53,7 @@ def test_local_runner_and_compose_run_the_same_processes(
         name: process["command"]
         for name, process in compose.items()
         if process.get("image", "").startswith("bdcan/")
-        and name not in {"secrets", "provision", "demo", "bdcan", "sandbox"}
+        and name not in {"secrets", "provision", "demo", "bdcan", "sandbox", "catcher"}
     }
     assert ours == table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def test_container_mounts_nothing_of_the_machine_that_it_can_change(
     container: tuple[str, dict[str, Any]],
 ) -> None:
     _, settings = container
-    for mount in settings.get("volumes", ()):
+    for given in settings.get("volumes", ()):
+        mount = re.sub(r"\$\{BDCAN_\w+:-([^}]*)\}", r"\1", given)  # the operator may name another folder
         source = mount.partition(":")[0]
         assert source in COMPOSE["volumes"] or (source.startswith("./deploy/") and mount.endswith(":ro"))
 

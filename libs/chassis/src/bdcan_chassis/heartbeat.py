@@ -7,6 +7,7 @@ a consumer no records, as an idle one does. These heartbeats therefore have conn
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -121,9 +122,15 @@ async def feel_lag(stopping: asyncio.Event) -> None:
         started = now
 
 
+def _disk_used() -> float:
+    disk = shutil.disk_usage(".")
+    return 1 - disk.free / disk.total
+
+
 def describe_process(settings: ServiceSettings, version: str, clock: Clock, pool: Pool) -> None:
     """Export what runs here, which time it is, and how busy the pool is, as of each scrape."""
     metrics.BUILD_INFO.labels(version, settings.commit).set(1)
+    metrics.DISK_USED.set_function(lambda: {(): _disk_used()})
     metrics.DOMAIN_TIME.set_function(lambda: {(): clock.now().timestamp()})
     metrics.POOL_CONNECTIONS.set_function(
         lambda: {("busy",): pool.get_size() - pool.get_idle_size(), ("idle",): pool.get_idle_size()}

@@ -89,6 +89,9 @@ PASS_CHANGES = Counter(
     "bdcan_pass_changes_total", "Changes that passes of a planner or gateway have made", ["name"]
 )
 PASS_FAILURES = Counter("bdcan_pass_failures_total", "Passes that failed and were rolled back", ["name"])
+PASS_INTERVAL = Gauge(
+    "bdcan_pass_interval_seconds", "Seconds between two passes at most, where nobody wakes it", ["name"]
+)
 PASS_ENDED = Gauge(
     "bdcan_pass_ended_timestamp_seconds",
     "When a pass of a planner or gateway last ended well, epoch seconds of real time",
@@ -184,6 +187,9 @@ PROMISES_LATEST = Sampled(
 BUILD_INFO = Gauge("bdcan_build_info", "1, with the version and the commit that run", ["version", "commit"])
 DOMAIN_TIME = Sampled(
     "bdcan_domain_time_seconds", "Domain time of this process, epoch seconds: a demo's clock runs faster"
+)
+DISK_USED = Sampled(
+    "bdcan_disk_used_ratio", "Used share, 0 to 1, of the disk that this process runs on, as of the scrape"
 )
 EVENT_LOOP_LAG = Histogram(
     "bdcan_event_loop_lag_seconds",

@@ -58,6 +58,9 @@ async def run_pass(
     """Repeat a pass until `stopping`. A failed pass is logged, counted and retried: its work is still there."""
     wake = wakes.of(f"pass:{work.name}")
     failures = 0
+    metrics.PASS_INTERVAL.labels(work.name).set(work.interval.total_seconds())
+    metrics.PASS_ENDED.labels(work.name).set_to_current_time()
+    metrics.PASS_FAILURES.labels(work.name)
     while not stopping.is_set():
         wake.clear()
         started = time.perf_counter()
