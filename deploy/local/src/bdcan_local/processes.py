@@ -230,6 +230,7 @@ def _council(system: System) -> dict[str, str]:
 
 def _common(system: System) -> dict[str, str]:
     return {
+        "BDCAN_SHOWN_PER_HOUR": "1000000",  # the simulator plays all people of the borough with one account
         **system.environment,
         "PYTHONUNBUFFERED": "1",  # a log that ends in the middle says nothing about a crash
         "BDCAN_CLOCK": system.clock,

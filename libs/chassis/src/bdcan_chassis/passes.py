@@ -71,7 +71,7 @@ async def run_pass(
         except Exception as error:  # rolled back as a whole; the next pass finds the same work
             failures += 1
             metrics.PASS_FAILURES.labels(work.name).inc()
-            log.warning("pass.failed", name=work.name, attempt=failures, exc_info=error)
+            log.warning("pass.failed", work=work.name, attempt=failures, exc_info=error)
             await wait(stopping, backoff_seconds(failures, most=30))
             continue
         failures = 0
