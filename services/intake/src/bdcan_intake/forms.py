@@ -200,7 +200,7 @@ class AmendmentForm(Body):
     call_id: UUID | None = None
     consent: bool | None = None
 
-    def amendment(self) -> Amendment:
+    def amendment(self, *, by_sender: bool = False) -> Amendment:
         """The amendment as the domain has it."""
         given = {name: getattr(self, name) for name in self.model_fields_set if name != "call_id"}
         if self.person is not None:
@@ -211,7 +211,7 @@ class AmendmentForm(Body):
             given.pop("person", None)
         if self.household is not None:
             given["household"] = self.household.household()
-        return Amendment(**given)
+        return Amendment(**given, by_sender=by_sender)
 
 
 class CorrectionForm(Body):

@@ -208,3 +208,37 @@ async def test_safeguarding_referral_shows_its_sender_no_step(given: Harness):
     shown = (await sender.get(f"/v1/referrals/{r.referral_id}")).json()
     assert shown["news"]["state"] == "passed-on"
     assert shown["news"]["needs"] == []
+
+
+async def test_erased_referral_that_is_open_takes_no_amendment(given: Harness):
+    r = await sent(given, NeedCode.SHOPPING)
+    erasure = {"referral_ids": [str(r.referral_id)], "enquiry_ids": [], "reason": "asked-by-telephone"}
+    assert (await given.http.post("/v1/rights/erasures", json=erasure)).status_code == 201
+    given.clock.advance(timedelta(days=22))
+    await given.fire()
+    assert (await stored(given, r.referral_id)).erased_at
+    back = await given.http.post(
+        f"/v1/referrals/{r.referral_id}/amendments", json={"person": {"name": "Amina Example"}}
+    )
+    assert back.status_code == 409
+    assert await given.fetch("SELECT name FROM resident WHERE name IS NOT NULL") == []
+
+
+async def test_safeguarding_need_that_the_sender_adds_ends_the_steps(given: Harness):
+    r = await sent(given, NeedCode.SHOPPING)
+    await given.deliver(s.assigned(r))
+    await given.emitted()
+    sender = given.client(["referrals:write"], sources=["north-surgery"])
+    url = f"/v1/referrals/{r.referral_id}/amendments"
+    assert (await sender.post(url, json={"add_needs": ["domestic-abuse"]})).status_code == 200
+    [(_, told)] = await receipts(given)
+    assert (told.state, told.needs) == ("passed-on", ())
+
+
+async def test_safeguarding_need_that_the_hub_adds_is_not_told(given: Harness):
+    r = await sent(given, NeedCode.SHOPPING)
+    await given.deliver(s.assigned(r))
+    await given.emitted()
+    url = f"/v1/referrals/{r.referral_id}/amendments"
+    assert (await given.http.post(url, json={"add_needs": ["domestic-abuse"]})).status_code == 200
+    assert await receipts(given) == []

@@ -7,6 +7,8 @@ caller may not see the thing: a repeated request passes the checks of a first on
 key with another request is an error (422): what a request says counts, not its bytes or the order of its fields. A failed
 request stores nothing, so its key can be used again.
 
+A dry run does the work and all that belongs to it, and rolls it back. It looks at no key and keeps none.
+
 A key may be anything, such as a name. The table has its hash. The reply is sealed with the key, so that only who sends
 the key again can read it. A route whose answer says who somebody is takes no `OnceOnly`: each such answer leaves its own
 audit row.
@@ -19,6 +21,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated, TypeAlias
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -45,10 +48,13 @@ class Once:
         self._transactions: Transactions = request.app.state.transactions
 
     async def __call__(
-        self, work: Callable[[Tx], Awaitable[BaseModel | None]], *, status: int = 200
+        self, work: Callable[[Tx], Awaitable[BaseModel | None]], *, status: int = 200, dry_run: bool = False
     ) -> Response:
-        """Run `work` and answer with its result. After a deadlock or a lost connection it retries, three times in all."""
-        key = _key(self._request)
+        """Run `work` and answer with its result. After a deadlock or a lost connection it retries, three times in all.
+
+        `dry_run`: answer as if, and store nothing. The answer bears the header `Dry-Run: true`.
+        """
+        key = _key(self._request) if not dry_run else None
         if key is not None and not 1 <= len(key) <= _MAX_KEY:
             raise InvalidError(f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
         digests = await self._digests() if key is not None else ()
@@ -56,7 +62,9 @@ class Once:
         while True:
             attempt += 1
             try:
-                return await self._once(key, digests, work, status)
+                return await (
+                    self._rehearsed(work, status) if dry_run else self._once(key, digests, work, status)
+                )
             except Exception as error:
                 if attempt >= _TRIES or not is_transient(error):
                     raise
@@ -86,6 +94,16 @@ class Once:
                 raise
             return done
         return Response(body, status, media_type="application/json" if body else None)
+
+    async def _rehearsed(self, work: Callable[[Tx], Awaitable[BaseModel | None]], status: int) -> Response:
+        body = b""
+        with suppress(_RolledBackError):
+            async with self._transactions.begin(self._request.state.traceparent) as tx:
+                result = await work(tx)
+                body = b"" if result is None else _dump(result)
+                await tx.flush()  # what the last statement refuses is refused here, too
+                raise _RolledBackError
+        return Response(body, status, {"Dry-Run": "true"}, media_type="application/json" if body else None)
 
     async def _replayed(self, caller: str, key: str, digests: tuple[bytes, ...]) -> Response | None:
         row = await self._transactions.pool.fetchrow(_REPLY, caller, _hashed(caller, key))
@@ -117,6 +135,10 @@ class Once:
             return (of_bytes.digest(),)
         hasher.update(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
         return hasher.digest(), of_bytes.digest()
+
+
+class _RolledBackError(Exception):
+    """Leaves the transaction of a dry run, which has its answer, without a trace."""
 
 
 def _key(request: Request) -> str | None:

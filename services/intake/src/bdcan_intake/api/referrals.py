@@ -151,6 +151,9 @@ class ReferralShown(ReferralListed):
     duplicate: Annotated[
         bool, Field(description="of the answer to a request: whether an earlier one had opened this referral")
     ] = False
+    dry_run: Annotated[
+        bool | None, Field(description="nothing was stored: new ids in the answer belong to nothing")
+    ] = None
 
 
 class NoteForm(bodies.Body):
@@ -179,6 +182,9 @@ class Withdrawal(bodies.Body):
     reason: bodies.Reason
 
 
+DryRun = Annotated[bool, Query(description="answer as if, and store nothing")]
+
+
 def router() -> Routes:
     """The routes."""
     routes = Routes(prefix="/v1/referrals", tags=["referrals"])
@@ -201,6 +207,7 @@ def router() -> Routes:
                 min_length=3, max_length=40, description="one of the caller's sources; by default the first"
             ),
         ] = None,
+        dry_run: DryRun = False,
     ) -> Response:
         sender = source_of(caller, source)
         form = filled_in(request, forms.read_referral, body)
@@ -216,14 +223,14 @@ def router() -> Routes:
                 case Refused(problems):
                     raise RefusedError(problems)
                 case Accepted(referral):
-                    return _shown(referral, referrals.entered(referral.referral_id), caller)
+                    shown = _shown(referral, referrals.entered(referral.referral_id), caller)
+                    return _rehearsed(shown, dry_run)
                 case Duplicate(referral_id):
                     known = True
-                    return (await _found(tx.connection, referral_id, caller)).model_copy(
-                        update={"duplicate": True}
-                    )
+                    shown = await _found(tx.connection, referral_id, caller)
+                    return _rehearsed(shown.model_copy(update={"duplicate": True}), dry_run)
 
-        response = await once(work, status=201)
+        response = await once(work, status=201, dry_run=dry_run)
         if known:
             response.status_code = 200
         return response
@@ -269,13 +276,16 @@ def _changing(routes: Routes) -> None:
     """Add the routes that change a referral or what is known of its person."""
 
     @routes.post("/{referral_id}/withdrawal", response_model=ReferralShown)
-    async def withdraw(referral_id: UUID, body: Withdrawal, caller: Writer, once: OnceOnly) -> Response:
+    async def withdraw(
+        referral_id: UUID, body: Withdrawal, caller: Writer, once: OnceOnly, dry_run: DryRun = False
+    ) -> Response:
         async def work(tx: Tx) -> BaseModel:
             referrals = Referrals(tx)
             referral = await _locked(referrals, referral_id, caller)
-            return await _changed(referrals, changes.withdraw(referral, body.reason, tx.now), caller)
+            shown = await _changed(referrals, changes.withdraw(referral, body.reason, tx.now), caller)
+            return _rehearsed(shown, dry_run)
 
-        return await once(work)
+        return await once(work, dry_run=dry_run)
 
     @routes.post("/{referral_id}/amendments", response_model=ReferralShown)
     async def amend(
@@ -284,6 +294,7 @@ def _changing(routes: Routes) -> None:
         caller: Amender,
         once: OnceOnly,
         body: Annotated[Any, Unread(forms.AmendmentForm), Body()],
+        dry_run: DryRun = False,
     ) -> Response:
         form = filled_in(request, forms.read_amendment, body)
 
@@ -291,15 +302,15 @@ def _changing(routes: Routes) -> None:
             referrals, residents = Referrals(tx), Residents(tx)
             referral = await _locked(referrals, referral_id, caller)
             [known] = await residents.lock_keys([referral_id])
-            amendment = form.amendment()
+            amendment = form.amendment(by_sender=not caller.sees_hub(referral.hub_id))
             must_see_needs(caller, referral, amendment.withdraw_needs)
             resident = residents.put(changes.amend_resident(known, amendment, tx.today))
             await residents.save()
             await take_note(referrals, referral_id, form.notes, caller.name, form.call_id)
             step = changes.amend(referral, resident, amendment, new_id, tx.now)
-            return await _changed(referrals, step, caller)
+            return _rehearsed(await _changed(referrals, step, caller), dry_run)
 
-        return await once(work)
+        return await once(work, dry_run=dry_run)
 
     @routes.post("/{referral_id}/corrections", status_code=204, response_class=Response)
     async def correct(
@@ -356,6 +367,11 @@ async def _changed(referrals: Referrals, step: Step[Referral], caller: Caller) -
     await referrals.save()
     before = await _timeline(referrals.tx.connection, after.referral_id)
     return _shown(after, [*before, *referrals.entered(after.referral_id)], caller)
+
+
+def _rehearsed(shown: ReferralShown, dry_run: bool) -> ReferralShown:
+    """The answer, which says where it is one of a dry run."""
+    return shown.model_copy(update={"dry_run": True}) if dry_run else shown
 
 
 async def _found(connection: Connection, referral_id: UUID, caller: Caller) -> ReferralShown:

@@ -80,6 +80,8 @@ class Amendment(Struct, frozen=True):
     notes: str | None = None
     """A further note. It is added to the earlier ones (`domain/note.py`)."""
     consent: bool | UnsetType | None = UNSET
+    by_sender: bool = False
+    """Whether the system that sent the referral says so, and not somebody who helps."""
 
 
 def by_call(said: CallCorrections, referral: Referral, resident: Resident) -> Amendment | None:
@@ -215,6 +217,8 @@ def amend(
             deceased=says_deceased(amendment.notes, *amendment.person.values()),
         ),
         needs=(*kept, *added),
+        guarded=referral.guarded
+        or (amendment.by_sender and any(need.lane is Lane.SAFEGUARDING for need in added)),
     )
     told = ReferralAmended(
         referral_id=after.referral_id,
