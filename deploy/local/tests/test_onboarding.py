@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -184,6 +184,33 @@ async def test_user_whose_time_is_over_is_swept(platform: Platform) -> None:
         await send(options, told["kafka"]["submit to"])
 
 
+async def test_system_whose_credentials_have_ended_gets_new_ones(platform: Platform) -> None:
+    name = fresh("river-surgery")
+    await platform.bdcan("upstream", "add", name, "--expires", "0.00001")  # less than a second
+    reader = fresh("council-report")
+    await platform.bdcan("consumer", "add", reader, "--topic", DEMAND_SIGNALS.name, "--expires", "0.00001")
+    over = datetime.now(UTC) + timedelta(seconds=1)
+    await asyncio.to_thread(onboarding.sweep, platform.store, platform.broker.client_options(), over)
+    platform.store.prepare()  # as the next start does: what has ended leaves the file of keys
+    for verb, who in (("upstream", name), ("consumer", reader)):
+        told = await platform.bdcan(verb, "rotate", who)
+        assert told["kafka"]["user"].endswith(f"{who}.2")
+        if verb == "upstream":
+            await send(platform.options(told), told["kafka"]["submit to"])
+            assert told["http"]["ends"] == "does not end"
+
+
+async def test_demo_that_was_revoked_stays_so_at_the_next_start(platform: Platform) -> None:
+    await platform.bdcan("upstream", "revoke", "demo")
+    platform.store.prepare()
+    demo = platform.upstreams().named("demo")
+    assert demo is not None
+    assert demo.revoked_at is not None
+    assert platform.store.outside().holder("upstream-demo").users == ()
+    code, _, err = await asyncio.to_thread(provision, platform)
+    assert code == 0, err
+
+
 async def test_revoked_system_is_cut_off_also_where_it_is_connected(platform: Platform) -> None:
     name = fresh("river-surgery")
     told = await platform.bdcan("upstream", "add", name, "--kafka", "--http")
@@ -337,6 +364,22 @@ async def test_hand_over_says_all_and_shows_secrets_only_when_asked(platform: Pl
             assert said in text
         for secret_file in (platform.store.path("kafka", user), platform.store.path("api-keys", name)):
             assert (secret_file.read_text() in text) is shown
+
+
+async def test_places_may_come_from_the_environment(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = fresh("river-surgery")
+    monkeypatch.setenv("BDCAN_SECRETS", str(platform.store.path()))
+    monkeypatch.setenv("BDCAN_CLUSTER", platform.broker.bootstrap)
+    monkeypatch.setenv("BDCAN_KAFKA_ADDRESS", "kafka.example.org:9093")
+    monkeypatch.setenv("BDCAN_INTAKE_ADDRESS", "https://intake.example.org")
+    assert await asyncio.to_thread(cli.main, ["upstream", "add", name, "--json"]) == 0
+    told = json.loads(platform.capsys.readouterr().out)
+    assert told["kafka"]["bootstrap servers"] == "kafka.example.org:9093"
+    assert told["http"]["base url"] == "https://intake.example.org"
+    topics = {"bootstrap servers": platform.broker.bootstrap}
+    await send(platform.options({"kafka": told["kafka"] | topics}), told["kafka"]["submit to"])
 
 
 async def test_known_system_gets_another_door_and_source(platform: Platform) -> None:

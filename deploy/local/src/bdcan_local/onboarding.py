@@ -110,9 +110,14 @@ class Onboarding:
                     f"To let it in again: bdcan upstream add {name} --again.",
                 )
             old_end = now + keep_old
-            self._rotate_kafka(upstream_holder(name), upstreams, now, old_end, lasts)
+            if upstream.inbound_topic is not None:
+                self._rotate_kafka(upstream_holder(name), upstreams, now, old_end, lasts)
             if self.store.api_keys(name):
                 self.store.roll_api_key(name, keep_old, lasts, now)
+            elif self.store.path("api-keys", name).exists():  # it had one, which has ended
+                self.store.make_api_key(
+                    name, SCOPES, upstream.sources, None if lasts is None else now + lasts
+                )
             self._note("upstream.rotate", name, now, old_end=old_end.isoformat())
             return old_end
 
@@ -236,10 +241,7 @@ class Onboarding:
         lasts: timedelta | None,
     ) -> None:
         outside = self.store.outside()
-        holder = outside.holder(holder_name)
-        if not holder.issued or not holder.users:
-            return
-        fresh = holder.issue(old_end, None if lasts is None else now + lasts)
+        fresh = outside.holder(holder_name).issue(old_end, None if lasts is None else now + lasts)
         self._give(upstreams, outside.put(fresh), holder_name, now)
         sweep(self.store, self._client(), datetime.now(UTC))
 

@@ -73,7 +73,7 @@ def _about_options(parser: argparse.ArgumentParser) -> None:
     _name_option(parser)
     parser.add_argument("--contact", default="", help="whom to ring about it")
     parser.add_argument(
-        "--expires", type=_days, metavar="DAYS", help="how long its credentials work (default: for ever)"
+        "--expires", type=_life, metavar="DAYS", help="how long its credentials work (default: for ever)"
     )
 
 
@@ -107,8 +107,14 @@ def _rotate_options(parser: argparse.ArgumentParser) -> None:
         help="how long the old ones work on (default 7)",
     )
     parser.add_argument(
-        "--expires", type=_days, metavar="DAYS", help="how long the new ones work (default: for ever)"
+        "--expires", type=_life, metavar="DAYS", help="how long the new ones work (default: for ever)"
     )
+
+
+def _life(text: str) -> timedelta:
+    if not (span := _days(text)):
+        raise ValueError
+    return span
 
 
 def _days(text: str) -> timedelta:

@@ -39,6 +39,10 @@ def _row(topic: TopicSource) -> str:
 def _section(sources: Sources, topic: TopicSource) -> str:
     rows = [_event_row(topic, sources.event(name)) for name in topic.types]
     note = [f"\nRead by nobody: {topic.unread_because}"] if topic.unread_because else []
+    if topic.per_sender:
+        note.append(
+            f"\nEach upstream system has a topic of its own like this one: `{topic.name}.<its name>`."
+        )
     return "\n".join(
         [
             f"## {topic.name}",
