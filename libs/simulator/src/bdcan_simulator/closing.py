@@ -30,6 +30,7 @@ def print_report(console: Console, report: Report, facts: Facts) -> None:
         console.print(_open(report))
     console.print(_on_purpose(report))
     console.print(_scenes(report))
+    _print_by_kafka(console, report)
     _print_story(console, facts)
     _print_verdict(console, report)
 
@@ -103,6 +104,15 @@ def _print_story(console: Console, facts: Facts) -> None:
         when, _, sentence = line.partition("  ")
         lines.add_row(f" {when}", escape(printable(sentence)))
     console.print(lines, highlight=False)
+
+
+def _print_by_kafka(console: Console, report: Report) -> None:
+    by = report.by_kafka
+    console.print(
+        f"\n{by.referrals} referrals came by Kafka: {by.with_receipt} have their receipt, {by.progressed} receipts told how they went"
+        f" on, and {by.closed - by.ends_missing} of {by.closed} closed ones have the receipt of their end.",
+        highlight=False,
+    )
 
 
 def _print_verdict(console: Console, report: Report) -> None:

@@ -19,7 +19,7 @@ from bdcan_simulator.ledger import Ledger
 from bdcan_simulator.play import Play, Stages
 from bdcan_simulator.postcodes import postcodes
 from bdcan_simulator.progress import shown
-from bdcan_simulator.report import Effort, make_report
+from bdcan_simulator.report import Effort, ended, make_report
 from bdcan_simulator.settings import Settings
 
 _SILENT_SECONDS = 120
@@ -34,6 +34,7 @@ async def demo(settings: Settings, console: Console) -> int:
             ending = await play.run(settings.seconds)
             seconds = time.monotonic() - began
             facts = await play.client.while_answered(gather_facts(play.client, play.ledger), _SILENT_SECONDS)
+            await play.inbound.read_ends(ended(play.ledger, facts))
     report = make_report(
         play.ledger,
         facts,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -19,7 +20,13 @@ from aiokafka.errors import KafkaError
 
 from bdcan_contracts.catalogue import CATALOGUE, INBOUND_RECEIPTS, INBOUND_REFERRALS
 from bdcan_contracts.envelope import EnvelopeError, decode, encode_body, encode_headers
-from bdcan_contracts.models import InboundReferralAccepted, InboundReferralRefused, InboundReferralSubmitted
+from bdcan_contracts.models import (
+    InboundReferralAccepted,
+    InboundReferralClosed,
+    InboundReferralProgressed,
+    InboundReferralRefused,
+    InboundReferralSubmitted,
+)
 from bdcan_simulator.borough import SURGERY, Door
 from bdcan_simulator.endpoints import Endpoints
 from bdcan_simulator.forms import as_event
@@ -60,6 +67,7 @@ class InboundTopic:
     tried_again: int = 0
     _unanswered: dict[str, BadInput] = field(default_factory=dict)
     _sent_twice: set[str] = field(default_factory=set)
+    _read_before: set[UUID] = field(default_factory=set)
     _sending: bool = True
 
     async def submit_all(self, pace: Pace) -> None:
@@ -78,21 +86,39 @@ class InboundTopic:
 
     async def read_receipts(self, over: asyncio.Event) -> None:
         """Read receipts until every submission has its answer, every bad record too, or it is over."""
-        while self.awaits_receipts and not over.is_set():
+        await self._read_while(lambda: self.awaits_receipts and not over.is_set())
+
+    async def follow(self, over: asyncio.Event) -> None:
+        """Read receipts until it is over: answers first, and then how each referral goes on."""
+        await self._read_while(lambda: not over.is_set())
+
+    async def read_ends(self, referral_ids: Collection[str], seconds: float = 30.0) -> None:
+        """Read on until each of these referrals has the receipt of its end; for so many seconds at most."""
+        until = asyncio.get_running_loop().time() + seconds
+        told = self.ledger.told
+        await self._read_while(
+            lambda: (
+                any(told[one].last != "closed" for one in referral_ids)
+                and asyncio.get_running_loop().time() < until
+            )
+        )
+
+    async def _read_while(self, wanted: Callable[[], bool]) -> None:
+        while wanted():
             consumer = self._consumer()
             try:
                 await consumer.start()
-                await self._read(consumer, over)
+                await self._read(consumer, wanted)
             except KafkaError:
                 self.tried_again += 1
                 await asyncio.sleep(random.uniform(0.3, 1.0))  # noqa: S311 # jitter
             finally:
                 await _stop(consumer)
 
-    async def _read(self, consumer: AIOKafkaConsumer, over: asyncio.Event) -> None:
+    async def _read(self, consumer: AIOKafkaConsumer, wanted: Callable[[], bool]) -> None:
         loop = asyncio.get_running_loop()
         last = loop.time()
-        while self.awaits_receipts and not over.is_set() and loop.time() - last < _QUIET_SECONDS:
+        while wanted() and loop.time() - last < _QUIET_SECONDS:
             got = await consumer.getmany(timeout_ms=1000, max_records=500)
             for records in got.values():
                 last = loop.time()
@@ -110,10 +136,16 @@ class InboundTopic:
 
     def _take(self, record: Any) -> None:
         try:
-            receipt = decode(CATALOGUE, record.topic, record.key, record.headers, record.value).data
+            event = decode(CATALOGUE, record.topic, record.key, record.headers, record.value)
         except EnvelopeError:
             return
-        match receipt:
+        match receipt := event.data:
+            case InboundReferralProgressed() | InboundReferralClosed() if event.key not in self._read_before:
+                self._read_before.add(event.key)
+                corrects = isinstance(receipt, InboundReferralClosed) and receipt.correction
+                if not corrects:
+                    state = "closed" if isinstance(receipt, InboundReferralClosed) else receipt.state
+                    self.ledger.told[str(receipt.referral_id)].hear(state)
             case InboundReferralAccepted():
                 known = self.ledger.learn(receipt.source, receipt.reference, str(receipt.referral_id))
                 recognised = receipt.duplicate or receipt.previous_referral_id is not None

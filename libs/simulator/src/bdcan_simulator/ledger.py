@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,6 +42,22 @@ class BadInput:
     """None until the system refused it with a reason."""
 
 
+@dataclass(slots=True)
+class Told:
+    """What an upstream system was told of a referral after its first receipt."""
+
+    receipts: int = 0
+    last: str | None = None
+    ended_twice: bool = False
+    """It was told of an end, and then of another one, with nothing between them."""
+
+    def hear(self, state: str) -> None:
+        """Take one receipt, in the order of the topic."""
+        self.receipts += 1
+        self.ended_twice |= self.last == state == "closed"
+        self.last = state
+
+
 @dataclass
 class Ledger:
     """The books of one run. References carry the run's label, so that runs against one system never meet."""
@@ -62,6 +78,8 @@ class Ledger:
     """Referrals whose ladder of calls came to its end."""
     allergies: set[str] = field(default_factory=set)
     """Referrals whose resident rang about a new allergy."""
+    told: defaultdict[str, Told] = field(default_factory=lambda: defaultdict(Told))
+    """What was told of each referral of the inbound topic, by its id."""
     imports: list[str] = field(default_factory=list)
     """The uploads that intake took."""
     done: Counter[str] = field(default_factory=Counter)

@@ -99,7 +99,7 @@ class Play:
             watcher = people.create_task(self._watch(before))
             for work in (
                 self._submit(),
-                self.inbound.read_receipts(self._over),
+                self.inbound.follow(self._over),
                 coordinators.sign_up(helpers, self._over),
                 coordinators.decide_triage(self._over),
                 coordinators.decide_reviews(self._over),

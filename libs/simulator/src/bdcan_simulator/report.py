@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from bdcan_simulator.audit import Details, Facts
+from bdcan_simulator.borough import Door
 from bdcan_simulator.ledger import Ledger, Submission
 from bdcan_simulator.play import Ending
 from bdcan_simulator.scenes import GIVEN_BACK, tell_scenes
@@ -64,6 +65,17 @@ class SentTwice(BaseModel):
     recognised: int
 
 
+class ByKafka(BaseModel):
+    """Referrals of upstream systems that read receipts: each has its receipt, and each closed one the receipt of its end."""
+
+    referrals: int
+    with_receipt: int
+    progressed: int = Field(description="receipts that told how a referral goes on")
+    closed: int
+    ends_missing: int = Field(description="closed referrals whose sender was not told so")
+    ends_twice: int = Field(description="referrals whose sender was told of one end twice")
+
+
 class OpenNeeds(BaseModel):
     """Needs that are still open with one owner: how many, and when the first is due (domain time)."""
 
@@ -102,6 +114,7 @@ class Report(BaseModel):
     parked_on_purpose: int
     refused: list[Refused]
     sent_twice: dict[str, SentTwice]
+    by_kafka: ByKafka
     stock_balanced: bool
     referrals_per_second: float
     requests: int
@@ -174,6 +187,7 @@ def make_report(
             door: SentTwice(sent=count, recognised=ledger.recognised[door])
             for door, count in sorted(ledger.sent_twice.items())
         },
+        by_kafka=_by_kafka(ledger, facts),
         stock_balanced=facts.summaries.get("foodhub", {}).get("stock", {}).get("balanced", False),
         referrals_per_second=round(len(referrals) / effort.seconds, 1) if effort.seconds else 0.0,
         requests=sum(effort.requests_by_route.values()),
@@ -190,11 +204,37 @@ def make_report(
         and report.without_owner_or_deadline == 0
         and report.effects_twice == 0
         and report.parked == 0
+        and report.by_kafka.ends_missing == 0
+        and report.by_kafka.ends_twice == 0
         and report.stock_balanced
         and all(r.answer for r in report.refused)
         and ending is Ending.SETTLED
     )
     return report
+
+
+def ended(ledger: Ledger, facts: Facts) -> set[str]:
+    """The closed referrals that came by Kafka."""
+    return {
+        referral["referral_id"]
+        for key, referrals in facts.referrals.items()
+        if ledger.submissions[key].door is Door.TOPIC
+        for referral in referrals
+        if referral["state"] == "closed"
+    }
+
+
+def _by_kafka(ledger: Ledger, facts: Facts) -> ByKafka:
+    sent, over = ledger.through(Door.TOPIC), ended(ledger, facts)
+    told = [ledger.told[s.referral_id] for s in sent if s.referral_id]
+    return ByKafka(
+        referrals=len(sent),
+        with_receipt=len(told),
+        progressed=sum(one.receipts for one in told),
+        closed=len(over),
+        ends_missing=sum(ledger.told[one].last != "closed" for one in over),
+        ends_twice=sum(one.ended_twice for one in ledger.told.values()),
+    )
 
 
 def _count(words: Iterable[str]) -> dict[str, int]:

@@ -30,6 +30,9 @@ def given():
     for number, (key, submission) in enumerate(ledger.submissions.items()):
         submission.acknowledged = True
         ledger.learn(*key, f"referral-{number}")
+        if submission.door is Door.TOPIC:
+            for state in ("assigned", "closed"):
+                ledger.told[f"referral-{number}"].hear(state)
         needs = [
             {"need_id": f"need-{number}-{n}", "code": code.value, "lane": NEEDS[code].lane, "state": "met"}
             for n, code in enumerate(submission.resident.needs)
@@ -85,6 +88,29 @@ def test_complete_run_passes(given):
         sum(lane.values()) for lane in report.needs_by_lane_and_state.values()
     )
     assert report.referrals_per_second == 2.0
+
+
+def by_kafka(ledger: Ledger) -> str:
+    """A referral that came by Kafka."""
+    return next(s.referral_id for s in ledger.through(Door.TOPIC) if s.referral_id)
+
+
+def test_end_that_its_sender_was_not_told_of_fails_the_run(given):
+    ledger, _ = given
+    assert judge(given).by_kafka.closed == len(ledger.through(Door.TOPIC)) > 0
+    ledger.told[by_kafka(ledger)].hear("reopened")
+    report = judge(given)
+    assert (report.by_kafka.ends_missing, report.passed) == (1, False)
+
+
+def test_end_that_its_sender_was_told_of_twice_fails_the_run(given):
+    told = given[0].told[by_kafka(given[0])]
+    told.hear("reopened")
+    told.hear("closed")
+    assert judge(given).passed
+    told.hear("closed")
+    report = judge(given)
+    assert (report.by_kafka.ends_twice, report.passed) == (1, False)
 
 
 def test_submission_without_a_referral_is_lost(given):
