@@ -18,7 +18,7 @@ from bdcan_simulator.identity import Identities
 from bdcan_simulator.ledger import Ledger
 from bdcan_simulator.play import Ending, Play
 from bdcan_simulator.postcodes import postcodes
-from bdcan_simulator.report import Effort, Report, make_report
+from bdcan_simulator.report import Effort, Report, ended, make_report
 
 from .evidence import Evidence, Sent, databases, read_cases, read_records, read_rows
 from .faults import Faults
@@ -138,7 +138,7 @@ async def _play(run: Run, system: Injured, faults: list[Fault], say: Say) -> Don
             answers_4xx=dict(client.refusals),
             broken=dict(client.broken),
         )
-        evidence = await _gather(run, system, client, ledger, endpoints, ending, effort, faults, hand, absent)
+        evidence = await _gather(run, system, client, play, endpoints, ending, effort, faults, hand, absent)
     for table in (
         recovery_table(log.struck),
         progress.table(),
@@ -185,7 +185,7 @@ async def _gather(
     run: Run,
     system: Injured,
     client: Client,
-    ledger: Ledger,
+    play: Play,
     endpoints: Endpoints,
     ending: Ending,
     effort: Effort,
@@ -194,7 +194,9 @@ async def _gather(
     absent: list[str],
 ) -> Evidence:
     await _come_to_rest(system, endpoints)
+    ledger = play.ledger
     facts = await gather_facts(client, ledger)
+    await play.inbound.read_ends(ended(ledger, facts))
     now = endpoints.clock.now()
     report = make_report(ledger, facts, seed=run.seed, ending=ending, effort=effort, now=now)
     (run.directory / "report.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -250,6 +252,10 @@ def _verdict(report: Report, facts: Facts) -> tuple[str, ...]:
         ]
     if report.without_owner_or_deadline:
         found.append(f"{report.without_owner_or_deadline} without an owner or a deadline")
+    if report.by_kafka.ends_missing or report.by_kafka.ends_twice:
+        found.append(
+            f"senders: {report.by_kafka.ends_missing} ends were not told, {report.by_kafka.ends_twice} twice"
+        )
     if not report.stock_balanced:
         found.append("the foodhub says that its stock does not balance")
     if not report.passed and not found:
