@@ -17,8 +17,9 @@ from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.heap import settle_heap
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.settings import ServiceSettings
-from bdcan_chassis.subscription import Batch, Consumer, On, Record
+from bdcan_chassis.subscription import Batch, Consumer, On
 from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_contracts.envelope import Record
 from benchmarks.contender import Span, main
 from benchmarks.events import LOCK, SAVE, Came, Thing, catalogue, decide
 

@@ -21,7 +21,7 @@ WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+(?:public\.)?([a-z_
 
 MAY_TELL = {
     # an answer to a sender, about a submission that may never become a referral
-    "intake": {"books.py", "handlers.py"},
+    "intake": {"books.py", "inbound.py"},
 }
 """Files that may emit or wake by themselves; in any other service, its books."""
 

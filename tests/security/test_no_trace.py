@@ -110,8 +110,7 @@ async def five(start: Callable[..., AbstractAsyncContextManager[Harness]]) -> As
     async with AsyncExitStack() as stack:
         started = {}
         for name in SERVICES:
-            more = {"topic_sources": "riverside-surgery"} if name == "intake" else {}
-            started[name] = await stack.enter_async_context(start(name, **more))
+            started[name] = await stack.enter_async_context(start(name))
         await started["routing"].run("seed")
         yield Five(started)
 

@@ -16,10 +16,10 @@ from ledger import Added, Faults, Struck
 from bdcan_chassis import dead_letters
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit, Read, stages
 from bdcan_chassis.replay import replay_requested
-from bdcan_chassis.subscription import Batch, Consumer, On, Opaque, Reads, Record, RecordHandler
+from bdcan_chassis.subscription import Batch, Consumer, On, Opaque, Reads, RecordHandler
 from bdcan_chassis.testing.harness import FakeRecord, Harness
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.envelope import Event
+from bdcan_contracts.envelope import Event, Record
 
 
 def with_header(record: FakeRecord, name: str, value: bytes | None) -> FakeRecord:

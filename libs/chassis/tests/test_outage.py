@@ -23,10 +23,10 @@ from bdcan_chassis import consumer, metrics
 from bdcan_chassis.consumer import ConsumerLoop
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.ids import new_id
-from bdcan_chassis.subscription import Consumer, Reads, Record
+from bdcan_chassis.subscription import Consumer, Reads
 from bdcan_chassis.testing.harness import Harness
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.envelope import Catalogue, encode_body, encode_headers
+from bdcan_contracts.envelope import Catalogue, Record, encode_body, encode_headers
 
 
 @dataclass

@@ -12,7 +12,7 @@ from bdcan_local.child import Command
 from bdcan_local.kafka import PROTOCOL, Kafka
 from bdcan_local.ports import LOOPBACK
 from bdcan_local.postgres import Postgres
-from bdcan_local.secrets_store import DEMO_SOURCES, SecretsStore
+from bdcan_local.secrets_store import SecretsStore
 from bdcan_local.supervisor import Unit
 
 # ports, and user ids in compose, go by the place here: a new one goes to the end
@@ -206,7 +206,6 @@ def _service_environment(system: System, service: str) -> dict[str, str]:
         case "intake" | "volunteer-match":
             environment["BDCAN_GRANT_SECRET"] = secrets.get("grant-secret")
             if service == "intake":
-                environment["BDCAN_TOPIC_SOURCES"] = " ".join(DEMO_SOURCES)
                 environment["BDCAN_UPSTREAMS_FILE"] = str(secrets.upstreams_file)
         case "routing":
             environment["BDCAN_DATA_DIR"] = str(system.data / "pulse")

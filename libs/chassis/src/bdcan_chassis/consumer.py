@@ -32,7 +32,8 @@ from bdcan_chassis.errors import StoppedConsumerError
 from bdcan_chassis.kafka import make_consumer
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
-from bdcan_chassis.subscription import Opaque, Record
+from bdcan_chassis.subscription import Opaque
+from bdcan_contracts.envelope import Record
 
 log = get_logger(__name__)
 

@@ -22,9 +22,9 @@ from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe,
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import NUMBER, derived_id
 from bdcan_chassis.logs import get_logger
-from bdcan_chassis.subscription import Consumer, Handler, Record
+from bdcan_chassis.subscription import Consumer, Handler
 from bdcan_chassis.transaction import Transactions, Tx
-from bdcan_contracts.envelope import EnvelopeError, Event, decode, type_of
+from bdcan_contracts.envelope import EnvelopeError, Event, Record, decode, type_of
 
 log = get_logger(__name__)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.envelope import Catalogue, Event, Headers, Topic
+from bdcan_contracts.envelope import Catalogue, Event, Headers, Record, Topic
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -19,25 +19,6 @@ Batch: TypeAlias = Sequence[Event[T]]
 
 Handler: TypeAlias = Callable[[Batch[T], Tx], Awaitable[None]]
 """Changes state and emits events through the Tx. May raise BadRecordError for a record that can never be handled."""
-
-
-class Record(Protocol):
-    """What aiokafka's ConsumerRecord offers of a record."""
-
-    @property
-    def topic(self) -> str: ...  # noqa: D102
-    @property
-    def partition(self) -> int: ...  # noqa: D102
-    @property
-    def offset(self) -> int: ...  # noqa: D102
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def headers(self) -> Headers: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

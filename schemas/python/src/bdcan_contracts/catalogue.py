@@ -156,7 +156,7 @@ INBOUND_RECEIPTS = Topic(
     key="{source}:{reference}",
     traffic_class="normal",
     partitions=6,
-    retention=timedelta(days=7),
+    retention=timedelta(days=28),
     compacted=False,
     event_types=(
         "bdcan.intake.inbound-referral.accepted.v1",

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID, uuid5
 
 from msgspec import Struct
@@ -52,6 +52,25 @@ class Problem:
     field: str
     code: str
     message: str
+
+
+class Record(Protocol):
+    """What aiokafka's ConsumerRecord offers of a record."""
+
+    @property
+    def topic(self) -> str: ...  # noqa: D102
+    @property
+    def partition(self) -> int: ...  # noqa: D102
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def headers(self) -> Headers: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
 
 
 class EnvelopeError(Exception):
@@ -318,7 +337,8 @@ def read_headers(headers: Headers) -> dict[str, str]:
     return found
 
 
-def _problems(error: ValidationError) -> tuple[Problem, ...]:
+def problems_of(error: ValidationError) -> tuple[Problem, ...]:
+    """What pydantic found, in words that quote nothing."""
     return tuple(
         Problem(
             field=".".join(map(str, e["loc"][:-1] if e["type"] == _UNKNOWN_FIELD else e["loc"])),
@@ -335,7 +355,7 @@ def _body(event_type: EventType[T], value: bytes | None) -> T:
     try:
         return event_type.model.__pydantic_validator__.validate_json(value)
     except ValidationError as error:
-        problems = _problems(error)
+        problems = problems_of(error)
     try:
         value.decode()
     except UnicodeDecodeError:
@@ -347,7 +367,8 @@ def _body(event_type: EventType[T], value: bytes | None) -> T:
     )
 
 
-def _event_type(catalogue: Catalogue, type_name: str) -> EventType[Any]:
+def event_type_of(catalogue: Catalogue, type_name: str) -> EventType[Any]:
+    """The event type of this name. Raises UnknownVersionError or UnknownTypeError."""
     found = catalogue.by_type.get(type_name)
     if found is not None:
         return found
@@ -385,7 +406,7 @@ def decode(
     if content_type != "application/json" and _media_type(content_type) != "application/json":
         raise HeaderError("content-type is not application/json")
     time = _time(head["ce_time"])
-    event_type = _event_type(catalogue, head["ce_type"])
+    event_type = event_type_of(catalogue, head["ce_type"])
     if topic not in event_type.topic_names and not _is_like_one_of(catalogue, topic, event_type.topics):
         raise MisplacedError(f"events of this type do not belong on {topic}")
     subject = head["ce_subject"]

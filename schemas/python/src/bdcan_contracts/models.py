@@ -257,6 +257,29 @@ class NeedTold(_Body):
     """The same for people, in plain English."""
 
 
+class QuotedRecord(_Body):
+    """Which record of the sender is answered. What the record does not have is left out; a text is cut after
+    1,024 characters.
+    """
+
+    id: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """Its CloudEvents id, as it was sent."""
+    source: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """Its CloudEvents source, as it was sent."""
+    type: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """Its event type, as it was sent."""
+    key: Annotated[str, Field(max_length=1024)] | None = None
+    """Its key as UTF-8. A reference in it that may be somebody's name or number is the same hash as in
+    `reference`.
+    """
+    topic: Annotated[str, Field(min_length=1, max_length=255)]
+    """The topic that it is on."""
+    partition: Annotated[int, Whole(0, 1000000)]
+    """Its partition."""
+    offset: Annotated[int, Whole(0, 9007199254740991)]
+    """Its offset in the partition."""
+
+
 class EscalationAccepted(_Body):
     """Community Solutions takes it on."""
 
@@ -753,6 +776,16 @@ class InboundReferralAccepted(_Body):
         Absent(()),
     ] = ()
     """The details that nobody could read. They are kept as typed, and the resident is asked."""
+    record: QuotedRecord | None = None
+    """Which record of the sender this answers; each has exactly one such answer."""
+    request: (
+        Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] | None
+    ) = None
+    """What was asked: submitted, amended or withdrawn. More may come. Absent where nobody can tell."""
+    dry_run: bool | None = None
+    """Whether the record only asked what the answer would be. Nothing was stored then. Absent for all
+    others.
+    """
 
 
 class InboundReferralAmended(_Body):
@@ -839,7 +872,7 @@ class InboundReferralProgressed(_Body):
 
 
 class InboundReferralRefused(_Body):
-    """A submission could not be read; every problem is named at once."""
+    """A request was not taken on; every problem is named at once."""
 
     source: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """The sending system."""
@@ -849,6 +882,16 @@ class InboundReferralRefused(_Body):
     """What to correct."""
     refused_at: AwareDatetime
     """When it was refused."""
+    record: QuotedRecord | None = None
+    """Which record of the sender this answers; each has exactly one such answer."""
+    request: (
+        Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] | None
+    ) = None
+    """What was asked: submitted, amended or withdrawn. More may come. Absent where nobody can tell."""
+    dry_run: bool | None = None
+    """Whether the record only asked what the answer would be. Nothing was stored then. Absent for all
+    others.
+    """
 
 
 class InboundReferralSubmitted(_Body):

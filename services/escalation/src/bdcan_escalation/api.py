@@ -15,8 +15,8 @@ from bdcan_chassis.http.guard import Routes, terms
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import InvalidError, NotFoundError, UnauthorizedError
 from bdcan_chassis.http.reading import reading, transactions_of
-from bdcan_chassis.json_door import JsonLimitError, RepeatedKeyError, read_json
 from bdcan_contracts.envelope import Problem
+from bdcan_contracts.json_door import JsonLimitError, RepeatedKeyError, read_json
 from bdcan_contracts.models import EscalationKind, EscalationStage, Lane, Priority
 from bdcan_contracts.vocabulary import EscalationOutcome
 from bdcan_escalation import store

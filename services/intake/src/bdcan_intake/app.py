@@ -24,6 +24,7 @@ def build() -> Service:
 
 def service(settings: Settings) -> Service:
     """The service with these settings."""
+    upstreams = watch_upstreams(settings.upstreams_file).get
     return Service(
         name="intake",
         package="bdcan_intake",
@@ -31,13 +32,13 @@ def service(settings: Settings) -> Service:
         settings=settings,
         catalogue=CATALOGUE,
         personal_fields=PERSONAL_FIELDS,
-        consumers=consumers(frozenset(settings.topic_sources.split())),
+        consumers=consumers(upstreams),
         deadlines={**DEADLINES, **ERASER.deadlines},
         planners=PLANNERS,
         samples=SAMPLES,
         kept=KEPT,
         eraser=ERASER,
-        upstreams=watch_upstreams(settings.upstreams_file).get,
+        upstreams=upstreams,
         routers=api.routers(settings),
         domain_errors={
             NotAllowedError: 409,

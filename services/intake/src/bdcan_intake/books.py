@@ -21,6 +21,7 @@ from bdcan_intake.domain import news, timeline
 from bdcan_intake.domain.doer import TaskInHand
 from bdcan_intake.domain.enquiry import Enquiry
 from bdcan_intake.domain.imports import Import
+from bdcan_intake.domain.known_event import KnownEvent
 from bdcan_intake.domain.note import Note
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.rights import Erasure
@@ -122,6 +123,12 @@ class Imports(Book[Import]):
     """Files that somebody hands in."""
 
     table = store.imports.IMPORT
+
+
+class KnownEvents(Book[KnownEvent]):
+    """Events that upstream systems have sent."""
+
+    table = store.known_events.KNOWN_EVENT
 
 
 class Erasures(Book[Erasure]):

@@ -6,7 +6,6 @@ lengths are against accidents: anything that a person could mean fits.
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -27,38 +26,13 @@ from bdcan_chassis.http.wrong_fields import names_in, no_such_field
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Household, Priority
 from bdcan_contracts.typed import DATE_NOTATIONS, free_text, one_line, read_date
-from bdcan_contracts.typed.codes import nearest_codes, read_code
+from bdcan_contracts.typed.codes import read_code, unknown_code
 from bdcan_contracts.vocabulary import Channel, Diet, Flag, NeedCode
 from bdcan_contracts.words import Word
 from bdcan_intake.domain.changes import Amendment
 from bdcan_intake.domain.submission import NOBODY_AND_NOTHING, Person, Submission
 
 F = TypeVar("F", bound=BaseModel)
-
-_YES_NO = {
-    "yes": True,
-    "y": True,
-    "true": True,
-    "1": True,
-    "no": False,
-    "n": False,
-    "false": False,
-    "0": False,
-    "\u2713": True,
-    "\u2714": True,
-    "given": True,
-    "agreed": True,
-    "consented": True,
-    "consent given": True,
-    "refused": False,
-    "declined": False,
-    "withheld": False,
-    "not given": False,
-    "not agreed": False,
-    "no consent": False,
-    "does not consent": False,
-    "consent refused": False,
-}
 
 Short = Annotated[Text, Field(max_length=60)]
 Notes = Annotated[Text, Field(max_length=2000)]
@@ -84,18 +58,6 @@ BirthDate = Annotated[
 ]
 
 
-def read_yes_no(typed: str) -> bool | None:
-    """What a cell or a text says; None where it says neither."""
-    words = re.sub(r"[^\w\u2713\u2714]+", " ", (one_line(typed) or "").lower()).strip()
-    if (said := _YES_NO.get(words)) is not None:
-        return said
-    return (
-        _YES_NO.get(words.split(" ", 1)[0])
-        if re.match(r"\W*(yes|no)\b\s*[-,;:(\u2013]", typed.lower())
-        else None
-    )
-
-
 def _by_its_words(kind: type[Word]) -> BeforeValidator:
     """Reads a code, its title, or an everyday word for it."""
 
@@ -104,17 +66,9 @@ def _by_its_words(kind: type[Word]) -> BeforeValidator:
             return typed
         if code := read_code(kind, typed):
             return code
-        if near := nearest_codes(kind, typed):
-            raise PydanticCustomError(
-                "unknown_code", "is not known: do you mean {near}?", {"near": " or ".join(near)}
-            )
-        raise PydanticCustomError("unknown_code", "is not known: choose {codes}", {"codes": _choices(kind)})
+        raise PydanticCustomError("unknown_code", "{why}", {"why": unknown_code(kind, typed)})
 
     return BeforeValidator(read)
-
-
-def _choices(kind: type[Word]) -> str:
-    return ", ".join(f"'{code}'" for code in kind)
 
 
 Need = Annotated[NeedCode, _by_its_words(NeedCode)]
@@ -153,18 +107,13 @@ class HouseholdForm(Body):
         return Household(**vars(self))
 
 
-class Codes(Body):
-    """The codes of a request for help, or everyday words for them. Only those that this release knows are taken."""
+class ReferralForm(Body):
+    """A request for help. `reference` is the sender's own, and not about the person: it is shown in lists."""
 
     channel: Annotated[Channel, _by_its_words(Channel)]
     needs: Annotated[tuple[Need, ...], Field(max_length=50)] = ()
     diets: Annotated[tuple[DietWord, ...], Field(max_length=20)] = ()
     flags: Annotated[tuple[FlagWord, ...], Field(max_length=20)] = ()
-
-
-class ReferralForm(Codes):
-    """A request for help. `reference` is the sender's own, and not about the person: it is shown in lists."""
-
     reference: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
     person: PersonForm = PersonForm()
     household: HouseholdForm | None = None
@@ -243,11 +192,6 @@ def read_amendment(raw: Any, today: date) -> AmendmentForm | list[Problem]:
 def read_correction(raw: Any, today: date) -> CorrectionForm | list[Problem]:
     """What was wrong, or everything that is wrong with it."""
     return _read(CorrectionForm, raw, today)
-
-
-def read_codes(raw: Any, today: date) -> Codes | list[Problem]:
-    """The codes of a request for help, or everything that is wrong with them."""
-    return _read(Codes, raw, today, strict=False)
 
 
 def _read(form: type[F], raw: Any, today: date, *, strict: bool = True) -> F | list[Problem]:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Collection
 from operator import attrgetter
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from bdcan_chassis.book import Decide
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import new_id
-from bdcan_chassis.json_door import tolerated
-from bdcan_chassis.subscription import Batch, Handler, Record, RecordHandler
+from bdcan_chassis.subscription import Batch, Handler
 from bdcan_chassis.transaction import Tx
-from bdcan_contracts.envelope import BodyError, EnvelopeError, Event, Problem, decode
 from bdcan_contracts.models import (
     ErasureAnswered,
-    FieldProblem,
-    InboundReferralAccepted,
-    InboundReferralRefused,
-    InboundReferralSubmitted,
     TaskAccepted,
     TaskCancelled,
     TaskCompleted,
@@ -32,74 +25,15 @@ from bdcan_contracts.models import (
     WelfareCallCompleted,
     WelfareCallExhausted,
 )
-from bdcan_contracts.typed import read_date
-from bdcan_contracts.vocabulary import Channel
 from bdcan_intake import store
-from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
 from bdcan_intake.books import Enquiries, Erasures, Referrals, Residents, TasksInHand
 from bdcan_intake.domain import changes, progress, rights
 from bdcan_intake.domain.doer import hear
 from bdcan_intake.domain.enquiry import erase, volunteer_id_of
-from bdcan_intake.domain.references import told
 from bdcan_intake.domain.referral import Referral
-from bdcan_intake.domain.submission import Examined, Person, Submission, examine
-from bdcan_intake.forms import read_codes
-from bdcan_intake.mending import mend
 
 T = TypeVar("T", bound=BaseModel)
 D = TypeVar("D", TaskAccepted, TaskReopened, TaskCompleted, TaskFailed, TaskCancelled)
-
-_NOT_YOURS = Problem("source", "not-yours", "this topic takes no referrals of that source")
-
-_LISTS = frozenset({Channel.OUTREACH, Channel.NHS_LIST})
-
-
-def on_records(sources: frozenset[str]) -> RecordHandler:
-    """The handler of what upstream systems ask for on behalf of people. Each submission gets its receipt.
-
-    `sources`: whom the topic's Kafka users submit as. Another source is refused, whatever it has sent by other doors.
-    """
-
-    async def handler(batch: Sequence[Record], tx: Tx) -> None:
-        events: list[Event[InboundReferralSubmitted]] = []
-        async for record in in_turns(batch):
-            try:
-                events.append(_read(tx, record))
-            except EnvelopeError as error:
-                _refuse(record, error, tx)
-        examined = [_examined(e.data, tx.today, sources) async for e in in_turns(events)]
-        answers = await take_on(Referrals(tx), examined)
-        for event, one, answer in zip(events, examined, answers, strict=True):
-            tx.emit(_receipt(event.data, one, answer, tx.now), cause=event)
-
-    return handler
-
-
-def _read(tx: Tx, record: Record) -> Event[InboundReferralSubmitted]:
-    body = tolerated(record.value)
-    try:
-        return decode(tx.catalogue, record.topic, record.key, record.headers, body)
-    except BodyError as error:
-        mended = mend(body, error.problems) if body else None
-        if mended is None:
-            raise
-        try:
-            return decode(tx.catalogue, record.topic, record.key, record.headers, mended)
-        except EnvelopeError:
-            raise error from None  # the sender hears of what was sent
-
-
-def _refuse(record: Record, error: EnvelopeError, tx: Tx) -> None:
-    """Tell the sender, if the record's key names one, why a record could not be read."""
-    source, _, reference = (record.key or b"").decode("utf-8", "replace").partition(":")
-    problems = error.problems[:100] or (Problem("", error.reason, str(error)),)
-    try:
-        refused = InboundReferralRefused(
-            source=source, reference=told(source, reference), problems=_told(problems), refused_at=tx.now
-        )
-    except ValidationError:
-        return
-    tx.emit(refused)
 
 
 async def on_noted(batch: Batch[Any], tx: Tx) -> None:
@@ -184,74 +118,3 @@ def follow(decide: Decide[Referral, T]) -> Handler[T]:
         await Referrals(tx).handle(batch, decide)
 
     return handler
-
-
-def _examined(event: InboundReferralSubmitted, today: date, sources: frozenset[str]) -> Examined:
-    """The submission. A code that is not known here is a problem, as it is at the other doors."""
-    examined = _coded(event, today)
-    if event.source in sources:
-        return examined
-    return examined._replace(
-        problems=(_NOT_YOURS,)
-    )  # and nothing else: other problems would tell of the door
-
-
-def _coded(event: InboundReferralSubmitted, today: date) -> Examined:
-    said = {"channel": event.channel, "needs": event.needs, "diets": event.diets, "flags": event.flags}
-    codes = read_codes(said, today)
-    if not isinstance(codes, list):
-        return examine(_submission(event, vars(codes), today), today)
-    examined = examine(_submission(event, said, today), today)
-    return examined._replace(problems=(*examined.problems, *codes))
-
-
-def _submission(event: InboundReferralSubmitted, codes: dict[str, Any], today: date) -> Submission:
-    given = vars(event) | codes
-    details: dict[str, Any] = dict(vars(event.person)) if event.person else {}
-    unclear = {detail.field: detail.text for detail in given.pop("unclear")}
-    if born := read_date(unclear.get("birth_date"), today):
-        details["birth_date"] = born
-        del unclear["birth_date"]
-    given["person"] = Person(**details, unclear=unclear)
-    return Submission(**given, outreach=given["channel"] in _LISTS)
-
-
-def _receipt(
-    event: InboundReferralSubmitted, examined: Examined, answer: Answer, now: datetime
-) -> InboundReferralAccepted | InboundReferralRefused:
-    unclear = tuple(name[:60] for name in examined.submission.person.unclear)[:50]
-    reference = told(event.source, event.reference, examined.submission.person)
-    match answer:
-        case Accepted(referral):
-            return InboundReferralAccepted(
-                source=event.source,
-                reference=reference,
-                referral_id=referral.referral_id,
-                duplicate=False,
-                previous_referral_id=referral.previous_referral_id,
-                received_at=referral.received_at,
-                state=referral.state,
-                open=referral.open,
-                unclear=unclear,
-            )
-        case Duplicate(referral_id, received_at, state):
-            return InboundReferralAccepted(
-                source=event.source,
-                reference=reference,
-                referral_id=referral_id,
-                duplicate=True,
-                received_at=received_at,
-                state=state,
-                open=True,
-                unclear=unclear,
-            )
-        case Refused(problems):
-            return InboundReferralRefused(
-                source=event.source, reference=reference, problems=_told(problems), refused_at=now
-            )
-        case _:
-            assert_never(answer)
-
-
-def _told(problems: Iterable[Problem]) -> tuple[FieldProblem, ...]:
-    return tuple(FieldProblem(field=p.field[:200], code=p.code, message=p.message[:300]) for p in problems)

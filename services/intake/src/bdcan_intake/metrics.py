@@ -63,6 +63,17 @@ ERASURES = Sampled(
     {"state": ("waiting", "overdue", "done")},
 )
 
+INBOUND_RECORDS = Counter(
+    "bdcan_intake_inbound_records_total",
+    "Records of upstream systems by result: accepted, duplicate, refused, or repeated (the same event again)",
+    ["sender", "result"],
+)
+INBOUND_PROBLEMS = Counter(
+    "bdcan_intake_inbound_problems_total",
+    "Refused records of upstream systems by what is wrong with them",
+    ["sender", "code"],
+)
+
 SAMPLES = (
     Sample(REFERRALS, summary.GAUGE_REFERRALS),
     Sample(OLDEST, summary.GAUGE_OLDEST),

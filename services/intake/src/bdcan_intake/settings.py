@@ -17,10 +17,6 @@ class Settings(ServiceSettings):
     import_chunk: int = Field(
         default=1_000, ge=1, le=10_000, description="rows of a CSV file in one transaction"
     )
-    topic_sources: str = Field(
-        default="",
-        description="whom the Kafka users of the inbound topic submit as, with blanks between; any other source is refused",
-    )
     upstreams_file: Path | None = Field(
         default=None,
         description="JSON: the upstream systems, as `bdcan upstream` writes them; it may be missing",

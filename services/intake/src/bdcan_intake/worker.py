@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bdcan_chassis.subscription import Consumer, On, Reads, with_bulk
 from bdcan_contracts import models as m
 from bdcan_contracts.catalogue import (
@@ -15,6 +17,7 @@ from bdcan_contracts.catalogue import (
     VOLUNTEERS,
     WELFARE_CALLS,
 )
+from bdcan_contracts.upstreams import Upstreams
 from bdcan_intake.domain import progress
 from bdcan_intake.handlers import (
     follow,
@@ -23,10 +26,10 @@ from bdcan_intake.handlers import (
     on_call_exhausted,
     on_erasure_answered,
     on_noted,
-    on_records,
     on_volunteer_left,
     with_doer,
 )
+from bdcan_intake.inbound import on_records
 
 _ASSIGNMENTS = Consumer(
     "assignments",
@@ -97,15 +100,16 @@ _FOLLOWING = (
 )
 
 
-def consumers(topic_sources: frozenset[str]) -> tuple[Consumer, ...]:
+def consumers(upstreams: Callable[[], Upstreams]) -> tuple[Consumer, ...]:
     """What comes in, what routing says, what helpers say and what Community Solutions says do not wait for each other.
 
-    `topic_sources`: whom the users of the inbound topic submit as.
+    `upstreams`: the upstream systems as they are now. Each has an inbound topic of its own.
     """
     inbound = Consumer(
         "inbound",
         (Reads(INBOUND_REFERRALS, m.InboundReferralSubmitted),),
         ordered=False,
-        on_records=on_records(topic_sources),
+        on_records=on_records,
+        topics_now=lambda: upstreams().inbound_topics,
     )
     return (inbound, *_FOLLOWING)

@@ -21,6 +21,7 @@ from bdcan_contracts import models as m
 from bdcan_contracts import vocabulary
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
+from bdcan_contracts.upstreams import Upstreams
 from bdcan_intake.books import Referrals
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.timeline import TOLD
@@ -52,14 +53,14 @@ async def shown(given: Harness, r: Referral) -> dict[str, Any]:
 def test_intake_handles_exactly_what_the_catalogue_says():
     handled = {
         (t.topic.name, CATALOGUE.of(t.model).type)
-        for consumer in consumers(frozenset())
+        for consumer in consumers(Upstreams)
         for t in consumer.table
     }
     assert handled == {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, "intake")}
 
 
 def test_every_event_that_intake_follows_has_an_entry_in_the_timeline():
-    followed = {on.model for consumer in consumers(frozenset()) for on in consumer.table} - {
+    followed = {on.model for consumer in consumers(Upstreams) for on in consumer.table} - {
         m.InboundReferralSubmitted,
         m.VolunteerLeft,
         m.ErasureAnswered,

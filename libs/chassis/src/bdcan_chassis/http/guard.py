@@ -34,8 +34,8 @@ from bdcan_chassis.http.problems import (
     UnauthorizedError,
 )
 from bdcan_chassis.http.wrong_fields import names_in
-from bdcan_chassis.json_door import JsonLimitError, RepeatedKeyError, read_json
 from bdcan_chassis.settings import ServiceSettings
+from bdcan_contracts.json_door import JsonLimitError, RepeatedKeyError, read_json
 
 _BODY = "x-most-body-bytes"
 _URGENT = "x-urgent"

@@ -33,9 +33,10 @@ from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.housekeeping import check_inbox_retention
 from bdcan_chassis.replay import replay_requested
-from bdcan_chassis.subscription import Batch, Consumer, Handler, On, Record
+from bdcan_chassis.subscription import Batch, Consumer, Handler, On
 from bdcan_chassis.testing.harness import FakeRecord, Harness
 from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_contracts.envelope import Record
 
 Picture: TypeAlias = dict[str, Any]
 """What a delivery left behind: rows by table, deadlines, and the events of each outgoing key in their order."""

@@ -49,6 +49,7 @@ from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.transaction import Transactions, unpack_headers
 from bdcan_chassis.wake import Wakes
 from bdcan_contracts.envelope import Event, Headers, decode, encode_body, encode_headers, source_of
+from bdcan_contracts.upstreams import Upstream, dump
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -279,6 +280,22 @@ class Harness:
         return jwt.encode(header, whole | claims, self.signing_key, algorithms=["ES256"])
 
 
+_UPSTREAMS = (
+    Upstream(
+        name="riverside-surgery",
+        sources=("riverside-surgery", "midwives", "test"),
+        inbound_topic="bdcan.intake.inbound-referrals.v1",
+        receipts_topic="bdcan.intake.inbound-receipts.v1",
+    ),
+    Upstream(
+        name="heath-pharmacy",
+        inbound_topic="bdcan.intake.inbound-referrals.v1.heath-pharmacy",
+        receipts_topic="bdcan.intake.inbound-receipts.v1.heath-pharmacy",
+    ),
+)
+"""Who may submit by Kafka in a test of intake, unless the test says otherwise."""
+
+
 def _key(scopes: Sequence[str], hubs: Sequence[str]) -> str:
     return "test-key " + " ".join(scopes) + " @ " + " ".join(hubs) + "."
 
@@ -303,8 +320,8 @@ def settings_for(settings_class: type[S], dsn: str, keys_file: Path, **more: Any
         "jwks": str(keys_file),
         "oidc_issuer": "https://issuer.example.org",
         "api_keys_file": keys_file,
+        "upstreams_file": keys_file.with_name("upstreams.json"),
         "grant_secret": "a secret of the tests, long enough",
-        "topic_sources": "riverside-surgery midwives test",
     }
     return settings_class.model_validate(values | more)
 
@@ -330,6 +347,7 @@ async def harness(
                 ]
             )
         )
+        keys_file.with_name("upstreams.json").write_bytes(dump(_UPSTREAMS))
         signing_key = ECKey.generate_key("P-256", {"kid": "test"}, private=True)
         key_set = Path(folder) / "jwks.json"
         key_set.write_text(json.dumps(KeySet([signing_key]).as_dict(private=False)))

@@ -5,6 +5,7 @@
     read_postcode   a Postcode, or a Fragment where the text is no whole postcode
     read_phone      a Phone: the number as typed, and as it is dialled
     read_date       a date
+    read_yes_no     True, False, or None where a text says neither
 
 No function raises, whatever the text. Reading what was read changes nothing. Text that looks the same reads the same:
 composed and decomposed accents, kinds of space, line ends, and invisible characters make no difference.
@@ -15,6 +16,7 @@ from bdcan_contracts.typed.dates import DATE_NOTATIONS, read_date
 from bdcan_contracts.typed.phone import Phone, read_phone
 from bdcan_contracts.typed.postcode import Fragment, GivenPostcode, Postcode, read_postcode
 from bdcan_contracts.typed.text import free_text, one_line
+from bdcan_contracts.typed.yes_no import read_yes_no
 
 __all__ = [
     "DATE_NOTATIONS",
@@ -27,4 +29,5 @@ __all__ = [
     "read_date",
     "read_phone",
     "read_postcode",
+    "read_yes_no",
 ]

@@ -37,6 +37,14 @@ def nearest_codes(kind: type[W], typed: str) -> list[W]:
     return [kind(code) for code in dict.fromkeys(known[word] for word in near) if code]
 
 
+def unknown_code(kind: type[Word], typed: str) -> str:
+    """What to say about a text that means no code."""
+    if near := nearest_codes(kind, typed):
+        return f"is not known: do you mean {' or '.join(near)}?"
+    choices = ", ".join(f"'{code}'" for code in kind)
+    return f"is not known: choose {choices}"
+
+
 @cache
 def longest(kind: type[Word]) -> int:
     """How many words a code or an everyday word has at most."""

@@ -27,6 +27,13 @@ def told(source: str, reference: str, person: Person | None = None) -> str:
     return f"sha256:{digest[:_HASH_CHARACTERS]}"
 
 
+def told_key(key: str, source: str, reference: str, person: Person) -> str:
+    """A record's key as a receipt quotes it. Where it names the reference, it does so as the receipt does."""
+    if key == f"{source}:{reference}":
+        return f"{source}:{told(source, reference, person)}"
+    return told(source, key, person) if _is_of(person, key, re.sub(r"\D", "", key)) else key
+
+
 def _may_be_somebody(reference: str, person: Person | None) -> bool:
     digits = re.sub(r"\D", "", reference)
     if not digits and len(_WORD.findall(reference)) > 1:

@@ -36,6 +36,16 @@ KEPT = (
         of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(
+        "events-of-upstream-systems",
+        "known_event",
+        "what upstream systems sent, as a hash, with the receipt: the sender's reference and the referral's id",
+        "so that the same event again gets the same receipt",
+        _SENDER,
+        timedelta(days=30),
+        "t.taken_at < :before",
+        of_subjects="t.referral_id = ANY (:subject_ids)",
+    ),
+    Kept(
         "residents",
         "resident",
         "who a referral is about: name, telephone, e-mail, address, birth date, NHS number, first notes",

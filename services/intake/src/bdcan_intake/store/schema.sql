@@ -64,6 +64,14 @@ CREATE TABLE public.erasure (
     CONSTRAINT erasure_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'done'::text])))
 );
 
+CREATE TABLE public.known_event (
+    event_key uuid NOT NULL,
+    content uuid NOT NULL,
+    receipt jsonb NOT NULL,
+    referral_id uuid,
+    taken_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.need (
     referral_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -230,6 +238,9 @@ ALTER TABLE ONLY public.erased_reference_secret
 ALTER TABLE ONLY public.erasure
     ADD CONSTRAINT erasure_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.known_event
+    ADD CONSTRAINT known_event_pkey PRIMARY KEY (event_key);
+
 ALTER TABLE ONLY public.need
     ADD CONSTRAINT need_pkey PRIMARY KEY (referral_id, id);
 
@@ -265,6 +276,10 @@ CREATE INDEX disclosure_subject ON public.disclosure USING btree (subject_id, id
 CREATE INDEX erasure_enquiries ON public.erasure USING gin (enquiry_ids) WHERE (state = 'waiting'::text);
 
 CREATE INDEX erasure_waiting ON public.erasure USING btree (due_at, id) WHERE (state = 'waiting'::text);
+
+CREATE INDEX known_event_referral ON public.known_event USING btree (referral_id) WHERE (referral_id IS NOT NULL);
+
+CREATE INDEX known_event_taken_at ON public.known_event USING btree (taken_at);
 
 CREATE INDEX note_referral ON public.note USING btree (referral_id, id);
 

@@ -11,9 +11,8 @@ import re
 from collections.abc import Container
 from typing import Any
 
-from bdcan_contracts.envelope import BodyError, Problem
+from bdcan_contracts.envelope import Problem
 
-_BOM = b"\xef\xbb\xbf"
 _MOST_KEYS = 500
 """Keys of one object at most."""
 _DEEPEST = 50
@@ -55,20 +54,6 @@ def read_json(body: bytes) -> Any:
     if body.count(b"[") + body.count(b"{") > _DEEPEST and _depth(body) > _DEEPEST:
         raise JsonLimitError
     return json.loads(body, object_pairs_hook=_once)  # bytes: it also reads behind a byte-order mark
-
-
-def tolerated(body: bytes | None) -> bytes | None:
-    """The body of a record of somebody else's, without its byte-order mark. Raises BodyError for a key that is there twice."""
-    if not body:
-        return body
-    plain = body.removeprefix(_BOM)
-    try:
-        read_json(plain)
-    except (RepeatedKeyError, JsonLimitError) as error:
-        raise BodyError("the body is not read", (error.problem,)) from error
-    except ValueError:
-        return plain  # whoever reads it next says why it is no JSON
-    return plain
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

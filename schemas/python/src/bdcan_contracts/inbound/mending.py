@@ -6,19 +6,18 @@ codes. What nobody can read goes into `unclear`, as it was typed. What is requir
 
 from __future__ import annotations
 
-import codecs
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, cast
 
 from bdcan_contracts.envelope import Problem
+from bdcan_contracts.inbound.submission import DERIVED
 from bdcan_contracts.models import Household, Priority
-from bdcan_contracts.typed import free_text, one_line
+from bdcan_contracts.typed import free_text, one_line, read_yes_no
 from bdcan_contracts.typed.codes import read_code
 from bdcan_contracts.vocabulary import Channel, Diet, Flag, NeedCode
 from bdcan_contracts.words import Word
-from bdcan_intake.domain.submission import DERIVED
-from bdcan_intake.forms import read_yes_no
 
 _LONGEST = {
     "name": 200, "phone": 60, "email": 254, "nhs_number": 60, "address": 500, "postcode": 60, "notes": 2000,
@@ -28,15 +27,9 @@ _KEPT = 20_000
 """Characters of a detail that are kept as typed."""
 
 
-def mend(value: bytes, problems: Sequence[Problem]) -> bytes | None:
-    """The body without the problems that can be mended; None where it is no JSON object."""
-    try:
-        body = json.loads(value.removeprefix(codecs.BOM_UTF8))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(body, dict):
-        return None
-    mending = _Mending(cast("dict[str, Any]", body))
+def mend(body: Mapping[str, Any], problems: Sequence[Problem]) -> dict[str, Any]:
+    """A body without the problems that can be mended."""
+    mending = _Mending(deepcopy(dict(body)))
     for field in dict.fromkeys(problem.field for problem in problems):
         mending.mend(field.split("."))
     return mending.body()
@@ -47,20 +40,17 @@ class _Mending:
         self._body = body
         self._unclear: dict[str, str] = {}
 
-    def body(self) -> bytes:
+    def body(self) -> dict[str, Any]:
         """The body as it is now."""
         if self._unclear:
             given = self._body.get("unclear")
             more = [{"field": field, "text": text} for field, text in self._unclear.items()]
             self._body["unclear"] = [*(cast("list[Any]", given) if isinstance(given, list) else []), *more]
-        return json.dumps(self._body).encode()
+        return self._body
 
     def mend(self, path: Sequence[str]) -> None:
         """Mend one field at fault."""
         name = path[0]
-        if name in self._body and self._body[name] is None:
-            del self._body[name]
-            return
         match name:
             case "reference" if isinstance(self._body.get(name), int):
                 self._body[name] = str(self._body[name])

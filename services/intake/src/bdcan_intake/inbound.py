@@ -1,0 +1,267 @@
+"""What intake does with the records of upstream systems: each gets exactly one receipt, whatever is wrong with it.
+
+What a record says is found in `bdcan_contracts.inbound`, without a database. Here the sender is looked up, an event that was
+sent before gets the receipt of then, and requests go to the function of their type (`REQUESTS`). A sender's mistake is a receipt
+and a count. Only a failure of this module parks a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, TypeAlias, TypeVar, assert_never
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from pydantic import BaseModel
+
+from bdcan_chassis.errors import BadRecordError
+from bdcan_chassis.fairness import in_turns
+from bdcan_chassis.subscription import Opaque
+from bdcan_chassis.transaction import Tx
+from bdcan_contracts.envelope import Problem, Record
+from bdcan_contracts.inbound import Reading, examine_submission, metric_code, read
+from bdcan_contracts.inbound.problems import ID_REUSED, SENDER_REVOKED
+from bdcan_contracts.models import (
+    FieldProblem,
+    InboundReferralAccepted,
+    InboundReferralRefused,
+    InboundReferralSubmitted,
+    QuotedRecord,
+)
+from bdcan_contracts.upstreams import Upstream
+from bdcan_intake import metrics, store
+from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
+from bdcan_intake.books import KnownEvents, Referrals
+from bdcan_intake.domain.known_event import KnownEvent, know
+from bdcan_intake.domain.references import told, told_key
+from bdcan_intake.domain.submission import Person
+
+T = TypeVar("T", bound=BaseModel)
+
+Receipt: TypeAlias = InboundReferralAccepted | InboundReferralRefused
+
+_MOST_PROBLEMS = 100
+
+
+class Request(Struct, frozen=True):
+    """A record that says something intake can answer."""
+
+    sender: Upstream
+    reading: Reading
+
+    @property
+    def aggregate(self) -> tuple[str, str]:
+        """What requests keep their order by."""
+        return self.reading.source, self.reading.reference
+
+
+class Answered(NamedTuple):
+    """The answer to a request, and whom it is about, as far as the request says."""
+
+    answer: Answer
+    person: Person = Person()
+
+
+AnswerAll: TypeAlias = Callable[[Sequence[Request], Tx], Awaitable[list[Answered]]]
+"""Answers requests of one type, in their order: one `Answered` for each."""
+
+
+async def submitted(requests: Sequence[Request], tx: Tx) -> list[Answered]:
+    """Take on what upstream systems ask for on behalf of people."""
+    examined = [
+        examine_submission(_body(request, InboundReferralSubmitted), request.sender, tx.today)
+        async for request in in_turns(requests)
+    ]
+    answers = await take_on(Referrals(tx), examined)
+    return [Answered(answer, one.submission.person) for answer, one in zip(answers, examined, strict=True)]
+
+
+REQUESTS: Mapping[str, AnswerAll] = {"submitted": submitted}
+"""What answers which type of request. A new type gets its line here."""
+
+
+async def on_records(batch: Sequence[Record], tx: Tx) -> None:
+    """Answer the records of a batch, each with one receipt, in their order."""
+    requests = [_request(record, tx) async for record in in_turns(batch)]
+    keys = {key for request in requests if (key := request.reading.event_key)}
+    events = KnownEvents(tx)
+    known = {one.event_key: one for one in await store.known_events.FIND.all(tx.connection, event_keys=keys)}
+    answers = await _answer_new(_new_among(requests, known), tx)
+    for place, request in enumerate(requests):
+        reading, result = request.reading, "repeated"
+        if answered := answers.get(place):
+            receipt, result = _receipt(request, answered, tx), _result(answered.answer)
+            if reading.event_key and not reading.dry_run and not request.sender.revoked_at:
+                known[reading.event_key] = events.put(
+                    know(reading.event_key, reading.content, receipt, tx.now)
+                )
+        elif (event := known[_key(request)]).content == reading.content:
+            receipt = _again(request, event)
+        else:
+            receipt, result = _receipt(request, Answered(Refused((ID_REUSED,))), tx), "refused"
+        tx.emit(receipt, cause=reading, topic=request.sender.receipts_topic)
+        _count(request, receipt, result, tx)
+    await events.save()
+
+
+_NOT_READ = Problem("ce_type", "unknown-type", "intake does not read this type: send one that it reads")
+
+
+def _request(record: Record, tx: Tx) -> Request:
+    sender = tx.upstreams.of_inbound_topic(record.topic)
+    if sender is None:  # it was there when the topic was subscribed to
+        raise BadRecordError("unknown-sender", "no upstream system writes to this topic any more")
+    return Request(sender, read(record, sender, tx.catalogue, opaque=isinstance(record, Opaque)))
+
+
+def _key(request: Request) -> UUID:
+    key = request.reading.event_key
+    assert key is not None  # noqa: S101 # what has no id is new
+    return key
+
+
+def _new_among(requests: Sequence[Request], known: Mapping[UUID, KnownEvent]) -> dict[int, Request]:
+    """The requests that have no receipt yet, by their place. Of two under one id the first is new."""
+    new: dict[int, Request] = {}
+    claimed: set[UUID] = set()
+    for place, request in enumerate(requests):
+        key = request.reading.event_key
+        if key in known or key in claimed:
+            continue
+        if key is not None and not request.reading.dry_run:
+            claimed.add(key)
+        new[place] = request
+    return new
+
+
+async def _answer_new(new: Mapping[int, Request], tx: Tx) -> dict[int, Answered]:
+    answers: dict[int, Answered] = {}
+    good: dict[int, Request] = {}
+    for place, request in new.items():
+        if request.sender.revoked_at is not None:
+            answers[place] = Answered(Refused((SENDER_REVOKED,)))
+        elif request.reading.problems:
+            answers[place] = Answered(Refused(request.reading.problems))
+        elif request.reading.request not in REQUESTS:
+            answers[place] = Answered(Refused((_NOT_READ,)))
+        else:
+            good[place] = request
+    for kind, is_dry, places in _stages(good):
+        if is_dry:
+            for place in places:
+                answers[place] = await _rehearse(REQUESTS[kind], good[place], tx)
+        else:
+            group = await REQUESTS[kind]([good[place] for place in places], tx)
+            answers |= zip(places, group, strict=True)
+    return answers
+
+
+async def _rehearse(answer: AnswerAll, request: Request, tx: Tx) -> Answered:
+    """The answer as if. Whatever it wrote is rolled back."""
+    mark, savepoint = tx.mark(), tx.connection.transaction()
+    await savepoint.start()
+    try:
+        [answered] = await answer([request], tx)
+    finally:
+        await savepoint.rollback()
+        tx.rewind(mark)
+    return answered
+
+
+def _stages(good: Mapping[int, Request]) -> list[tuple[str, bool, list[int]]]:
+    """Requests by type, so that those about one reference keep their order from group to group."""
+    stage_of: dict[tuple[str, str], tuple[int, str, bool]] = {}
+    groups: dict[tuple[int, str, bool], list[int]] = {}
+    for place, request in good.items():
+        kind, is_dry = request.reading.request or "", request.reading.dry_run
+        last = stage_of.get(request.aggregate, (0, kind, is_dry))
+        group = (last[0] + (last[1:] != (kind, is_dry)), kind, is_dry)
+        stage_of[request.aggregate] = group
+        groups.setdefault(group, []).append(place)
+    return [(kind, is_dry, groups[stage, kind, is_dry]) for stage, kind, is_dry in sorted(groups)]
+
+
+def _again(request: Request, event: KnownEvent) -> Receipt:
+    """The receipt of then, about the record of now."""
+    kind = InboundReferralAccepted if event.referral_id else InboundReferralRefused
+    receipt = kind.model_validate_json(msgspec.json.encode(event.receipt))
+    return receipt.model_copy(
+        update={"record": _quoted(request, Person()), "dry_run": request.reading.dry_run or None}
+    )
+
+
+def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
+    reading, (answer, person) = request.reading, answered
+    common: dict[str, Any] = {
+        "source": reading.source,
+        "reference": told(reading.source, reading.reference, person),
+        "record": _quoted(request, person),
+        "request": reading.request,
+        "dry_run": reading.dry_run or None,
+    }
+    match answer:
+        case Accepted(referral):
+            return InboundReferralAccepted(
+                **common,
+                referral_id=referral.referral_id,
+                duplicate=False,
+                previous_referral_id=referral.previous_referral_id,
+                received_at=referral.received_at,
+                state=referral.state,
+                open=referral.open,
+                unclear=_unclear(person),
+            )
+        case Duplicate(referral_id, received_at, state):
+            return InboundReferralAccepted(
+                **common,
+                referral_id=referral_id,
+                duplicate=True,
+                received_at=received_at,
+                state=state,
+                open=True,
+                unclear=_unclear(person),
+            )
+        case Refused(problems):
+            return InboundReferralRefused(**common, problems=_told(problems), refused_at=tx.now)
+        case _:
+            assert_never(answer)
+
+
+def _quoted(request: Request, person: Person) -> QuotedRecord:
+    """What a receipt says of its record. A key that names somebody is quoted as the reference is."""
+    reading = request.reading
+    if reading.record.key is None:
+        return reading.record
+    key = told_key(reading.record.key, reading.source, reading.reference, person)
+    return reading.record if key == reading.record.key else reading.record.model_copy(update={"key": key})
+
+
+def _unclear(person: Person) -> tuple[str, ...]:
+    return tuple(name[:60] for name in person.unclear)[:50]
+
+
+def _told(problems: Iterable[Problem]) -> tuple[FieldProblem, ...]:
+    cut = islice(problems, _MOST_PROBLEMS)
+    return tuple(FieldProblem(field=p.field[:200], code=p.code[:60], message=p.message[:300]) for p in cut)
+
+
+def _result(answer: Answer) -> str:
+    if isinstance(answer, Refused):
+        return "refused"
+    return "duplicate" if isinstance(answer, Duplicate) else "accepted"
+
+
+def _count(request: Request, receipt: Receipt, result: str, tx: Tx) -> None:
+    sender = request.sender.name
+    tx.count(metrics.INBOUND_RECORDS.labels(sender, result))
+    if result == "refused" and isinstance(receipt, InboundReferralRefused):
+        for code in {metric_code(problem.code) for problem in receipt.problems}:
+            tx.count(metrics.INBOUND_PROBLEMS.labels(sender, code))
+
+
+def _body(request: Request, model: type[T]) -> T:
+    body = request.reading.body
+    assert isinstance(body, model)  # noqa: S101 # a reading without problems has the body of its type
+    return body
