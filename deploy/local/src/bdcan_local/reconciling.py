@@ -60,6 +60,8 @@ def as_text(verdict: Verdict, say: Callable[[str], None]) -> None:
     if verdict.doubts:
         left = len(verdict.open_doubts)
         say(f"{verdict.doubts} doubts looked at again ({verdict.seconds:.1f} s in all), {left} left open")
+    if verdict.council_silent:
+        say("The council's system does not answer: its cases were not compared.")
     if verdict.behind:
         say("These services are behind, so what is on its way to them cannot be judged:")
         rows = [(s, topic, n) for s, topics in verdict.behind.items() for topic, n in topics.items()]

@@ -9,6 +9,7 @@ has changed is looked at again. A service that does not catch up leaves its doub
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
@@ -19,7 +20,7 @@ from msgspec import Struct
 
 from bdcan_reconcile.culprits import Culprit
 from bdcan_reconcile.positions import Positions
-from bdcan_reconcile.reading import Databases, Outbox
+from bdcan_reconcile.reading import Databases, Outbox, UnreadableError
 from bdcan_reconcile.rows import Case, Stores
 from bdcan_reconcile.rules import judge
 
@@ -43,6 +44,7 @@ class Verdict(Struct, frozen=True):
         doubts: how many doubts the first reading gave.
         read_seconds: what the first reading and its judgement took.
         seconds: all of it.
+        council_silent: the council's system did not say what it has, so its cases are not compared.
     """
 
     culprits: tuple[Culprit, ...]
@@ -52,6 +54,7 @@ class Verdict(Struct, frozen=True):
     doubts: int
     read_seconds: float
     seconds: float
+    council_silent: bool = False
 
     @property
     def by_kind(self) -> Counter[str]:
@@ -67,11 +70,15 @@ async def reconcile(
 ) -> Verdict:
     """Reconcile a running system. Raises UnreadableError."""
     began = time.monotonic()
-    reading = await databases.read()
-    stores = reading.stores
-    if council is not None:
-        stores.cases = await council()
-    doubts = await asyncio.to_thread(judge, stores)
+    gc.disable()  # a million rows that nobody frees: to look through them again and again takes longer than to read them
+    try:
+        reading = await databases.read()
+        stores = reading.stores
+        stores.cases = await _cases(council)
+        doubts = judge(stores)
+    finally:
+        gc.enable()
+    council_silent = council is not None and stores.cases is None
     first, read_seconds = len(doubts), time.monotonic() - began
     counts = _counts(stores)
     culprits: list[Culprit] = []
@@ -83,8 +90,8 @@ async def reconcile(
         behind = await _heard(databases, positions, outboxes, whom, end)
         ids = {doubt.referral_id for doubt in doubts if doubt.referral_id}
         again = await databases.read(ids)
-        if council is not None:
-            again.stores.cases = _asked_for(await council(), again.stores, doubts)
+        if stores.cases is not None and (cases := await _cases(council)) is not None:
+            again.stores.cases = _asked_for(cases, again.stores, doubts)
         asked = {doubt.key for doubt in doubts}
         found = [doubt for doubt in judge(again.stores) if doubt.key in asked]
         after = _rows_of(again.stores, found)
@@ -102,7 +109,18 @@ async def reconcile(
         first,
         read_seconds,
         time.monotonic() - began,
+        council_silent,
     )
+
+
+async def _cases(council: CouncilReader | None) -> list[Case] | None:
+    """The council's cases; None where its system does not say."""
+    if council is None:
+        return None
+    try:
+        return await council()
+    except UnreadableError:
+        return None
 
 
 async def _heard(

@@ -10,11 +10,21 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from bdcan_contracts.catalogue import CATALOGUE, INBOUND_REFERRALS
+from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_reconcile.reading import UnreadableError
 from bdcan_reconcile.rows import SERVICES
 
 Ends = dict[TopicPartition, int]
+
+_TOPICS = tuple(
+    topic
+    for topic in CATALOGUE.topics
+    if not topic.per_sender
+    and any(
+        "referral_id" in event.model.model_fields for event in CATALOGUE.event_types if topic in event.topics
+    )
+)
+"""The topics whose events are about referrals. What comes in from outside is not yet one."""
 
 
 class Positions:
@@ -39,9 +49,9 @@ class Positions:
 
     @staticmethod
     def readers() -> dict[str, set[str]]:
-        """The topics that each service reads."""
+        """The topics about referrals that each service reads."""
         found: defaultdict[str, set[str]] = defaultdict(set)
-        for topic in CATALOGUE.topics:
+        for topic in _TOPICS:
             for reader in topic.consumers:
                 if reader.service in SERVICES:
                     found[reader.service].add(topic.name)
@@ -51,8 +61,8 @@ class Positions:
         """Where each partition that a service reads ends now. What comes in from outside is no part of it."""
         partitions = [
             TopicPartition(topic.name, number)
-            for topic in CATALOGUE.topics
-            if topic.consumers and topic.name != INBOUND_REFERRALS.name
+            for topic in _TOPICS
+            if topic.consumers
             for number in range(topic.partitions)
         ]
         return await self._asked(self._consumer.end_offsets(partitions))

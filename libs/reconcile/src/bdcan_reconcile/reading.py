@@ -6,7 +6,6 @@ Times of the deadlines are domain time; how long an event has waited in an outbo
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
@@ -97,15 +96,12 @@ class Databases:
         """All rows, or those about some referrals. Raises UnreadableError."""
         stores = Stores(self._clock.now())
         late = stores.now - timedelta(seconds=LATE_SECONDS) * _speed(self._clock)
-        gc.disable()  # a million rows that nobody frees: looking through them again and again takes longer than reading
         try:
             outboxes = await asyncio.gather(
                 *(self._read_one(service, stores, referral_ids, late) for service in SERVICES)
             )
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise UnreadableError(f"a database does not answer ({type(error).__name__}: {error})") from error
-        finally:
-            gc.enable()
         return Readings(stores, tuple(outboxes))
 
     async def unsent(self, outboxes: Collection[Outbox]) -> dict[str, int]:
