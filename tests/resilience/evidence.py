@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypeAlias
 from uuid import UUID
 
-import aiohttp
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -23,6 +22,11 @@ from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import EnvelopeError, decode
 from bdcan_local.kafka import ADMIN, client_options
 from bdcan_local.processes import SERVICES, System, own_name
+from bdcan_reconcile.reading import read_store
+from bdcan_reconcile.rows import Case, Stores
+
+LATE = timedelta(minutes=30)
+"""Domain time by which a deadline may be late before it counts as forgotten: 15 s at a demo's speed."""
 
 Row = Mapping[str, Any]
 Connections: TypeAlias = "Mapping[str, asyncpg.Connection[asyncpg.Record]]"
@@ -64,7 +68,7 @@ class Evidence:
         verdict: what the simulator's own report finds wrong, from the APIs.
         rows: by service and name of a query in `QUERIES`.
         records: of all topics, in the order of topic, partition and offset.
-        cases: the council's.
+        stores: what reconcile reads of the databases, and the council's cases.
         unclean: processes that did not end well when they were asked to.
         absent: processes that did not come back.
     """
@@ -74,7 +78,7 @@ class Evidence:
     verdict: tuple[str, ...]
     rows: Mapping[tuple[str, str], list[Row]]
     records: list[Record]
-    cases: list[dict[str, Any]]
+    stores: Stores
     unclean: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
 
@@ -102,10 +106,7 @@ QUERIES: dict[tuple[str, str], str] = {
             previous_referral_id
         FROM referral
     """,
-    ("intake", "need"): "SELECT referral_id, id, code, lane, state, reason, owner FROM need",
     ("intake", "timeline"): "SELECT referral_id, event_key, at, kind FROM timeline",
-    ("routing", "assignment"): "SELECT referral_id, state, hub_id FROM assignment",
-    ("volunteer-match", "call"): "SELECT referral_id, call_id, state, hub_id, ended FROM welfare_call",
     ("volunteer-match", "attempt"): """
         SELECT call_id, attempt, referral_id, outcome FROM call_attempt
         UNION ALL SELECT call_id, NULL, referral_id, outcome FROM uncounted_attempt
@@ -119,11 +120,6 @@ QUERIES: dict[tuple[str, str], str] = {
     """,
     ("foodhub", "stock"): "SELECT site_id, item_id, received, issued, wasted, on_hand, reserved FROM stock",
     ("foodhub", "movement"): "SELECT site_id, item_id, kind, quantity, cause FROM movement",
-    ("foodhub", "referral"): "SELECT referral_id, hub_id, withdrawn_at FROM referral",
-    ("escalation", "referral"): "SELECT referral_id, hub_id, withdrawn_at FROM referral",
-    ("escalation", "escalation"): """
-        SELECT escalation_id, referral_id, kind, needs, state, case_id, outcome FROM escalation
-    """,
     ("escalation", "call_back"): "SELECT event_id, escalation_id, said FROM call_back",
 }
 """What is read of each database. Never a name, an address or a word about a person."""
@@ -151,7 +147,7 @@ async def read_rows(connections: Connections) -> dict[tuple[str, str], list[Row]
 
 def _plain(row: asyncpg.Record) -> Row:
     found = dict(row)
-    for name in ("lines", "needs", "top_up", "back_order", "sent", "departure"):
+    for name in ("lines", "top_up", "back_order", "sent", "departure"):
         if found.get(name) is not None:
             found[name] = json.loads(found[name])
     return found
@@ -202,12 +198,9 @@ def _record(raw: Any) -> Record:
     )
 
 
-async def read_cases(system: System) -> list[dict[str, Any]]:
-    """The council's cases."""
-    headers = {"X-API-Key": system.secrets.get("council-api-key")}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"{system.url('council')}/v1/cases", headers=headers) as response,
-    ):
-        response.raise_for_status()
-        return await response.json()
+async def read_stores(connections: Connections, now: datetime, cases: list[Case]) -> Stores:
+    """What reconcile reads, with the council's cases."""
+    stores = Stores(now, cases=cases)
+    for service in SERVICES:
+        await read_store(connections[service], service, stores, None, now - LATE)
+    return stores

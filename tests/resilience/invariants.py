@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from bdcan_contracts.catalogue import CATALOGUE, INBOUND_REFERRALS
 from bdcan_contracts.envelope import consumed_types
 from bdcan_contracts.models import Household
-from bdcan_contracts.vocabulary import HELPED
 from bdcan_foodhub.domain.contents import contents
 from bdcan_foodhub.domain.items import FORBIDDEN, ITEMS
 from bdcan_local.processes import SERVICES
+from bdcan_reconcile.rules import judge as reconciled
 
-from .evidence import Evidence, Record, Row
+from .evidence import LATE, Evidence, Record, Row
 
-LATE = timedelta(minutes=30)
-"""Domain time by which a deadline may be late before it counts as forgotten: 15 s at a demo's speed."""
-
-_ENDED = frozenset({"met", "unmet", "referred-on", "withdrawn"})
 _OWN = ("bdcan.intake.referral.", "bdcan.intake.safeguarding-concern.")
 _NOTES = frozenset({"assignment.overdue"})
 """What intake writes into a timeline for itself, and tells nobody."""
 
 _ACCEPTED = "bdcan.volunteer-match.task.accepted.v1"
 _AMENDED = "bdcan.intake.referral.amended.v1"
-
-_LIVE_TASK = frozenset({"open", "offered", "accepted"})
-_LIVE_PARCEL = frozenset({"requested", "short", "reserved", "picking", "packed", "dispatched"})
-_LIVE_CALL = frozenset({"due", "claimed", "unanswered"})
-_OVER_ESCALATION = frozenset({"declined", "closed"})
 
 
 def one_referral_each(e: Evidence) -> Iterator[str]:
@@ -54,47 +45,17 @@ def one_referral_each(e: Evidence) -> Iterator[str]:
         yield f"{source} {reference}: nobody submitted it"
 
 
-def one_current_hub(e: Evidence) -> Iterator[str]:
-    """Each referral has one current hub, the same for every service that keeps it, or a reason for none."""
-    routed = {r["referral_id"]: r for r in e.of("routing", "assignment")}
-    kept = {
-        (service, query): {r["referral_id"]: r["hub_id"] for r in e.of(service, query)}
-        for service, query in (
-            ("volunteer-match", "call"),
-            ("foodhub", "referral"),
-            ("escalation", "referral"),
-        )
-    }
-    for referral in e.of("intake", "referral"):
-        at = routed.get(referral["id"])
-        if at is None:
-            yield f"{referral['id']}: routing does not know it"
-            continue
-        if referral["hub_id"] is None and referral["state"] != "closed":
-            yield f"{referral['id']}: {referral['state']} and with no hub"
-        hubs = {"intake": referral["hub_id"], "routing": at["hub_id"]}
-        hubs |= {s: known[referral["id"]] for (s, _), known in kept.items() if known.get(referral["id"])}
-        if len(set(hubs.values())) > 1:
-            yield f"{referral['id']}: " + ", ".join(f"{s} says {hub}" for s, hub in hubs.items())
-
-
-def nothing_served_twice(e: Evidence) -> Iterator[str]:
-    """No need has two parcels, two tasks of a kind or two escalations; no parcel two deliveries or two issues."""
-    parcels = [p for p in e.of("foodhub", "parcel") if p["state"] != "cancelled"]
-    tasks = [t for t in e.of("volunteer-match", "task") if t["state"] != "cancelled"]
-    escalations = [
-        (x["kind"], need["need_id"])
-        for x in e.of("escalation", "escalation")
-        if x["state"] != "declined" and (x["state"] != "closed" or x["outcome"] in HELPED)
-        for need in x["needs"]
-    ]
-    yield from _twice("parcels for need", (p["need_id"] for p in parcels))
-    yield from _twice("tasks for need", ((t["need_id"], t["kind"]) for t in tasks if t["need_id"]))
-    yield from _twice("deliveries of parcel", (t["parcel_id"] for t in tasks if t["parcel_id"]))
-    yield from _twice("escalations of need", escalations)
+def no_call_back_counts_twice(e: Evidence) -> Iterator[str]:
+    """What the council said about an escalation was taken once."""
     yield from _twice(
         "call-backs taken", ((c["escalation_id"], c["said"]) for c in e.of("escalation", "call_back"))
     )
+
+
+def nobody_falls_through(e: Evidence) -> Iterator[str]:
+    """Somebody has each need, and the five services and the council agree: what `bdcan reconcile` says."""
+    for culprit in reconciled(e.stores):
+        yield f"{culprit.referral_id}: {culprit.kind}: {culprit.about} {culprit.says}"
 
 
 def stock_balances(e: Evidence) -> Iterator[str]:
@@ -291,137 +252,6 @@ def nothing_valid_is_parked(e: Evidence) -> Iterator[str]:
             yield f"{service}: {k['consumer']} waits at {k['topic']} {k['record_key']!r}"
 
 
-def services_agree(e: Evidence) -> Iterator[str]:
-    """No two services disagree about what became of a need."""
-    needs = {(n["referral_id"], n["id"]): n for n in e.of("intake", "need")}
-    referrals = {r["id"]: r for r in e.of("intake", "referral")}
-    tasks = e.of("volunteer-match", "task")
-    parcels = e.of("foodhub", "parcel")
-    escalations = e.of("escalation", "escalation")
-    met: set[tuple[UUID, UUID]] = set()
-    passed_on: set[tuple[UUID, UUID]] = set()
-
-    for p in parcels:
-        if p["state"] == "delivered":
-            met.add((p["referral_id"], p["need_id"]))
-            yield from _is(needs, p, p["need_id"], "met", "foodhub delivered its parcel")
-    for t in tasks:
-        if t["state"] == "done" and t["need_id"] and not t["parcel_id"]:
-            met.add((t["referral_id"], t["need_id"]))
-            yield from _is(needs, t, t["need_id"], "met", "a volunteer has done its task")
-    for x in escalations:
-        places = [(x["referral_id"], UUID(need["need_id"])) for need in x["needs"]]
-        if x["state"] == "closed" and x["outcome"] in {"helped", "partly-helped"}:
-            met.update(places)
-            for _, need_id in places:
-                yield from _is(needs, x, need_id, "met", "Community Solutions helped")
-        elif x["state"] == "accepted":  # what it closes without help is with the hub again
-            passed_on.update(places)
-    for place in sorted(passed_on - met):
-        thing = {"referral_id": place[0]}
-        yield from _is(needs, thing, place[1], "referred-on", "Community Solutions took it on")
-    for place, need in needs.items():
-        if need["state"] == "met" and place not in met:
-            yield f"{place[0]}: intake says that need {place[1]} is met, and nobody met it"
-        if need["state"] == "referred-on" and place not in passed_on:
-            yield f"{place[0]}: intake says that need {place[1]} was referred on, and escalation did not"
-    yield from _parcels_and_deliveries(parcels, tasks)
-    yield from _ends(e, referrals, tasks, parcels)
-    yield from _open_needs_are_in_somebodys_hands(e, needs)
-
-
-def _is(
-    needs: dict[tuple[UUID, UUID], Any], thing: Any, need_id: UUID, state: str, why: str
-) -> Iterator[str]:
-    need = needs.get((thing["referral_id"], need_id))
-    if need is None:
-        yield f"{thing['referral_id']}: {why}, and intake does not know the need {need_id}"
-    # a need that the resident gave up stays so, even if help was on its way
-    elif need["state"] not in {state, "withdrawn"}:
-        yield f"{thing['referral_id']}: {why}, and intake says that need {need_id} is {need['state']}"
-
-
-def _parcels_and_deliveries(parcels: Iterable[Any], tasks: Iterable[Any]) -> Iterator[str]:
-    delivered = {p["parcel_id"] for p in parcels if p["state"] == "delivered"}
-    brought = {t["parcel_id"] for t in tasks if t["parcel_id"] and t["state"] == "done"}
-    for parcel_id in delivered ^ brought:
-        who = (
-            "foodhub, and no volunteer has brought it"
-            if parcel_id in delivered
-            else "a volunteer, and not foodhub"
-        )
-        yield f"parcel {parcel_id} was delivered according to {who}"
-
-
-def _ends(
-    e: Evidence, referrals: dict[UUID, Any], tasks: Iterable[Any], parcels: Iterable[Any]
-) -> Iterator[str]:
-    """What is closed for intake is closed for all."""
-    live = {
-        "routing": {r["referral_id"] for r in e.of("routing", "assignment") if r["state"] != "ended"},
-        "a call": {c["referral_id"] for c in e.of("volunteer-match", "call") if c["state"] in _LIVE_CALL},
-        "a task": {t["referral_id"] for t in tasks if t["state"] in _LIVE_TASK},
-        "a parcel": {p["referral_id"] for p in parcels if p["state"] in _LIVE_PARCEL},
-    }
-    for referral_id, referral in referrals.items():
-        if referral["state"] == "closed":
-            for what, known in live.items():
-                if referral_id in known:
-                    yield f"{referral_id}: closed ({referral['outcome']}), and {what} goes on"
-        elif referral["hub_id"] is not None and referral_id not in live["routing"]:
-            yield f"{referral_id}: {referral['state']}, and for routing it has ended"
-
-
-def _open_needs_are_in_somebodys_hands(e: Evidence, needs: dict[tuple[UUID, UUID], Any]) -> Iterator[str]:
-    """Whoever intake says has an open need has it indeed."""
-    tasks = {t["need_id"] for t in e.of("volunteer-match", "task") if t["state"] in _LIVE_TASK}
-    parcels = {p["need_id"]: p["state"] for p in e.of("foodhub", "parcel") if p["state"] in _LIVE_PARCEL}
-    escalated = {
-        UUID(need["need_id"])
-        for x in e.of("escalation", "escalation")
-        if x["state"] not in _OVER_ESCALATION
-        for need in x["needs"]
-    }
-    called = {c["referral_id"] for c in e.of("volunteer-match", "call") if c["state"] in _LIVE_CALL}
-    for (referral_id, need_id), need in needs.items():
-        if need["state"] in _ENDED:
-            continue
-        match need["owner"].partition(":")[0]:
-            case "hub":
-                held = referral_id in called
-            case "volunteers" | "volunteer-match":
-                held = need_id in tasks or need_id in parcels
-            case "foodhub":
-                held = need_id in parcels
-            case "community-solutions":
-                held = need_id in escalated
-            case _:
-                held = True
-        if not held:
-            yield f"{referral_id}: need {need_id} is {need['state']} with {need['owner']}, who does not have it"
-
-
-def council_has_each_case_once(e: Evidence) -> Iterator[str]:
-    """Community Solutions has one case for each escalation that was forwarded, and both say the same about it."""
-    yield from _twice("cases for escalation", (c["escalation_id"] for c in e.cases))
-    cases = {c["escalation_id"]: c for c in e.cases}
-    known = {str(x["escalation_id"]): x for x in e.of("escalation", "escalation")}
-    for escalation_id, x in known.items():
-        case = cases.get(escalation_id)
-        if x["case_id"] is not None and (case is None or case["case_id"] != x["case_id"]):
-            yield f"escalation {escalation_id}: {x['state']} as case {x['case_id']}, which the council does not have"
-        # the last thing that the council said is where the escalation stands
-        if (
-            case is not None
-            and case["told"]
-            and x["outcome"] != "withdrawn"
-            and case["told"][-1] != x["state"]
-        ):
-            yield f"escalation {escalation_id}: {x['state']}, and the council said {case['told'][-1]}"
-    for escalation_id in cases.keys() - known.keys():
-        yield f"the council has a case for {escalation_id}, which escalation does not know"
-
-
 def answers_were_kept(e: Evidence) -> Iterator[str]:
     """What people were told is done has been done, as often as they were told and no more."""
     done = e.sent.done
@@ -455,8 +285,8 @@ def processes_stop_and_come_back(e: Evidence) -> Iterator[str]:
 
 INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "each input has exactly one referral": one_referral_each,
-    "each referral has one current hub": one_current_hub,
-    "no need is served twice": nothing_served_twice,
+    "nobody falls through a gap": nobody_falls_through,
+    "no call-back counts twice": no_call_back_counts_twice,
     "stock received = on hand + reserved + issued + wasted": stock_balances,
     "what leaves the door fits what was known": what_leaves_fits,
     "timelines are complete": timelines_are_complete,
@@ -466,8 +296,6 @@ INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "inboxes hold what the topics hold": inboxes_hold_the_topics,
     "an event is one event": events_are_unique,
     "nothing valid is parked": nothing_valid_is_parked,
-    "services agree about each need": services_agree,
-    "the council has each case once": council_has_each_case_once,
     "what was answered is on disk": answers_were_kept,
     "the simulator's own report passes": the_play_came_out_well,
     "processes stop cleanly and come back": processes_stop_and_come_back,

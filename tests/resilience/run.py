@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bdcan_local.settings import read_settings
+from bdcan_reconcile.council import read_cases
 from bdcan_simulator.audit import Facts, gather_facts
 from bdcan_simulator.borough import Borough
 from bdcan_simulator.client import Client, ServiceError, open_client
@@ -20,9 +21,9 @@ from bdcan_simulator.play import Ending, Play
 from bdcan_simulator.postcodes import postcodes
 from bdcan_simulator.report import Effort, Report, ended, make_report
 
-from .evidence import Evidence, Sent, databases, read_cases, read_records, read_rows
+from .evidence import LATE, Evidence, Sent, databases, read_records, read_rows, read_stores
 from .faults import Faults
-from .invariants import LATE, judge
+from .invariants import judge
 from .network import toxiproxy
 from .schedule import NETWORK, Fault, plan
 from .system import Injured, injured
@@ -202,6 +203,8 @@ async def _gather(
     (run.directory / "report.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     async with databases(system.system) as connections:
         rows = await read_rows(connections)
+        key = system.system.secrets.get("council-api-key")
+        stores = await read_stores(connections, now, await read_cases(system.system.url("council"), key))
     unclean = [
         f"SIGTERM: {name} " + ("did not end" if code is None else f"ended with {code}")
         for name, code in hand.exits
@@ -217,7 +220,7 @@ async def _gather(
         verdict=_verdict(report, facts),
         rows=rows,
         records=await read_records(system.system),
-        cases=await read_cases(system.system),
+        stores=stores,
         unclean=tuple(unclean),
         absent=tuple(absent),
     )
