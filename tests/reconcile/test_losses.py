@@ -12,10 +12,13 @@ import time
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import aiohttp
 import asyncpg
 import pytest
 
 from bdcan_local.cli import main
+from bdcan_local.processes import System, reconcile_unit
+from bdcan_reconcile.culprits import KINDS
 from bdcan_reconcile.rows import Case
 
 from .played import Played, played
@@ -174,7 +177,8 @@ LOSSES: dict[str, tuple[str, str, set[str]]] = {
     "an event is parked": (
         "foodhub",
         """INSERT INTO chassis.dead_letter (id, consumer, topic, record_partition, record_offset, record_time, headers, body, state,
-               reason, error, taken) VALUES (gen_random_uuid(), 'main', 'bdcan.intake.referrals.v1', 0, 7, now(), '', '{}', 'parked',
+               reason, error, taken) VALUES (gen_random_uuid(), 'main', 'bdcan.intake.referrals.v1', 0, 7, now(), '',
+               '{"referral_id": "01a21dc0-5257-709d-b021-2fbe47bff9a8", "name": "\\377"}', 'parked',
                'handler-failed', 'KeyError: a secret', true)""",
         {"event-parked"},
     ),
@@ -215,6 +219,8 @@ async def test_each_loss_is_named_and_nothing_else(system: Played, loss: str) ->
     assert not verdict.open_doubts
     assert all(culprit.repair for culprit in verdict.culprits)
     assert "secret" not in str(verdict.culprits)
+    if expected == {"event-parked"}:
+        assert {str(one) for one in about} == {"01a21dc0-5257-709d-b021-2fbe47bff9a8"}
 
 
 @pytest.mark.timeout(900)
@@ -252,6 +258,37 @@ async def test_commands_that_reconcile_names_repair_what_it_found(system: Played
     while (again := await asyncio.to_thread(_bdcan, system, "reconcile")).returncode:
         assert time.monotonic() < end, again.stdout
     assert "nobody is falling through a gap" in again.stdout
+
+
+@pytest.mark.timeout(900)
+async def test_process_on_a_schedule_tells_prometheus_what_is_lost_and_that_it_is_repaired(
+    system: Played,
+) -> None:
+    running = system.running
+    await running.supervisor.start(reconcile_unit(running.system, running.system.data.parent, 1.0))
+    await _until(running.system, 'bdcan_reconcile_culprits{kind="deadline-missing"} 0.0')
+    connection = await asyncpg.connect(system.places.databases["foodhub"])
+    [lost] = await connection.fetch(deadline_of("parcel-due") + " RETURNING *")
+    await _until(running.system, 'bdcan_reconcile_culprits{kind="deadline-missing"} 1.0')
+    await connection.execute("INSERT INTO chassis.deadline VALUES ($1, $2, $3)", *tuple(lost)[:3])
+    await connection.close()
+    page = await _until(running.system, 'bdcan_reconcile_culprits{kind="deadline-missing"} 0.0')
+    assert all(f'bdcan_reconcile_culprits{{kind="{kind}"}} 0.0' in page for kind in KINDS)
+    assert "bdcan_reconcile_timestamp_seconds" in page
+    await running.supervisor.stop(["reconcile"])
+
+
+async def _until(system: System, line: str) -> str:
+    """The page of the process's metrics, as soon as it has a line."""
+    end = time.monotonic() + 180
+    async with aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"{system.url('reconcile')}/metrics") as answer:
+                page = await answer.text()
+            if line in page:
+                return page
+            assert time.monotonic() < end, page
+            await asyncio.sleep(0.3)
 
 
 def _bdcan(system: Played, *arguments: str) -> subprocess.CompletedProcess[str]:

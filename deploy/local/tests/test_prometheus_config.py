@@ -33,6 +33,15 @@ def test_each_process_is_watched_under_the_name_that_compose_gives_it(tmp_path: 
     assert all(re.fullmatch(rf"{one['labels']['service']}-\w+", name) for name, one in found.items())
 
 
+def test_process_that_reconciles_is_watched_apart_from_the_services(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    root.lock()
+    write_json(root.endpoints, {"services": {}, "pulse": {"ops": "http://127.0.0.1:9200"}})
+    write_json(root.state, {"processes": [{"name": "reconcile", "url": "http://127.0.0.1:9300"}]})
+    _, job = json.loads(config(root))["scrape_configs"]
+    assert job == {"job_name": "reconcile", "static_configs": [{"targets": ["127.0.0.1:9300"]}]}
+
+
 def test_nothing_that_runs_is_said_in_words(tmp_path: Path) -> None:
     with pytest.raises(NotReadyError, match="nothing runs"):
         config(Root(tmp_path))

@@ -205,7 +205,7 @@ def _say(text: str) -> None:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from bdcan_local import detached, runner
+    from bdcan_local import detached, processes, runner
     from bdcan_local.root import Root
 
     root = Root(options.root)
@@ -213,7 +213,8 @@ def _up(options: argparse.Namespace) -> int:
         return detached.start(root, _say)
 
     async def work() -> int:
-        async with runner.running(root, read_settings(), runner.Plan(), _say):
+        async with runner.running(root, read_settings(), runner.Plan(), _say) as running:
+            await running.supervisor.start(processes.reconcile_unit(running.system, root.directory))
             _say(
                 f"all is ready. Logs: {options.root}/logs. Status: .venv/bin/bdcan status. Stop: Ctrl-C or make down"
             )
@@ -226,9 +227,10 @@ def _up(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     import time
 
-    from bdcan_local import runner
+    from bdcan_local import reconciling, runner
     from bdcan_local.cost import Meter
     from bdcan_local.guardian import Guardian
+    from bdcan_local.places import of_system
     from bdcan_local.root import Root
 
     settings = read_settings()
@@ -258,6 +260,7 @@ def _demo(options: argparse.Namespace) -> int:
         async with runner.running(root, settings, plan, _say) as running:
             meter = Meter.start(running.supervisor.statuses)
             code = await runner.run_in_terminal(simulator, settings.environment, running.guardian)
+            code = code or await reconciling.at_the_end(of_system(running.system), _say)
             if cost := meter.add_to(report):
                 _say(cost)
             return code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +14,8 @@ from bdcan_local.errors import PlatformError
 from bdcan_local.root import Root
 
 Say = Callable[[str], None]
+Find = Callable[[argparse.Namespace], Any]
+"""Where the system is that the options mean."""
 
 
 class Add(Protocol):
@@ -33,13 +36,20 @@ def register(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -
 
         return places.of_file(options.endpoints) if options.endpoints else places.of_root(chosen(options))
 
+    for one in (_add_reconcile, _add_case, _add_promises, _add_lag):
+        one(add, places, say)
+
+
+def _add_reconcile(add: Add, places: Find, say: Say) -> None:
     def reconcile(options: argparse.Namespace) -> int:
         from bdcan_local import reconciling
 
         where = places(options)
         if options.every is not None:
+            from bdcan_chassis.logs import configure_logging
             from bdcan_reconcile.watch import watch
 
+            configure_logging("reconcile", "watch", os.environ.get("BDCAN_LOG_LEVEL", "INFO"), frozenset())
             return asyncio.run(watch(reconciling.system_of(where), options.every, options.host, options.port))
         verdict = asyncio.run(reconciling.once(where, options.patience))
         if options.json:
@@ -64,6 +74,8 @@ def register(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -
     command.add_argument("--port", type=int, default=8302, help="and on which port (default %(default)s)")
     _add_places(command)
 
+
+def _add_case(add: Add, places: Find, say: Say) -> None:
     def case(options: argparse.Namespace) -> int:
         from bdcan_local import case as cases
 
@@ -88,6 +100,8 @@ def register(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -
     command.add_argument("--json", action="store_true", help="for machines")
     _add_places(command)
 
+
+def _add_promises(add: Add, places: Find, say: Say) -> None:
     def promised(options: argparse.Namespace) -> int:
         from bdcan_local import promised
 
@@ -104,6 +118,8 @@ def register(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -
     command.add_argument("--json", action="store_true", help="for machines; all rows")
     _add_places(command)
 
+
+def _add_lag(add: Add, places: Find, say: Say) -> None:
     def lag(options: argparse.Namespace) -> int:
         from bdcan_local import lag
 

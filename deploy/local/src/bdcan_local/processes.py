@@ -28,6 +28,9 @@ ISSUER = "http://localhost/bdcan"
 AUDIENCE = "bdcan"
 _HTTP_SECONDS = 5.0
 
+RECONCILE_SECONDS = 300
+"""How often it is looked whether somebody has each need."""
+
 USUAL_PORTS: dict[str, int] = {
     "postgres": 5433,
     "kafka": 9192,
@@ -36,6 +39,7 @@ USUAL_PORTS: dict[str, int] = {
     **{f"{service}-worker": 8201 + number for number, service in enumerate(SERVICES)},
     "council": 8300,
     "routing-pulse": 8301,
+    "reconcile": 8302,
 }
 
 
@@ -136,6 +140,18 @@ def sandbox_unit(system: System, endpoints: Path) -> Unit:
         return True
 
     return Unit("sandbox", command, is_ready)
+
+
+def reconcile_unit(system: System, root: Path, every_seconds: float = RECONCILE_SECONDS) -> Unit:
+    """Who looks every few minutes whether somebody has each need, and tells Prometheus."""
+    port = system.ports["reconcile"]
+    words = ("reconcile", "--root", str(root), "--every", str(every_seconds), "--port", str(port))
+    command = Command(_python("bdcan_local.cli", *words), _common(system), listens=True)
+
+    async def is_ready() -> bool:
+        return await http_status(port, "/metrics") == 200
+
+    return Unit("reconcile", command, is_ready, ready_seconds=120, port=port, url=system.url("reconcile"))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from bdcan_chassis.printable import printable
 from bdcan_local.errors import PlatformError
 from bdcan_local.places import Places
 from bdcan_local.table import lines
-from bdcan_reconcile.check import Verdict
+from bdcan_reconcile.check import PATIENCE_SECONDS, Verdict
 from bdcan_reconcile.council import read_cases
 from bdcan_reconcile.culprits import KINDS
 from bdcan_reconcile.reading import UnreadableError
@@ -34,6 +34,19 @@ async def once(places: Places, patience_seconds: float) -> Verdict:
         return await look(system_of(places), patience_seconds)
     except UnreadableError as error:
         raise PlatformError(str(error), "Look at `bdcan status`, and ask again.") from error
+
+
+async def at_the_end(places: Places, say: Callable[[str], None]) -> int:
+    """What a demo says at its end; returns 1 if somebody fell through a gap. Raises PlatformError."""
+    verdict = await once(places, PATIENCE_SECONDS)
+    if verdict.culprits:
+        as_text(verdict, say)
+        return 1
+    say(
+        f"bdcan reconcile: {verdict.counts['referrals']} referrals and {verdict.counts['needs']} needs across five"
+        f" services; nobody is falling through a gap."
+    )
+    return 0
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
