@@ -49,6 +49,9 @@ promtool: ## build promtool with Go, for the check of the alerts (a minute or tw
 resilience: $(VENV)/.dev ## fault runs: SECONDS=600 SEED=7 (docs/resilience.md)
 	@$(BIN)/python -m tests.resilience $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(REFERRALS),--referrals $(REFERRALS))
 
+rehearse: $(VENV)/.dev ## inject each fault: when does the right alert fire, and what else? ONLY=kafka (docs/operations.md)
+	@$(BIN)/python -m tests.rehearsal $(if $(ONLY),--only "$(ONLY)")
+
 mutants: $(VENV)/.dev ## break the chassis on purpose, one guarantee at a time: does a test notice? JOBS=2
 	@$(BIN)/python -m tests.mutants $(if $(JOBS),--jobs $(JOBS))
 
@@ -84,4 +87,4 @@ $(VENV)/.run: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
 $(VENV)/.dev: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
 	@echo "installing (once) ..." && $(BIN)/uv sync --quiet --frozen --all-packages --inexact && touch $@ $(VENV)/.run
 
-.PHONY: help demo up down test check promtool resilience mutants bench gen sbom scan clean
+.PHONY: help demo up down test check promtool resilience rehearse mutants bench gen sbom scan clean

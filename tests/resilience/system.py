@@ -137,13 +137,17 @@ def with_wrong_clock(unit: Unit, minutes: float) -> Unit:
 
 @asynccontextmanager
 async def injured(
-    directory: Path, settings: Settings, program: Path | None, say: Callable[[str], None]
+    directory: Path,
+    settings: Settings,
+    program: Path | None,
+    say: Callable[[str], None],
+    speed: float = SPEED,
 ) -> AsyncIterator[Injured]:
     """The system, started afresh under a directory; `program` is toxiproxy, or None to do without."""
     root = Root(directory)
     ports = choose_ports(dict.fromkeys(USUAL_PORTS), {})
     root.remember_ports(ports)
-    clock = f"scaled:{ORIGIN.isoformat()}:{time.time():.3f}:{SPEED:g}"
+    clock = f"scaled:{ORIGIN.isoformat()}:{time.time():.3f}:{speed:g}"
     plan = Plan(clock=clock, fresh=True, usual_ports=False)
     if program is None:
         async with _running(root, settings, plan, None, say) as system:

@@ -1,0 +1,137 @@
+"""`python -m tests.rehearsal`: exit code 0: each fault was noticed in time, and nothing else was said; 1: not."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from bdcan_local.child import PRIVATE
+from bdcan_local.errors import PlatformError
+from bdcan_local.root import Root
+from bdcan_local.runner import until_signalled
+from bdcan_local.settings import read_settings
+from tests.resilience.system import injured
+
+from .faults import FAULTS, Fault, Scene
+from .watchers import Watchers, watchers
+
+_IN_TIME = 90.0
+_PATIENCE = 180.0
+_CALM_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
+
+
+@dataclass
+class Outcome:
+    """What a fault led to; seconds since it began and since it was mended."""
+
+    fault: Fault
+    fired: float | None = None
+    cleared: float | None = None
+    beside: frozenset[str] = frozenset()
+
+    @property
+    def well(self) -> bool:
+        """Whether the right alert fired in time, and nothing that it does not explain."""
+        noticed = not self.fault.fires or (self.fired is not None and self.fired <= _IN_TIME)
+        return noticed and self.cleared is not None and self.beside <= {*self.fault.beside}
+
+
+def main() -> int:
+    """Rehearse as the arguments say."""
+    parser = argparse.ArgumentParser(prog="python -m tests.rehearsal", description=__doc__)
+    parser.add_argument(
+        "--root", type=Path, default=Path(".local/rehearsal"), help="data and logs (default %(default)s)"
+    )
+    parser.add_argument("--only", default="", help="faults whose name has this text")
+    options = parser.parse_args()
+    os.umask(PRIVATE)
+    chosen = [fault for fault in FAULTS if options.only in fault.name]
+    try:
+        return asyncio.run(until_signalled(_rehearse(options.root.resolve(), chosen)))
+    except PlatformError as error:
+        sys.stderr.write(f"error: {error.what}\n       {error.todo}\n")
+        return error.exit_code
+
+
+async def _rehearse(directory: Path, faults: list[Fault]) -> int:
+    settings, root = read_settings(), Root(directory)
+    async with injured(directory, settings, None, _say, speed=1.0) as system, watchers(root) as watching:
+        key = system.system.secrets.get("api-keys", "simulator")
+        url = system.system.url("intake-api")
+        async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": key}, timeout=5) as api:
+            scene = Scene(system, root, api)
+            await _silence(watching, _PATIENCE)
+            outcomes = []
+            for fault in faults:
+                outcomes.append(outcome := await _rehearsed(fault, scene, watching))
+                _say(_line(outcome))
+    _say("")
+    _say(
+        "fault                                    must fire                    fired after  over after  beside it"
+    )
+    for outcome in outcomes:
+        _say(_line(outcome))
+    return 0 if all(outcome.well for outcome in outcomes) else 1
+
+
+async def _rehearsed(fault: Fault, scene: Scene, watching: Watchers) -> Outcome:
+    outcome, heard = Outcome(fault), set[str]()
+    feeding = asyncio.create_task(scene.feed(*fault.needs))
+    try:
+        async with fault.injury(scene):
+            began = time.monotonic()
+            while (waited := time.monotonic() - began) < (_PATIENCE if fault.fires else _CALM_SECONDS):
+                firing = await watching.firing()
+                heard |= firing.keys()
+                if outcome.fired is None and firing.keys() & set(fault.fires):
+                    outcome.fired = waited
+                if outcome.fired is not None and waited > outcome.fired + _CALM_SECONDS / 2:
+                    break
+                await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        feeding.cancel()
+        with suppress(asyncio.CancelledError):
+            await feeding
+    outcome.beside = frozenset(heard - set(fault.fires))
+    outcome.cleared = await _silence(watching, 2 * _PATIENCE)
+    return outcome
+
+
+async def _silence(watching: Watchers, patience: float) -> float | None:
+    """The seconds until nothing fires any more; None where something goes on."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < patience:
+        if not await watching.active() and not await watching.firing():
+            return waited
+        await asyncio.sleep(_LOOK_SECONDS)
+    return None
+
+
+def _line(outcome: Outcome) -> str:
+    def seconds(value: float | None, *, expected: bool = True) -> str:
+        return f"{value:.0f} s" if value is not None else "never" if expected else "-"
+
+    fault = outcome.fault
+    return (
+        f"{fault.name:<40} {', '.join(fault.fires) or 'nothing':<28}"
+        f" {seconds(outcome.fired, expected=bool(fault.fires)):>11} {seconds(outcome.cleared):>11}"
+        f"  {', '.join(sorted(outcome.beside)) or '-'}{'' if outcome.well else '   NOT WELL'}"
+    )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""What is done to the running system, what must fire, and what may fire beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import asyncpg
+import httpx
+import psutil
+from aiokafka import AIOKafkaProducer
+
+from bdcan_chassis.testing import full_disk
+from bdcan_contracts.catalogue import INBOUND_REFERRALS
+from bdcan_local.kafka import client_options
+from bdcan_local.root import Root
+from bdcan_simulator.endpoints import read_endpoints
+from tests.resilience.system import Injured, with_wrong_clock
+
+_BAD_RECORDS = 300
+_FEED_SECONDS = 3.0
+
+
+@dataclass
+class Scene:
+    """The running system, and somebody who hands in referrals."""
+
+    system: Injured
+    root: Root
+    api: httpx.AsyncClient
+    handed_in: int = 0
+
+    async def hand_in(self, *needs: str) -> None:
+        """Hand in one referral; nothing happens where the API is away."""
+        self.handed_in += 1
+        form = {
+            "reference": f"rehearsal-{self.handed_in}",
+            "channel": "phone",
+            "person": {
+                "name": f"Resident {self.handed_in}",
+                "phone": "020 7946 0018",
+                "postcode": "IG11 7LU",
+            },
+            "needs": list(needs),
+        }
+        with suppress(httpx.HTTPError):
+            await self.api.post(
+                "/v1/referrals", json=form, headers={"Idempotency-Key": f"rehearsal-{self.handed_in}"}
+            )
+
+    async def feed(self, *needs: str) -> None:
+        """Hand in a referral every few seconds, until cancelled."""
+        while True:
+            await self.hand_in(*needs)
+            await asyncio.sleep(_FEED_SECONDS)
+
+
+Injury = Callable[[Scene], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`fires`: alerts of which one must fire; none: nothing may. `beside`: what may fire, too, after inhibition."""
+
+    name: str
+    injury: Injury
+    fires: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ("shopping",)
+    """What is handed in meanwhile."""
+
+
+def _signalled(pid: int | None, number: signal.Signals) -> None:
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+@asynccontextmanager
+async def _nothing(_: Scene) -> AsyncIterator[None]:
+    yield
+
+
+def _killed(name: str) -> Injury:
+    @asynccontextmanager
+    async def injury(scene: Scene) -> AsyncIterator[None]:
+        _signalled(scene.system.pid(name), signal.SIGKILL)
+        yield
+
+    return injury
+
+
+def _stopped(name: str) -> Injury:
+    @asynccontextmanager
+    async def injury(scene: Scene) -> AsyncIterator[None]:
+        unit = scene.system.supervisor.statuses[name].unit
+        await scene.system.stop(name)
+        try:
+            yield
+        finally:
+            await scene.system.start(unit)
+
+    return injury
+
+
+def _frozen(name: str) -> Injury:
+    @asynccontextmanager
+    async def injury(scene: Scene) -> AsyncIterator[None]:
+        pid = scene.system.pid(name)
+        assert pid is not None
+        pids = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+        for one in pids:
+            _signalled(one, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for one in pids:
+                _signalled(one, signal.SIGCONT)
+
+    return injury
+
+
+def _full(database: str) -> Injury:
+    @asynccontextmanager
+    async def injury(scene: Scene) -> AsyncIterator[None]:
+        connection = await asyncpg.connect(scene.system.system.postgres.dsn(database=database), timeout=10)
+        try:
+            await full_disk.fill(connection)
+            try:
+                yield
+            finally:
+                await full_disk.free(connection)
+        finally:
+            await connection.close()
+
+    return injury
+
+
+def _wrong_clock(name: str, minutes: float) -> Injury:
+    @asynccontextmanager
+    async def injury(scene: Scene) -> AsyncIterator[None]:
+        unit = scene.system.supervisor.statuses[name].unit
+        await scene.system.stop(name)
+        await scene.system.start(with_wrong_clock(unit, minutes))
+        try:
+            yield
+        finally:
+            await scene.system.stop(name)
+            await scene.system.start(unit)
+
+    return injury
+
+
+@asynccontextmanager
+async def _flooded(scene: Scene) -> AsyncIterator[None]:
+    ends = read_endpoints(scene.root.endpoints)
+    options = client_options(ends.kafka.bootstrap, ends.kafka.username, ends.kafka_password)
+    async with AIOKafkaProducer(**options) as producer:
+        for number in range(_BAD_RECORDS):
+            await producer.send(INBOUND_REFERRALS.name, value=b"food for number %d please" % number)
+        await producer.flush()
+        yield
+
+
+FAULTS = (
+    Fault("nothing at all", _nothing),
+    Fault("kill -9 of a worker that comes back", _killed("foodhub-worker")),
+    Fault("a service without a worker", _stopped("routing-worker"), ("ServiceWithoutWorker",)),
+    Fault("a frozen worker", _frozen("volunteer-match-worker"), ("ServiceWithoutWorker",)),
+    Fault("an API that is away", _stopped("foodhub-api"), ("ApiDown",)),
+    Fault("Kafka stopped", _stopped("kafka"), ("KafkaAway",), ("EventsStuck", "UrgentEventsStuck")),
+    Fault("Kafka frozen", _frozen("kafka"), ("KafkaAway",), ("EventsStuck", "UrgentEventsStuck")),
+    Fault("PostgreSQL stopped", _stopped("postgres"), ("DatabaseAway",), ("PassFailing",)),
+    Fault("PostgreSQL frozen", _frozen("postgres"), ("DatabaseAway",), ("PassFailing",)),
+    Fault(
+        "one service's database is full",
+        _full("bdcan_routing"),
+        ("ConsumerBlocked",),
+        ("PassFailing", "ConsumerNotMoving", "DeadlinesFailing"),
+    ),
+    Fault(
+        "the council is down",
+        _stopped("council"),
+        ("SafeguardingNotHandedOver",),
+        ("CouncilTakesNoCases",),
+        ("safeguarding-adult",),
+    ),
+    Fault(
+        "the council is silent",
+        _frozen("council"),
+        ("SafeguardingNotHandedOver",),
+        ("CouncilTakesNoCases",),
+        ("safeguarding-adult",),
+    ),
+    Fault("a sender floods bad records", _flooded, ("BadInput",)),
+    Fault("a clock ten minutes off", _wrong_clock("routing-worker", 10), ("ClockWrong",)),
+)
+"""The faults of processes and machines. Those of promises, which take hours of real time, are played to the rules in deploy/prometheus/tests."""
