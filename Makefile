@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13 3,$(shell command -v python$(v) 2>/dev/null)))
 UV_VERSION := 0.13.9
 VENV := .venv
+NODE := schemas/node
 BIN := $(VENV)/bin
 PROJECTS := $(wildcard schemas/python/pyproject.toml schemas/tools/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml deploy/local/pyproject.toml)
 PACKAGES := $(patsubst %/pyproject.toml,%,$(PROJECTS))
@@ -38,9 +39,11 @@ check: $(VENV)/.dev ## format, lint, types, boundaries, contracts: fast enough t
 	@deploy/prometheus/check.sh
 	@$(BIN)/squawk --exclude $(SQUAWK_OFF) $(MIGRATIONS) > .squawk.log 2>&1 || { cat .squawk.log; exit 1; }
 	@$(BIN)/kingfisher scan . --git-history=none --no-validate --no-update-check --quiet --redact --rule-cache-dir $(VENV)/.kingfisher \
-	  --exclude .venv --exclude .local --exclude .git > .kingfisher.log 2>&1 || { cat .kingfisher.log; exit 1; }
+	  --exclude .venv --exclude .local --exclude .git --exclude node_modules --exclude build > .kingfisher.log 2>&1 || { cat .kingfisher.log; exit 1; }
 	@$(BIN)/uv lock --check --quiet
 	@$(BIN)/basedpyright --pythonpath $(BIN)/python
+	@if [ -e $(NODE)/node_modules/.package-lock.json ] || $(MAKE) --silent node; then node $(NODE)/asyncapi.mjs schemas/asyncapi.yaml; \
+	  else echo "check: AsyncAPI's parser is left out, because Node 20 or npm is missing or npm cannot install"; fi
 	@echo "check: all is well"
 
 promtool: ## build promtool with Go, for the check of the alerts (a minute or two, once)
@@ -65,6 +68,15 @@ gen: $(VENV)/.dev ## generate again what is made from schemas/, migrations, metr
 	@$(BIN)/python -m bdcan_local.privacy_page
 	@$(BIN)/python -m deploy.grafana
 
+node: ## install the Node tools of schemas/node, which docs, check and some tests use
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2> /dev/null && cd $(NODE) && npm ci --silent
+
+docs: $(VENV)/.dev ## show events and APIs as pages: build/docs/index.html (needs Node 20)
+	@[ -e $(NODE)/node_modules/.package-lock.json ] || $(MAKE) --silent node
+	@$(BIN)/python -m bdcan_local.api_documents build/openapi
+	@node $(NODE)/pages.mjs build/docs schemas/asyncapi.yaml build/openapi/*.json
+	@echo "build/docs/index.html"
+
 sbom: $(VENV)/.dev ## write sbom.cdx.json: all packages and jars that the system is made of (CycloneDX)
 	@$(BIN)/python -m bdcan_local.sbom sbom.cdx.json
 
@@ -87,4 +99,4 @@ $(VENV)/.run: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
 $(VENV)/.dev: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
 	@echo "installing (once) ..." && $(BIN)/uv sync --quiet --frozen --all-packages --inexact && touch $@ $(VENV)/.run
 
-.PHONY: help demo up down test check promtool resilience rehearse mutants bench gen sbom scan clean
+.PHONY: help demo up down test check promtool resilience rehearse mutants bench gen node docs sbom scan clean

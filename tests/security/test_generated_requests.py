@@ -209,6 +209,8 @@ def _ask(operation: APIOperation, ids: dict[str, list[Any]], key: str) -> Counte
         case.body = _about_known(case.body, ids, data)
         for name in ("X-API-Key", "Authorization"):
             case.headers.pop(name, None)
+        if "Idempotency-Key" in case.headers:  # a key that comes again is refused with another request
+            case.headers["Idempotency-Key"] = f"{operation.label} {seen.total()}"
         answer = case.call_and_validate(headers={"X-API-Key": key}, checks=_WANTED)
         seen[answer.status_code] += 1
 

@@ -217,9 +217,14 @@ async def test_documentation_is_served_without_another_host(ledger: Harness) -> 
 
 async def test_documentation_shows_bodies_and_names_the_errors_of_each_route(ledger: Harness) -> None:
     document = (await ledger.http.get("/openapi.json")).json()
+    statuses = {"401", "404", "422", "429", "503"}
     for path in document["paths"].values():
-        for operation in path.values():
-            for status in ("400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "503"):
+        for method, operation in path.items():
+            more = set() if method == "get" else {"408", "409", "413"}
+            more |= {"400", "415"} if "requestBody" in operation else set()
+            more |= {"403"} if "security" in operation else set()
+            assert {s for s in operation["responses"] if s >= "400"} == statuses | more
+            for status in statuses | more:
                 assert operation["responses"][status]["content"] == {
                     "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
                 }

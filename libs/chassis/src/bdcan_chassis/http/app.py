@@ -17,18 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bdcan_chassis import metrics
 from bdcan_chassis.errors import ConfigurationError
-from bdcan_chassis.http.auth import Authenticator, document_api_keys
+from bdcan_chassis.http.auth import Authenticator
+from bdcan_chassis.http.document import DESCRIPTION, complete, operation_id
 from bdcan_chassis.http.guard import GuardedRoute, Routes
 from bdcan_chassis.http.headers import ON_A_PAGE, ON_EVERY_ANSWER
 from bdcan_chassis.http.health import database_check, health_router
 from bdcan_chassis.http.limits import Limiter
-from bdcan_chassis.http.problems import (
-    DOCUMENTED,
-    document_problems,
-    install_problem_handlers,
-    problem,
-    unforeseen,
-)
+from bdcan_chassis.http.problems import install_problem_handlers, problem, unforeseen
 from bdcan_chassis.http.queries import no_unknown_query
 from bdcan_chassis.http.tidied import tidied_scope
 from bdcan_chassis.logs import get_logger
@@ -51,20 +46,23 @@ def create_api(
     """An app with authentication on. Routes find `transactions`, `settings` and `authenticator` in `app.state`."""
     app = FastAPIOffline(  # the browser that shows /docs may reach no other host
         title=title,
+        description=DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        servers=[{"url": "/", "description": "The host that serves this document."}],
+        generate_unique_id_function=operation_id,
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
         # FastAPI's own telemetry would look for a provider at each request
         telemetry={"tracing": False, "metrics": False, "logs": False},
         dependencies=[Depends(no_unknown_query)],
-        responses=DOCUMENTED,
     )
     app.state.transactions = transactions
     app.state.settings = settings
     app.state.authenticator = Authenticator(settings)
     app.state.limiter = Limiter(settings)
     install_problem_handlers(app, domain_errors)
-    _describe_fully(app)
+    _describe_fully(app, routers)
     app.include_router(health_router({"database": database_check(transactions.pool)}))
     for router in routers:
         for route in router.routes:
@@ -76,14 +74,16 @@ def create_api(
     return app
 
 
-def _describe_fully(app: FastAPI) -> None:
+def _describe_fully(app: FastAPI, routers: Sequence[Routes]) -> None:
     """Add to the app's OpenAPI document what FastAPI cannot know."""
     without = app.openapi
+    made: dict[str, Any] | None = None
 
     def document() -> dict[str, Any]:
-        made = without()
-        document_problems(made)
-        document_api_keys(made)
+        nonlocal made
+        if made is None:
+            made = without()
+            complete(made, [route for router in routers for route in router.routes])
         return made
 
     app.openapi = document

@@ -249,15 +249,3 @@ caller_of = Authentication(None)
 def needs(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """FastAPI dependency factory: the caller, who must have `scope`. `caller: Caller = Depends(needs("x:read"))`."""
     return Authentication(scope)
-
-
-def document_api_keys(document: dict[str, Any]) -> None:
-    """Add to an OpenAPI document that a machine's key serves wherever a token does. A dependency names one scheme only."""
-    schemes = document.get("components", {}).get("securitySchemes", {})
-    if Authentication.scheme_name not in schemes:
-        return
-    schemes["APIKeyHeader"] = {"type": "apiKey", "in": "header", "name": API_KEY_HEADER}
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if "security" in operation and {"APIKeyHeader": []} not in operation["security"]:
-                operation["security"].append({"APIKeyHeader": []})

@@ -24,7 +24,7 @@ Slug = Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG)]
 Reason = Annotated[str, Field(min_length=1, max_length=60, pattern=SLUG, examples=["no-longer-needed"])]
 """Why, as a code: it goes into events, where free text could be about a person."""
 
-Text = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 """What a person writes. PostgreSQL cannot keep U+0000."""
 
 _AS_TEXT = {"uuid", "enum", "tuple", "set", "frozenset", "date", "datetime", "time", "timedelta"}

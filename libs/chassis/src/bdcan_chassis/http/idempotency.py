@@ -34,7 +34,9 @@ from bdcan_chassis.http.problems import BadJsonError, ForbiddenError, GoneError,
 from bdcan_chassis.http.tidied import tidied_json, tidied_line
 from bdcan_chassis.transaction import Transactions, Tx
 
-_MAX_KEY = 255
+MOST_KEY = 255
+"""Characters of a key at most."""
+
 _TRIES = 3
 _SEAL = b"\x01"  # no JSON begins with it
 _NONCE_BYTES = 12
@@ -55,8 +57,8 @@ class Once:
         `dry_run`: answer as if, and store nothing. The answer bears the header `Dry-Run: true`.
         """
         key = _key(self._request) if not dry_run else None
-        if key is not None and not 1 <= len(key) <= _MAX_KEY:
-            raise InvalidError(f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
+        if key is not None and not 1 <= len(key) <= MOST_KEY:
+            raise InvalidError(f"Idempotency-Key has 1 to {MOST_KEY} characters.")
         digests = await self._digests() if key is not None else ()
         attempt = 0
         while True:

@@ -38,8 +38,6 @@ log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-_REF = "#/components/schemas/{model}"
-
 _UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 
 
@@ -199,36 +197,6 @@ class ProblemBody(BaseModel):
     request_id: str | None = None
     errors: list[Problem] = []
     more_errors: int | None = None
-
-
-DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": text,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="ProblemBody")}}},
-    }
-    for status, text in {
-        400: "The body is not JSON",
-        401: "Nobody knows who is calling",
-        403: "The scope that is needed is missing",
-        404: "There is no such thing, or it is not yours to see",
-        409: "The present state does not allow it",
-        413: "The body is too large",
-        408: "The body took too long",
-        415: "The body has another media type",
-        422: "Well-formed, but not acceptable; `errors` names every field at fault",
-        429: "Too many requests; Retry-After says when to try again",
-        503: "Not possible just now; Retry-After says when to try again",
-    }.items()
-}
-"""The errors that any route may answer with, for OpenAPI."""
-
-
-def document_problems(document: dict[str, Any]) -> None:
-    """Add to an OpenAPI document the schemas that `DOCUMENTED` refers to."""
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    if "ProblemBody" not in schemas:
-        schema = ProblemBody.model_json_schema(ref_template=_REF)
-        schemas |= schema.pop("$defs") | {"ProblemBody": schema}
 
 
 def problem(

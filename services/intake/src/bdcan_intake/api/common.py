@@ -13,6 +13,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from bdcan_chassis.http.auth import Caller, caller_of, needs
+from bdcan_chassis.http.document import FORM
 from bdcan_chassis.http.problems import ForbiddenError, InvalidError, NotFoundError
 from bdcan_chassis.http.reading import transactions_of
 from bdcan_contracts.envelope import Problem
@@ -53,7 +54,7 @@ class Unread:
         self, _schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """The form's."""
-        return handler(self.form.__pydantic_core_schema__)
+        return {**handler(self.form.__pydantic_core_schema__), FORM: self.form.__name__}
 
 
 def filled_in(request: Request, read: Callable[[Any, date], F | list[Problem]], body: Any) -> F:

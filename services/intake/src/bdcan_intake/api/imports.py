@@ -82,6 +82,9 @@ class ImportWithRows(ImportShown):
     ]
 
 
+_FILE = {"type": "string", "format": "binary"}
+
+
 def router(settings: Settings) -> Routes:
     """The routes."""
     routes = Routes(prefix="/v1/referral-imports", tags=["imports"])
@@ -90,10 +93,10 @@ def router(settings: Settings) -> Routes:
         "",
         status_code=201,
         response_model_exclude_none=True,
-        description="Columns, in any order, none required:\n\n"
+        description="The body is the CSV file itself; text/csv is taken, too. Columns, in any order, none required:\n\n"
         + "\n".join(f"- `{name}`: {text}" for name, text in csv_file.COLUMNS.items()),
         openapi_extra=terms(body=_MOST_BYTES)
-        | {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
+        | {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": _FILE}}}},
     )
     async def hand_in(
         request: Request,
@@ -156,7 +159,7 @@ def router(settings: Settings) -> Routes:
     @routes.get(
         "/{import_id}/errors.csv",
         response_class=Response,
-        responses={200: {"content": {"text/csv": {}}}},
+        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
     )
     async def errors(request: Request, import_id: UUID, caller: Reader) -> Response:
         async with reading(request) as connection:
@@ -171,7 +174,7 @@ def router(settings: Settings) -> Routes:
     @routes.get(
         "/{import_id}/duplicates.csv",
         response_class=Response,
-        responses={200: {"content": {"text/csv": {}}}},
+        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
     )
     async def duplicates(request: Request, import_id: UUID, caller: Reader) -> Response:
         """Each row that was taken on before, with the referral that it duplicates and the state of that."""

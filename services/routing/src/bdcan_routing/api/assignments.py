@@ -180,7 +180,7 @@ def add_routes(routes: Routes, settings: Settings) -> None:
         caller.must_see_hub(found.hub_id)
         return _shown(found, decisions)
 
-    @routes.post("/referrals/{referral_id}/reassignment")
+    @routes.post("/referrals/{referral_id}/reassignment", response_model=AssignmentOut)
     async def move(referral_id: UUID, body: Reassignment, caller: Writer, once: OnceOnly) -> Response:
         """Move an assigned referral to another hub, or out of area."""
 
@@ -192,7 +192,7 @@ def add_routes(routes: Routes, settings: Settings) -> None:
 
         return await once(work)
 
-    @routes.post("/referrals/{referral_id}/undo")
+    @routes.post("/referrals/{referral_id}/undo", response_model=AssignmentOut)
     async def undo_decision(
         referral_id: UUID, caller: Writer, once: OnceOnly, _body: Undo | None = None
     ) -> Response:
@@ -205,7 +205,7 @@ def add_routes(routes: Routes, settings: Settings) -> None:
 
         return await once(work)
 
-    @routes.post("/referrals/{referral_id}/reopening")
+    @routes.post("/referrals/{referral_id}/reopening", response_model=AssignmentOut)
     async def reopen(referral_id: UUID, body: Reopening, caller: Writer, once: OnceOnly) -> Response:
         """Return a referral that was found out of area to triage, at any time, for a reason."""
 
@@ -236,7 +236,7 @@ def add_routes(routes: Routes, settings: Settings) -> None:
             )
         return paging.page(found, TriageItem.of, lambda held: (held.triage_due_at, held.referral_id))
 
-    @routes.post("/triage/{referral_id}/decision")
+    @routes.post("/triage/{referral_id}/decision", response_model=AssignmentOut)
     async def place(referral_id: UUID, body: Decision, caller: Writer, once: OnceOnly) -> Response:
         """Place a held referral with a hub, or find it out of area."""
 

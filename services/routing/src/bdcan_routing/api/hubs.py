@@ -138,7 +138,7 @@ def add_routes(routes: Routes) -> None:
         async with reading(request) as connection:
             return HubList(items=[HubOut.of(hub) for hub in await store.hubs.FIND.all(connection)])
 
-    @routes.put("/hubs/{hub_id}")
+    @routes.put("/hubs/{hub_id}", response_model=HubOut)
     async def configure_hub(hub_id: Slug, body: HubIn, caller: Writer, once: OnceOnly) -> Response:
         """Add a hub or change it. Referrals that have a hub keep it."""
 
@@ -152,7 +152,7 @@ def add_routes(routes: Routes) -> None:
 
         return await once(work)
 
-    @routes.post("/hubs/{hub_id}/pause")
+    @routes.post("/hubs/{hub_id}/pause", response_model=HubOut)
     async def pause_hub(hub_id: Slug, body: Pause, caller: Writer, once: OnceOnly) -> Response:
         """New referrals go to the hub's cover from now on."""
 
@@ -164,7 +164,7 @@ def add_routes(routes: Routes) -> None:
 
         return await once(work)
 
-    @routes.post("/hubs/{hub_id}/resume")
+    @routes.post("/hubs/{hub_id}/resume", response_model=HubOut)
     async def resume_hub(hub_id: Slug, caller: Writer, once: OnceOnly) -> Response:
         """The hub takes new referrals again."""
 
