@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bdcan_contracts.catalogue import CATALOGUE
+from bdcan_contracts.inbound.envelope import MAX_BYTES
 from bdcan_contracts.upstreams import Upstream
 from bdcan_local.errors import PlatformError
 from bdcan_local.kafka import ADMIN, MECHANISM, PROTOCOL, client_options
@@ -18,8 +19,6 @@ from bdcan_local.secrets_store import SecretsStore
 from bdcan_local.settings import read_settings
 
 Say = Callable[[str], None]
-RECORD_BYTES = 256 * 1024
-"""How large the body of a submission may be: intake refuses a larger one in words."""
 _SOON = timedelta(days=14)
 
 
@@ -190,7 +189,7 @@ def _handed_over(place: Place, upstream: Upstream) -> dict[str, Any]:
             "submit to": upstream.inbound_topic,
             "receipts from": upstream.receipts_topic,
             "transactional id": f"any that begins with {upstream_holder(upstream.name)}.",
-            "largest body": f"{RECORD_BYTES} bytes",
+            "largest body": f"{MAX_BYTES} bytes",
             "records are kept": f"{_in_days(inbound.retention)}; receipts {_in_days(receipts.retention)}",
         }
     if place.store.api_keys(upstream.name):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
+from bdcan_chassis.http import credentials
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts.models import InboundReferralRefused, InboundReferralSubmitted
+from bdcan_contracts.upstreams import Upstream, dump
 
 DOORS = ("/v1/referrals", "/v1/referral-imports")
 SCOPES = ["referrals:read", "referrals:write"]
@@ -88,6 +91,23 @@ async def test_only_the_source_sees_its_referrals_and_imports(given: Harness) ->
     assert (await surgery.get("/v1/summary")).json()["by_source"] == {"surgery": 1}
     colleague = given.person(SCOPES, name="practice-manager", sources=["surgery"])
     assert len((await colleague.get("/v1/referral-imports")).json()["items"]) == 1
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_source_of_a_revoked_system_submits_by_no_door(
+    given: Harness, door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "LOOK_SECONDS", 0.0)
+    surgery = given.person(SCOPES, name="practice-manager", sources=["surgery", "surgery-east"])
+    revoked = Upstream("surgery", ("surgery", "surgery-east"), revoked_at=datetime.now(UTC))
+    path = given.service.settings.upstreams_file  # type: ignore[attr-defined] # intake's settings have it
+    for registry, status in (((), 201), ((revoked,), 403)):
+        path.with_name("new").write_bytes(dump(registry))
+        path.with_name("new").replace(path)
+        for source in (None, "surgery-east"):
+            answer = await send(surgery, door, source)
+            assert answer.status_code in {status, 200 if status == 201 else status}
+    assert answer.json()["detail"].startswith("The system that submits for this source was revoked.")
 
 
 @pytest.mark.parametrize("first", DOORS)

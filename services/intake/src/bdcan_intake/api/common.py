@@ -65,10 +65,11 @@ def filled_in(request: Request, read: Callable[[Any, date], F | list[Problem]], 
     return form
 
 
-def source_of(caller: Caller, asked: str | None) -> str:
-    """Whom a caller submits as: the source that they name, or the first of theirs. Raises ForbiddenError for any other.
+def source_of(request: Request, caller: Caller, asked: str | None) -> str:
+    """Whom a caller submits as: the source that they name, or the first of theirs.
 
-    A source's references are its own: whoever could submit as another would learn what it has sent, and block it.
+    Raises ForbiddenError for any other, and for a source of a revoked upstream system. A source's references are its own:
+    whoever could submit as another would learn what it has sent, and block it.
     """
     source = asked or next(iter(caller.sources), None)
     if source is None:
@@ -76,6 +77,11 @@ def source_of(caller: Caller, asked: str | None) -> str:
     if source not in caller.sources:
         own = f" Name one of its own, or none: {', '.join(caller.sources)}." if caller.sources else ""
         raise ForbiddenError(f"This account does not submit for that source.{own}")
+    upstream = transactions_of(request).upstreams().of_source(source)
+    if upstream is not None and upstream.revoked_at is not None:
+        raise ForbiddenError(
+            "The system that submits for this source was revoked. Ask whoever runs this platform to let it in again."
+        )
     return source
 
 

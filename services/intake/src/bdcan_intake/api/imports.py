@@ -113,7 +113,7 @@ def router(settings: Settings) -> Routes:
             raise csv_file.OtherFileError(
                 "This is a form with a file in it. Send the file itself: curl --data-binary @list.csv, not -F or --form."
             )
-        source = source_of(caller, source)
+        source = source_of(request, caller, source)
         importing = Importing(transactions_of(request), new_id(), request.state.traceparent)
         await importing.receive(source, caller.name)
         try:

@@ -209,7 +209,7 @@ def router() -> Routes:
         ] = None,
         dry_run: DryRun = False,
     ) -> Response:
-        sender = source_of(caller, source)
+        sender = source_of(request, caller, source)
         form = filled_in(request, forms.read_referral, body)
         known = False
 
