@@ -140,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
         added.add_argument("--secrets", type=Path, help="in place of --root: the directory of the secrets")
     _about_outside(add)
+    _about_contracts(add)
     _add_places(add("provision", _provision, "make users, topics, permissions and databases on any cluster"))
     operations.register(add, _chosen, _say)
     add("kafka-lock", _kafka_lock, "resolve Kafka's jars again and write the lock")
@@ -198,6 +199,18 @@ def _about_outside(add: Callable[..., argparse.ArgumentParser]) -> None:
 
     roots = f"default: the running one of {UP_ROOT} and {DEMO_ROOT}"
     onboarding_cli.add_parsers(add, roots, _chosen, _say)
+
+
+def _about_contracts(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the command that checks what an upstream system would send."""
+    from bdcan_contracts import __main__ as contracts
+
+    commands = add("contracts", contracts.check_files, "check files of an upstream system").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    contracts.add_arguments(
+        commands.add_parser("check", help="say offline what a receipt would say about files")
+    )
 
 
 def _say(text: str) -> None:

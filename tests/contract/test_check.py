@@ -1,0 +1,83 @@
+"""The checker says offline what a receipt would say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bdcan_contracts.__main__ import main
+
+EXAMPLES = Path(__file__).parents[2] / "schemas/examples/bdcan.intake.inbound-referral.submitted.v1"
+BODY = {"source": "riverside-surgery", "reference": "R-1", "channel": "gp", "needs": ["errand"]}
+EVENT = {
+    "specversion": "1.0",
+    "id": "1",
+    "source": "/x",
+    "type": "bdcan.intake.inbound-referral.submitted.v1",
+}
+HEADERS = {f"ce_{name}": value for name, value in EVENT.items()}
+
+
+@pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        (BODY, []),
+        (BODY | {"needs": ["pony"]}, ["unknown-code"]),
+        (
+            {"source": "riverside-surgery", "reference": "R-1", "channel": "gp"},
+            ["nobody-named", "nothing-needed"],
+        ),
+        (EVENT | {"data": BODY}, []),
+        (EVENT | {"data": BODY, "id": None}, ["missing"]),
+        ({"key": "anything", "headers": HEADERS, "value": BODY}, []),
+        ({"headers": [*HEADERS.items(), ["ce_id", "2"]], "value": json.dumps(BODY)}, ["bad-header"]),
+        ({"headers": HEADERS, "value": None}, ["no-body"]),
+        (
+            {"headers": {"content-type": "application/cloudevents-batch+json"}, "value": []},
+            ["batch"],
+        ),
+        ([BODY], ["bad-body"]),
+    ],
+)
+def test_file_is_checked_as_its_record_would_be(
+    said: object, codes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps(said))
+    assert main(["check", "--json", str(file)]) == bool(codes)
+    [verdict] = json.loads(capsys.readouterr().out)
+    assert list(dict.fromkeys(problem["code"] for problem in verdict["problems"])) == codes
+    assert verdict["result"] == ("refused" if codes else "accepted")
+
+
+def test_directory_of_examples_is_accepted_and_a_bad_file_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", str(EXAMPLES)]) == 0
+    assert capsys.readouterr().out.count(": accepted") == len(list(EXAMPLES.glob("*.json")))
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(b"\xff{")
+    assert main(["check", str(bad)]) == 1
+    assert "Send the request as a JSON object in UTF-8." in capsys.readouterr().out
+    assert main(["check", str(tmp_path / "nothing.json")]) == 2
+
+
+def test_sources_of_the_sender_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps(BODY))
+    assert main(["check", str(file), "--source", "riverside-surgery"]) == 0
+    assert main(["check", str(file), "--source", "heath-pharmacy"]) == 1
+    assert "not-yours" in capsys.readouterr().out
+
+
+def test_checker_needs_nothing_but_the_contracts() -> None:
+    script = (
+        "import sys, bdcan_contracts.inbound.check; print([m for m in sys.modules if m.startswith('bdcan_')])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "bdcan_chassis" not in done.stdout
+    assert "bdcan_intake" not in done.stdout
