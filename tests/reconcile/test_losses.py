@@ -190,6 +190,14 @@ CONSEQUENCES = {"not-closed"}
 """What follows from a loss where the need was the referral's last."""
 
 
+DEAD_LETTER = """
+INSERT INTO chassis.dead_letter (id, consumer, topic, record_partition, record_offset, record_time, headers, body, event_type, state,
+    reason, error, taken)
+VALUES (gen_random_uuid(), 'main', 'bdcan.intake.referrals.v1', 0, $1, now(), '', '{}', 'bdcan.intake.referral.amended.v1', 'parked',
+    'handler-failed', $2, true)
+"""
+
+
 @pytest.fixture(scope="module")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Played]:
     async with played(tmp_path_factory.mktemp("reconcile")) as system:
@@ -258,6 +266,35 @@ async def test_commands_that_reconcile_names_repair_what_it_found(system: Played
     while (again := await asyncio.to_thread(_bdcan, system, "reconcile")).returncode:
         assert time.monotonic() < end, again.stdout
     assert "nobody is falling through a gap" in again.stdout
+
+
+@pytest.mark.timeout(900)
+async def test_dead_letters_are_grouped_by_cause_and_only_what_was_seen_is_discarded(system: Played) -> None:
+    connection = await asyncpg.connect(system.places.databases["foodhub"])
+    for offset, error in enumerate(
+        ("KeyError in bdcan_foodhub.x: 07700 900123", "KeyError in bdcan_foodhub.x: else", "ValueError: x")
+    ):
+        await connection.execute(DEAD_LETTER, 1000 + offset, error)
+    said = json.loads((await asyncio.to_thread(_bdcan, system, "dead-letters", "--json")).stdout)
+    of_foodhub = [one for one in said if one["service"] == "foodhub"]
+    assert [(one["error"], len(one["ids"])) for one in of_foodhub] == [
+        ("KeyError in bdcan_foodhub.x", 2),
+        ("ValueError", 1),
+    ]
+    assert "07700" not in (await asyncio.to_thread(_bdcan, system, "dead-letters")).stdout
+    await connection.execute(DEAD_LETTER, 1003, "KeyError in bdcan_foodhub.x: a third")
+    why = ("--reason", "the demo's own", "--rate", "50")
+    for one in of_foodhub:
+        done = await asyncio.to_thread(_bdcan, system, "dead-letters", "discard", one["set"], *why)
+        assert done.returncode == 0, done.stdout + done.stderr
+    states = await connection.fetch(
+        "SELECT state FROM chassis.dead_letter WHERE record_offset >= 1000 ORDER BY seq"
+    )
+    assert [row["state"] for row in states] == ["discarded", "discarded", "discarded", "parked"]
+    await connection.execute("DELETE FROM chassis.dead_letter WHERE record_offset = 1003")
+    await connection.close()
+    gone = await asyncio.to_thread(_bdcan, system, "dead-letters", "replay", of_foodhub[0]["set"], *why)
+    assert (gone.returncode, "there is no set" in gone.stderr) == (1, True)
 
 
 @pytest.mark.timeout(900)

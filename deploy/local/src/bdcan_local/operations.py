@@ -36,7 +36,7 @@ def register(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -
 
         return places.of_file(options.endpoints) if options.endpoints else places.of_root(chosen(options))
 
-    for one in (_add_reconcile, _add_case, _add_promises, _add_lag):
+    for one in (_add_reconcile, _add_case, _add_promises, _add_lag, _add_dead_letters):
         one(add, places, say)
 
 
@@ -130,6 +130,52 @@ def _add_lag(add: Add, places: Find, say: Say) -> None:
     command.add_argument(
         "--seconds", type=float, default=3.0, help="how long the rate is measured (default %(default)g)"
     )
+    _add_places(command)
+
+
+def _add_dead_letters(add: Add, places: Find, say: Say) -> None:
+    def dead_letters(options: argparse.Namespace) -> int:
+        from bdcan_local import letters
+        from bdcan_local.table import lines
+
+        where = places(options)
+        sets = asyncio.run(letters.read(where))
+        if options.act != "list":
+            if not options.set or not options.reason:
+                raise PlatformError(
+                    f"{options.act} needs a set and --reason", "`bdcan dead-letters` lists the sets."
+                )
+            seen = letters.chosen(sets, options.set)
+            return 0 if letters.settle(where, seen, options.act, options.reason, options.rate, say) else 1
+        if options.json:
+            ids = [[letter.partition(":")[2] for letter in one.ids] for one in sets]
+            said = [
+                {"set": one.name, **dict(zip(letters.CAUSE, one.cause, strict=True)), "ids": found}
+                for one, found in zip(sets, ids, strict=True)
+            ]
+            say(json.dumps(said, indent=2))
+            return 0
+        rows = [
+            (one.name, len(one.ids), one.queued, f"{one.oldest_parked_at:%d %b %H:%M}", *one.cause)
+            for one in sets
+        ]
+        for line in lines(("set", "parked", "queued", "since", *letters.CAUSE), rows):
+            say(line)
+        say(
+            f"{sum(len(one.ids) for one in sets)} parked. One: bdcan service SERVICE dead-letter show ID --reason REASON"
+        )
+        return 0
+
+    command = add(
+        "dead-letters", dead_letters, "list what was set aside by cause; replay or discard what was seen"
+    )
+    command.add_argument("act", nargs="?", choices=["list", "replay", "discard"], default="list")
+    command.add_argument("set", nargs="?", help="as the list names it; what has come since is not touched")
+    command.add_argument("--reason", help="why; goes to the audit")
+    command.add_argument(
+        "--rate", type=float, default=20.0, metavar="N", help="so many a second (default %(default)g)"
+    )
+    command.add_argument("--json", action="store_true", help="for machines; with the ids")
     _add_places(command)
 
 

@@ -52,7 +52,8 @@ def post(url: str, headers: dict[str, str], body: dict[str, Any]) -> dict[str, A
     answer: HTTPResponse
     try:
         with urlopen(request, timeout=30) as answer:  # noqa: S310 # our own services
-            return json.load(answer)
+            text = answer.read()
+            return json.loads(text) if text else {}
     except HTTPError as error:
         raise PlatformError(
             f"{url} answered {error.code}: {error.read().decode('utf-8', 'replace')[:500]}",

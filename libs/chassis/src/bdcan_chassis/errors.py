@@ -76,9 +76,23 @@ def is_transient(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """The error for an operator: its class, and its first line without the DETAIL that quotes a row's values."""
+    """The error for an operator: its class, where in a service's code it arose, and its first line.
+
+    The DETAIL that quotes a row's values is left out. All before the first colon is the same for the same fault.
+    """
     first = (str(error).splitlines() or [""])[0]
-    return storable(f"{type(error).__name__}: {first}")
+    return storable(f"{type(error).__name__}{_place(error)}: {first}")
+
+
+def _place(error: BaseException) -> str:
+    """The innermost function of a service that the error went through; empty where it went through none."""
+    place, step = "", error.__traceback__
+    while step is not None:
+        module = step.tb_frame.f_globals.get("__name__", "")
+        if module.startswith("bdcan_") and not module.startswith("bdcan_chassis"):
+            place = f" in {module}.{step.tb_frame.f_code.co_qualname}"
+        step = step.tb_next
+    return place
 
 
 def storable(text: str) -> str:
