@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,18 @@ from bdcan_local.supervisor import Unit
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "examples"
-BUILT = Path(tempfile.gettempdir()) / f"bdcan-examples-{os.getuid()}"
+BUILT = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bdcan-examples"
 """Where examples are built, by the hash of what they are made of: a second run builds nothing."""
+
+TOOLS: Mapping[str, tuple[str, ...]] = {
+    "go": ("go", "version"),
+    "jq": ("jq", "--version"),
+    "kcat": ("kcat", "-V"),
+    "mvn": ("mvn", "-v"),
+    "node": ("node", "--version"),
+    "npm": ("npm", "--version"),
+}
+"""The tools that an example may need, and how each says its version."""
 
 _BUILD_SECONDS = 400
 
@@ -113,12 +123,30 @@ def silent_topic(administrator: Cluster, handed_over: Mapping[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
+def need() -> Callable[[Mapping[str, str]], None]:
+    """Skip the test where a tool is not installed, or is older than this."""
+
+    def needed(tools: Mapping[str, str]) -> None:
+        for tool, least in tools.items():
+            if shutil.which(tool) is None:
+                pytest.skip(f"{tool} is not installed: install it to try this example")
+            said = subprocess.run(TOOLS[tool], capture_output=True, text=True, check=True).stdout
+            found = re.search(r"[0-9]+(\.[0-9]+)+", said)
+            if found and _numbers(found[0]) < _numbers(least):
+                pytest.skip(f"{tool} is {found[0]}: this example needs {least}")
+
+    return needed
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+@pytest.fixture(scope="session")
 def built() -> Callable[[str, Sequence[str], Sequence[Path]], Path]:
     """Copy an example to a place outside the source tree and build it there; gives the place."""
 
     def build(name: str, command: Sequence[str], beside: Sequence[Path] = ()) -> Path:
-        if shutil.which(command[0]) is None:
-            pytest.skip(f"{command[0]} is not installed: apt-get install it to try this example")
         folders = [EXAMPLES / name, *beside]
         whole = BUILT / _digest(folders)
         place = whole / folders[0].relative_to(REPOSITORY)

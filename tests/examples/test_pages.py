@@ -29,8 +29,9 @@ def page(request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.timeout(600)
 async def test_new_sender_has_its_first_receipt_by_kafka_and_by_http(
-    system: System, built: Callable[..., Path], tmp_path: Path
+    system: System, need: Callable[..., None], built: Callable[..., Path], tmp_path: Path
 ) -> None:
+    need({"jq": "1.6"})
     given = await run(lines_to_run(PAGES["upstream"]), tmp_path, system)
     place = built("upstream/python", (UV, "sync", "--frozen", "--quiet"))
     code, said = await ended(
@@ -39,7 +40,10 @@ async def test_new_sender_has_its_first_receipt_by_kafka_and_by_http(
     assert (code, "accepted as referral" in said) == (0, True), said
 
 
-async def test_lines_for_a_reader_leave_all_that_its_program_needs(system: System, tmp_path: Path) -> None:
+async def test_lines_for_a_reader_leave_all_that_its_program_needs(
+    system: System, need: Callable[..., None], tmp_path: Path
+) -> None:
+    need({"jq": "1.6"})
     given = await run(lines_to_run(PAGES["consuming"]), tmp_path, system)
     wanted = {"BOOTSTRAP", "PROTOCOL", "USER", "PASSWORD_FILE", "GROUP", "TOPIC"}
     assert wanted <= {name.removeprefix("BDCAN_") for name, value in given.items() if value}

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,20 +21,26 @@ _RUN_SECONDS = 90
 
 @dataclass(frozen=True)
 class Example:
-    """How an example is built once, and how it is run."""
+    """How an example is built once, how it is run, and the oldest tools that it needs."""
 
     build: tuple[str, ...]
     run: tuple[str, ...]
+    tools: Mapping[str, str] = field(default_factory=dict)
 
 
 EXAMPLES = {
     "python": Example((UV, "sync", "--frozen", "--quiet"), (".venv/bin/python", "send_referral.py")),
-    "javascript": Example(("npm", "ci", "--silent"), ("node", "send-referral.js")),
-    "go": Example(("go", "build", "-o", "send-referral", "."), ("./send-referral",)),
-    "java": Example(
-        ("mvn", "-q", "-B", "prepare-package"), ("java", "-cp", "target/classes:target/lib/*", "SendReferral")
+    "javascript": Example(
+        ("npm", "ci", "--silent"), ("node", "send-referral.js"), {"node": "20.0", "npm": "9.0"}
     ),
-    "kcat": Example(("kcat", "-V"), ("./send-referral.sh",)),
+    # from 1.21 on, Go fetches the version that go.mod names
+    "go": Example(("go", "build", "-o", "send-referral", "."), ("./send-referral",), {"go": "1.21"}),
+    "java": Example(
+        ("mvn", "-q", "-B", "prepare-package"),
+        ("java", "-cp", "target/classes:target/lib/*", "SendReferral"),
+        {"mvn": "3.6"},
+    ),
+    "kcat": Example(("true",), ("./send-referral.sh",), {"kcat": "1.7", "jq": "1.6"}),
 }
 
 
@@ -55,9 +61,12 @@ def language(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def run(language: str, built: Callable[..., Path], handed_over: Mapping[str, str]) -> Run:
+def run(
+    language: str, need: Callable[..., None], built: Callable[..., Path], handed_over: Mapping[str, str]
+) -> Run:
     """Run the example with a reference; further arguments are settings."""
     example = EXAMPLES[language]
+    need(example.tools)
     place = built(f"upstream/{language}", example.build)
     environment = {**os.environ, **handed_over, "BDCAN_GROUP": f"{handed_over['BDCAN_GROUP']}.{language}"}
     if language == "kcat":

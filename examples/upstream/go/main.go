@@ -41,26 +41,16 @@ type referral struct {
 }
 
 type receipt struct {
-	Source     string `json:"source"`
-	Reference  string `json:"reference"`
 	ReferralID string `json:"referral_id"`
 	Duplicate  bool   `json:"duplicate"`
-	Record     *struct {
+	Record     struct {
 		ID string `json:"id"`
-	} `json:"record"`
+	} `json:"record"` // the record that it answers
 	Problems []struct {
 		Field   string `json:"field"`
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	} `json:"problems"`
-}
-
-// answers says whether a receipt is about this event: it quotes the record that it answers.
-func (r receipt) answers(sent cloudevents.Event) bool {
-	if r.Record != nil {
-		return r.Record.ID == sent.ID()
-	}
-	return r.Source+":"+r.Reference == sent.Subject()
 }
 
 func main() {
@@ -191,7 +181,7 @@ func receiptOf(sent cloudevents.Event, wait time.Duration) (string, receipt, err
 				if err := json.Unmarshal(event.Data(), &found); err != nil {
 					return "", receipt{}, err
 				}
-				mine = found.answers(sent)
+				mine = found.Record.ID == sent.ID()
 			}
 			// after the work: what was not committed is read again
 			if err := client.CommitRecords(context.Background(), record); err != nil {

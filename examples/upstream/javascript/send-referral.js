@@ -70,10 +70,10 @@ async function receiptOf(sent) {
       const headers = Object.fromEntries(Object.entries(message.headers).map(([name, value]) => [name, String(value)]));
       const id = `${headers.ce_source} ${headers.ce_id}`;
       if (!seen.has(id) && [ACCEPTED, REFUSED].includes(headers.ce_type)) {
-        seen.add(id); // a receipt may come twice
+        seen.add(id); // a receipt may come twice; it quotes the record that it answers
         const event = Binding.toEvent({ headers, value: message.value, body: String(message.value) });
         const data = typeof event.data === "string" ? JSON.parse(event.data) : event.data;
-        if (answers(data, sent)) resolve({ type: event.type, data });
+        if (data.record?.id === sent.id) resolve({ type: event.type, data });
       }
       // after the work: what was not committed is read again
       await consumer.commitOffsets([{ topic, partition, offset: String(BigInt(message.offset) + 1n) }]);
@@ -85,12 +85,6 @@ async function receiptOf(sent) {
     clearTimeout(timer);
     await consumer.disconnect();
   }
-}
-
-// Whether a receipt is about this event: it quotes the record that it answers.
-function answers(receipt, sent) {
-  if (receipt.record) return receipt.record.id === sent.id;
-  return `${receipt.source}:${receipt.reference}` === sent.subject;
 }
 
 function withResolvers() {

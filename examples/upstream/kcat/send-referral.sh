@@ -47,8 +47,7 @@ while IFS=$'\t' read -r headers value <&"${reader[0]}"; do
     *) continue ;;
   esac
   # a receipt quotes the record that it answers
-  mine=$(jq --arg id "$id" --arg subject "$source:$reference" \
-    'if .record then .record.id == $id else "\(.source):\(.reference)" == $subject end' <<< "$value")
+  mine=$(jq --arg id "$id" '.record.id == $id' <<< "$value")
   [[ $mine == true ]] || continue
   kill "$reader_PID"
   if [[ $kind == accepted ]]; then

@@ -122,9 +122,7 @@ def receipt_of(sent: CloudEvent) -> BaseCloudEvent | None:
 
 def answers(receipt: Any, sent: CloudEvent) -> bool:
     """Whether a receipt is about this event: it quotes the record that it answers."""
-    if quoted := receipt.get("record"):
-        return quoted.get("id") == sent.get_id()
-    return f"{receipt['source']}:{receipt['reference']}" == sent.get_subject()
+    return receipt.get("record", {}).get("id") == sent.get_id()
 
 
 def read(message: Message) -> BaseCloudEvent | None:

@@ -140,10 +140,7 @@ public final class SendReferral {
             return false;
         }
         JsonNode data = JSON.readTree(event.getData().toBytes());
-        if (data.has("record")) {
-            return data.get("record").path("id").asString("").equals(sent.getId());
-        }
-        return sent.getSubject().equals(data.get("source").asString() + ":" + data.get("reference").asString());
+        return data.path("record").path("id").asString("").equals(sent.getId());
     }
 
     private Map<String, Object> connection() throws IOException {
