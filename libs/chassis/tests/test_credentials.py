@@ -15,6 +15,7 @@ from bdcan_chassis import metrics
 from bdcan_chassis.http import credentials
 from bdcan_chassis.http.credentials import Revocations
 from bdcan_chassis.testing.harness import Harness
+from bdcan_contracts.upstreams import Upstream, Upstreams, dump
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +88,38 @@ async def test_a_file_that_was_deleted_keeps_the_old_keys(ledger: Harness) -> No
     assert ledger.service.settings.api_keys_file is not None
     ledger.service.settings.api_keys_file.unlink()
     assert await status(ledger, "good") == 200
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"[{",
+        b'[{"name": "River"}]',
+        b'[{"name": "hill-surgery"}, {"name": "other", "sources": ["hill-surgery"]}]',
+        None,
+    ],
+)
+def test_damaged_list_of_upstream_systems_keeps_the_last_good_one(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    path = tmp_path / "upstreams.json"
+    found = credentials.watch_upstreams(path)
+    assert found.get() == Upstreams()
+    good = Upstreams((Upstream("river-surgery"),))
+    path.write_bytes(dump(good))
+    assert found.get() == good
+    if damage is None:
+        path.unlink()
+    else:
+        replace(path, damage.decode())
+    assert found.get() == good
+    gauge = metrics.CREDENTIALS_UNREADABLE.labels("BDCAN_UPSTREAMS_FILE")
+    assert gauge._value.get() == 1
+    more = good.put(Upstream("hill-surgery"))
+    replace(path, dump(more).decode())
+    assert found.get() == more
+    assert gauge._value.get() == 0
 
 
 async def test_a_revoked_token_stops_working_though_it_was_just_checked(ledger: Harness) -> None:
