@@ -237,8 +237,8 @@ MUTANTS = (
         "cursor-instead-of-unsent",
         "accepted is kept",
         "relay.py",
-        "        rows = await connection.fetch(_UNSENT, self.traffic_class, ROUND, ROUND_BYTES)\n",
-        "        rows = await connection.fetch(_UNSENT, self.traffic_class, ROUND, ROUND_BYTES)\n"
+        "        rows = await connection.fetch(_UNSENT, self.traffic_class, ROUND, ROUND_BYTES, self._absent_now())\n",
+        "        rows = await connection.fetch(_UNSENT, self.traffic_class, ROUND, ROUND_BYTES, self._absent_now())\n"
         '        rows = [row for row in rows if row["seq"] > getattr(self, "last", 0)]\n'
         '        self.last = max([row["seq"] for row in rows], default=getattr(self, "last", 0))\n',
         "relay",

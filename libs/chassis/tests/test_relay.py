@@ -164,7 +164,7 @@ async def test_round_of_large_bodies_is_small_but_never_empty(
 ) -> None:
     await stage.put([uuid4()] * 5, secrets.token_bytes(400_000))
     for most, taken in ((1_000_000, 3), (400_000, 1), (1, 1), (10_000_000, 5)):
-        rows = await stage.ledger.fetch(relay_module._UNSENT, "normal", relay_module.ROUND, most)
+        rows = await stage.ledger.fetch(relay_module._UNSENT, "normal", relay_module.ROUND, most, [])
         assert len(rows) == taken
         assert [r["seq"] for r in rows] == sorted(r["seq"] for r in rows)
 
@@ -263,6 +263,25 @@ async def test_blocked_lane_does_not_delay_the_other(
         assert await stage.pending("bulk") == 1
         await stage.ledger.fetch("DELETE FROM chassis.outbox WHERE traffic_class = 'bulk'")
     assert firsts(await stage.sent()) == {b"u": ids}
+
+
+async def test_topic_that_is_missing_holds_up_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "_ABSENT_SECONDS", 1.0)
+    missing, keys = f"{stage.topic}.{secrets.token_hex(3)}", [uuid4() for _ in range(5)]
+    held = await stage.put(keys, topic=missing)
+    await stage.put(keys)
+    async with running(stage.relay().run):
+
+        async def only_those_are_left() -> bool:
+            return await stage.pending() == len(held)
+
+        await until(only_those_are_left, 20)
+        await stage.put(keys)
+        await until(only_those_are_left, 20)
+        await stage.broker.create_topics({missing: 3})
+        await stage.emptied()
+    stage.topic = missing
+    assert sorted(s.event_id for s in await stage.sent()) == sorted(held)
 
 
 async def test_second_relay_takes_over_in_order_from_a_cut_off_leader(

@@ -4,7 +4,7 @@ The relay selects rows that are *unsent* (still in the table), never from a reme
 is not commit order. In one round all rows of a partition go as one Kafka batch, which the broker takes whole or not at
 all. The relay deletes a row when the broker has it. The next round starts at the earliest row that is left. Events of
 one key therefore never overtake each other, even if a round fails half way. After a crash between send and delete the
-relay sends the same ids again in the same order, and the consumers' inboxes ignore them.
+relay sends the same ids again in the same order, and the consumers' inboxes ignore them. A topic that does not exist holds up no other: its events wait.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zlib import crc32
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from bdcan_chassis import metrics
 from bdcan_chassis.database import backoff_seconds, dedicated_connection, rest, wait, wait_for_either
@@ -40,6 +40,8 @@ _FEW = 50  # a round with fewer rows is mostly overhead
 _IDLE_SECONDS = 1.0  # a NOTIFY may be lost; leadership may become free
 _SEND_SECONDS = 120.0
 _STOP_SECONDS = 3.0
+_FIND_SECONDS = 5.0
+_ABSENT_SECONDS = 30.0  # an upstream system's topic is made before its first event, or was deleted
 
 
 class Relay:
@@ -49,6 +51,7 @@ class Relay:
         self.traffic_class = traffic_class
         self._name = f"bdcan.{service}.relay.{traffic_class}"
         self._settings = settings
+        self._absent: dict[str, float] = {}
         self._wake = wakes.of(f"outbox:{traffic_class}")
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -100,11 +103,12 @@ class Relay:
 
     async def _round(self, connection: asyncpg.Connection[asyncpg.Record], producer: AIOKafkaProducer) -> int:
         """Send the earliest unsent rows; returns how many were taken on, or _FEW if more may be left."""
-        rows = await connection.fetch(_UNSENT, self.traffic_class, ROUND, ROUND_BYTES)
+        rows = await connection.fetch(_UNSENT, self.traffic_class, ROUND, ROUND_BYTES, self._absent_now())
         if not rows:
             return 0
-        topics = {row["topic"] for row in rows}
-        partitions = {topic: sorted(await producer.partitions_for(topic)) for topic in topics}
+        partitions = await self._partitions(producer, {row["topic"] for row in rows})
+        if any(row["topic"] not in partitions for row in rows):
+            return _FEW  # the next round leaves them out
         by_partition: dict[tuple[str, int], list[asyncpg.Record]] = {}
         for row in rows:
             place = (row["topic"], partition_of(row["record_key"], partitions[row["topic"]]))
@@ -126,6 +130,25 @@ class Relay:
             raise failure
         is_cut = len(rows) == ROUND or sum(len(row["body"]) for row in rows) >= ROUND_BYTES
         return max(_FEW, len(rows)) if is_cut or len(sent) < len(rows) else len(rows)
+
+    def _absent_now(self) -> list[str]:
+        """The topics that were missing a moment ago."""
+        now = time.monotonic()
+        self._absent = {topic: until for topic, until in self._absent.items() if until > now}
+        return list(self._absent)
+
+    async def _partitions(self, producer: AIOKafkaProducer, topics: set[str]) -> dict[str, list[int]]:
+        """The partitions of these topics. One that does not exist, or may not be written, holds up no other."""
+        found: dict[str, list[int]] = {}
+        for topic in topics:
+            try:
+                async with asyncio.timeout(_FIND_SECONDS):
+                    found[topic] = sorted(await producer.partitions_for(topic))
+            except (TimeoutError, UnknownTopicOrPartitionError, TopicAuthorizationFailedError) as error:
+                self._absent[topic] = time.monotonic() + _ABSENT_SECONDS
+                metrics.RELAY_FAILURES.labels(self.traffic_class).inc()
+                log.error("relay.topic_missing", topic=topic, exc_info=error)
+        return found
 
     async def _send(
         self, producer: AIOKafkaProducer, topic: str, partition: int, rows: list[asyncpg.Record]
@@ -181,7 +204,7 @@ SELECT seq, topic, record_key, headers, body
 FROM (
     SELECT seq, topic, record_key, headers, body,
         sum(length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - length(body) AS before
-    FROM chassis.outbox WHERE traffic_class = $1 ORDER BY seq LIMIT $2
+    FROM chassis.outbox WHERE traffic_class = $1 AND topic <> ALL ($4::text[]) ORDER BY seq LIMIT $2
 ) AS earliest
 WHERE before < $3
 ORDER BY seq
