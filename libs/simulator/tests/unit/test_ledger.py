@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bdcan_simulator.borough import Borough
-from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.ledger import Ledger, is_bad_on_purpose
 from bdcan_simulator.postcodes import MadeUpPostcodes
 
 
@@ -33,3 +33,10 @@ def test_attempts_that_can_go_on_for_ever_are_no_progress(ledger: Ledger) -> Non
     before = ledger.progress()
     ledger.done.update({"tasks acceptance too late": 5, "calls no-answer": 5, "stock deliveries refused": 5})
     assert ledger.progress() == before
+
+
+def test_bad_input_of_an_earlier_run_is_known_by_its_reference() -> None:
+    assert is_bad_on_purpose("r6b03680f7a19-bad-1")
+    assert is_bad_on_purpose("r6b03680f7a19-bad-riverside-surgery-2")
+    assert not is_bad_on_purpose("r6b03680f7a19-17")
+    assert not is_bad_on_purpose("")

@@ -1732,4 +1732,6 @@ class WelfareCallUnanswered(_Body):
     outcome: Code
     """How the call failed."""
     next_attempt_at: AwareDatetime
-    """When the next call is due."""
+    """When the next call may be made: its slot begins."""
+    due_at: AwareDatetime | None = None
+    """By when the next call must be made: its slot ends. Absent from an older release."""

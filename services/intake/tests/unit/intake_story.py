@@ -122,7 +122,9 @@ def confirmed(r: Referral) -> m.WelfareCallCompleted:
     return called(r, *((n.need_id, n.code, m.CallNeedResult.CONFIRMED) for n in r.needs))
 
 
-def unanswered(r: Referral, next_minute: float = 200) -> m.WelfareCallUnanswered:
+def unanswered(
+    r: Referral, next_minute: float = 200, due_minute: float | None = 500
+) -> m.WelfareCallUnanswered:
     return m.WelfareCallUnanswered(
         referral_id=r.referral_id,
         call_id=uuid5(r.referral_id, "welfare-call"),
@@ -130,6 +132,7 @@ def unanswered(r: Referral, next_minute: float = 200) -> m.WelfareCallUnanswered
         attempt=1,
         outcome=vocabulary.CallOutcome.NO_ANSWER,
         next_attempt_at=minutes(next_minute),
+        due_at=None if due_minute is None else minutes(due_minute),
     )
 
 

@@ -245,10 +245,12 @@ def test_concern_declined_at_the_call_stays_with_community_solutions():
     assert r.needs[0].owner == COMMUNITY_SOLUTIONS
 
 
-def test_unanswered_call_makes_the_next_call_the_due_time():
+@pytest.mark.parametrize(("due", "late_from"), [(500, 500), (None, 200)])
+def test_need_is_late_when_the_slot_of_the_next_call_ends(due, late_from):
+    """An older release of volunteer-match says only when it begins."""
     r = s.referral(NeedCode.SHOPPING)
-    r, _ = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_unanswered, s.unanswered(r, 200), 2))
-    assert (r.needs[0].owner, r.needs[0].due_at) == (f"hub:{s.HUB}", s.minutes(200))
+    r, _ = s.told(r, (p.assigned, s.assigned(r), 1), (p.call_unanswered, s.unanswered(r, 200, due), 2))
+    assert (r.needs[0].owner, r.needs[0].due_at) == (f"hub:{s.HUB}", s.minutes(late_from))
 
 
 def test_community_solutions_has_all_open_needs_of_an_unreached_resident():

@@ -9,6 +9,7 @@ bend a curve; nothing durable hangs on it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ import mode
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import EventT
 from faust.types.auth import SASLMechanism
 from pydantic import BaseModel, ValidationError
@@ -84,6 +86,28 @@ class _OwnTopicsOnly(faust.Topic):
     async def declare(self) -> None:
         if all(topic.startswith(APP_ID) for topic in self.topics):
             await super().declare()
+
+
+class IdleIsNoFault(logging.Filter):
+    """Lets Faust's error about a stopped stream pass only where it is said of the same partition twice in a row.
+
+    Faust compares the end of a partition with the time of its last record. Where nothing came for a while, the first new
+    record therefore makes a healthy stream look stopped, until it is read a moment later.
+    """
+
+    _AGAIN_SECONDS = 30.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is an error."""
+        if "Stream stopped processing" not in str(record.msg):
+            return True
+        place = str(record.args[0]) if isinstance(record.args, tuple) and record.args else ""
+        before, self._said[place] = self._said.get(place), record.created
+        return before is not None and record.created - before < self._AGAIN_SECONDS
 
 
 class _NoWeb(BootStrategy):
@@ -332,6 +356,7 @@ def run_pulse() -> int:
         return 2
     routing = service(settings)
     configure_logging(routing.name, "pulse", settings.log_level, routing.personal_fields)
+    logging.getLogger(AIOKafkaConsumerThread.__module__).addFilter(IdleIsNoFault())
     asyncio.run(make_topics(settings))
     worker = _Worker(
         make_app(settings, routing),

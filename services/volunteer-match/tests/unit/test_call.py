@@ -200,6 +200,7 @@ def test_four_missed_calls_exhaust_the_ladder_with_all_open_needs() -> None:
         assert call.state is CallState.UNANSWERED
         assert isinstance(event, WelfareCallUnanswered)
         assert call.not_before == event.next_attempt_at > now
+        assert call.due_at == event.due_at, "others count the call late when we do"
         now = event.next_attempt_at
     held = claim(call, ANNA, now).state
     call, event = told(unanswered(held, ANNA, CallOutcome.VOICEMAIL, None, now, CALENDAR))

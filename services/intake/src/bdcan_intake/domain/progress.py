@@ -187,10 +187,9 @@ def call_completed(
 
 @_follows
 def call_unanswered(referral: Referral, event: models.WelfareCallUnanswered, at: datetime) -> Referral:
-    """The hub tries again at the given time."""
-    return replace(
-        referral, **_waiting(referral, _hub_of(referral, event), event.next_attempt_at, at, _TRIED)
-    )
+    """The hub tries again. It is late when the slot of the next call ends; an older release says only when it begins."""
+    due_at = event.due_at or event.next_attempt_at
+    return replace(referral, **_waiting(referral, _hub_of(referral, event), due_at, at, _TRIED))
 
 
 @_follows

@@ -219,6 +219,7 @@ def unanswered(
             attempt=attempts,
             outcome=outcome,
             next_attempt_at=begins,
+            due_at=ends,
         ),
     )
 
