@@ -58,6 +58,8 @@ TOGETHER = {
     "bdcan_needs_open": 24 * 3 * 5,  # a kind has few owners
     "bdcan_escalations": 3 * 8 * 2,
     "bdcan_tasks": 13 * 8 * 5,
+    "bdcan_intake_inbound_records": 30 * 4,
+    "bdcan_intake_inbound_problems": 30 * 10,  # a sender makes few kinds of mistake
     "bdcan_escalation_oldest_seconds": 3 * 8,
 }
 """Where labels do not multiply, because one follows from the other."""

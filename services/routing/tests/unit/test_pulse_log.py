@@ -12,11 +12,22 @@ from mode.utils.logging import CompositeLogger
 from bdcan_routing.pulse import IdleIsNoFault
 
 
+class Keeping(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__()
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self._records.append(record)
+
+
 @pytest.fixture
 def said() -> tuple[CompositeLogger, list[logging.LogRecord]]:
     logger, records = logging.getLogger(f"toy-{uuid4()}"), list[logging.LogRecord]()
-    handler = logging.Handler()
-    handler.emit = records.append
+    handler = Keeping(records)
     logger.addHandler(handler)
     logger.addFilter(IdleIsNoFault())
     return CompositeLogger(logger, lambda _severity, msg, *_args, **_more: f"[^-Consumer]: {msg}"), records
