@@ -12,6 +12,11 @@ const AsyncApi = require("@asyncapi/react-component/lib/cjs/containers/AsyncApi/
 const [out, asyncapi, ...openapis] = process.argv.slice(2);
 await mkdir(out, { recursive: true });
 
+// JSON inside a script element
+function embedded(text) {
+  return text.replaceAll("<", "\\u003c");
+}
+
 function page(title, head, body) {
   return `<!doctype html>
 <html lang="en">
@@ -30,21 +35,31 @@ ${body}
 `;
 }
 
-// the component is made for a page that runs its script: what that would open is open here
-const EVENTS_STYLE = `<style>
-.asyncapi code::before, .asyncapi code::after { content: none !important }
-.asyncapi button { pointer-events: none }
-</style>`;
+// without scripts the page shows what the component opens by itself; its script then takes over
+const EVENTS_HEAD = `<link rel="stylesheet" href="asyncapi.css">
+<style>.prose code::before, .prose code::after { content: none !important }</style>`;
+const CONFIG = { show: { errors: false, sidebar: true }, expand: { messageExamples: false } };
 
-const { document, diagnostics } = await new Parser().parse(await readFile(asyncapi, "utf8"));
+const events = await readFile(asyncapi, "utf8");
+const { document, diagnostics } = await new Parser().parse(events);
 if (!document) throw new Error(JSON.stringify(diagnostics));
-const shown = renderToStaticMarkup(
-  React.createElement(AsyncApi, { schema: document, config: { show: { errors: false }, expand: { messageExamples: true } } }),
-);
-await copyFile(require.resolve("@asyncapi/react-component/styles/default.min.css"), join(out, "asyncapi.css"));
+const shown = renderToStaticMarkup(React.createElement(AsyncApi, { schema: document, config: CONFIG }));
+const COMPONENT = "@asyncapi/react-component";
+await copyFile(require.resolve(`${COMPONENT}/styles/default.min.css`), join(out, "asyncapi.css"));
+await copyFile(require.resolve(`${COMPONENT}/browser/standalone/index.js`), join(out, "asyncapi.js"));
 await writeFile(
   join(out, "events.html"),
-  page("BD CAN Plus: events", `<link rel="stylesheet" href="asyncapi.css">\n${EVENTS_STYLE}`, `<main class="asyncapi">${shown}</main>`),
+  page(
+    "BD CAN Plus: events",
+    EVENTS_HEAD,
+    `<main id="events">${shown}</main>
+<script src="asyncapi.js"></script>
+<script type="application/json" id="document">${embedded(JSON.stringify(events))}</script>
+<script>
+AsyncApiStandalone.render({ schema: JSON.parse(document.getElementById("document").textContent),
+  config: ${JSON.stringify(CONFIG)} }, document.getElementById("events"));
+</script>`,
+  ),
 );
 
 await copyFile(require.resolve("redoc/bundles/redoc.standalone.js"), join(out, "redoc.js"));
@@ -56,7 +71,7 @@ for (const path of openapis) {
   names.push([name, info.title]);
   const body = `<div id="api"></div>
 <script src="redoc.js"></script>
-<script type="application/json" id="document">${text.replaceAll("<", "\\u003c")}</script>
+<script type="application/json" id="document">${embedded(text)}</script>
 <script>
 Redoc.init(JSON.parse(document.getElementById("document").textContent), { disableSearch: false, hideDownloadButton: true,
   theme: { typography: { fontFamily: "sans-serif", headings: { fontFamily: "sans-serif" } } } }, document.getElementById("api"));
