@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from bdcan_chassis.printable import printable, printable_json
 from bdcan_local.errors import PlatformError
@@ -13,13 +14,14 @@ _FOLLOW_SECONDS = 0.2
 
 
 def show(root: Root, say: Callable[[str], None]) -> int:
-    """Prints a table of all processes. Returns 0 if the system is ready, 3 if it is not, as service managers do."""
+    """Prints a table of all processes, those with a problem first. Returns 0 if the system is ready, 3 if it is not, as service managers do."""
     state = read_json(root.state)
     if not root.is_locked() or state is None:
         say(f"nothing runs in {root.directory}")
         return 3
     say(f"{root.directory}: {state['phase']}, runner {state['runner']}")
-    rows = [_COLUMNS, *(_row(process) for process in state["processes"])]
+    processes = sorted(state["processes"], key=_calm)  # stable: the rest stays in the order of the start
+    rows = [_COLUMNS, *(_row(process) for process in processes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     for row in rows:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -44,6 +46,11 @@ def show_log(root: Root, name: str, *, follow: bool) -> int:
             if not follow:
                 return 0
             time.sleep(_FOLLOW_SECONDS)
+
+
+def _calm(process: dict[str, Any]) -> tuple[bool, int]:
+    """Sorts first what does not run as it should, then what was restarted, the most often first."""
+    return process["state"] in {"ready", "done"}, -process["restarts"]
 
 
 def _row(process: dict[str, object]) -> tuple[str, ...]:
