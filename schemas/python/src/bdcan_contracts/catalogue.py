@@ -195,7 +195,16 @@ INBOUND_REFERRALS = Topic(
         "bdcan.intake.inbound-referral.withdrawn.v1",
     ),
     writers=("upstream",),
-    consumers=(Reader("intake", ("bdcan.intake.inbound-referral.submitted.v1",)),),
+    consumers=(
+        Reader(
+            "intake",
+            (
+                "bdcan.intake.inbound-referral.submitted.v1",
+                "bdcan.intake.inbound-referral.amended.v1",
+                "bdcan.intake.inbound-referral.withdrawn.v1",
+            ),
+        ),
+    ),
     personal_data="personal",
     per_sender=True,
 )

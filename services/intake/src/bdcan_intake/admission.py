@@ -127,7 +127,7 @@ async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> di
     for place, one in examined.items():
         earlier = first.get((one.submission.source, one.submission.reference or ""))
         if earlier is None:
-            answers[place] = Refused((_ERASED,))
+            answers[place] = Refused((ERASED,))
             continue
         closed = referrals.get(earlier.referral_id) if earlier.closed else None
         if closed is None or closed.state is not ReferralState.CLOSED:
@@ -149,11 +149,12 @@ async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> di
     return answers | await _said_again(referrals, later)
 
 
-_ERASED = Problem(
+ERASED = Problem(
     "reference",
     "reference-erased",
     "whoever this reference was about has been erased: send a new request under another reference",
 )
+"""A request under the reference of somebody who was erased."""
 
 
 def _reused(referral_id: UUID, state: ReferralState) -> Problem:

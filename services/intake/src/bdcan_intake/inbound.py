@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple, TypeAlias, TypeVar, assert_never
+from typing import Any, NamedTuple, TypeAlias, TypeVar, assert_never, cast
 from uuid import UUID
 
 import msgspec
@@ -36,7 +36,9 @@ from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
 from bdcan_intake.books import KnownEvents, Referrals
 from bdcan_intake.domain.known_event import KnownEvent, know
 from bdcan_intake.domain.references import told, told_key
+from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.submission import Person
+from bdcan_intake.inbound_changes import Change, Wanted, change
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -78,7 +80,13 @@ async def submitted(requests: Sequence[Request], tx: Tx) -> list[Answered]:
     return [Answered(answer, one.submission.person) for answer, one in zip(answers, examined, strict=True)]
 
 
-REQUESTS: Mapping[str, AnswerAll] = {"submitted": submitted}
+async def changed(requests: Sequence[Request], tx: Tx) -> list[Answered]:
+    """Amend or withdraw the referrals that upstream systems sent before."""
+    wanted = [Wanted(request.sender, cast("Change", request.reading.body)) for request in requests]
+    return [Answered(one.answer, one.person) for one in await change(wanted, tx)]
+
+
+REQUESTS: Mapping[str, AnswerAll] = {"submitted": submitted, "amended": changed, "withdrawn": changed}
 """What answers which type of request. A new type gets its line here."""
 
 
@@ -204,7 +212,7 @@ def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
     match answer:
         case Accepted(referral):
             return InboundReferralAccepted(
-                **common,
+                **common | _hashed(referral),
                 referral_id=referral.referral_id,
                 duplicate=False,
                 previous_referral_id=referral.previous_referral_id,
@@ -227,6 +235,12 @@ def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
             return InboundReferralRefused(**common, problems=_told(problems), refused_at=tx.now)
         case _:
             assert_never(answer)
+
+
+def _hashed(referral: Referral) -> dict[str, str]:
+    """The reference, where receipts name it by its hash: all receipts of a referral name it alike, whatever is amended."""
+    name = referral.told_reference or ""
+    return {"reference": name} if name.startswith("sha256:") else {}
 
 
 def _quoted(request: Request, person: Person) -> QuotedRecord:

@@ -107,7 +107,11 @@ def consumers(upstreams: Callable[[], Upstreams]) -> tuple[Consumer, ...]:
     """
     inbound = Consumer(
         "inbound",
-        (Reads(INBOUND_REFERRALS, m.InboundReferralSubmitted),),
+        (
+            Reads(INBOUND_REFERRALS, m.InboundReferralSubmitted),
+            Reads(INBOUND_REFERRALS, m.InboundReferralAmended),
+            Reads(INBOUND_REFERRALS, m.InboundReferralWithdrawn),
+        ),
         ordered=False,
         on_records=on_records,
         topics_now=lambda: upstreams().inbound_topics,

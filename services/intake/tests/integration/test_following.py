@@ -62,6 +62,8 @@ def test_intake_handles_exactly_what_the_catalogue_says():
 def test_every_event_that_intake_follows_has_an_entry_in_the_timeline():
     followed = {on.model for consumer in consumers(Upstreams) for on in consumer.table} - {
         m.InboundReferralSubmitted,
+        m.InboundReferralAmended,
+        m.InboundReferralWithdrawn,
         m.VolunteerLeft,
         m.ErasureAnswered,
     }

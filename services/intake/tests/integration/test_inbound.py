@@ -80,17 +80,17 @@ async def test_the_same_text_is_the_same_request_through_every_door(given: Harne
     name, notes = "Zoë Exämple", "Rings twice.\nHas a dog."
     composed = {"name": name, "phone": "07700 900417", "postcode": "rm8 1ab"}
     api = {"channel": "gp", "reference": "RS-1", "person": composed, "notes": notes}
-    handed_in = await given.http.post("/v1/referrals", json=api)
+    handed_in = await given.http.post("/v1/referrals?source=midwives", json=api)
     typed = unicodedata.normalize("NFD", name)
     file = (
         "reference,channel,name,phone,postcode,notes\r\n"
         f'RS-1\u200b,gp,\ufeff{typed},07700\u00a0900417,ＲＭ８ １ＡＢ,"{notes}"\r\n'.replace("\n", "\r\n")
     )
-    imported = await given.http.post("/v1/referral-imports?source=test", content=file.encode())
+    imported = await given.http.post("/v1/referral-imports?source=midwives", content=file.encode())
     person = m.Person(name=f" {typed}", phone="07700\t900417", postcode="RM8 lAB")
     await given.deliver(
         submitted(
-            source="test", reference="RS-1 ", person=person, needs=(), notes="Rings twice.\rHas a dog.\r"
+            source="midwives", reference="RS-1 ", person=person, needs=(), notes="Rings twice.\rHas a dog.\r"
         )
     )
 

@@ -283,7 +283,7 @@ class Harness:
 _UPSTREAMS = (
     Upstream(
         name="riverside-surgery",
-        sources=("riverside-surgery", "midwives", "test"),
+        sources=("riverside-surgery", "midwives"),
         inbound_topic="bdcan.intake.inbound-referrals.v1",
         receipts_topic="bdcan.intake.inbound-receipts.v1",
     ),

@@ -22,7 +22,9 @@ from bdcan_contracts.words import Word
 _LONGEST = {
     "name": 200, "phone": 60, "email": 254, "nhs_number": 60, "address": 500, "postcode": 60, "notes": 2000,
 }  # fmt: skip
-_LISTS: dict[str, type[Word]] = {"needs": NeedCode, "diets": Diet, "flags": Flag}
+_LISTS: dict[str, type[Word]] = {
+    "needs": NeedCode, "add_needs": NeedCode, "withdraw_needs": NeedCode, "diets": Diet, "flags": Flag,
+}  # fmt: skip
 _KEPT = 20_000
 """Characters of a detail that are kept as typed."""
 
@@ -56,7 +58,7 @@ class _Mending:
                 self._body[name] = str(self._body[name])
             case "channel":
                 self._body[name] = _code(Channel, self._body.get(name))
-            case "needs" | "diets" | "flags":
+            case _ if name in _LISTS:
                 self._codes(name)
             case "person":
                 self._person(path[1:])

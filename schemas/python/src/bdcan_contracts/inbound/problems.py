@@ -29,6 +29,11 @@ CODES: Final[Mapping[str, str]] = {
     "nothing-needed": "Name the person, or what is needed.",
     "reference-reused": "Amend the referral that the message names, or send a new reference.",
     "reference-erased": "Send a new request under another reference.",
+    "unknown-reference": "Send it as a new request, or correct the reference.",
+    "unknown-detail": "Name one of the details that the message lists.",
+    "contradiction": "Give the detail, or take it away, and not both.",
+    "not-allowed": "Read the message: it says why the referral cannot change so.",
+    "stale-version": "Read the referral, and send the amendment for its present version.",
     "unknown-code": "Send one of the vocabulary's codes.",
     # one field
     "bool-type": "Send true or false.",
@@ -66,6 +71,11 @@ SENDER_REVOKED = Problem(
 )
 ID_REUSED = Problem(
     "ce_id", "id-reused", "this id was sent before with other content: send the request again under a new id"
+)
+UNKNOWN_REFERENCE = Problem(
+    "reference",
+    "unknown-reference",
+    "no referral of yours has this reference: send it as a new request, or correct the reference",
 )
 NOT_YOURS = Problem("source", "not-yours", "this topic takes no referrals of that source")
 

@@ -25,10 +25,10 @@ def examine_submission(body: InboundReferralSubmitted, sender: Upstream, today: 
     """The submission, tidied, with what makes it impossible to take on. A code that is not known is a problem."""
     problems: list[Problem] = []
     codes: dict[str, Any] = {
-        "channel": _codes(Channel, (body.channel,), "channel", problems)[0],
-        "needs": _codes(NeedCode, body.needs, "needs.{}", problems),
-        "diets": _codes(Diet, body.diets, "diets.{}", problems),
-        "flags": _codes(Flag, body.flags, "flags.{}", problems),
+        "channel": known_codes(Channel, (body.channel,), "channel", problems)[0],
+        "needs": known_codes(NeedCode, body.needs, "needs.{}", problems),
+        "diets": known_codes(Diet, body.diets, "diets.{}", problems),
+        "flags": known_codes(Flag, body.flags, "flags.{}", problems),
     }
     examined = examine(_submission(body, codes, today), today)
     if body.source not in sender.sources:
@@ -36,7 +36,10 @@ def examine_submission(body: InboundReferralSubmitted, sender: Upstream, today: 
     return examined._replace(problems=(*examined.problems, *problems)) if problems else examined
 
 
-def _codes(kind: type[W], said: Sequence[str], field: str, problems: list[Problem]) -> tuple[W | str, ...]:
+def known_codes(
+    kind: type[W], said: Sequence[str], field: str, problems: list[Problem]
+) -> tuple[W | str, ...]:
+    """The codes that words mean. One that is not known stays as it is, and is a problem of its field."""
     found: list[W | str] = []
     for place, word in enumerate(said):
         code = read_code(kind, word)

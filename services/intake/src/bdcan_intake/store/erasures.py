@@ -52,6 +52,14 @@ REMEMBER_REFERENCES = Statement(
     """
 )
 
+# Which of these references belonged to somebody who was erased, by their place.
+ERASED_REFERENCES = Statement(
+    """
+    SELECT k.place FROM unnest(:places::int[], :sources::text[], :references::text[]) AS k (place, source, reference)
+    WHERE EXISTS (SELECT FROM erased_reference WHERE digest = reference_digest(k.source, k.reference))
+    """
+)
+
 # For the metrics: requests by state; one that is past its time is overdue.
 GAUGE_ERASURES = Statement(
     """

@@ -58,6 +58,36 @@ FIND_KNOWN = Query(
     Known,
 )
 
+
+class Named(Struct, frozen=True):
+    """The referral that a request of its sender names."""
+
+    place: int
+    referral_id: UUID
+
+
+# The referrals that requests name: by source and reference the one that answers to it now, by id also an earlier one of
+# that reference. OFFSET 0: as above.
+FIND_NAMED = Query(
+    """
+    SELECT k.place, f.id AS referral_id
+    FROM unnest(:places::int[], :sources::text[], :references::text[], :referral_ids::uuid[])
+        AS k (place, source, reference, referral_id)
+    CROSS JOIN LATERAL (
+        SELECT id FROM referral
+        WHERE k.referral_id IS NULL AND source = k.source AND reference = k.reference AND reference IS NOT NULL
+        OFFSET 0
+    ) AS f
+    UNION ALL
+    SELECT k.place, f.id
+    FROM unnest(:places::int[], :sources::text[], :references::text[], :referral_ids::uuid[])
+        AS k (place, source, reference, referral_id)
+    JOIN referral AS f ON f.id = k.referral_id AND f.source = k.source
+        AND k.reference IN (f.reference, f.past_reference)
+    """,
+    Named,
+)
+
 # A page of referrals, the oldest first: those of these hubs (NULL: of all) and those of these sources.
 FIND = REFERRAL.query(
     """
