@@ -19,6 +19,9 @@ EVENT = {
     "source": "/x",
     "type": "bdcan.intake.inbound-referral.submitted.v1",
 }
+NAMED = {"source": "riverside-surgery", "reference": "R-1"}
+AMENDED = EVENT | {"type": "bdcan.intake.inbound-referral.amended.v1"}
+WITHDRAWN = EVENT | {"type": "bdcan.intake.inbound-referral.withdrawn.v1"}
 HEADERS = {f"ce_{name}": value for name, value in EVENT.items()}
 
 
@@ -41,6 +44,15 @@ HEADERS = {f"ce_{name}": value for name, value in EVENT.items()}
             ["batch"],
         ),
         ([BODY], ["bad-body"]),
+        (AMENDED | {"data": {**NAMED, "add_needs": ["errand"], "remove": ["phone"]}}, []),
+        (AMENDED | {"data": {**NAMED, "add_needs": ["pony"]}}, ["unknown-code"]),
+        (AMENDED | {"data": {**NAMED, "remove": ["shoes"]}}, ["unknown-detail"]),
+        (
+            AMENDED | {"data": {**NAMED, "person": {"phone": "1"}, "remove": ["phone"]}},
+            ["contradiction"],
+        ),
+        (WITHDRAWN | {"data": {**NAMED, "reason": "moved-away"}}, []),
+        (WITHDRAWN | {"data": NAMED}, ["missing"]),
     ],
 )
 def test_file_is_checked_as_its_record_would_be(
@@ -52,6 +64,13 @@ def test_file_is_checked_as_its_record_would_be(
     [verdict] = json.loads(capsys.readouterr().out)
     assert list(dict.fromkeys(problem["code"] for problem in verdict["problems"])) == codes
     assert verdict["result"] == ("refused" if codes else "accepted")
+
+
+@pytest.mark.parametrize("kind", ["amended", "withdrawn"])
+def test_bare_request_has_the_type_of_its_folder(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = EXAMPLES.parent / f"bdcan.intake.inbound-referral.{kind}.v1"
+    assert main(["check", "--json", str(folder)]) == 0
+    assert {one["request"] for one in json.loads(capsys.readouterr().out)} == {kind}
 
 
 def test_directory_of_examples_is_accepted_and_a_bad_file_is_explained(

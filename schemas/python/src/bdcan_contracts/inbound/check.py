@@ -1,7 +1,8 @@
 """What a receipt would say about a file, without Kafka and without intake.
 
 A file holds a request as JSON, an event in structured mode, or a record: an object with `headers`, and `value` or `key`. What only
-intake knows is not checked: whether an id or a reference was used before, and which sources are the sender's.
+intake knows is not checked: whether an id or a reference was used before, what state a referral is in, and which sources are the
+sender's. A bare request is a submission, unless its folder is named after another type of the topic.
 """
 
 from __future__ import annotations
@@ -16,10 +17,15 @@ from msgspec import Struct
 
 from bdcan_contracts.catalogue import CATALOGUE, INBOUND_RECEIPTS, INBOUND_REFERRALS
 from bdcan_contracts.envelope import Headers, Problem
-from bdcan_contracts.inbound.problems import CODES
+from bdcan_contracts.inbound.change import examine_amendment
+from bdcan_contracts.inbound.problems import CODES, NOT_YOURS
 from bdcan_contracts.inbound.reading import read
 from bdcan_contracts.inbound.request import examine_submission
-from bdcan_contracts.models import InboundReferralSubmitted
+from bdcan_contracts.models import (
+    InboundReferralAmended,
+    InboundReferralSubmitted,
+    InboundReferralWithdrawn,
+)
 from bdcan_contracts.upstreams import Upstream, is_name
 
 _SUBMITTED = "bdcan.intake.inbound-referral.submitted.v1"
@@ -73,18 +79,24 @@ def files_in(paths: Iterable[Path]) -> Iterator[Path]:
 
 def check(path: Path, today: date, sources: tuple[str, ...] = ()) -> Verdict:
     """What a receipt would say about this file. `sources`: those of the sender; none: whatever the file says."""
-    record = written(path.read_bytes())
+    folder = path.parent.name
+    record = written(path.read_bytes(), folder if folder in INBOUND_REFERRALS.event_types else _SUBMITTED)
     sender = _sender(record, sources)
     reading = read(record, sender, CATALOGUE)
     problems, unclear = reading.problems, ()
     if isinstance(reading.body, InboundReferralSubmitted):
         examined = examine_submission(reading.body, sender, today)
         problems, unclear = examined.problems, tuple(examined.submission.person.unclear)
+    elif isinstance(reading.body, InboundReferralAmended):
+        amendment = examine_amendment(reading.body, sender, today)
+        problems, unclear = amendment.problems, tuple(amendment.unclear)
+    elif isinstance(reading.body, InboundReferralWithdrawn) and reading.body.source not in sender.sources:
+        problems = (NOT_YOURS,)
     return Verdict(str(path), "refused" if problems else "accepted", reading.request, problems, unclear)
 
 
-def written(content: bytes) -> Written:
-    """The record that a file describes."""
+def written(content: bytes, kind: str = _SUBMITTED) -> Written:
+    """The record that a file describes. `kind`: the type of a bare request."""
     try:
         said = json.loads(content)
     except (ValueError, RecursionError):
@@ -97,7 +109,7 @@ def written(content: bytes) -> Written:
             )
         if "specversion" in members:
             return Written(content, [("content-type", b"application/cloudevents+json")])
-    head = {"specversion": "1.0", "id": "1", "source": "file", "type": _SUBMITTED}
+    head = {"specversion": "1.0", "id": "1", "source": "file", "type": kind}
     return Written(content, [(f"ce_{name}", value.encode()) for name, value in head.items()])
 
 
