@@ -212,7 +212,7 @@ def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
     match answer:
         case Accepted(referral):
             return InboundReferralAccepted(
-                **common | _hashed(referral),
+                **common | {"reference": _name_of(referral, common["reference"])},
                 referral_id=referral.referral_id,
                 duplicate=False,
                 previous_referral_id=referral.previous_referral_id,
@@ -237,10 +237,10 @@ def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
             assert_never(answer)
 
 
-def _hashed(referral: Referral) -> dict[str, str]:
-    """The reference, where receipts name it by its hash: all receipts of a referral name it alike, whatever is amended."""
+def _name_of(referral: Referral, reference: Any) -> Any:
+    """The reference; its hash where receipts have named it so before: they name a referral alike, whatever is amended."""
     name = referral.told_reference or ""
-    return {"reference": name} if name.startswith("sha256:") else {}
+    return name if name.startswith("sha256:") else reference
 
 
 def _quoted(request: Request, person: Person) -> QuotedRecord:
