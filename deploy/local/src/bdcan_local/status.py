@@ -50,7 +50,7 @@ def show_log(root: Root, name: str, *, follow: bool) -> int:
 
 def _calm(process: dict[str, Any]) -> tuple[bool, int]:
     """Sorts first what does not run as it should, then what was restarted, the most often first."""
-    return process["state"] in {"ready", "done"}, -process["restarts"]
+    return process["state"] in {"ready", "done"}, -(process["restarts"] or 0)
 
 
 def _row(process: dict[str, object]) -> tuple[str, ...]:
