@@ -24,6 +24,9 @@ from bdcan_escalation.store import escalations
             {"state": "accepted", "hubs": None, "opened_at": None, "escalation_id": None, "limit": 100},
             "escalation_by_state",
         ),
+        # the metrics read these every ten seconds
+        (escalations.PROMISED, {}, "escalation_by_state"),
+        (escalations.SAFEGUARDING_OLDEST, {"now": START}, "escalation_unsent"),
     ],
 )
 async def test_hot_query_uses_its_index(world, query, arguments, index):

@@ -28,6 +28,9 @@ from bdcan_foodhub.store import parcels
             },
             "parcel_by_state",
         ),
+        # the metrics read these every ten seconds
+        (parcels.PROMISED, {}, "parcel_by_state"),
+        (parcels.COUNT_SHORT, {}, "parcel_by_state"),
     ],
 )
 async def test_hot_query_uses_its_index(foodhub, query, arguments, index):

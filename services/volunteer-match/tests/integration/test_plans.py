@@ -31,6 +31,10 @@ ID = new_id()
             },
             "welfare_call_to_make",
         ),
+        # the metrics read these every ten seconds
+        (calls.PROMISED, {}, "welfare_call_to_make"),
+        (calls.OLDEST, {"now": START}, "welfare_call_to_make"),
+        (tasks.PROMISED, {}, "task_live"),
         (tasks.TASK.lock, {"keys": [ID]}, "task_pkey"),
         (tasks.LOCK_LIVE_OF, {"referral_ids": [ID]}, "task_referral"),
         (tasks.LOCK_IN_HAND, {"volunteer_ids": [ID]}, "task_in_hand"),
