@@ -1,6 +1,7 @@
 """`bdcan roll-key` and `bdcan revoke`: two keys alive, and tokens that stop working."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from bdcan_chassis.http.credentials import watch_api_keys, watch_revocations
 from bdcan_local import cli
+from bdcan_local.errors import HalfInitialisedError
 from bdcan_local.secrets_store import SecretsStore, _sha256
 from bdcan_local.tokens import make_token
 
@@ -47,6 +49,24 @@ def test_a_key_that_has_ended_leaves_the_file(secrets: SecretsStore) -> None:
 def test_an_unknown_key_is_named(secrets: SecretsStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["roll-key", "nobody", "--secrets", str(secrets.path())]) != 0
     assert "escalation, simulator" in capsys.readouterr().err
+
+
+def test_list_of_upstream_systems_that_is_gone_is_not_made_anew(secrets: SecretsStore) -> None:
+    secrets.upstreams_file.unlink()
+    with pytest.raises(HalfInitialisedError, match="is gone"):
+        secrets.prepare()
+    assert not secrets.upstreams_file.exists()
+
+
+def test_start_and_command_at_once_lose_no_key(secrets: SecretsStore) -> None:
+    with ThreadPoolExecutor() as pool:
+        with secrets.locked():
+            starting = pool.submit(secrets.prepare)
+            secrets.make_api_key("hill-surgery", ("referrals:read",), ("hill-surgery",), None)
+            with pytest.raises(TimeoutError):
+                starting.result(timeout=0.5)
+        starting.result()
+    assert secrets.api_keys("hill-surgery")
 
 
 def test_a_token_and_a_person_are_revoked(secrets: SecretsStore) -> None:

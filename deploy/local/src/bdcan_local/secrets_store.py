@@ -103,14 +103,22 @@ class SecretsStore:
         return path.read_text(encoding="utf-8").strip()
 
     def prepare(self, api_keys: dict[str, tuple[str, ...]] | None = None) -> None:
-        """Makes the keys that stand in files of their own."""
+        """Makes what is missing. Raises HalfInitialisedError where the list of upstream systems is gone."""
+        with self.locked():
+            self._prepare(API_KEYS if api_keys is None else api_keys)
+
+    def _prepare(self, api_keys: dict[str, tuple[str, ...]]) -> None:
         entries = {entry["sha256"]: entry for entry in self._api_keys()}
-        for name, scopes in (API_KEYS if api_keys is None else api_keys).items():
+        for name, scopes in api_keys.items():
             digest = _sha256(self.get("api-keys", name))
             opens = {"scopes": list(scopes), "sources": list(SOURCES.get(name, ()))}
             entries[digest] = entries.get(digest, {}) | {"name": name, "sha256": digest} | opens
         self._keep_api_keys(entries.values())
         if not self.upstreams_file.exists():
+            if self.outside_file.exists():
+                raise HalfInitialisedError(
+                    f"{self.upstreams_file} is gone", "Put back a copy of it: it names all that may submit."
+                )
             self.keep_upstreams(Upstreams((_demo(),)))
         holder = self.outside().holder(upstream_holder(DEMO))
         if not holder.issued:
@@ -122,9 +130,15 @@ class SecretsStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else changes the upstream systems meanwhile."""
+        """Nobody else changes the upstream systems and the API keys meanwhile."""
         path = self.path("lock")
-        path.touch(mode=0o600)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)
+        except OSError as error:
+            raise MachineError(
+                f"{path} cannot be written: {error.strerror}", "Check free space and rights there."
+            ) from error
         with path.open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
