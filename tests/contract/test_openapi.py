@@ -104,6 +104,14 @@ async def test_every_pattern_compiles_in_go(given: Harness):
             re2.compile(pattern)
 
 
+@pytest.mark.parametrize("service_name", ["intake"])
+async def test_the_example_of_a_request_is_taken_on(given: Harness):
+    form = (await document_of(given))["components"]["schemas"]["ReferralForm"]
+    for example in form["examples"]:
+        made = await given.http.post("/v1/referrals", json=example)
+        assert made.status_code == 201, made.text
+
+
 async def test_a_python_client_is_generated_without_a_warning_and_calls(
     given: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

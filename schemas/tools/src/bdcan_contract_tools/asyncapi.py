@@ -72,7 +72,7 @@ _SENDERS_HEADERS: dict[str, Any] = {
             "description": "true: the receipt says what would be, and nothing is stored.",
         },
     },
-    "required": ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time"],
+    "required": ["ce_specversion", "ce_id", "ce_type", "ce_source"],
 }
 
 _SCRAM = {

@@ -14,11 +14,13 @@ from uuid import UUID
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
 )
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from bdcan_chassis.http.bodies import Body, Text
@@ -107,9 +109,19 @@ class HouseholdForm(Body):
         return Household(**vars(self))
 
 
+_A_REQUEST: JsonDict = {
+    "channel": "phone",
+    "reference": "2020-03-23/17",
+    "person": {"name": "Amina Example", "phone": "07700 900123", "postcode": "RM10 8XX"},
+    "household": {"adults": 2, "children": 1},
+    "needs": ["food-parcel", "prescription"],
+}
+
+
 class ReferralForm(Body):
     """A request for help. `reference` is the sender's own, and not about the person: it is shown in lists."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_A_REQUEST]})
     channel: Annotated[Channel, _by_its_words(Channel)]
     needs: Annotated[tuple[Need, ...], Field(max_length=50)] = ()
     diets: Annotated[tuple[DietWord, ...], Field(max_length=20)] = ()
