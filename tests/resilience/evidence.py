@@ -47,6 +47,14 @@ class Record:
     referral_id: UUID | None = None
     parcel_id: UUID | None = None
     diets: tuple[str, ...] = ()
+    timestamp: int = -1
+    answers: tuple[str, int, int] | None = None
+    """Of a receipt: topic, partition and offset of the record that it is about."""
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Where it lies."""
+        return self.topic, self.partition, self.offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +193,9 @@ def _record(raw: Any) -> Record:
     try:
         event = decode(CATALOGUE, raw.topic, raw.key, raw.headers, raw.value)
     except EnvelopeError:
-        return Record(*place)
+        return Record(*place, timestamp=raw.timestamp)
     about = event.data
+    quoted = getattr(about, "record", None)
     return Record(
         *place,
         event.type,
@@ -195,6 +204,8 @@ def _record(raw: Any) -> Record:
         getattr(about, "referral_id", None),
         getattr(about, "parcel_id", None),
         tuple(getattr(about, "diets", ())),
+        raw.timestamp,
+        (quoted.topic, quoted.partition, quoted.offset) if quoted else None,
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from bdcan_chassis.dispatch import position_key
 from bdcan_contracts.catalogue import CATALOGUE, INBOUND_REFERRALS
 from bdcan_contracts.envelope import consumed_types
 from bdcan_contracts.models import Household
@@ -214,20 +215,31 @@ def inboxes_hold_the_topics(e: Evidence) -> Iterator[str]:
         }
         wanted = defaultdict(set)
         for topic, name in consumed_types(CATALOGUE, service):
-            wanted[topic.name].add(name)
+            wanted[topic].add(name)
         known: set[UUID] = set()
         for topic, types in wanted.items():
-            for r in by_topic[topic]:
-                if r.key is not None and r.type in types:
-                    known.add(r.key)
-                    if r.key not in inbox:
-                        yield f"{service}: never took {r.type} {r.key} ({topic}[{r.partition}]@{r.offset})"
-                elif r.key is None and (topic, r.partition, r.offset) not in aside:
-                    yield f"{service}: lost an unreadable record ({topic}[{r.partition}]@{r.offset})"
-        # the inbox knows an unreadable record by its place
-        strangers = len(inbox - known) - len(aside)
-        if strangers > 0:
+            for r in by_topic[topic.name]:
+                # what an outsider wrote is known by its place, and so is what nobody can read
+                place = position_key(*r.place, r.timestamp)
+                key = place if topic.per_sender or r.key is None else r.key
+                if r.key is not None and r.type not in types and not topic.per_sender:
+                    continue
+                known.add(key)
+                if key not in inbox and r.place not in aside:
+                    yield f"{service}: never took {r.type or 'an unreadable record'} ({topic.name}[{r.partition}]@{r.offset})"
+        if strangers := len(inbox - known):
             yield f"{service}: its inbox holds {strangers} events that are on no topic"
+
+
+def records_have_receipts(e: Evidence) -> Iterator[str]:
+    """Each record of an upstream system has exactly one receipt, whatever is wrong with it."""
+    receipts = Counter(r.answers for r in e.records if r.answers)
+    inbound = {
+        topic.name for topic in CATALOGUE.topics if topic.per_sender and topic.owner not in topic.writers
+    }
+    for r in e.records:
+        if r.topic in inbound and receipts[r.place] != 1:
+            yield f"{r.topic}[{r.partition}]@{r.offset} has {receipts[r.place]} receipts"
 
 
 def events_are_unique(e: Evidence) -> Iterator[str]:
@@ -294,6 +306,7 @@ INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "outboxes are empty": outboxes_are_empty,
     "no deadline is overdue": deadlines_are_kept,
     "inboxes hold what the topics hold": inboxes_hold_the_topics,
+    "each record of an outsider has one receipt": records_have_receipts,
     "an event is one event": events_are_unique,
     "nothing valid is parked": nothing_valid_is_parked,
     "what was answered is on disk": answers_were_kept,

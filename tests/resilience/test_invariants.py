@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from bdcan_chassis.dispatch import position_key
 from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
 from bdcan_foodhub.domain.contents import contents
@@ -312,25 +313,26 @@ def test_allergy_that_foodhub_had_heard_must_count() -> None:
         assert (name in broken(seen)) is breaks
 
 
-def test_unreadable_record_must_be_parked() -> None:
+def test_a_record_of_an_outsider_is_taken_by_its_place_and_answered_once() -> None:
     evidence = sound()
-    unreadable = Record("bdcan.intake.inbound-referrals.v1", 2, 5, b"surgery:bad-1", b"digest")
-    seen = replace(evidence, records=[*evidence.records, unreadable])
-    assert broken(seen) == {"inboxes hold what the topics hold"}
+    place = ("bdcan.intake.inbound-referrals.v1", 2, 5)
+    unreadable = Record(*place, b"surgery:bad-1", b"digest", timestamp=1_585_000_000_000)
+    receipt = Record("bdcan.intake.inbound-receipts.v1", 0, 0, b"surgery:bad-1", b"digest", answers=place)
     rows: Rows = deepcopy(dict(evidence.rows))
-    rows["intake", "dead_letter"].append(
-        {
-            "consumer": "inbound",
-            "topic": unreadable.topic,
-            "record_partition": 2,
-            "record_offset": 5,
-            "record_key": unreadable.record_key,
-            "state": "parked",
-            "reason": "bad-body",
-            "error": "the body is not JSON",
-        }
-    )
-    assert not broken(replace(seen, rows=rows))
+    taken = {
+        "consumer": "inbound",
+        "event_key": position_key(*place, unreadable.timestamp),
+        "received_at": NOW,
+        "committed_at": NOW,
+    }
+    rows["intake", "inbox"].append(taken)
+    never_taken = replace(evidence, records=[*evidence.records, unreadable, receipt])
+    assert broken(never_taken) == {"inboxes hold what the topics hold"}
+    answered = replace(never_taken, rows=rows)
+    assert not broken(answered)
+    for receipts in ([], [receipt, replace(receipt, offset=1)]):
+        seen = replace(answered, records=[*evidence.records, unreadable, *receipts])
+        assert broken(seen) == {"each record of an outsider has one receipt"}
 
 
 def test_what_reconcile_names_fails_the_run() -> None:

@@ -53,7 +53,12 @@ class Read(Struct, frozen=True):
         if self.event is not None:
             return self.event.key
         r = self.record
-        return derived_id(_UNREADABLE, f"{r.topic}/{r.partition}/{r.offset}/{r.timestamp}")
+        return position_key(r.topic, r.partition, r.offset, r.timestamp)
+
+
+def position_key(topic: str, partition: int, offset: int, timestamp: int) -> UUID:
+    """The inbox key of a record by its position; `timestamp` (milliseconds) tells a topic from one of its name made anew."""
+    return derived_id(_UNREADABLE, f"{topic}/{partition}/{offset}/{timestamp}")
 
 
 @dataclass(slots=True)
