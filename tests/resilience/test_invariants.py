@@ -351,6 +351,7 @@ def test_failed_verdict_or_missing_process_fails_the_run() -> None:
 def test_every_invariant_has_a_test() -> None:
     by_hand = {
         "an event is one event",
+        "each record of an outsider has one receipt",
         "nobody falls through a gap",
         "the simulator's own report passes",
         "processes stop cleanly and come back",
