@@ -19,9 +19,8 @@ from bdcan_chassis.dead_letters import NewDeadLetter
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.kafka import connection_options
 from bdcan_chassis.service import Service
-from bdcan_chassis.subscription import Record
 from bdcan_chassis.transaction import Transactions, Tx
-from bdcan_contracts.envelope import EnvelopeError, decode
+from bdcan_contracts.envelope import EnvelopeError, Record, decode
 
 REDELIVERED = "redelivered"
 """Reason of a dead letter that an operator made of an event, so that it is handled once more."""
