@@ -114,9 +114,6 @@ async def on_records(batch: Sequence[Record], tx: Tx) -> None:
     await events.save()
 
 
-_NOT_READ = Problem("ce_type", "unknown-type", "intake does not read this type: send one that it reads")
-
-
 def _request(record: Record, tx: Tx) -> Request:
     sender = tx.upstreams.of_inbound_topic(record.topic)
     if sender is None:  # it was there when the topic was subscribed to
@@ -152,8 +149,6 @@ async def _answer_new(new: Mapping[int, Request], tx: Tx) -> dict[int, Answered]
             answers[place] = Answered(Refused((SENDER_REVOKED,)))
         elif request.reading.problems:
             answers[place] = Answered(Refused(request.reading.problems))
-        elif request.reading.request not in REQUESTS:
-            answers[place] = Answered(Refused((_NOT_READ,)))
         else:
             good[place] = request
     for kind, is_dry, places in _stages(good):
