@@ -69,7 +69,7 @@ gen: $(VENV)/.dev ## generate again what is made from schemas/, migrations, metr
 	@$(BIN)/python -m deploy.grafana
 
 node: ## install the Node tools of schemas/node, which docs, check and some tests use
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2> /dev/null && cd $(NODE) && npm ci --silent
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' && cd $(NODE) && npm ci --silent
 
 docs: $(VENV)/.dev ## show events and APIs as pages: build/docs/index.html (needs Node 20)
 	@[ -e $(NODE)/node_modules/.package-lock.json ] || $(MAKE) --silent node

@@ -20,6 +20,8 @@ from bdcan_local.root import Root
 
 _ALERTMANAGER = Path("deploy/alertmanager/alertmanager.yml")
 _READY_SECONDS = 30.0
+_LOOK_BACK = frozenset({"HttpBudgetBurnsFast", "HttpBudgetBurns", "RecordsSlow", "Restarting"})
+"""Alerts that judge the last hour, or the last quarter of one: they go on after an outage, and say nothing of the next fault."""
 
 
 class Watchers:
@@ -34,7 +36,11 @@ class Watchers:
             "/api/v2/alerts", params={"active": "true", "inhibited": "false", "silenced": "false"}
         )
         found = {alert["labels"]["alertname"]: alert["labels"].get("severity", "") for alert in answer.json()}
-        return {name: severity for name, severity in found.items() if severity in {"page", "ticket"}}
+        return {
+            name: severity
+            for name, severity in found.items()
+            if severity in {"page", "ticket"} and name not in _LOOK_BACK
+        }
 
     async def active(self) -> set[str]:
         """Alerts that Prometheus holds true, also where another hides them."""
@@ -43,7 +49,7 @@ class Watchers:
             alert["labels"]["alertname"]
             for alert in answer.json()["data"]["alerts"]
             if alert["state"] == "firing" and alert["labels"].get("severity") in {"page", "ticket"}
-        }
+        } - _LOOK_BACK
 
 
 @asynccontextmanager
