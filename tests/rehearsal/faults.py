@@ -196,7 +196,7 @@ FAULTS = (
         ("CouncilTakesNoCases",),
         ("safeguarding-adult",),
     ),
-    Fault("a sender floods bad records", _flooded, ("BadInput",)),
+    Fault("a sender floods bad records", _flooded, ("SenderFloods",), ("BadInput",)),
     Fault("a clock ten minutes off", _wrong_clock("routing-worker", 10), ("ClockWrong",)),
 )
 """The faults of processes and machines. Those of promises, which take hours of real time, are played to the rules in deploy/prometheus/tests."""

@@ -168,7 +168,8 @@ async def test_person_who_rings_sees_what_could_not_be_read_until_it_is_amended(
 
 async def test_form_is_documented(given: Harness):
     document = (await given.http.get("/openapi.json")).json()
-    form = document["paths"]["/v1/referrals"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    body = document["paths"]["/v1/referrals"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    form = document["components"]["schemas"][body["$ref"].rpartition("/")[2]]
     assert {"channel", "person", "needs", "notes"} <= set(form["properties"])
     assert form["properties"]["person"]["$ref"].rpartition("/")[2] in document["components"]["schemas"]
 

@@ -77,12 +77,11 @@ async def test_decision_in_time_is_kept(routing, referral):
 
 async def test_hub_that_pauses_shows_and_wards_are_counted(routing, referral, looked):
     given = referral("IG11 7NB")
-    before = {s.labels["ward"]: s.value for s in wards()}
+    before = wards()
     await routing.deliver(given)
     [event] = await routing.emitted(ReferralAssigned)
     ward, hub = event.data.ward.gss, event.data.hub_id
-    after = {s.labels["ward"]: s.value for s in wards()}
-    assert after[ward] == before.get(ward, 0) + 1
+    assert wards()[ward, hub] == before.get((ward, hub), 0) + 1
     await looked()
     assert read("bdcan_hub_open_referrals", hub=hub) == 1
     assert read("bdcan_hub_paused", hub=hub) == 0
@@ -94,9 +93,9 @@ async def test_hub_that_pauses_shows_and_wards_are_counted(routing, referral, lo
 
 
 def wards():
-    return [
-        sample
+    return {
+        (sample.labels["ward"], sample.labels["hub"]): sample.value
         for family in REGISTRY.collect()
         if family.name == "bdcan_requests_by_ward"
         for sample in family.samples
-    ]
+    }
