@@ -216,9 +216,9 @@ class CallCorrections(_Body):
     """The last amendment of the referral that the caller knew of; 0 or absent: none."""
     household: Household | None = None
     """Who lives there."""
-    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] | None = None
     """All diets, as the resident said them."""
-    flags: Annotated[tuple[Code, ...], Field(max_length=20, strict=False), Absent(())] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=20, strict=False)] | None = None
     """All flags, as the resident said them."""
     priority: Priority | None = None
     """How soon help must come."""
@@ -809,9 +809,9 @@ class InboundReferralAmended(_Body):
     """What is asked for as well."""
     withdraw_needs: Annotated[tuple[Code, ...], Field(max_length=50, strict=False), Absent(())] = ()
     """The needs that are not wanted any more."""
-    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False), Absent(())] = ()
+    diets: Annotated[tuple[Code, ...], Field(max_length=11, strict=False)] | None = None
     """All that food must respect, in place of what was said before."""
-    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False), Absent(())] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False)] | None = None
     """All circumstances that change how help is given, in place of what was said before."""
     priority: Priority | None = None
     """How soon help must come."""

@@ -19,7 +19,7 @@ from jsoncompat import check_compat
 
 from bdcan_contract_tools.sources import EventSource, Schema, Sources
 
-_SILENT = {"$id", "$schema", "title", "description", "x-personal-data", "x-vocabulary"}
+_SILENT = {"$id", "$schema", "title", "description", "x-personal-data", "x-vocabulary", "x-absent"}
 _UNSEEN = ("format", "pattern", "default")
 _ESCAPE = re.compile(r"\\(?:[ux](?P<digits>(?<=u)[\da-fA-F]{4}|(?<=x)[\da-fA-F]{2})|.)", re.DOTALL)
 """A backslash and what it escapes: a doubled one is itself, and what follows it stands for itself."""

@@ -39,7 +39,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 """
 
-_NOTES = {"description", "x-personal-data", "x-vocabulary", "default"}
+_NOTES = {"description", "x-personal-data", "x-vocabulary", "x-absent", "default"}
 _BOUNDS = {
     "minLength": "min_length",
     "maxLength": "max_length",
@@ -111,10 +111,14 @@ def _model(name: str, schema: Schema) -> str:
 
 def _field(where: str, name: str, piece: Schema, *, required: bool) -> str:
     annotation = _annotation(where, piece)
+    if "x-absent" in piece and (required or piece.get("type") != "array" or piece["x-absent"] != "unspoken"):
+        raise SourceError(f"{where}: x-absent is for a list that may be absent, and says `unspoken`")
     if required:
         if "default" in piece:
             raise SourceError(f"{where}: a required field has no default")
         default = ""
+    elif piece.get("x-absent") == "unspoken":  # an empty list would say that there is none
+        annotation, default = f"{annotation} | None", " = None"
     elif piece.get("type") == "array":
         if "default" in piece:
             raise SourceError(f"{where}: a list that is absent is empty, and needs no default")

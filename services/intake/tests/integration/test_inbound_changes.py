@@ -116,6 +116,20 @@ async def test_amendment_changes_the_referral_and_gets_a_receipt(given: Harness)
     assert (await shown(given, referral_id))["version"] == 2
 
 
+async def test_what_an_amendment_does_not_speak_of_stays_and_an_empty_list_clears(given: Harness):
+    await given.deliver(record(given, submitted(diets=("halal",), flags=("shielding",))))
+    for change, diets, flags in (
+        ({"person": {"phone": "07700 900418"}}, ["halal"], ["shielding"]),
+        ({"diets": None, "flags": None, "notes": "rings twice"}, ["halal"], ["shielding"]),
+        ({"diets": []}, [], ["shielding"]),
+        ({"flags": []}, [], []),
+    ):
+        *_, receipt = await receipts(given, record(given, amended(**change)))
+        assert isinstance(receipt, m.InboundReferralAccepted), receipt
+        [row] = await given.fetch("SELECT diets, flags FROM referral")
+        assert (list(row["diets"]), list(row["flags"])) == (diets, flags), change
+
+
 async def test_withdrawal_ends_the_referral_and_its_sender_hears_of_the_end(given: Harness):
     referral_id = await sent(given)
     await given.deliver(record(given, withdrawn()))
