@@ -11,7 +11,8 @@ PACKAGES := $(patsubst %/pyproject.toml,%,$(PROJECTS))
 # time-outs are the migration runner's; counters and versions fit 32 bits; a new table needs no concurrent index
 SQUAWK_OFF := require-timeout-settings,prefer-robust-stmts,require-concurrent-index-creation,prefer-bigint-over-int,prefer-bigint-over-smallint
 MIGRATIONS = $(wildcard libs/chassis/src/*/migrations/*.sql services/*/src/*/store/migrations/*.sql)
-export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
+# not exported: a test that runs uv in a project of its own would change this environment
+SYNC = UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(VENV) $(BIN)/uv sync --quiet --frozen --all-packages --inexact
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,9 +95,9 @@ $(BIN)/uv:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.run: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
-	@echo "installing (once) ..." && $(BIN)/uv sync --quiet --frozen --all-packages --no-dev --inexact && touch $@
+	@echo "installing (once) ..." && $(SYNC) --no-dev && touch $@
 
 $(VENV)/.dev: uv.lock pyproject.toml $(PROJECTS) | $(BIN)/uv
-	@echo "installing (once) ..." && $(BIN)/uv sync --quiet --frozen --all-packages --inexact && touch $@ $(VENV)/.run
+	@echo "installing (once) ..." && $(SYNC) && touch $@ $(VENV)/.run
 
 .PHONY: help demo up down test check promtool resilience rehearse mutants bench gen node docs sbom scan clean

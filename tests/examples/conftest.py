@@ -48,6 +48,15 @@ TOOLS: Mapping[str, tuple[str, ...]] = {
 _BUILD_SECONDS = 400
 
 
+@pytest.fixture(scope="session", autouse=True)
+def uv_keeps_to_its_project() -> Iterator[None]:
+    """The environment that a developer, or make, names for this repository is not for the examples."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"):
+            patched.delenv(name, raising=False)
+        yield
+
+
 def _of_intake(units: list[Unit]) -> list[Unit]:
     return [unit for unit in units if unit.name.startswith("intake")]
 
