@@ -51,10 +51,12 @@ def main() -> int:
     parser.add_argument(
         "--root", type=Path, default=Path(".local/rehearsal"), help="data and logs (default %(default)s)"
     )
-    parser.add_argument("--only", default="", help="faults whose name has this text")
+    parser.add_argument(
+        "--only", default="", help="faults whose name has one of these texts, with commas between"
+    )
     options = parser.parse_args()
     os.umask(PRIVATE)
-    chosen = [fault for fault in FAULTS if options.only in fault.name]
+    chosen = [fault for fault in FAULTS if any(text in fault.name for text in options.only.split(","))]
     try:
         return asyncio.run(until_signalled(_rehearse(options.root.resolve(), chosen)))
     except PlatformError as error:
