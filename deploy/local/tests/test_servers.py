@@ -1,10 +1,13 @@
 """The two servers that every other test uses: they authenticate, and they keep their data."""
 
+import asyncio
+
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from bdcan_local.cluster import Cluster
 from bdcan_local.servers import KafkaBroker, PostgresServer
 
 
@@ -86,3 +89,20 @@ async def test_topics_are_created_only_once(
 ) -> None:
     await kafka_broker.create_topics({"twice": 1})
     await kafka_broker.create_topics({"twice": 1})
+
+
+async def test_broker_that_starts_again_knows_its_users_after_many_were_removed(
+    kafka_broker: KafkaBroker,
+) -> None:
+    """A deletion of a user, among many, made it forget all of them: so nobody deletes one."""
+    users = {f"passing-{number}": f"secret-{number}" for number in range(60)}
+
+    def come_and_go() -> None:
+        with Cluster(kafka_broker.client_options()) as cluster:
+            for user, password in users.items():
+                cluster.set_passwords({user: password})
+                cluster.remove_users([user])
+
+    await asyncio.to_thread(come_and_go)
+    await kafka_broker.stop(kill=False)
+    await kafka_broker.start()  # raises where the administrator is refused
