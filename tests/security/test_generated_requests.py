@@ -89,7 +89,7 @@ _WANTED = [
 
 
 _SETTINGS = settings(
-    max_examples=15,
+    max_examples=40,
     deadline=None,
     database=None,
     derandomize=True,
