@@ -134,11 +134,14 @@ async def test_no_receipt_or_dead_letter_repeats_a_field(
 @pytest.mark.parametrize(
     "reference", ["Rose Tremain", "943 476 5919", "9434765919", "rose-tremain-1", "07700 900123"]
 )
-async def test_receipt_names_a_reference_that_is_somebody_by_its_hash(given: Harness, reference: str) -> None:
+@pytest.mark.parametrize("source", ["riverside-surgery", "gp-list"])  # the second is somebody else's
+async def test_receipt_names_a_reference_that_is_somebody_by_its_hash(
+    given: Harness, reference: str, source: str
+) -> None:
     person: dict[str, Any] = {"name": "Rose Tremain", "phone": "07700 900123"}
     sent = InboundReferralSubmitted.model_validate(
         {
-            "source": "gp-list",
+            "source": source,
             "reference": reference,
             "channel": "gp",
             "person": person,
@@ -149,5 +152,5 @@ async def test_receipt_names_a_reference_that_is_somebody_by_its_hash(given: Har
     receipts = await given.fetch("SELECT record_key, body FROM chassis.outbox WHERE topic LIKE '%receipts%'")
     assert len(receipts) == 1
     assert reference not in repr(dict(receipts[0]))
-    hashed = hashlib.sha256(f"gp-list:{reference}".encode()).hexdigest()[:32]
+    hashed = hashlib.sha256(f"riverside-surgery:{reference}".encode()).hexdigest()[:32]
     assert json.loads(receipts[0]["body"])["reference"] == f"sha256:{hashed}"

@@ -28,9 +28,10 @@ def told(source: str, reference: str, person: Person | None = None) -> str:
 
 
 def told_key(key: str, source: str, reference: str, person: Person) -> str:
-    """A record's key as a receipt quotes it. Where it names the reference, it does so as the receipt does."""
-    if key == f"{source}:{reference}":
-        return f"{source}:{told(source, reference, person)}"
+    """A record's key as a receipt quotes it. Where it names the reference, under whichever source, it does so as the receipt does."""
+    named, _, behind = key.partition(":")
+    if behind == reference:
+        return f"{named}:{told(source, reference, person)}"
     return told(source, key, person) if _is_of(person, key, re.sub(r"\D", "", key)) else key
 
 
