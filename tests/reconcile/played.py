@@ -29,7 +29,7 @@ from bdcan_reconcile.reading import Databases
 from bdcan_reconcile.rows import Case
 
 _SPEED = 60.0
-_REFERRALS = 200
+_REFERRALS = 600
 _SECONDS = 240.0
 
 IN_HANDS: Mapping[str, str] = {
