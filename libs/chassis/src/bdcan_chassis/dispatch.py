@@ -22,6 +22,7 @@ from bdcan_chassis.errors import BadRecordError, StoppedConsumerError, describe,
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import NUMBER, derived_id
 from bdcan_chassis.logs import get_logger
+from bdcan_chassis.stages import in_stages
 from bdcan_chassis.subscription import Consumer, Handler
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import EnvelopeError, Event, Record, decode, type_of
@@ -325,20 +326,13 @@ def referral_ids(ready: Iterable[Read]) -> set[UUID]:
 
 
 def stages(ready: Iterable[Read]) -> list[list[Read]]:
-    """Group events by topic and type so that each key's events keep their order from group to group.
+    """Group events by topic and type so that each key's events keep their order from group to group."""
+    return [group for _, group in in_stages(ready, lambda read: read.record.key or b"", _kind)]
 
-    An event whose key was last seen with another type goes one stage later than that one.
-    """
-    stage_of: dict[bytes, tuple[int, str, str]] = {}
-    groups: dict[tuple[int, str, str], list[Read]] = {}
-    for read in ready:
-        assert read.event is not None  # noqa: S101 # only events are ready
-        key, topic, kind = read.record.key or b"", read.record.topic, read.event.type
-        last = stage_of.get(key, (0, topic, kind))
-        group = (last[0] + (last[1:] != (topic, kind)), topic, kind)
-        stage_of[key] = group
-        groups.setdefault(group, []).append(read)
-    return [groups[k] for k in sorted(groups, key=lambda k: k[0])]
+
+def _kind(read: Read) -> tuple[str, str]:
+    assert read.event is not None  # noqa: S101 # only events are ready
+    return read.record.topic, read.event.type
 
 
 async def take(

@@ -18,11 +18,13 @@ from pydantic import BaseModel
 
 from bdcan_chassis.errors import BadRecordError
 from bdcan_chassis.fairness import in_turns
+from bdcan_chassis.stages import in_stages
 from bdcan_chassis.subscription import Opaque
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem, Record
 from bdcan_contracts.inbound import Reading, examine_submission, metric_code, read
 from bdcan_contracts.inbound.problems import ID_REUSED, SENDER_REVOKED
+from bdcan_contracts.inbound.submission import Person
 from bdcan_contracts.models import (
     FieldProblem,
     InboundReferralAccepted,
@@ -37,7 +39,6 @@ from bdcan_intake.books import KnownEvents, Referrals
 from bdcan_intake.domain.known_event import KnownEvent, know
 from bdcan_intake.domain.references import told, told_key
 from bdcan_intake.domain.referral import Referral
-from bdcan_intake.domain.submission import Person
 from bdcan_intake.inbound_changes import Change, Wanted, change
 
 T = TypeVar("T", bound=BaseModel)
@@ -57,6 +58,11 @@ class Request(Struct, frozen=True):
     def aggregate(self) -> tuple[str, str]:
         """What requests keep their order by."""
         return self.reading.source, self.reading.reference
+
+    @property
+    def kind(self) -> tuple[str, bool]:
+        """Its type, and whether it is a dry run: one function answers all of one kind."""
+        return self.reading.request or "", self.reading.dry_run
 
 
 class Answered(NamedTuple):
@@ -151,7 +157,7 @@ async def _answer_new(new: Mapping[int, Request], tx: Tx) -> dict[int, Answered]
             answers[place] = Answered(Refused(request.reading.problems))
         else:
             good[place] = request
-    for kind, is_dry, places in _stages(good):
+    for (kind, is_dry), places in in_stages(good, lambda p: good[p].aggregate, lambda p: good[p].kind):
         if is_dry:
             for place in places:
                 answers[place] = await _rehearse(REQUESTS[kind], good[place], tx)
@@ -171,19 +177,6 @@ async def _rehearse(answer: AnswerAll, request: Request, tx: Tx) -> Answered:
         await savepoint.rollback()
         tx.rewind(mark)
     return answered
-
-
-def _stages(good: Mapping[int, Request]) -> list[tuple[str, bool, list[int]]]:
-    """Requests by type, so that those about one reference keep their order from group to group."""
-    stage_of: dict[tuple[str, str], tuple[int, str, bool]] = {}
-    groups: dict[tuple[int, str, bool], list[int]] = {}
-    for place, request in good.items():
-        kind, is_dry = request.reading.request or "", request.reading.dry_run
-        last = stage_of.get(request.aggregate, (0, kind, is_dry))
-        group = (last[0] + (last[1:] != (kind, is_dry)), kind, is_dry)
-        stage_of[request.aggregate] = group
-        groups.setdefault(group, []).append(place)
-    return [(kind, is_dry, groups[stage, kind, is_dry]) for stage, kind, is_dry in sorted(groups)]
 
 
 def _again(request: Request, event: KnownEvent) -> Receipt:
