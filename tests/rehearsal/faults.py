@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 
 import asyncpg
 import httpx
-import psutil
 from aiokafka import AIOKafkaProducer
 
 from bdcan_chassis.testing import full_disk
@@ -19,7 +17,7 @@ from bdcan_contracts.catalogue import INBOUND_REFERRALS
 from bdcan_local.kafka import client_options
 from bdcan_local.root import Root
 from bdcan_simulator.endpoints import read_endpoints
-from tests.resilience.system import Injured, with_wrong_clock
+from tests.resilience.system import Injured
 
 _BAD_RECORDS = 300
 _FEED_SECONDS = 3.0
@@ -74,12 +72,6 @@ class Fault:
     """What is handed in meanwhile."""
 
 
-def _signalled(pid: int | None, number: signal.Signals) -> None:
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
 @asynccontextmanager
 async def _nothing(_: Scene) -> AsyncIterator[None]:
     yield
@@ -88,40 +80,22 @@ async def _nothing(_: Scene) -> AsyncIterator[None]:
 def _killed(name: str) -> Injury:
     @asynccontextmanager
     async def injury(scene: Scene) -> AsyncIterator[None]:
-        _signalled(scene.system.pid(name), signal.SIGKILL)
+        scene.system.send(name, signal.SIGKILL)
         yield
 
     return injury
 
 
 def _stopped(name: str) -> Injury:
-    @asynccontextmanager
-    async def injury(scene: Scene) -> AsyncIterator[None]:
-        unit = scene.system.supervisor.statuses[name].unit
-        await scene.system.stop(name)
-        try:
-            yield
-        finally:
-            await scene.system.start(unit)
-
-    return injury
+    return lambda scene: scene.system.away(name)
 
 
 def _frozen(name: str) -> Injury:
-    @asynccontextmanager
-    async def injury(scene: Scene) -> AsyncIterator[None]:
-        pid = scene.system.pid(name)
-        assert pid is not None
-        pids = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-        for one in pids:
-            _signalled(one, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for one in pids:
-                _signalled(one, signal.SIGCONT)
+    return lambda scene: scene.system.frozen(name)
 
-    return injury
+
+def _wrong_clock(name: str, minutes: float) -> Injury:
+    return lambda scene: scene.system.with_clock(name, minutes)
 
 
 def _full(database: str) -> Injury:
@@ -136,21 +110,6 @@ def _full(database: str) -> Injury:
                 await full_disk.free(connection)
         finally:
             await connection.close()
-
-    return injury
-
-
-def _wrong_clock(name: str, minutes: float) -> Injury:
-    @asynccontextmanager
-    async def injury(scene: Scene) -> AsyncIterator[None]:
-        unit = scene.system.supervisor.statuses[name].unit
-        await scene.system.stop(name)
-        await scene.system.start(with_wrong_clock(unit, minutes))
-        try:
-            yield
-        finally:
-            await scene.system.stop(name)
-            await scene.system.start(unit)
 
     return injury
 

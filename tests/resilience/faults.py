@@ -20,7 +20,7 @@ from bdcan_local.processes import SERVICES, own_name
 from bdcan_local.supervisor import Unit
 
 from .schedule import APIS, PROCESSES, WORKERS, Fault, Kind
-from .system import PLATFORM, Injured, proxy, second_worker, with_wrong_clock
+from .system import PLATFORM, Injured, proxy, second_worker
 
 _TERM_SECONDS = 45.0
 
@@ -82,44 +82,39 @@ class Faults:
         }[kind]
 
     async def _kill(self, fault: Fault) -> None:
-        self._signal(fault.victim, signal.SIGKILL)
+        self._system.send(fault.victim, signal.SIGKILL)
 
     async def _term(self, fault: Fault) -> None:
         status = self._system.supervisor.statuses[fault.victim]
-        pid = self._signal(fault.victim, signal.SIGTERM)
+        pid = self._system.send(fault.victim, signal.SIGTERM)
         end = time.monotonic() + _TERM_SECONDS
         while pid is not None and status.pid == pid:
             if time.monotonic() > end:
                 self.exits.append((fault.victim, None))
-                self._signal(fault.victim, signal.SIGKILL)
+                self._system.send(fault.victim, signal.SIGKILL)
                 return
             await asyncio.sleep(0.02)
         if pid is not None:
             self.exits.append((fault.victim, status.exit_code))
 
     async def _restart(self, fault: Fault) -> None:
-        unit = self._unit(fault.victim)
-        await self._system.stop(fault.victim)
-        await asyncio.sleep(fault.seconds)
-        await self._system.start(unit)
+        async with self._system.away(fault.victim):
+            await asyncio.sleep(fault.seconds)
 
     async def _roll(self, fault: Fault) -> None:
         for name in _rolled(fault.victim):
             async with self._system.lock(name):
                 await self._system.stop(name)
-                await self._system.start(self._unit(name))
+                await self._system.start(self._system.unit(name))
 
     async def _pause(self, fault: Fault) -> None:
-        pid = self._signal(fault.victim, signal.SIGSTOP)
-        await asyncio.sleep(fault.seconds)
-        _wake(pid)
+        async with self._system.frozen(fault.victim):
+            await asyncio.sleep(fault.seconds)
 
     async def _usurp(self, fault: Fault) -> None:
         second = self._second_of(fault.victim)
         await self._system.start(second)
-        pid = self._signal(fault.victim, signal.SIGSTOP)
-        await asyncio.sleep(fault.seconds)
-        _wake(pid)
+        await self._pause(fault)
         await self._system.stop(second.name)
 
     async def _second(self, fault: Fault) -> None:
@@ -129,15 +124,11 @@ class Faults:
         await self._system.stop(second.name)
 
     async def _skew(self, fault: Fault) -> None:
-        right = self._unit(fault.victim)
-        await self._system.stop(fault.victim)
-        await self._system.start(with_wrong_clock(right, fault.how))
-        await asyncio.sleep(fault.seconds)
-        await self._system.stop(fault.victim)
-        await self._system.start(right)
+        async with self._system.with_clock(fault.victim, fault.how):
+            await asyncio.sleep(fault.seconds)
 
     async def _postgres_down(self, fault: Fault) -> None:
-        self._signal("postgres", signal.SIGQUIT)
+        self._system.send("postgres", signal.SIGQUIT)
         await self._restart(fault)
 
     def _crash_without(
@@ -149,7 +140,7 @@ class Faults:
             async with self._system.lock(server), asyncio.TaskGroup() as group:
                 group.create_task(outage(replace(fault, victim=server)))
                 await asyncio.sleep(fault.seconds / 2)
-                self._signal(fault.victim, signal.SIGKILL)
+                self._system.send(fault.victim, signal.SIGKILL)
 
         return crash
 
@@ -201,18 +192,8 @@ class Faults:
         await asyncio.sleep(fault.seconds)
         await network.heal(name)
 
-    def _signal(self, name: str, number: signal.Signals) -> int | None:
-        pid = self._system.pid(name)
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-        return pid
-
-    def _unit(self, name: str) -> Unit:
-        return self._system.units.get(name) or self._system.supervisor.statuses[name].unit
-
     def _second_of(self, name: str) -> Unit:
-        return second_worker(self._unit(name), free_ports(1)[0])
+        return second_worker(self._system.unit(name), free_ports(1)[0])
 
 
 def _rolled(victim: str) -> list[str]:
@@ -221,9 +202,3 @@ def _rolled(victim: str) -> list[str]:
         return [*WORKERS, *APIS]
     assert victim in SERVICES
     return [f"{victim}-worker", f"{victim}-api"]
-
-
-def _wake(pid: int | None) -> None:
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)

@@ -6,9 +6,11 @@ Every process can be found, stopped and started by its name; the supervisor brin
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,6 +84,45 @@ class Injured:
                     raise
             else:
                 return
+
+    def unit(self, name: str) -> Unit:
+        """How a process is started."""
+        return self.units.get(name) or self.supervisor.statuses[name].unit
+
+    def send(self, name: str, number: signal.Signals) -> int | None:
+        """Send a signal to a process; returns its id, None while it is down."""
+        pid = self.pid(name)
+        _tell(pid, number)
+        return pid
+
+    @asynccontextmanager
+    async def away(self, name: str) -> AsyncIterator[None]:
+        """A process is stopped inside the block. Whoever breaks off stops the whole system: nothing is undone then."""
+        unit = self.unit(name)
+        await self.stop(name)
+        yield
+        await self.start(unit)
+
+    @asynccontextmanager
+    async def frozen(self, name: str) -> AsyncIterator[None]:
+        """A process and its children stand still inside the block: they accept connections and answer nobody."""
+        pid = self.pid(name)
+        pids = [] if pid is None else [pid, *(child.pid for child in _children(pid))]
+        for one in pids:
+            _tell(one, signal.SIGSTOP)
+        yield
+        for one in pids:
+            _tell(one, signal.SIGCONT)
+
+    @asynccontextmanager
+    async def with_clock(self, name: str, minutes: float) -> AsyncIterator[None]:
+        """A process has a clock that is so many (domain) minutes ahead, or behind if negative, inside the block."""
+        right = self.unit(name)
+        await self.stop(name)
+        await self.start(with_wrong_clock(right, minutes))
+        yield
+        await self.stop(name)
+        await self.start(right)
 
     async def ready(self, name: str) -> bool:
         """Whether a process says that it can do its work now."""
@@ -203,6 +244,19 @@ def _ready_check(port: int) -> Callable[[], Awaitable[bool]]:
         return await http_status(port, "/readyz") == 200
 
     return is_ready
+
+
+def _tell(pid: int | None, number: signal.Signals) -> None:
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []  # it has ended
 
 
 def _megabytes(pid: int | None) -> float:

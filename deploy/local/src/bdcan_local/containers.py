@@ -12,14 +12,28 @@ from bdcan_local.errors import PlatformError
 from bdcan_local.kafka import ADMIN, Kafka
 from bdcan_local.ports import LOOPBACK, free_ports
 from bdcan_local.postgres import SUPERUSER, Postgres
-from bdcan_local.servers import KafkaBroker, PostgresServer, wait_until_ready
+from bdcan_local.servers import KafkaBroker, PostgresServer, Server, wait_until_ready
 
 _POSTGRES_IMAGE = "postgres:18"
 _KAFKA_IMAGE = "apache/kafka:4.3.1"
 _CONFIGURATION = "/mnt/bdcan/server.properties"
 
 
-class ContainerPostgres(PostgresServer):
+class _InContainer(Server):
+    """A server in a container."""
+
+    _container: Any
+
+    @override
+    def freeze(self) -> None:
+        self._container.get_wrapped_container().pause()
+
+    @override
+    def thaw(self) -> None:
+        self._container.get_wrapped_container().unpause()
+
+
+class ContainerPostgres(_InContainer, PostgresServer):
     """PostgreSQL in a container, on a port that stays the same when it is stopped and started."""
 
     def __init__(self) -> None:
@@ -52,19 +66,11 @@ class ContainerPostgres(PostgresServer):
         await asyncio.to_thread(wait_until_ready, self._postgres, _POSTGRES_IMAGE)
 
     @override
-    def freeze(self) -> None:
-        self._container.get_wrapped_container().pause()
-
-    @override
-    def thaw(self) -> None:
-        self._container.get_wrapped_container().unpause()
-
-    @override
     def close(self) -> None:
         self._container.stop()
 
 
-class ContainerKafka(KafkaBroker):
+class ContainerKafka(_InContainer, KafkaBroker):
     """Apache Kafka in a container, with the embedded broker's own configuration."""
 
     def __init__(self) -> None:
@@ -108,14 +114,6 @@ class ContainerKafka(KafkaBroker):
     async def start(self) -> None:
         await asyncio.to_thread(self._container.get_wrapped_container().start)
         await asyncio.to_thread(wait_until_ready, self._kafka, _KAFKA_IMAGE)
-
-    @override
-    def freeze(self) -> None:
-        self._container.get_wrapped_container().pause()
-
-    @override
-    def thaw(self) -> None:
-        self._container.get_wrapped_container().unpause()
 
     @override
     def close(self) -> None:

@@ -35,7 +35,23 @@ _READY_SECONDS = 120.0
 _POLL_SECONDS = 0.05
 
 
-class PostgresServer(ABC):
+class Server(ABC):
+    """What a test may do to either server."""
+
+    @abstractmethod
+    def freeze(self) -> None:
+        """Stops its clock: it accepts connections and answers nobody."""
+
+    @abstractmethod
+    def thaw(self) -> None:
+        """Lets it go on."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends it for good."""
+
+
+class PostgresServer(Server):
     """A PostgreSQL server that a test may stop and start again."""
 
     @property
@@ -50,18 +66,6 @@ class PostgresServer(ABC):
     @abstractmethod
     async def start(self) -> None:
         """Starts it again on the same port and data. Returns when it accepts connections."""
-
-    @abstractmethod
-    def freeze(self) -> None:
-        """Stops its clock: it accepts connections and answers nobody."""
-
-    @abstractmethod
-    def thaw(self) -> None:
-        """Lets it go on."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Ends it for good."""
 
     async def restart(self, mode: str = "immediate") -> None:
         """Stops and starts."""
@@ -87,7 +91,7 @@ class PostgresServer(ABC):
         return f"postgresql://{unique}{OWNER_SUFFIX}:{password}@{address}/{unique}"
 
 
-class KafkaBroker(ABC):
+class KafkaBroker(Server):
     """A Kafka broker that a test may stop and start again."""
 
     username = ADMIN
@@ -105,18 +109,6 @@ class KafkaBroker(ABC):
     @abstractmethod
     async def start(self) -> None:
         """Starts it again on the same port and data. Returns when it answers."""
-
-    @abstractmethod
-    def freeze(self) -> None:
-        """Stops its clock: it accepts connections and answers nobody."""
-
-    @abstractmethod
-    def thaw(self) -> None:
-        """Lets it go on."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Ends it for good."""
 
     def client_options(self, username: str | None = None, password: str | None = None) -> dict[str, Any]:
         """Arguments for any aiokafka client: as the administrator, or as the given user."""
@@ -137,7 +129,21 @@ class KafkaBroker(ABC):
         await asyncio.to_thread(work)
 
 
-class EmbeddedPostgres(PostgresServer):
+class _Embedded(Server):
+    """A server that is a child of the test session."""
+
+    _runs: "_Runs"
+
+    @override
+    def freeze(self) -> None:
+        self._runs.tell(signal.SIGSTOP)
+
+    @override
+    def thaw(self) -> None:
+        self._runs.tell(signal.SIGCONT)
+
+
+class EmbeddedPostgres(_Embedded, PostgresServer):
     """PostgreSQL as a child of the test session. fsync is off: tests want speed, and no test cuts the power."""
 
     def __init__(self, directory: Path, guardian: Guardian) -> None:
@@ -161,19 +167,11 @@ class EmbeddedPostgres(PostgresServer):
         await self._runs.start(self._postgres.command(), self._postgres)
 
     @override
-    def freeze(self) -> None:
-        self._runs.tell(signal.SIGSTOP)
-
-    @override
-    def thaw(self) -> None:
-        self._runs.tell(signal.SIGCONT)
-
-    @override
     def close(self) -> None:
         self._runs.stop(signal.SIGQUIT)
 
 
-class EmbeddedKafka(KafkaBroker):
+class EmbeddedKafka(_Embedded, KafkaBroker):
     """Kafka as a child of the test session."""
 
     def __init__(self, directory: Path, settings: Settings, guardian: Guardian) -> None:
@@ -196,14 +194,6 @@ class EmbeddedKafka(KafkaBroker):
     @override
     async def start(self) -> None:
         await self._runs.start(self._kafka.command(), self._kafka)
-
-    @override
-    def freeze(self) -> None:
-        self._runs.tell(signal.SIGSTOP)
-
-    @override
-    def thaw(self) -> None:
-        self._runs.tell(signal.SIGCONT)
 
     @override
     def close(self) -> None:
