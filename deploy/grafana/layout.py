@@ -92,10 +92,8 @@ class Board:
             widths = [share + (place < rest) for place in range(len(panels))]
         x = 0
         for panel, width in zip(panels, widths, strict=True):
-            if panel.build().id_val is None:
-                panel.id(self._number())
             self._made = self._made.with_panel(
-                panel.grid_pos(models.GridPos(h=height, w=width, x=x, y=self._y))
+                panel.id(self._number()).grid_pos(models.GridPos(h=height, w=width, x=x, y=self._y))
             )
             x += width
         self._y += height

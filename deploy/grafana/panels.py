@@ -307,9 +307,8 @@ def alerts(title: str, why: str, leads: Sequence[Any] = ()) -> Panel:
     return panel.links(list(leads)) if leads else panel
 
 
-def words(title: str, content: str, panel_id: int | None = None) -> Panel:
+def words(title: str, content: str) -> Panel:
     """A text in Markdown."""
-    panel = (
+    return (
         text.Panel().title(title).content(content).description("The same text stands in docs/operations.md.")
     )
-    return panel if panel_id is None else panel.id(panel_id)

@@ -20,7 +20,7 @@ class Part(NamedTuple):
 
 @cache
 def parts() -> tuple[Part, ...]:
-    """All parts, in order. Their numbers are the ids of their panels."""
+    """All parts, in order. Their numbers are the ids of their panels, because a dashboard numbers its panels from 1."""
     _, *found = re.split(r"^## ", PAGE.read_text("utf-8"), flags=re.MULTILINE)
     split = [text.partition("\n") for text in found]
     return tuple(

@@ -15,7 +15,5 @@ def board() -> Board:
     made = Board("bdcan-runbooks", "Runbooks", "docs/operations.md, part by part.")
     for part in parts():
         lines = sum(1 + len(line) // _LINE_OF_TEXT for line in part.text.splitlines())
-        made.row(
-            max(4, min(40, round(lines / _ROWS_OF_A_HEIGHT))), [words(part.title, part.text, part.number)]
-        )
+        made.row(max(4, min(40, round(lines / _ROWS_OF_A_HEIGHT))), [words(part.title, part.text)])
     return made

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bdcan_chassis.printable import printable, printable_json
+from bdcan_chassis.printable import printable_json
 from bdcan_local.errors import PlatformError
 from bdcan_local.root import Root, read_json
+from bdcan_local.table import lines
 
 _COLUMNS = ("process", "pid", "state", "restarts", "port", "url")
 _FOLLOW_SECONDS = 0.2
@@ -21,10 +22,8 @@ def show(root: Root, say: Callable[[str], None]) -> int:
         return 3
     say(f"{root.directory}: {state['phase']}, runner {state['runner']}")
     processes = sorted(state["processes"], key=_calm)  # stable: the rest stays in the order of the start
-    rows = [_COLUMNS, *(_row(process) for process in processes)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    for row in rows:
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in lines(_COLUMNS, map(_row, processes)):
+        say(line)
     return 0 if state["phase"] == "ready" else 3
 
 
@@ -53,6 +52,5 @@ def _calm(process: dict[str, Any]) -> tuple[bool, int]:
     return process["state"] in {"ready", "done"}, -(process["restarts"] or 0)
 
 
-def _row(process: dict[str, object]) -> tuple[str, ...]:
-    values = (process["name"], *(process[column] for column in _COLUMNS[1:]))
-    return tuple("-" if value is None else printable(value) for value in values)
+def _row(process: dict[str, object]) -> tuple[object, ...]:
+    return (process["name"], *(process[column] for column in _COLUMNS[1:]))

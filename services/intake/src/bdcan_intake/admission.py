@@ -18,13 +18,14 @@ from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_contracts.envelope import Problem
+from bdcan_contracts.inbound.submission import Examined
 from bdcan_intake import store
 from bdcan_intake.books import Notes, Referrals, Residents
 from bdcan_intake.domain import timeline
 from bdcan_intake.domain.note import Note, add_note
 from bdcan_intake.domain.referral import Referral, ReferralState, followed_by, open_referral
 from bdcan_intake.domain.rights import must_not_be_erased
-from bdcan_intake.domain.submission import Examined, resident_of
+from bdcan_intake.domain.submission import resident_of
 
 
 class Accepted(Struct, frozen=True):

@@ -31,6 +31,8 @@ from bdcan_intake.metrics import CLOSED, RECEIVED
 
 T = TypeVar("T", bound=BaseModel)
 
+_CHANNELS = frozenset(Channel)
+
 
 class Referrals(Book[Referral]):
     """Referrals with their needs. Every event that is emitted or handled gets its entry in the timeline."""
@@ -50,7 +52,7 @@ class Referrals(Book[Referral]):
         """A referral that came in, or was closed."""
         before, after = change
         if before is None:
-            yield RECEIVED.labels(after.channel if after.channel in set(Channel) else "other")
+            yield RECEIVED.labels(after.channel if after.channel in _CHANNELS else "other")
         if after.outcome is not None and (before is None or before.outcome is None):
             yield CLOSED.labels(after.outcome)
 

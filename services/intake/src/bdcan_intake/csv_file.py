@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from bdcan_contracts.envelope import Problem
+from bdcan_contracts.inbound.submission import Examined, examine, with_unclear
 from bdcan_contracts.typed import free_text, one_line, read_yes_no
 from bdcan_contracts.typed.codes import longest, read_code
 from bdcan_contracts.vocabulary import Diet, Flag, NeedCode
 from bdcan_contracts.words import Word
 from bdcan_intake.csv_text import Record, other_file, records
-from bdcan_intake.domain.submission import Examined, examine, with_unclear
 from bdcan_intake.forms import read_referral
 
 COLUMNS = {

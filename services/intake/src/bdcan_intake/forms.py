@@ -26,13 +26,13 @@ from pydantic_core import PydanticCustomError
 from bdcan_chassis.http.bodies import Body, Text
 from bdcan_chassis.http.wrong_fields import names_in, no_such_field
 from bdcan_contracts.envelope import Problem
+from bdcan_contracts.inbound.submission import NOBODY_AND_NOTHING, Person, Submission
 from bdcan_contracts.models import Household, Priority
 from bdcan_contracts.typed import DATE_NOTATIONS, free_text, one_line, read_date
 from bdcan_contracts.typed.codes import read_code, unknown_code
 from bdcan_contracts.vocabulary import Channel, Diet, Flag, NeedCode
 from bdcan_contracts.words import Word
 from bdcan_intake.domain.changes import Amendment
-from bdcan_intake.domain.submission import NOBODY_AND_NOTHING, Person, Submission
 
 F = TypeVar("F", bound=BaseModel)
 

@@ -17,6 +17,7 @@ from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.inbound.change import examine_amendment
 from bdcan_contracts.inbound.problems import NOT_YOURS, UNKNOWN_REFERENCE
+from bdcan_contracts.inbound.submission import Person
 from bdcan_contracts.models import InboundReferralAmended, InboundReferralWithdrawn
 from bdcan_contracts.typed import one_line
 from bdcan_contracts.upstreams import Upstream
@@ -29,7 +30,6 @@ from bdcan_intake.domain.changes import Amendment
 from bdcan_intake.domain.errors import NotAllowedError, RefusedError, StaleError
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.rights import must_not_be_erased
-from bdcan_intake.domain.submission import Person
 
 Change: TypeAlias = InboundReferralAmended | InboundReferralWithdrawn
 

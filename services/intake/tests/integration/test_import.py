@@ -16,10 +16,10 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.testing.harness import Harness
 from bdcan_contracts import models as m
 from bdcan_contracts import vocabulary
+from bdcan_contracts.inbound.submission import Person, Submission, examine
 from bdcan_intake.admission import Accepted, take_on
 from bdcan_intake.books import Referrals
 from bdcan_intake.csv_file import COLUMNS
-from bdcan_intake.domain.submission import Person, Submission, examine
 from bdcan_intake.importing import Importing
 
 URL = "/v1/referral-imports?source=shielding-list"

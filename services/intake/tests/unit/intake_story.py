@@ -12,10 +12,10 @@ from bdcan_chassis.grants import Grant
 from bdcan_contracts import models as m
 from bdcan_contracts import vocabulary
 from bdcan_contracts.envelope import Event
+from bdcan_contracts.inbound.submission import Person, Submission
 from bdcan_contracts.vocabulary import NEEDS
 from bdcan_intake.domain import progress
 from bdcan_intake.domain.referral import Referral, open_referral
-from bdcan_intake.domain.submission import Person, Submission
 
 _CALENDAR = make_calendar()
 call_completed = partial(progress.call_completed, calendar=_CALENDAR)

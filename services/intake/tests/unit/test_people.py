@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from bdcan_contracts.inbound.submission import Person, flags_for, says_deceased, tidy_person
 from bdcan_contracts.models import Lane, NeedState
 from bdcan_contracts.vocabulary import Flag, ReferralOutcome
 from bdcan_intake.domain.likeness import Likeness, alike, keys
 from bdcan_intake.domain.referral import PARTLY, TERMINAL, Need, outcome_of
-from bdcan_intake.domain.submission import Person, flags_for, says_deceased, tidy_person
 
 ENDS = st.sampled_from(sorted(TERMINAL))
 

@@ -6,18 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bdcan_contracts.inbound.submission import Person, Submission, content_hash, examine, tidy
 from bdcan_contracts.models import Household, Priority
 from bdcan_contracts.typed import Fragment, read_postcode
 from bdcan_contracts.vocabulary import Channel, Flag, NeedCode
-from bdcan_intake.domain.submission import (
-    Person,
-    Submission,
-    content_hash,
-    examine,
-    priority_of,
-    sent_flags,
-    tidy,
-)
+from bdcan_intake.domain.submission import priority_of, sent_flags
 
 TODAY = date(2020, 3, 23)
 

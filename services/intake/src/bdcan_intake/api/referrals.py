@@ -22,6 +22,7 @@ from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
+from bdcan_contracts.inbound.submission import examine
 from bdcan_intake import forms, store
 from bdcan_intake.admission import Accepted, Duplicate, Refused, take_note, take_on
 from bdcan_intake.api.common import (
@@ -40,7 +41,6 @@ from bdcan_intake.domain.audience import IN_HAND, entries_for_others, without_se
 from bdcan_intake.domain.errors import RefusedError
 from bdcan_intake.domain.news import news_of
 from bdcan_intake.domain.referral import Referral, ReferralState
-from bdcan_intake.domain.submission import examine
 from bdcan_intake.domain.timeline import Entry
 
 

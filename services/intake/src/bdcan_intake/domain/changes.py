@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from bdcan_chassis.step import Step
+from bdcan_contracts.inbound.submission import DERIVED, flags_for, says_deceased, tidy_person
 from bdcan_contracts.models import (
     CallCorrections,
     Household,
@@ -33,14 +34,7 @@ from bdcan_intake.domain.referral import (
     settled,
 )
 from bdcan_intake.domain.rights import must_not_be_erased
-from bdcan_intake.domain.submission import (
-    DERIVED,
-    Resident,
-    flags_for,
-    says_deceased,
-    sent_flags,
-    tidy_person,
-)
+from bdcan_intake.domain.submission import Resident, sent_flags
 
 NOT_OPEN = "A need that is to be withdrawn is not open."
 

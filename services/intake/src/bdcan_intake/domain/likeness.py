@@ -16,10 +16,11 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from bdcan_chassis.step import Step
+from bdcan_contracts.inbound.submission import Person
 from bdcan_contracts.models import ReferralLinked
 from bdcan_contracts.typed import Postcode, read_postcode
 from bdcan_intake.domain.referral import Referral, ReferralState
-from bdcan_intake.domain.submission import Person, Resident
+from bdcan_intake.domain.submission import Resident
 
 MOST_EARLIER = 10
 """How many closed referrals of a person a new one names, the newest first."""

@@ -11,7 +11,7 @@ import re
 
 from nhs_number.validate import is_valid
 
-from bdcan_intake.domain.submission import Person
+from bdcan_contracts.inbound.submission import Person
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _HASH_CHARACTERS = 32

@@ -16,10 +16,11 @@ from pydantic import BaseModel
 
 from bdcan_chassis.step import Step
 from bdcan_contracts import models
+from bdcan_contracts.inbound.submission import Submission
 from bdcan_contracts.models import Household, Lane, NeedState, Priority
 from bdcan_contracts.vocabulary import NEEDS, ReferralOutcome
 from bdcan_intake.domain.references import told
-from bdcan_intake.domain.submission import Submission, priority_of, sent_flags
+from bdcan_intake.domain.submission import priority_of, sent_flags
 
 ASSIGNMENT_DUE = "assignment-due"
 """Deadline: routing must have said who has the referral."""

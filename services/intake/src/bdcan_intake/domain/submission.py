@@ -7,45 +7,9 @@ from uuid import UUID
 from msgspec.structs import asdict
 
 from bdcan_chassis.step import Step
-from bdcan_contracts.inbound.submission import (
-    DERIVED,
-    NOBODY_AND_NOTHING,
-    OLDEST,
-    Examined,
-    Person,
-    Submission,
-    content_hash,
-    examine,
-    flags_for,
-    problems,
-    says_deceased,
-    tidy,
-    tidy_person,
-    with_unclear,
-)
+from bdcan_contracts.inbound.submission import Examined, Person, Submission
 from bdcan_contracts.models import Lane, Priority
 from bdcan_contracts.vocabulary import NEEDS, Flag
-
-__all__ = [
-    "DERIVED",
-    "NOBODY_AND_NOTHING",
-    "OLDEST",
-    "Examined",
-    "Person",
-    "Resident",
-    "Submission",
-    "content_hash",
-    "examine",
-    "flags_for",
-    "priority_of",
-    "problems",
-    "resident_of",
-    "says_deceased",
-    "sent_flags",
-    "tidy",
-    "tidy_person",
-    "with_unclear",
-]
 
 _SENT_FLAGS = 5
 """How many flags an event's field holds."""
