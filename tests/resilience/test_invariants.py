@@ -317,7 +317,9 @@ def test_a_record_of_an_outsider_is_taken_by_its_place_and_answered_once() -> No
     evidence = sound()
     place = ("bdcan.intake.inbound-referrals.v1", 2, 5)
     unreadable = Record(*place, b"surgery:bad-1", b"digest", timestamp=1_585_000_000_000)
-    receipt = Record("bdcan.intake.inbound-receipts.v1", 0, 0, b"surgery:bad-1", b"digest", answers=place)
+    receipt = Record(
+        "bdcan.intake.inbound-receipts.v1", 0, 0, b"surgery:bad-1", b"digest", key=uuid4(), answers=place
+    )
     rows: Rows = deepcopy(dict(evidence.rows))
     taken = {
         "consumer": "inbound",
@@ -330,7 +332,9 @@ def test_a_record_of_an_outsider_is_taken_by_its_place_and_answered_once() -> No
     assert broken(never_taken) == {"inboxes hold what the topics hold"}
     answered = replace(never_taken, rows=rows)
     assert not broken(answered)
-    for receipts in ([], [receipt, replace(receipt, offset=1)]):
+    sent_again = replace(answered, records=[*answered.records, replace(receipt, offset=1)])
+    assert not broken(sent_again)
+    for receipts in ([], [receipt, replace(receipt, offset=1, key=uuid4())]):
         seen = replace(answered, records=[*evidence.records, unreadable, *receipts])
         assert broken(seen) == {"each record of an outsider has one receipt"}
 
