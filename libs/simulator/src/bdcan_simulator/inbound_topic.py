@@ -68,6 +68,8 @@ class InboundTopic:
     _unanswered: dict[str, BadInput] = field(default_factory=dict)
     _sent_twice: set[str] = field(default_factory=set)
     _read_before: set[UUID] = field(default_factory=set)
+    _references: dict[str, str] = field(default_factory=dict)
+    """By the event's id, which a receipt quotes: it names a reference by its hash where that looks like somebody's number."""
     _sending: bool = True
 
     async def submit_all(self, pace: Pace) -> None:
@@ -147,17 +149,22 @@ class InboundTopic:
                     state = "closed" if isinstance(receipt, InboundReferralClosed) else receipt.state
                     self.ledger.told[str(receipt.referral_id)].hear(state)
             case InboundReferralAccepted():
-                known = self.ledger.learn(receipt.source, receipt.reference, str(receipt.referral_id))
+                reference = self._reference(receipt)
+                known = self.ledger.learn(receipt.source, reference, str(receipt.referral_id))
                 recognised = receipt.duplicate or receipt.previous_referral_id is not None
-                if known and recognised and receipt.reference in self._sent_twice:
-                    self._sent_twice.discard(receipt.reference)
+                if known and recognised and reference in self._sent_twice:
+                    self._sent_twice.discard(reference)
                     self.ledger.recognised[Door.TOPIC] += 1
             case InboundReferralRefused():
-                entry = self._unanswered.pop(receipt.reference, None)
+                entry = self._unanswered.pop(self._reference(receipt), None)
                 if entry:
                     entry.answer = _said(receipt)
             case _:
                 return
+
+    def _reference(self, receipt: InboundReferralAccepted | InboundReferralRefused) -> str:
+        about = receipt.record.id if receipt.record else None
+        return self._references.get(about or "", receipt.reference)
 
     async def _send(self, records: list[Record]) -> None:
         while records:
@@ -191,10 +198,11 @@ class InboundTopic:
     def _record(self, submission: Submission, which: str) -> Record:
         body = as_event(submission)
         subject = _SUBMITTED.subject_of(body)
+        event_id = self._event_id(subject, which, submission.reference)
         return Record(
             subject.encode(),
             encode_body(body),
-            self._headers(_event_id(subject, which), submission.source, subject),
+            self._headers(event_id, submission.source, subject),
             submission if which == "first" else None,
         )
 
@@ -207,9 +215,14 @@ class InboundTopic:
             self._unanswered[reference] = entry
             value = template % {b"source": source.encode(), b"reference": reference.encode()}
             subject = f"{source}:{reference}"
-            headers = self._headers(_event_id(subject, "bad"), source, subject)
+            headers = self._headers(self._event_id(subject, "bad", reference), source, subject)
             records.append(Record(subject.encode(), value, headers))
         return records
+
+    def _event_id(self, subject: str, which: str, reference: str) -> UUID:
+        event_id = uuid5(NAMESPACE_URL, f"{subject}/{which}")
+        self._references[str(event_id)] = reference
+        return event_id
 
     def _headers(self, event_id: UUID, source: str, subject: str) -> list[tuple[str, bytes]]:
         now = self.endpoints.clock.now()
@@ -251,7 +264,3 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
 def _said(receipt: InboundReferralRefused) -> str:
     said = [f"{p.field}: {p.code}" if p.field else p.code for p in receipt.problems]
     return "; ".join(said) or "refused"
-
-
-def _event_id(subject: str, which: str) -> UUID:
-    return uuid5(NAMESPACE_URL, f"{subject}/{which}")
