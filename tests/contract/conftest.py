@@ -9,6 +9,9 @@ import pytest
 
 from bdcan_contract_tools.sources import SCHEMAS, Sources, load
 
+# a copy of npm's packages for each test filled a disk
+_NOT_CONTRACTS = shutil.ignore_patterns("tools", "node_modules", "__pycache__")
+
 
 @pytest.fixture(scope="session")
 def sources() -> Sources:
@@ -19,6 +22,6 @@ def sources() -> Sources:
 def copied(tmp_path: Path) -> Path:
     """A copy of `schemas/` (and the place of `docs/`), for a test to change."""
     root = tmp_path / "schemas"
-    shutil.copytree(SCHEMAS, root, ignore=shutil.ignore_patterns("tools", "__pycache__"))
+    shutil.copytree(SCHEMAS, root, ignore=_NOT_CONTRACTS)
     shutil.copytree(SCHEMAS.parent / "docs", tmp_path / "docs")
     return root
