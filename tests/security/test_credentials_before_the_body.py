@@ -54,10 +54,31 @@ async def test_stranger_is_refused_before_a_byte_of_the_body(
 async def test_caller_without_the_scope_is_refused_before_a_byte_of_the_body(given: Harness) -> None:
     key = given.client(["nothing:read"]).headers["X-API-Key"]
     for method, path in await _writing(given):
-        if path.endswith(("/call-backs", "/disclosures", "/amendments", "/corrections", "/notes")):
-            continue  # signed; the body says which scope is needed; one of two scopes is enough
+        if path.endswith("/call-backs"):
+            continue  # its body is signed: nobody can tell who sends it before it is read
         answer = await _answer_to_head(given, method, path, "Content-Length: 9", f"X-API-Key: {key}")
         assert answer.startswith("HTTP/1.1 403"), f"{method} {path}: {answer}"
+
+
+@pytest.mark.parametrize("service_name", ["intake"])
+@pytest.mark.parametrize("path", ["/v1/referrals", "/v1/referral-imports"])
+@pytest.mark.parametrize(("sources", "asked"), [((), ""), (("a-list",), "?source=another-list")])
+async def test_sender_of_no_such_source_is_refused_before_a_byte_of_the_body(
+    given: Harness, path: str, sources: tuple[str, ...], asked: str
+) -> None:
+    key = given.client(["referrals:write"], sources=sources).headers["X-API-Key"]
+    answer = await _answer_to_head(given, "POST", path + asked, "Content-Length: 9", f"X-API-Key: {key}")
+    assert answer.startswith("HTTP/1.1 403"), answer
+
+
+@pytest.mark.parametrize("service_name", ["intake"])
+async def test_one_scope_of_several_opens_the_route(given: Harness) -> None:
+    for scopes, status in ((["disclosures:task"], 422), (["disclosures:none-such"], 403)):
+        answer = await given.client(scopes).post("/v1/disclosures", json={})
+        assert answer.status_code == status, answer.text
+    nobodys = {"purpose": "triage", "reason": "to help", "referral_id": _ID}
+    refused = await given.client(["disclosures:task"]).post("/v1/disclosures", json=nobodys)
+    assert (refused.status_code, refused.json()["detail"]) == (403, "The scope disclosures:triage is needed.")
 
 
 async def test_body_above_the_limit_is_refused_unread_and_the_limit_is_named(given: Harness) -> None:

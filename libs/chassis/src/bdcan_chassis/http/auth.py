@@ -218,16 +218,16 @@ def _texts(claim: object) -> tuple[str, ...]:
 
 
 class Authentication(SecurityBase):
-    """FastAPI dependency: the authenticated caller, who must have a scope. One call, because each costs FastAPI a round."""
+    """FastAPI dependency: the authenticated caller, who must have one of these scopes. One call, because each costs FastAPI a round."""
 
     model = HTTPBearerModel(description="OIDC access token")
     scheme_name = "HTTPBearer"
 
-    def __init__(self, scope: str | None) -> None:
-        self._scope = scope
+    def __init__(self, scope: str, *others: str) -> None:
+        self._scopes = (scope, *others)
 
     async def __call__(self, request: Request) -> Caller:
-        """Who calls. Raises UnauthorizedError, and ForbiddenError without the scope."""
+        """Who calls. Raises UnauthorizedError, and ForbiddenError without a scope."""
         caller: Caller | None = request.scope["state"].get("caller")
         if caller is None:  # otherwise the guard has asked, before anybody read the body
             headers = request.headers
@@ -237,15 +237,11 @@ class Authentication(SecurityBase):
                 token if scheme.lower() == "bearer" else None, headers.get(API_KEY_HEADER)
             )
             request.state.caller = caller
-        if self._scope is not None and self._scope not in caller.scopes:
-            raise ForbiddenError(f"The scope {self._scope} is needed.")
+        if caller.scopes.isdisjoint(self._scopes):
+            raise ForbiddenError(f"The scope {' or '.join(self._scopes)} is needed.")
         return caller
 
 
-caller_of = Authentication(None)
-"""FastAPI dependency: the authenticated caller."""
-
-
-def needs(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
-    """FastAPI dependency factory: the caller, who must have `scope`. `caller: Caller = Depends(needs("x:read"))`."""
-    return Authentication(scope)
+def needs(scope: str, *others: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
+    """FastAPI dependency factory: the caller, who must have one of these scopes. `caller: Caller = Depends(needs("x:read"))`."""
+    return Authentication(scope, *others)

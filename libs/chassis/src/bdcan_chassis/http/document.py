@@ -118,7 +118,7 @@ def _operations(
 
 def _errors(route: GuardedRoute, operation: dict[str, Any]) -> dict[int, str]:
     found = _ANY | _GUARDED
-    if route.credentials is not None:
+    if route.credentials:
         found |= _SCOPED
     if "GET" not in (route.methods or ()):
         found |= _WRITING

@@ -85,9 +85,9 @@ class GuardedRoute(APIRoute):
         return handle
 
     @cached_property
-    def credentials(self) -> Authentication | None:
-        """What finds out who calls."""
-        return next(_authentications(self.dependant), None)
+    def credentials(self) -> tuple[Authentication, ...]:
+        """What finds out who calls, and whether they may."""
+        return tuple(_authentications(self.dependant))
 
     @cached_property
     def terms(self) -> dict[str, Any]:
@@ -115,14 +115,19 @@ class GuardedRoute(APIRoute):
             state = scope["app"].state
             limiter: Limiter = state.limiter
             request = Request(scope)
-            if self.credentials is not None:
+            for credentials in self.credentials:
                 try:
-                    caller = await self.credentials(request)
+                    caller = await credentials(request)
                 except UnauthorizedError:
                     limiter.count_failure(scope)
                     raise
-                limiter.admit(caller.name, self._door(scope["method"]))
-            elif (header := self.terms.get(_SIGNED_BY)) and header not in request.headers:
+                if credentials is self.credentials[0]:
+                    limiter.admit(caller.name, self._door(scope["method"]))
+            if (
+                not self.credentials
+                and (header := self.terms.get(_SIGNED_BY))
+                and header not in request.headers
+            ):
                 limiter.count_failure(scope)
                 raise UnauthorizedError(f"The header {header} is missing.")
             most = self.terms.get(_BODY, state.settings.http_body_bytes)

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
-from bdcan_chassis.http.auth import Caller, caller_of, needs
+from bdcan_chassis.http.auth import Authentication, Caller, needs
 from bdcan_chassis.http.document import FORM
 from bdcan_chassis.http.problems import ForbiddenError, InvalidError, NotFoundError
 from bdcan_chassis.http.reading import transactions_of
@@ -28,14 +28,20 @@ Reader = Annotated[Caller, Depends(needs("referrals:read"))]
 Writer = Annotated[Caller, Depends(needs("referrals:write"))]
 
 
-async def _amender(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
-    if caller.scopes.isdisjoint({"referrals:write", "referrals:amend"}):
-        raise ForbiddenError("The scope referrals:write or referrals:amend is needed.")
-    return caller
-
-
-Amender = Annotated[Caller, Depends(_amender)]
+Amender = Annotated[Caller, Depends(needs("referrals:write", "referrals:amend"))]
 """Who may correct what a referral says and add notes; a hub's people may, without handing in referrals."""
+
+
+class _Submitting(Authentication):
+    async def __call__(self, request: Request) -> Caller:
+        """Who calls. Raises ForbiddenError for a source that is none of theirs, before the body is read."""
+        caller = await super().__call__(request)
+        source_of(request, caller, request.query_params.get("source"))
+        return caller
+
+
+Sender = Annotated[Caller, Depends(_Submitting("referrals:write"))]
+"""Who may submit as the source that the query names."""
 
 
 @dataclass(frozen=True)

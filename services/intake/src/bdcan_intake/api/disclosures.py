@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, model_validator
 from bdcan_chassis import audit as chain
 from bdcan_chassis.audit import Act
 from bdcan_chassis.grants import Grant
-from bdcan_chassis.http.auth import Caller, caller_of
+from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Text
 from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.problems import ForbiddenError, NotFoundError
@@ -139,7 +139,7 @@ def router(settings: Settings) -> Routes:
     async def disclose(
         request: Request,
         body: DisclosureAsked,
-        caller: Annotated[Caller, Depends(caller_of)],
+        caller: Annotated[Caller, Depends(needs(*(f"disclosures:{purpose}" for purpose in Purpose)))],
     ) -> Disclosed:
         # answers are about a person and are kept nowhere: no Idempotency-Key
         if f"disclosures:{body.purpose}" not in caller.scopes:

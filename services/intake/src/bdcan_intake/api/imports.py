@@ -26,7 +26,7 @@ from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
 from bdcan_contracts.typed.text import compatible
 from bdcan_intake import csv_file
-from bdcan_intake.api.common import Reader, Writer, source_of
+from bdcan_intake.api.common import Reader, Sender, source_of
 from bdcan_intake.domain.imports import Import, ImportState
 from bdcan_intake.domain.referral import ReferralState
 from bdcan_intake.importing import Importing
@@ -100,7 +100,7 @@ def router(settings: Settings) -> Routes:
     )
     async def hand_in(
         request: Request,
-        caller: Writer,
+        caller: Sender,
         source: Annotated[
             Slug | None,
             Query(

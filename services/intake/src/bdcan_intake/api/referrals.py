@@ -28,6 +28,7 @@ from bdcan_intake.admission import Accepted, Duplicate, Refused, take_note, take
 from bdcan_intake.api.common import (
     Amender,
     Reader,
+    Sender,
     Unread,
     Writer,
     filled_in,
@@ -198,7 +199,7 @@ def router() -> Routes:
     )
     async def hand_in(
         request: Request,
-        caller: Writer,
+        caller: Sender,
         once: OnceOnly,
         body: Annotated[Any, Unread(forms.ReferralForm), Body()],
         source: Annotated[
