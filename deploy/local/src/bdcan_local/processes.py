@@ -219,7 +219,7 @@ def _service_environment(system: System, service: str) -> dict[str, str]:
                 "BDCAN_COUNCIL_API_KEY": secrets.get("council-api-key"),
                 "BDCAN_COUNCIL_CALLBACK_SECRET": secrets.get("council-callback-secret"),
             }
-        case "intake" | "volunteer-match":
+        case "intake" | "volunteer-match" | "foodhub":
             environment["BDCAN_GRANT_SECRET"] = secrets.get("grant-secret")
             if service == "intake":
                 environment["BDCAN_UPSTREAMS_FILE"] = str(secrets.upstreams_file)

@@ -7,7 +7,7 @@ upstreams.json     the upstream systems, for intake; outside.json: Kafka users o
 outside.jsonl      who did what about them
 signing-key.json   private key that plays the identity provider; jwks.json is its public half
 council-api-key, council-callback-secret
-grant-secret       signs what a claimed call opens at intake
+grant-secret       signs what a claimed call or a parcel in hand opens at intake
 """
 
 import fcntl

@@ -12,7 +12,9 @@ from uuid import UUID
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
-from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from bdcan_chassis.settings import ServiceSettings
 
 _ALGORITHMS = ["HS256"]
 
@@ -52,3 +54,20 @@ class GrantKeys:
             except (JoseError, ValidationError, ValueError, TypeError, KeyError, AttributeError):
                 continue  # joserfc raises the last three for unusual JSON in a header
         return None
+
+
+class GrantSettings(ServiceSettings):
+    """The settings of a service that gives or takes grants."""
+
+    grant_secret: SecretStr = Field(
+        min_length=32,
+        description="signs what a claimed call or a parcel in hand opens at intake; the same in all",
+    )
+    grant_secret_old: SecretStr | None = Field(
+        default=None, description="is believed as well, while the secret is rolled"
+    )
+
+    @property
+    def grant_keys(self) -> GrantKeys:
+        """What signs and reads grants."""
+        return GrantKeys((self.grant_secret, self.grant_secret_old))

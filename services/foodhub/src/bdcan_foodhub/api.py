@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.database import Connection
+from bdcan_chassis.grants import Grant
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
 from bdcan_chassis.http.guard import Routes
@@ -258,6 +259,10 @@ class ParcelView(BaseModel):
     task_id: UUID | None = None
     same_person_ids: list[UUID] = Field(description="referrals that may be about the same person")
     same_household_ids: list[UUID] = Field(description="referrals that may be about the same household")
+    grant: str | None = Field(
+        default=None,
+        description="of the answer to whoever picks or packs: send it with intake's disclosure `delivery_label`",
+    )
 
     @classmethod
     def of(cls, parcel: Parcel, referral: Referral | None) -> Self:
@@ -575,7 +580,9 @@ def _parcel_routes(routes: Routes, settings: Settings) -> None:
     async def pick(parcel_id: UUID, caller: ParcelWriter, once: OnceOnly) -> Response:
         """Start picking a reserved parcel. To send it again changes nothing."""
         return await once(
-            lambda tx: _step(tx, caller, parcel_id, lambda p: parcelling.start_picking(p, tx.now))
+            lambda tx: _in_hand(
+                tx, settings, caller, parcel_id, lambda p: parcelling.start_picking(p, tx.now)
+            )
         )
 
     @routes.post("/parcels/{parcel_id}/diet-decision", response_model=ParcelView, tags=["parcels"])
@@ -594,8 +601,9 @@ def _parcel_routes(routes: Routes, settings: Settings) -> None:
         """Pack a parcel in picking: its bags are ready. To send it again changes nothing."""
         counted = body or Packing()
         return await once(
-            lambda tx: _step(
+            lambda tx: _in_hand(
                 tx,
+                settings,
                 caller,
                 parcel_id,
                 lambda p: parcelling.pack(p, counted.bags, counted.weight_grams, tx.now),
@@ -670,9 +678,24 @@ def _receipt_view(
     return ReceiptView(receipt_id=receipt_id, items=[_stock_view(stock[place]) for place in places])
 
 
+async def _in_hand(
+    tx: Tx, settings: Settings, caller: Caller, parcel_id: UUID, decide: Callable[[Parcel], Step[Parcel]]
+) -> BaseModel:
+    """A step of whoever has the parcel in hand, who may then read at intake where it goes."""
+    view = await _step(tx, caller, parcel_id, decide)
+    grant = Grant(
+        holder=caller.name,
+        purpose="delivery_label",
+        subjects=(view.referral_id,),
+        granted_at=tx.now,
+        expires_at=tx.now + parcelling.LABEL_WITHIN,
+    )
+    return view.model_copy(update={"grant": settings.grant_keys.sign(grant)})
+
+
 async def _step(
     tx: Tx, caller: Caller, parcel_id: UUID, decide: Callable[[Parcel], Step[Parcel]]
-) -> BaseModel:
+) -> ParcelView:
     parcels = Parcels(tx)
     await parcels.lock_keys([parcel_id])
     parcel = parcels.put(decide(caller.must_see(parcels.get(parcel_id))))

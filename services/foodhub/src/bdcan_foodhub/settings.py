@@ -6,11 +6,11 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from bdcan_chassis.grants import GrantSettings
 from bdcan_chassis.http.bodies import Slug
-from bdcan_chassis.settings import ServiceSettings
 
 
-class Settings(ServiceSettings):
+class Settings(GrantSettings):
     """The food sites, and which site serves which hub. The defaults are illustrative."""
 
     central_site: Slug = Field(default="central", description="serves every hub that has no site of its own")

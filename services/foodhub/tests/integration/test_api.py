@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from bdcan_chassis.ids import derived_id, new_id
 from bdcan_contracts.models import Priority, StockRecalled
@@ -157,3 +158,24 @@ async def test_recalled_lot_takes_stock_from_the_parcel_due_last(foodhub, tell):
         "/v1/stock-recalls", json=body | {"item_id": "gold", "site_id": "nowhere"}
     )
     assert [e["field"] for e in unknown.json()["errors"]] == ["site_id", "item_id"]
+
+
+async def test_who_picks_or_packs_a_parcel_may_read_where_it_goes_for_four_hours(foodhub, tell):
+    call, need_id = tell.call_completed()
+    await tell.received(foodhub, tell.asked_for(call))
+    await foodhub.deliver(call)
+    await foodhub.run("allocate")
+    path = f"/v1/parcels/{derived_id(need_id, 'parcel')}"
+    assert (await foodhub.http.get(path)).json()["grant"] is None
+    keys = foodhub.service.settings.grant_keys
+    picker = foodhub.person(["parcels:write", "hubs:all"], name="pat")
+    for step in ("picking", "packing"):
+        answer = await picker.post(f"{path}/{step}")
+        grant = keys.read(answer.json()["grant"])
+        now = foodhub.clock.now()
+        assert grant.opens("person:pat", "delivery_label", call.referral_id, now)
+        assert not grant.opens("person:ada", "delivery_label", call.referral_id, now)
+        assert not grant.opens("person:pat", "welfare_call", call.referral_id, now)
+        assert not grant.opens("person:pat", "delivery_label", call.referral_id, now + timedelta(hours=4))
+    assert (await picker.post(f"{path}/packing")).json()["grant"]
+    assert (await foodhub.http.get(path)).json()["grant"] is None

@@ -61,8 +61,8 @@ async def test_live_reason_discloses_and_audits_the_fields_of_its_purpose(given:
         await given.deliver(s.assigned(r))
         await given.deliver(s.confirmed(r))
     body = asked(r, purpose)
-    if purpose is Purpose.WELFARE_CALL:
-        body["grant"] = s.claim(given, r, "key:test-1")
+    if purpose in {Purpose.WELFARE_CALL, Purpose.DELIVERY_LABEL}:
+        body["grant"] = s.claim(given, r, "key:test-1", purpose)
     if purpose is Purpose.DELIVERY:
         need = r.needs[0].need_id
         await given.deliver(s.task(m.TaskAccepted, r, need, vocabulary.TaskKind.PARCEL_DELIVERY))
@@ -144,6 +144,27 @@ async def test_a_number_needs_a_claim_of_the_asker_that_still_holds(given: Harne
     given.clock.advance(timedelta(minutes=1))
     await given.deliver(s.unanswered(r))
     assert await status(again) == 403, "the call was reported"
+
+
+async def test_a_label_needs_a_parcel_that_the_asker_packs(given: Harness):
+    r = await resident(given, "food-parcel")
+    await given.deliver(s.assigned(r), s.confirmed(r))
+
+    async def status(grant: str | None) -> int:
+        body = asked(r, "delivery_label") | {"grant": grant}
+        return (await given.http.post("/v1/disclosures", json=body)).status_code
+
+    mine = s.claim(given, r, purpose="delivery_label")
+    for wrong in (None, s.claim(given, r), s.claim(given, r, "person:test", "delivery_label")):
+        assert await status(wrong) == 403, wrong
+    assert not await given.fetch("SELECT 1 FROM chassis.audit")
+    assert await status(mine) == 200
+    for event in (m.ParcelDispatched, m.ParcelReturned):
+        mine = s.claim(given, r, purpose="delivery_label")
+        assert await status(mine) == 200, event
+        given.clock.advance(timedelta(minutes=1))
+        await given.deliver(s.parcel(event, r, r.needs[0].need_id))
+        assert await status(mine) == 403, event
 
 
 async def test_a_person_of_the_hub_reads_whom_nobody_may_ring(given: Harness):

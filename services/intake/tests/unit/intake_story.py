@@ -279,12 +279,12 @@ def escalation(
     return model(**{name: fields[name] for name in model.model_fields if name in fields})
 
 
-def claim(given: Any, r: Referral, holder: str = "key:test") -> str:
-    """The grant that somebody has who has claimed the referral's call."""
+def claim(given: Any, r: Referral, holder: str = "key:test", purpose: str = "welfare_call") -> str:
+    """The grant that somebody has who has claimed the referral's call, or who picks its parcel."""
     now = given.clock.now()
     granted = Grant(
         holder=holder,
-        purpose="welfare_call",
+        purpose=purpose,
         subjects=(r.referral_id,),
         granted_at=now,
         expires_at=now + timedelta(minutes=30),

@@ -60,6 +60,9 @@ WARN_WITHIN = timedelta(minutes=30)
 OWED_WITHIN = timedelta(hours=72)
 """Items that were missing and are no food follow the parcel within this time."""
 
+LABEL_WITHIN = timedelta(hours=4)
+"""Whoever picks or packs a parcel may read where it goes for so long."""
+
 _URGENCY = (Priority.URGENT, Priority.STANDARD, Priority.ROUTINE)
 
 _DUE_WITHIN = {

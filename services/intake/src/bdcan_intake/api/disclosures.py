@@ -23,7 +23,7 @@ from bdcan_contracts.models import Household
 from bdcan_intake import store
 from bdcan_intake.api.common import Reader
 from bdcan_intake.books import Referrals, TasksInHand
-from bdcan_intake.domain.disclosure import CALL_ENDS, OPENS, Purpose, must_be_live, needs_a_claim
+from bdcan_intake.domain.disclosure import OPENS, Claim, Purpose, claim_for, must_be_live
 from bdcan_intake.domain.doer import must_be_wanted, notes_for_doer
 from bdcan_intake.domain.enquiry import Enquiry, volunteer_id_of
 from bdcan_intake.domain.errors import NotAllowedError
@@ -48,7 +48,11 @@ class DisclosureAsked(Body):
     task_id: Annotated[UUID | None, Field(description="with task: as volunteer-match's list has it")] = None
     grant: Annotated[
         str | None,
-        Field(max_length=4000, description="with welfare_call: from the answer to the claim of the call"),
+        Field(
+            max_length=4000,
+            description="with welfare_call: from the answer to the claim of the call; with delivery_label: from the"
+            " answer to whoever picks or packs the parcel",
+        ),
     ] = None
 
     @model_validator(mode="after")
@@ -62,8 +66,8 @@ class DisclosureAsked(Body):
                 wanted, right = "one enquiry_id or volunteer_id", named in ({"enquiry_id"}, {"volunteer_id"})
             case _:
                 wanted, right = "one referral_id", named == {"referral_id"}
-        if self.grant is not None and self.purpose is not Purpose.WELFARE_CALL:
-            raise ValueError("a grant is only for welfare_call")
+        if self.grant is not None and self.purpose not in {Purpose.WELFARE_CALL, Purpose.DELIVERY_LABEL}:
+            raise ValueError("a grant is only for welfare_call and delivery_label")
         if not right:
             raise ValueError(f"{self.purpose} is about {wanted}, and nothing else")
         return self
@@ -199,8 +203,8 @@ async def _about_resident(
     if OPENS[purpose].hub_only:
         caller.must_see_hub(referral.hub_id)
     must_be_live(referral, purpose)
-    if needs_a_claim(referral, purpose):
-        await _must_have_claimed(tx, referral_id, caller, grant)
+    if claim := claim_for(referral, purpose):
+        await _must_have_claimed(tx, referral_id, purpose, claim, caller, grant)
     if purpose is Purpose.DELIVERY and not await store.tasks.ANY_IN_HAND.value(
         tx.connection, referral_id=referral_id
     ):
@@ -209,16 +213,18 @@ async def _about_resident(
     return told | {"notes": all_notes(told.get("notes"), noted, tx.calendar.zone)}
 
 
-async def _must_have_claimed(tx: Tx, referral_id: UUID, caller: Caller, grant: Grant | None) -> None:
-    """Raise ForbiddenError unless the caller has claimed the referral's call, and it has not ended since."""
+async def _must_have_claimed(
+    tx: Tx, referral_id: UUID, purpose: Purpose, claim: Claim, caller: Caller, grant: Grant | None
+) -> None:
+    """Raise ForbiddenError unless the caller has the referral's call or parcel in hand, and it has not ended since."""
     if (
         grant is None
-        or not grant.opens(caller.name, Purpose.WELFARE_CALL, referral_id, tx.now)
-        or await store.timeline.CALL_REPORTED.value(
-            tx.connection, referral_id=referral_id, since=grant.granted_at, kinds=CALL_ENDS
+        or not grant.opens(caller.name, purpose, referral_id, tx.now)
+        or await store.timeline.HAPPENED_SINCE.value(
+            tx.connection, referral_id=referral_id, since=grant.granted_at, kinds=claim.ends
         )
     ):
-        raise ForbiddenError("Claim the welfare call first, and send the grant that you get.")
+        raise ForbiddenError(claim.how)
 
 
 async def _about_task(

@@ -91,15 +91,32 @@ CALL_ENDS = (
 )
 """Entries of the timeline that end whatever claim of the referral's call there was before."""
 
+LABEL_ENDS = ("parcel.dispatched", "parcel.delivered", "parcel.returned", "parcel.cancelled")
+"""Entries of the timeline after which nobody packs the parcel that they were packing."""
+
+
+class Claim(Struct, frozen=True):
+    """What the asker must have in hand. Such an entry of the timeline ends it. `how` says how to get it."""
+
+    ends: tuple[str, ...]
+    how: str
+
+
 _A_PERSON_LOOKS = frozenset({Flag.NO_CONSENT, Flag.DECEASED})
 
 
-def needs_a_claim(referral: Referral, purpose: Purpose) -> bool:
-    """Whether only whoever has claimed the call may be told.
+def claim_for(referral: Referral, purpose: Purpose) -> Claim | None:
+    """What only whoever has it in hand may be told.
 
     Nobody claims the call of a resident who must not be rung. A person of the hub must look, and may read.
     """
-    return purpose is Purpose.WELFARE_CALL and _A_PERSON_LOOKS.isdisjoint(referral.flags)
+    match purpose:
+        case Purpose.WELFARE_CALL if _A_PERSON_LOOKS.isdisjoint(referral.flags):
+            return Claim(CALL_ENDS, "Claim the welfare call first, and send the grant that you get.")
+        case Purpose.DELIVERY_LABEL:
+            return Claim(LABEL_ENDS, "Start picking the parcel first, and send the grant that you get.")
+        case _:
+            return None
 
 
 def must_be_live(referral: Referral, purpose: Purpose) -> None:

@@ -12,8 +12,8 @@ OF_REFERRAL = TIMELINE.query(
     "SELECT {columns} FROM timeline WHERE referral_id = :referral_id ORDER BY at, event_key"
 )
 
-# Whether somebody has reported of a welfare call since an instant, or the round has ended: a claim from before is over.
-CALL_REPORTED = Statement(
+# Whether one of these has happened since an instant: what somebody had in hand before is over.
+HAPPENED_SINCE = Statement(
     """
     SELECT EXISTS (
         SELECT FROM timeline WHERE referral_id = :referral_id AND at > :since AND kind = ANY (:kinds)
