@@ -47,7 +47,7 @@ check: $(VENV)/.dev ## format, lint, types, boundaries, contracts: fast enough t
 	  else echo "check: AsyncAPI's parser is left out, because Node 20 or npm is missing or npm cannot install"; fi
 	@echo "check: all is well"
 
-promtool: ## build promtool with Go, for the check of the alerts (a minute or two, once)
+promtool: ## build promtool and Prometheus with Go, for the tests of alerts and dashboards (minutes, once)
 	@deploy/prometheus/check.sh build
 
 resilience: $(VENV)/.dev ## fault runs: SECONDS=600 SEED=7 (docs/resilience.md)

@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # Checks the alerts, and plays each one's test. It needs promtool: from PATH, or as `make promtool` has built it.
+# `where` says where that is; there is a Prometheus beside it, for the tests that ask one.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 case $(uname) in Darwin) usual=$HOME/Library/Caches ;; *) usual=$HOME/.cache ;; esac
-built=${BDCAN_CACHE_DIR:-${XDG_CACHE_HOME:-$usual}/bdcan}/promtool-0.316.0
+built=${BDCAN_CACHE_DIR:-${XDG_CACHE_HOME:-$usual}/bdcan}/prometheus-0.316.0
 
+if [[ ${1:-} == where ]]; then
+  echo "$built"
+  exit
+fi
 if [[ ${1:-} == build ]]; then
-  [[ -x $built/promtool ]] && exit
-  # without service discovery, which is most of it and which a check of rules does not need
-  GOBIN=$built go install -tags remove_all_sd github.com/prometheus/prometheus/cmd/promtool@v0.316.0
+  [[ -x $built/promtool && -x $built/prometheus ]] && exit
+  # without service discovery, which is most of it and which we do not need
+  GOBIN=$built go install -tags remove_all_sd github.com/prometheus/prometheus/cmd/{promtool,prometheus}@v0.316.0
   exit
 fi
 

@@ -192,12 +192,17 @@ def test_provisioning_finds_the_dashboards_and_their_data_source(
     for panel in dashboard["panels"]:
         for asks in [panel, *panel.get("targets", [])] if panel["type"] not in {"row", "text"} else []:
             assert asks["datasource"]["uid"] in uids
+        if panel["type"] == "alertlist":
+            assert panel["options"]["datasource"] in {source["name"] for source in sources["datasources"]}
     for source in sources["datasources"]:
         host = source["url"].removeprefix("http://").partition(":")[0]
         assert host in compose
     (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/bdcan.yml").read_text("utf-8"))[
         "providers"
     ]
+    home = compose["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert Path(home).parent == Path(provider["options"]["path"])
+    assert Path(home).name in {path.name for path in FILES}
     mounts = [volume.split(":")[:2] for volume in compose["grafana"]["volumes"]]
     assert ["./deploy/grafana/dashboards", provider["options"]["path"]] in mounts
     assert ["./deploy/grafana/provisioning", "/etc/grafana/provisioning"] in mounts

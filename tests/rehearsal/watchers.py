@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from bdcan_local.prometheus_config import config
 from bdcan_local.root import Root
 
 _ALERTMANAGER = Path("deploy/alertmanager/alertmanager.yml")
+_BUILD = Path("deploy/prometheus/check.sh")
 _READY_SECONDS = 30.0
 _LOOK_BACK = frozenset({"HttpBudgetBurnsFast", "HttpBudgetBurns", "RecordsSlow", "Restarting"})
 """Alerts that judge the last hour, or the last quarter of one: they go on after an outage, and say nothing of the next fault."""
@@ -55,63 +56,77 @@ class Watchers:
 @asynccontextmanager
 async def watchers(root: Root) -> AsyncIterator[Watchers]:
     """Both, started and ready. Raises PlatformError where a program is missing."""
-    directory, ports = root.directory / "watchers", free_ports(2)
-    _configure(directory, root, alertmanager=ports[1])
-    commands = (
-        [
-            _program("prometheus"),
-            f"--config.file={directory}/prometheus.yml",
-            f"--storage.tsdb.path={directory}/tsdb",
-        ],
-        [
-            _program("alertmanager"),
-            f"--config.file={directory}/alertmanager.yml",
-            f"--storage.path={directory}/alerts",
-            "--cluster.listen-address=",
-        ],
-    )
-    with ExitStack() as stack:
-        started: list[subprocess.Popen[bytes]] = []
-        try:
-            for command, port in zip(commands, ports, strict=True):
-                log = stack.enter_context((directory / f"{Path(command[0]).name}.log").open("wb"))
-                listens = f"--web.listen-address={LOOPBACK}:{port}"
-                started.append(subprocess.Popen([*command, listens], stdout=log, stderr=log))  # noqa: ASYNC220 # both start at once
-            async with (
-                httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{ports[0]}", timeout=10) as prometheus,
-                httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{ports[1]}", timeout=10) as alertmanager,
-            ):
-                for client in (prometheus, alertmanager):
-                    await _ready(client)
-                yield Watchers(prometheus, alertmanager)
-        finally:
-            for process in started:
-                process.terminate()
-            for process in started:
-                process.wait(10)
+    async with _alertmanager(root) as (alertmanager, port), prometheus(root, port) as client:
+        yield Watchers(client, alertmanager)
 
 
-def _configure(directory: Path, root: Root, alertmanager: int) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
+@asynccontextmanager
+async def prometheus(root: Root, alertmanager: int | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A Prometheus that watches the running system; `alertmanager`: the port to send alerts to.
+
+    Raises:
+        PlatformError: it is not installed.
+    """
+    directory = _empty(root, "prometheus")
     said: dict[str, Any] = json.loads(config(root))
-    target = f"{LOOPBACK}:{alertmanager}"
-    said["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [target]}]}]}
-    (directory / "prometheus.yml").write_text(json.dumps(said), "utf-8")
-    routes = _ALERTMANAGER.read_text("utf-8").replace("/etc/receivers", str(directory))
-    (directory / "alertmanager.yml").write_text(routes, "utf-8")
+    if alertmanager is not None:
+        target = {"targets": [f"{LOOPBACK}:{alertmanager}"]}
+        said["alerting"] = {"alertmanagers": [{"static_configs": [target]}]}
+    settings = directory / "prometheus.yml"
+    settings.write_text(json.dumps(said), "utf-8")
+    command = [program("prometheus"), f"--config.file={settings}", f"--storage.tsdb.path={directory}/tsdb"]
+    async with _started(command, directory) as (client, _):
+        yield client
+
+
+@asynccontextmanager
+async def _alertmanager(root: Root) -> AsyncIterator[tuple[httpx.AsyncClient, int]]:
+    directory = _empty(root, "alertmanager")
+    _write_receivers(directory, settings := directory / "alertmanager.yml")
+    command = [program("alertmanager"), f"--config.file={settings}", f"--storage.path={directory}/alerts"]
+    async with _started([*command, "--cluster.listen-address="], directory) as started:
+        yield started
+
+
+def _write_receivers(directory: Path, settings: Path) -> None:
+    settings.write_text(_ALERTMANAGER.read_text("utf-8").replace("/etc/receivers", str(directory)), "utf-8")
     for name in ("page", "ticket", "watchdog"):
         (directory / f"{name}.url").write_text(f"http://{LOOPBACK}:9/", "utf-8")  # nobody listens there
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name)
+def program(name: str) -> str:
+    """Where it is: on the PATH, or as `make promtool` has built it. Raises PlatformError where it is nowhere."""
+    built = subprocess.run([_BUILD, "where"], check=True, capture_output=True, text=True).stdout.strip()
+    found = shutil.which(name) or shutil.which(name, path=built)
     if found is None:
         raise PlatformError(
             f"there is no {name} on the PATH",
             "Install it, or build it with Go: docs/operations.md, Rehearsals.",
         )
     return found
+
+
+def _empty(root: Root, name: str) -> Path:
+    directory = root.directory / "watchers" / name
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory
+
+
+@asynccontextmanager
+async def _started(command: list[str], directory: Path) -> AsyncIterator[tuple[httpx.AsyncClient, int]]:
+    [port] = free_ports(1)
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: ASYNC220 # starting takes milliseconds
+            [*command, f"--web.listen-address={LOOPBACK}:{port}"], stdout=log, stderr=log
+        )
+        try:
+            async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=10) as client:
+                await _ready(client)
+                yield client, port
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 async def _ready(client: httpx.AsyncClient) -> None:

@@ -16,6 +16,7 @@ def _budget(good: float, bad_ratio: str) -> str:
 
 def board() -> Board:
     """The dashboard of service levels."""
+    answers = f"sum by (service) (rate(bdcan_http_requests_total{{{_API}}}[$__rate_interval]))"
     errors = f'sum(rate(bdcan_http_requests_total{{{_API}, status=~"5.."}}[$__range])) or 0 * sum(rate(bdcan_http_requests_total{{{_API}}}[$__range]))'
     requests = f"(sum(rate(bdcan_http_requests_total{{{_API}}}[$__range])) > 0)"
     slow = '1 - sum(rate(bdcan_consumer_delay_seconds_bucket{le="5.0"}[$__range])) / (sum(rate(bdcan_consumer_delay_seconds_count[$__range])) > 0)'
@@ -78,7 +79,7 @@ def board() -> Board:
                 "Answers with a fault of ours",
                 "Share of requests with a status of 500 or more, by service.",
                 Query(
-                    f'sum by (service) (rate(bdcan_http_requests_total{{{_API}, status=~"5.."}}[$__rate_interval])) / sum by (service) (rate(bdcan_http_requests_total{{{_API}}}[$__rate_interval]))',
+                    f'(sum by (service) (rate(bdcan_http_requests_total{{{_API}, status=~"5.."}}[$__rate_interval])) or 0 * {answers}) / {answers}',
                     "{{service}}",
                 ),
                 unit="percentunit",

@@ -55,6 +55,8 @@ def promised(promise: str, live: Statement) -> tuple[Sample, ...]:
     `live` returns `hub` and `due_at` of what is not done yet. A row without a `due_at` names a hub where perhaps nothing
     waits, so that its figures are 0 and not absent.
     """
+    for kept in (True, False):
+        of_promise(promise, (None, kept))
     rows = f"(SELECT hub, due_at, '{promise}' AS promise FROM ({live.sql}) AS live) AS p"  # noqa: S608 # no value of a stranger
     return (
         Sample(metrics.PROMISES_LATE, Statement(_LATE.format(rows=rows))),

@@ -136,6 +136,8 @@ SIGN_INS_REFUSED = Counter(
     "Requests whose sender is not known, by what they showed: token, api-key, nothing",
     ["shown"],
 )
+for _shown in ("token", "api-key", "nothing"):
+    SIGN_INS_REFUSED.labels(_shown)
 API_KEY_EXPIRES = Sampled(
     "bdcan_api_key_expires_timestamp_seconds",
     "When the last live API key of a name expires; a name with a key that never expires has none",
