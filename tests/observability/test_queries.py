@@ -31,7 +31,9 @@ PATIENCE = 150.0
 SILENT_IN_CALM = {
     "escalations: Open by lane and state": "five cases of one kind: fewer are shown to nobody",
     "food: Parcels that lack an item": "an item that is short",
+    "food: Stock moved, per hour": "minutes of history",
     "hub: Longest wait for a call": "a hub in which nobody waits, or one in which somebody does",
+    "hub: Oldest open task": "a hub without an open task, or one with one",
     "service: Deadlines handled, per minute": "a deadline that comes due",
     "service: Late by (p99)": "a deadline that comes due",
     "service: Refused": "a request over a limit",
