@@ -20,7 +20,7 @@ from msgspec import Struct
 from bdcan_chassis import metrics
 from bdcan_chassis.database import Connection, columns
 from bdcan_chassis.logs import get_logger
-from bdcan_chassis.table import Query
+from bdcan_chassis.table import Query, Statement
 
 log = get_logger(__name__)
 
@@ -109,9 +109,13 @@ async def expire(connection: Connection, before: datetime, now: datetime) -> int
     return await connection.fetchval("SELECT chassis.expire_audit($1, $2)", before, now)
 
 
-async def about(connection: Connection, subject_id: UUID, act: Act) -> list[Entry]:
-    """What was done to a subject, the newest last."""
-    return [_entry(row) for row in await _ABOUT.all(connection, subject_id=subject_id, act=act)]
+async def about(connection: Connection, subject_id: UUID, act: Act, limit: int) -> tuple[list[Entry], int]:
+    """The newest of what was done to a subject, the newest last, and how much more there is."""
+    rows = await _ABOUT.all(connection, subject_id=subject_id, act=act, limit=limit)
+    count = len(rows)
+    if count == limit:
+        count = await _COUNT_ABOUT.value(connection, subject_id=subject_id, act=act)
+    return [_entry(row) for row in rows[::-1]], count - len(rows)
 
 
 async def find(
@@ -289,10 +293,13 @@ _PART = Query(
 
 # What was done to a subject, the newest last.
 _ABOUT = Query(
-    "SELECT {columns} FROM chassis.audit WHERE subject_id = :subject_id AND act = :act ORDER BY seq",
+    "SELECT {columns} FROM chassis.audit WHERE subject_id = :subject_id AND act = :act ORDER BY seq DESC LIMIT :limit",
     Row,
     joined=_AS_TEXT,
 )
+
+# How often it was done.
+_COUNT_ABOUT = Statement("SELECT count(*) FROM chassis.audit WHERE subject_id = :subject_id AND act = :act")
 
 # The newest rows of an account, about a subject, since a time; NULL: of all.
 _FIND = Query(

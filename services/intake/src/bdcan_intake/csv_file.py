@@ -7,7 +7,7 @@ nobody can read is kept as typed, and costs nobody their place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from difflib import get_close_matches
 from itertools import islice
@@ -56,6 +56,9 @@ _LONGEST = {
 }  # fmt: skip
 _LONGEST_CELL = 32_767
 """What a cell of Excel holds at most."""
+MOST_PROBLEMS = 20
+"""Problems of one row, or of the header, that are named; the others are counted."""
+_MOST_UNNAMED = 50
 _BETWEEN = re.compile(r"[;,|/+&\n]+")
 # ="0770" keeps a spreadsheet from making a number of it; an apostrophe does the same, and guards against formulas
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)
@@ -107,7 +110,7 @@ _SQUEEZED = {name.replace("_", ""): name for name in COLUMNS} | {
 class Row(NamedTuple):
     """One row: a submission to take on, or what is wrong with it, by column.
 
-    `kept` names the details of a submission that nobody could read.
+    `kept` names the details of a submission that nobody could read. `more` counts problems that are not named.
     """
 
     line: int
@@ -115,6 +118,7 @@ class Row(NamedTuple):
     examined: Examined | None
     problems: tuple[Problem, ...]
     kept: tuple[Problem, ...] = ()
+    more: int = 0
 
 
 class FileError(Exception):
@@ -170,7 +174,10 @@ def _header(first: Record | None) -> list[str]:
     if first.cells is None:
         raise FileError(Problem("", "stray-quote", "a quotation mark in the first line is not closed"))
     header = list(map(_column_named, first.cells))
-    wrong = [_unknown(name, place) for place, name in enumerate(header, 1) if name and name not in COLUMNS]
+    unknown = [(name, place) for place, name in enumerate(header, 1) if name and name not in COLUMNS]
+    wrong = [_unknown(name, place) for name, place in unknown[:MOST_PROBLEMS]]
+    if more := len(unknown) - len(wrong):
+        wrong.insert(0, Problem("", "more", f"{more} more columns are not known"))
     wrong += [
         Problem(name, "twice", "the column stands there twice: remove one")
         for name in COLUMNS
@@ -217,6 +224,11 @@ def _row(record: Record, header: list[str], source: str, import_id: UUID, today:
         for place, (name, text) in enumerate(zip(header, cells, strict=False), 1)
         if text is not None and not name
     }
+    if len(unclear) > _MOST_UNNAMED:
+        message = (
+            f"the row has {len(unclear)} cells in columns without a name: name the columns, or remove them"
+        )
+        return Row(record.line, reference, None, (Problem("", "unnamed-columns", message),))
     for name in [name for name in row if row[name] in _SPREADSHEET_ERRORS]:
         unclear[name] = row.pop(name)
     for name, most in _LONGEST.items():
@@ -227,7 +239,7 @@ def _row(record: Record, header: list[str], source: str, import_id: UUID, today:
         unclear |= {name: row.pop(name) for name in sorted(optional)}
         form = read_referral(_form(row), today, strict=False)
     if isinstance(form, list):
-        found: Iterable[Problem] = form
+        found: Sequence[Problem] = form
     else:
         said = form.submission(source, import_id)
         examined = examine(with_unclear(said, unclear), today)
@@ -235,9 +247,8 @@ def _row(record: Record, header: list[str], source: str, import_id: UUID, today:
         if not found:
             kept = tuple(map(_kept, examined.submission.person.unclear))
             return Row(record.line, reference, examined, (), kept)
-    return Row(
-        record.line, reference, None, tuple(Problem(_column(p.field), p.code, p.message) for p in found)
-    )
+    named = tuple(Problem(_column(p.field), p.code, p.message) for p in found[:MOST_PROBLEMS])
+    return Row(record.line, reference, None, named, more=len(found) - len(named))
 
 
 def _by_column(header: list[str], cells: list[str | None]) -> dict[str, str]:

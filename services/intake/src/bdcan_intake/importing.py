@@ -26,6 +26,8 @@ from bdcan_intake.domain.imports import Import, Taken
 from bdcan_intake.domain.references import told
 from bdcan_intake.store.imports import DuplicateRow, RowProblem
 
+MOST_PROBLEMS = 10_000
+"""Problems of one file that are kept; the others are counted."""
 _TRIES = 6
 _PAUSE_SECONDS = 2.0
 
@@ -83,7 +85,7 @@ class Importing:
             [found] = await book.lock_keys([self._import_id])
             book.put(imports.unreadable(found, sha256, tx.now))
             await book.save()
-            await self._keep(tx, [(1, None, problem) for problem in wrong])
+            await self._keep(tx, 0, [(1, None, problem) for problem in wrong])
 
     async def _take_on(self, sheet: Sheet, source: str, start: int, stop: int) -> None:
         """Take on some rows. After a deadlock or a lost connection it tries again."""
@@ -129,14 +131,16 @@ class Importing:
             problems += [(row.line, reference, problem) for problem in wrong]
         accepted = sum(isinstance(answer, Accepted) for answer in answers)
         kept = sum(bool(row.kept) and isinstance(by_line[row.line], Accepted) for row in good)
-        taken = Taken(accepted, len(repeated), len(rows) - accepted - len(repeated), kept)
+        listed = await store.imports.COUNT_PROBLEMS.value(tx.connection, import_id=self._import_id)
+        room = max(0, MOST_PROBLEMS - listed)
+        unlisted = sum(row.more for row in rows) + len(problems[room:])
+        taken = Taken(accepted, len(repeated), len(rows) - accepted - len(repeated), kept, unlisted)
         book.put(imports.took_on(found, taken, tx.now))
         await book.save()
         await store.imports.DUPLICATE.insert(tx.connection, repeated, tx.now)
-        await self._keep(tx, problems)
+        await self._keep(tx, listed, problems[:room])
 
-    async def _keep(self, tx: Tx, problems: Sequence[tuple[int, str | None, Problem]]) -> None:
-        first = await store.imports.COUNT_PROBLEMS.value(tx.connection, import_id=self._import_id)
+    async def _keep(self, tx: Tx, first: int, problems: Sequence[tuple[int, str | None, Problem]]) -> None:
         rows = [
             RowProblem(
                 self._import_id,

@@ -31,6 +31,8 @@ from bdcan_intake.domain.note import Note, all_notes
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.settings import Settings
 
+_MOST_SHOWN = 1000
+
 
 class DisclosureAsked(Body):
     """Whom it is about, and why. `reason` is for the audit, which the resident can be shown."""
@@ -129,9 +131,10 @@ class AuditRow(BaseModel):
 
 
 class Audit(BaseModel):
-    """All disclosures about one referral, newest last."""
+    """The disclosures about one referral, newest last: the newest 1,000. `more` counts the older ones."""
 
     items: list[AuditRow]
+    more: int = 0
 
 
 def router(settings: Settings) -> Routes:
@@ -186,8 +189,8 @@ def router(settings: Settings) -> Routes:
         async with reading(request) as connection:
             # not for the sender: who was told why may give a sensitive need away
             caller.must_see(await store.referrals.REFERRAL.get.first(connection, keys=[referral_id]))
-            found = await chain.about(connection, referral_id, Act.DISCLOSED)
-        return Audit(items=[AuditRow.of(entry) for entry in found])
+            found, more = await chain.about(connection, referral_id, Act.DISCLOSED, _MOST_SHOWN)
+        return Audit(items=[AuditRow.of(entry) for entry in found], more=more)
 
     return routes
 

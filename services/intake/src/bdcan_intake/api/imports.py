@@ -46,9 +46,10 @@ class ImportShown(BaseModel):
     """What became of a file's rows. Once it is `done`, each of its `row_count` rows is in one of the first three figures.
 
     `kept` counts accepted rows with a detail that nobody could read: it is kept as typed, and `errors_url` names it.
+    `errors_url` lists 10,000 problems at most, 20 of a row; `unlisted_problems` counts the others.
     """
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
     import_id: UUID
     source: str
     state: ImportState
@@ -57,6 +58,7 @@ class ImportShown(BaseModel):
     duplicates: int
     refused: int
     kept: int
+    unlisted_problems: Annotated[int, Field(validation_alias="unlisted")]
     imported_at: datetime
     ended_at: datetime | None = None
     errors_url: str | None = None
@@ -163,13 +165,15 @@ def router(settings: Settings) -> Routes:
     )
     async def errors(request: Request, import_id: UUID, caller: Reader) -> Response:
         async with reading(request) as connection:
-            _must_see(caller, await IMPORT.get.first(connection, keys=[import_id]))
+            shown = _must_see(caller, await IMPORT.get.first(connection, keys=[import_id]))
             found = await PROBLEMS_OF.all(connection, import_id=import_id)
-        return _file(
-            f"errors-{import_id}.csv",
-            ("line", "reference", "field", "code", "message"),
-            ((str(p.line), p.reference or "", p.field, p.code, p.message) for p in found),
-        )
+        listed = [(str(p.line), p.reference or "", p.field, p.code, p.message) for p in found]
+        if shown.unlisted:
+            message = (
+                f"{shown.unlisted} more problems are not listed: correct these first, and send the file again"
+            )
+            listed.append(("", "", "", "more", message))
+        return _file(f"errors-{import_id}.csv", ("line", "reference", "field", "code", "message"), listed)
 
     @routes.get(
         "/{import_id}/duplicates.csv",

@@ -44,6 +44,9 @@ from bdcan_intake.domain.news import news_of
 from bdcan_intake.domain.referral import Referral, ReferralState
 from bdcan_intake.domain.timeline import Entry
 
+_MOST_ENTRIES = 1000
+"""Entries of a timeline that an answer shows at most."""
+
 
 class NeedShown(BaseModel):
     """A need: whose it is, its state, when something must happen.
@@ -149,6 +152,9 @@ class ReferralShown(ReferralListed):
 
     needs: list[NeedShown]
     timeline: list[EntryShown]
+    earlier_entries: Annotated[
+        int, Field(description=f"how many older ones the timeline has: {_MOST_ENTRIES} are shown")
+    ] = 0
     duplicate: Annotated[
         bool, Field(description="of the answer to a request: whether an earlier one had opened this referral")
     ] = False
@@ -366,8 +372,8 @@ async def _changed(referrals: Referrals, step: Step[Referral], caller: Caller) -
     """Save a change and answer with the referral as it is now."""
     after = referrals.put(step)
     await referrals.save()
-    before = await _timeline(referrals.tx.connection, after.referral_id)
-    return _shown(after, [*before, *referrals.entered(after.referral_id)], caller)
+    before, earlier = await _timeline(referrals.tx.connection, after.referral_id)
+    return _shown(after, [*before, *referrals.entered(after.referral_id)], caller, earlier)
 
 
 def _rehearsed(shown: ReferralShown, dry_run: bool) -> ReferralShown:
@@ -378,11 +384,17 @@ def _rehearsed(shown: ReferralShown, dry_run: bool) -> ReferralShown:
 async def _found(connection: Connection, referral_id: UUID, caller: Caller) -> ReferralShown:
     found = await store.referrals.REFERRAL.find(connection, [referral_id])
     referral = must_see(caller, found[0] if found else None)
-    return _shown(referral, await _timeline(connection, referral_id), caller)
+    entries, earlier = await _timeline(connection, referral_id)
+    return _shown(referral, entries, caller, earlier)
 
 
-async def _timeline(connection: Connection, referral_id: UUID) -> list[Entry]:
-    return await store.timeline.OF_REFERRAL.all(connection, referral_id=referral_id)
+async def _timeline(connection: Connection, referral_id: UUID) -> tuple[list[Entry], int]:
+    """The newest entries, the newest last, and how many older ones there are."""
+    found = await store.timeline.OF_REFERRAL.all(connection, referral_id=referral_id, limit=_MOST_ENTRIES)
+    if len(found) < _MOST_ENTRIES:
+        return found[::-1], 0
+    count = await store.timeline.COUNT_OF_REFERRAL.value(connection, referral_id=referral_id)
+    return found[::-1], count - len(found)
 
 
 async def _with_needs(connection: Connection, found: list[Referral], caller: Caller) -> list[Referral]:
@@ -399,7 +411,7 @@ def _listed(referral: Referral, caller: Caller) -> ReferralListed:
     return ReferralListed.model_validate(fields, from_attributes=True)
 
 
-def _shown(referral: Referral, entries: Iterable[Entry], caller: Caller) -> ReferralShown:
+def _shown(referral: Referral, entries: Iterable[Entry], caller: Caller, earlier: int = 0) -> ReferralShown:
     """The referral, as much of it as the caller may see."""
     seen = referral
     if not caller.sees_hub(referral.hub_id):
@@ -412,6 +424,7 @@ def _shown(referral: Referral, entries: Iterable[Entry], caller: Caller) -> Refe
             **_fields(referral, caller),
             "needs": needs,
             "timeline": list(entries),
+            "earlier_entries": earlier if seen is referral else 0,
             "news": news_of(referral),
         },
         from_attributes=True,

@@ -163,6 +163,10 @@ def says_that_nobody_may_ring(referral: Referral, note: str) -> bool:
     return says_deceased(note) and Flag.DECEASED not in referral.flags and may_be_amended(referral)
 
 
+MOST_NEEDS = 100
+"""Needs of one referral, those that have ended included."""
+
+
 def amend(
     referral: Referral, resident: Resident, amendment: Amendment, new_id: Callable[[], UUID], now: datetime
 ) -> Step[Referral]:
@@ -193,6 +197,8 @@ def amend(
         for code in dict.fromkeys(amendment.add_needs)
         if code not in present
     )
+    if added and len(referral.needs) + len(added) > MOST_NEEDS:
+        raise NotAllowedError(f"A referral has {MOST_NEEDS} needs at most. Hand in a new referral.")
     kept = tuple(_withdrawn(n, Reason.AMENDED, now) if n.need_id in unwanted else n for n in referral.needs)
     household = referral.household if amendment.household is UNSET else amendment.household
     after = replace(

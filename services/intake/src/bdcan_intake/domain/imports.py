@@ -39,8 +39,8 @@ class ImportState(StrEnum):
 class Import(Struct, frozen=True, rename={"import_id": "id"}):
     """A file, and how many of its rows were taken on, known already, or refused.
 
-    `kept` counts the rows that were taken on with a detail that nobody could read. `row_count` is None and
-    `sha256` is empty until the file has arrived.
+    `kept` counts the rows that were taken on with a detail that nobody could read, `unlisted` the problems that the list
+    of problems has no room for. `row_count` is None and `sha256` is empty until the file has arrived.
     """
 
     import_id: UUID
@@ -54,6 +54,7 @@ class Import(Struct, frozen=True, rename={"import_id": "id"}):
     duplicates: int = 0
     refused: int = 0
     kept: int = 0
+    unlisted: int = 0
     ended_at: datetime | None = None
 
     @property
@@ -69,6 +70,7 @@ class Taken(Struct, frozen=True):
     duplicates: int = 0
     refused: int = 0
     kept: int = 0
+    unlisted: int = 0
 
 
 def receive(import_id: UUID, source: str, caller: str, now: datetime) -> Step[Import]:
@@ -95,6 +97,7 @@ def took_on(found: Import, taken: Taken, now: datetime) -> Step[Import]:
         duplicates=found.duplicates + taken.duplicates,
         refused=found.refused + taken.refused,
         kept=found.kept + taken.kept,
+        unlisted=found.unlisted + taken.unlisted,
     )
     return _went_on(after, now)
 

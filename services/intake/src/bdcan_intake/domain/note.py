@@ -45,7 +45,16 @@ def add_note(
     return Step(Note(note_id, referral_id, text, author, now, call_id, for_doer))
 
 
+MOST_SHOWN = 200
+"""Notes that a disclosure shows, the newest; the older ones are counted."""
+
+
 def all_notes(first: str | None, added: Iterable[Note], zone: tzinfo) -> str | None:
     """Everything that was noted, oldest first: the words of the request, then each note with its time and its author."""
-    later = [f"[{n.noted_at.astimezone(zone):%d %b %Y %H:%M}, {n.author}] {n.text}" for n in added]
-    return "\n".join(([first] if first else []) + later) or None
+    notes = list(added)
+    later = [
+        f"[{n.noted_at.astimezone(zone):%d %b %Y %H:%M}, {n.author}] {n.text}" for n in notes[-MOST_SHOWN:]
+    ]
+    older = len(notes) - len(later)
+    left_out = [f"{older} older notes are not shown."] if older else []
+    return "\n".join(([first] if first else []) + left_out + later) or None

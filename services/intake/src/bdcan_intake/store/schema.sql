@@ -155,7 +155,8 @@ CREATE TABLE public.referral_import (
     state text DEFAULT 'done'::text NOT NULL,
     kept integer DEFAULT 0 NOT NULL,
     row_count integer,
-    ended_at timestamp with time zone
+    ended_at timestamp with time zone,
+    unlisted integer DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE public.referral_import_duplicate (

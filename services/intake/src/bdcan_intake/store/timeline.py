@@ -7,10 +7,13 @@ from bdcan_intake.domain.timeline import Entry
 
 TIMELINE = Table("timeline", Entry, key=("referral_id", "event_key"), stamp=None)
 
-# A referral's timeline, the newest entry last. Ids of events made within one instant sort in the order of their making.
+# The newest entries of a referral's timeline, the newest first. Ids of events made within one instant sort in the order of their making.
 OF_REFERRAL = TIMELINE.query(
-    "SELECT {columns} FROM timeline WHERE referral_id = :referral_id ORDER BY at, event_key"
+    "SELECT {columns} FROM timeline WHERE referral_id = :referral_id ORDER BY at DESC, event_key DESC LIMIT :limit"
 )
+
+# How many entries a referral's timeline has.
+COUNT_OF_REFERRAL = Statement("SELECT count(*) FROM timeline WHERE referral_id = :referral_id")
 
 # Whether one of these has happened since an instant: what somebody had in hand before is over.
 HAPPENED_SINCE = Statement(
