@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import Gauge
 
+from bdcan_chassis.pauses import loops_of
 from bdcan_chassis.service import Service
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.table import Table
@@ -51,6 +52,17 @@ def test_consumers_read_what_the_catalogue_says(
     declared = {(topic.name, kind) for topic, kind in consumed_types(CATALOGUE, service.name)}
     read = {pair for consumer in service.consumers for pair in consumer.bind(CATALOGUE)}
     assert read == declared
+
+
+def test_urgent_loops_are_loops_and_none_that_moves_urgent_events_is_forgotten(service: Service) -> None:
+    moves_urgent = {
+        f"consumer:{consumer.name}"
+        for consumer in service.consumers
+        if any(line.topic.traffic_class == "urgent" for line in consumer.table)
+    }
+    if "urgent" in service.traffic_classes:
+        moves_urgent.add("relay:urgent")
+    assert moves_urgent <= service.urgent_loops <= set(loops_of(service))
 
 
 def test_each_owned_event_type_is_made_somewhere(

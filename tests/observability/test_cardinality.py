@@ -21,6 +21,7 @@ BOUNDS = {
     "ward": 26,
     "item": 40,
     "consumer": 7,
+    "loop": 20,
     "name": 12,
     "kind": 14,  # of task, of need, of deadline, of record that is kept
     "promise": 3,  # of one service
@@ -60,6 +61,7 @@ TOGETHER = {
     "bdcan_tasks": 13 * 8 * 5,
     "bdcan_intake_inbound_records": 30 * 4,
     "bdcan_intake_inbound_problems": 30 * 10,  # a sender makes few kinds of mistake
+    "bdcan_loop_paused": 20,  # a loop is urgent or not
     "bdcan_escalation_oldest_seconds": 3 * 8,
 }
 """Where labels do not multiply, because one follows from the other."""

@@ -39,6 +39,8 @@ class Act(StrEnum):
     FAILED_AGAIN = "dead-letter-failed-again"
     DISCARDED = "dead-letter-discarded"
     DEADLINE_SET = "deadline-set"
+    LOOP_PAUSED = "loop-paused"
+    LOOP_RESUMED = "loop-resumed"
     PERSON_CORRECTED = "person-corrected"
     PERSON_ERASED = "person-erased"
     PERSON_EXPORTED = "person-exported"

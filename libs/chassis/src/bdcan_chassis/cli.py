@@ -8,7 +8,7 @@ import getpass
 import os
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -89,6 +89,7 @@ def _parser(service: Service) -> argparse.ArgumentParser:
         if act != "show":
             _add_filter(one)
     _add_repairs(verbs)
+    _add_pauses(verbs)
     chain = verbs.add_parser("audit", help="who saw or did what").add_subparsers(dest="act", required=True)
     verify = chain.add_parser(
         "verify", help="compute the chain again; names the first row that is not as written"
@@ -127,6 +128,23 @@ def _add_repairs(verbs: Any) -> None:
         )
 
 
+def _add_pauses(verbs: Any) -> None:
+    """Verbs that have a loop of the service's workers stand still."""
+    verbs.add_parser("loops", help="the loops of the workers, and which of them are paused")
+    held = verbs.add_parser("pause", help="have a loop of all workers stand still, until a time")
+    freed = verbs.add_parser("resume", help="end a pause now")
+    for act in (held, freed):
+        act.add_argument("loop", help="as `loops` lists it")
+        act.add_argument("--reason", required=act is held, default="", help="why; goes to the audit")
+        act.add_argument("--actor", default=_this_user(), help="who; goes to the audit (default: this user)")
+    held.add_argument(
+        "--for", dest="lasts", type=_span, default="30m", metavar="TIME", help="90s, 30m, 2h (default 30m)"
+    )
+    held.add_argument(
+        "--although-urgent", action="store_true", help="also a loop on which the safety of people depends"
+    )
+
+
 def _add_filter(parser: argparse.ArgumentParser) -> None:
     """Options that choose parked records in place of an id."""
     parser.add_argument("--all", action="store_true", help="every parked record")
@@ -142,6 +160,13 @@ def _instant(text: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError
     return instant
+
+
+def _span(text: str) -> timedelta:
+    units = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
+    if text[-1:] not in units:
+        raise ValueError
+    return units[text[-1]] * float(text[:-1])
 
 
 def _head(text: str) -> tuple[int, str]:
@@ -178,6 +203,8 @@ def _run(service: Service, options: argparse.Namespace, rest: list[str]) -> int:
             return asyncio.run(_audit(service, options))
         case "dead-letter":
             return asyncio.run(_dead_letter(service, options))
+        case "loops" | "pause" | "resume":
+            return asyncio.run(_pauses(service, options))
         case "redeliver" | "deadline":
             return asyncio.run(_repair(service, options))
         case verb:
@@ -295,6 +322,41 @@ async def _repair(service: Service, options: argparse.Namespace) -> int:
             )
         print(f"deadline: {'set' if done else 'there is one'}")
         return 0 if done else 1
+    finally:
+        await transactions.pool.close()
+
+
+async def _pauses(service: Service, options: argparse.Namespace) -> int:
+    from bdcan_chassis import pauses
+
+    transactions = await service.open(options.verb)
+    try:
+        async with transactions.begin() as tx:
+            match options.verb:
+                case "pause":
+                    found = await pauses.pause(
+                        tx,
+                        service,
+                        options.loop,
+                        options.lasts,
+                        options.actor,
+                        options.reason,
+                        although_urgent=options.although_urgent,
+                    )
+                    print(f"{service.name} {found.loop}: paused until {found.ends_at:%d %b %H:%M:%S %Z}")
+                    return 0
+                case "resume":
+                    done = await pauses.resume(tx, service, options.loop, options.actor, options.reason)
+                    print(f"{service.name} {options.loop}: {'resumed' if done else 'was not paused'}")
+                    return 0 if done else 1
+                case _:
+                    held = {one.loop: one for one in await pauses.paused(tx.connection)}
+        for loop in pauses.loops_of(service):
+            one = held.get(loop)
+            urgent = "  urgent" if loop in service.urgent_loops else ""
+            state = f"until {one.ends_at:%H:%M:%S} by {one.actor}: {one.reason}" if one else "runs"
+            print(printable(f"{service.name}  {loop}{urgent}  {state}"))
+        return 0
     finally:
         await transactions.pool.close()
 

@@ -6,6 +6,8 @@ ignores what is read twice.
 A transient failure blocks the consumer. It waits, seeks back and takes the same records again, for ever, and a metric
 shows it. If too many records are parked, it stops, commits nothing, and waits for an operator and a restart.
 
+A paused consumer goes on polling, from partitions that it has paused: it stays in its group and gets no records.
+
 A consumer whose topics change while it runs subscribes anew; what it has handled is committed first.
 
 aiokafka cannot decode a record with a header name that is not UTF-8, and any sender may write one. Such a record makes
@@ -31,6 +33,7 @@ from bdcan_chassis.dispatch import Dispatcher
 from bdcan_chassis.errors import StoppedConsumerError
 from bdcan_chassis.kafka import make_consumer
 from bdcan_chassis.logs import get_logger
+from bdcan_chassis.pauses import NOTHING_PAUSED, Pauses
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.subscription import Opaque
 from bdcan_contracts.envelope import Record
@@ -52,7 +55,7 @@ _LOOK_SECONDS = 1.0
 class Progress:
     """What the watchdog and the readiness check read about a consumer."""
 
-    state: str = "starting"  # starting, running, blocked, stopped
+    state: str = "starting"  # starting, running, paused, blocked, stopped
     polled_at: float = field(default_factory=time.monotonic)
     detail: str = ""
 
@@ -63,11 +66,18 @@ Polled: TypeAlias = Mapping[TopicPartition, Sequence[Record]]
 class ConsumerLoop:
     """Runs one consumer of a service until somebody stops it."""
 
-    def __init__(self, dispatcher: Dispatcher, settings: ServiceSettings, service: str) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        settings: ServiceSettings,
+        service: str,
+        pauses: Pauses = NOTHING_PAUSED,
+    ) -> None:
         self._dispatcher = dispatcher
         self._settings = settings
         self.name = dispatcher.consumer.name
         self.group = f"bdcan.{service}.{self.name}"
+        self._gate = pauses.of(f"consumer:{self.name}")
         self.progress = Progress()
         self._consumer: AIOKafkaConsumer | None = None
         self._handled: dict[TopicPartition, int] = {}
@@ -80,6 +90,7 @@ class ConsumerLoop:
         for gauge in (metrics.STOPPED, metrics.BLOCKED):
             gauge.labels(self.name).set(0)
         attempt = 0
+        await self._gate.pauses.known(stopping)
         while not stopping.is_set():
             if not await self._has_topics(stopping):
                 return
@@ -153,8 +164,12 @@ class ConsumerLoop:
                     return
                 log.info("consumer.topics_changed", consumer=self.name, topics=len(topics))
                 self._subscribe(consumer)
+            self._stand_still(consumer)
             polled = await self._poll(consumer)
             self.progress.polled_at = time.monotonic()
+            if polled and self._gate.closed:  # of a partition that was assigned meanwhile
+                self._seek_back(consumer, polled)
+                continue
             if not polled:
                 await self._commit()
                 continue
@@ -190,6 +205,15 @@ class ConsumerLoop:
                     await wait(stopping, _GATHER_SECONDS)
                 else:
                     await rest(stopping, took)
+
+    def _stand_still(self, consumer: AIOKafkaConsumer) -> None:
+        """Pause what is assigned while the loop is paused, and take it up again afterwards."""
+        if self._gate.closed:
+            consumer.pause(*consumer.assignment())
+            self.progress.state, self.progress.detail = "paused", "by an operator"
+        elif self.progress.state == "paused":
+            consumer.resume(*consumer.paused())
+            self.progress.state, self.progress.detail = "running", ""
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> Polled:
         if not self._singly or not consumer.assignment():  # between two assignments nothing may spin

@@ -21,6 +21,7 @@ from bdcan_chassis import metrics
 from bdcan_chassis.database import Connection, backoff_seconds, dedicated_connection, wait, wait_for_either
 from bdcan_chassis.errors import describe, is_transient
 from bdcan_chassis.logs import get_logger
+from bdcan_chassis.pauses import DEADLINES, NOTHING_PAUSED, Pauses
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.transaction import LOOK_SECONDS, Transactions, Tx
 from bdcan_chassis.wake import Wakes
@@ -60,12 +61,14 @@ class Deadlines:
         transactions: Transactions,
         settings: ServiceSettings,
         wakes: Wakes,
+        pauses: Pauses = NOTHING_PAUSED,
     ) -> None:
         self._handlers = handlers
         self._transactions = transactions
         self._dsn = settings.database_url.get_secret_value()
         self._name = f"bdcan.{transactions.service}.deadlines"
         self._wake = wakes.of("deadlines")
+        self._gate = pauses.of(DEADLINES)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Fire until `stopping`; becomes leader when it can, and starts again after any failure."""
@@ -76,6 +79,9 @@ class Deadlines:
                     while not stopping.is_set() and not await connection.fetchval(_LEAD, self._name):
                         await wait(stopping, 1.0)
                     while not stopping.is_set():
+                        if self._gate.closed:
+                            await self._gate.opened(stopping)
+                            continue
                         self._wake.clear()
                         seconds = await self._seconds_to_next(
                             connection

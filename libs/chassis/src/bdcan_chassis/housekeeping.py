@@ -21,6 +21,7 @@ from bdcan_chassis.audit import Watch
 from bdcan_chassis.database import wait
 from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.logs import get_logger
+from bdcan_chassis.pauses import HOUSEKEEPING, NOTHING_PAUSED, Pauses
 from bdcan_chassis.retention import Kept, end, measure
 from bdcan_chassis.sampled import Labels, Sampled
 from bdcan_chassis.subscription import Consumer
@@ -92,15 +93,16 @@ async def keep_house(
     kept_for: Mapping[str, timedelta],
     watch: Watch,
     stopping: asyncio.Event,
+    pauses: Pauses = NOTHING_PAUSED,
 ) -> None:
-    """Read gauges and end what is past its time until `stopping`."""
+    """Read gauges and end what is past its time until `stopping`. While paused it still reads: alarms follow from it."""
     cleared, read_at = -math.inf, dict[Sample, float]()
+    gate = pauses.of(HOUSEKEEPING)
     while not stopping.is_set():
         started = time.monotonic()
         try:
-            if (
-                time.monotonic() - cleared > _CLEAR_SECONDS
-            ):  # deletes first: a gauge that fails must not let the inbox grow
+            # deletes first: a gauge that fails must not let the inbox grow
+            if time.monotonic() - cleared > _CLEAR_SECONDS and not gate.closed:
                 await clear(transactions, retention)
                 await end(transactions, kinds, kept_for)
                 await measure(transactions, kinds, kept_for)

@@ -98,6 +98,13 @@ PASS_ENDED = Gauge(
     ["name"],
 )
 
+LOOP_PAUSED = Sampled(
+    "bdcan_loop_paused",
+    "1 while an operator has the loop stand still; urgent is yes where the safety of people depends on it",
+    ["loop", "urgent"],
+    known={},
+)
+
 # Dead letters
 DEAD_LETTER_REASONS = (
     "bad-envelope",

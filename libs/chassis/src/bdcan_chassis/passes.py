@@ -19,6 +19,7 @@ from typing import TypeAlias
 from bdcan_chassis import metrics
 from bdcan_chassis.database import backoff_seconds, rest, wait, wait_for_either
 from bdcan_chassis.logs import get_logger
+from bdcan_chassis.pauses import NOTHING_PAUSED, Pauses
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_chassis.wake import Wakes
 
@@ -53,15 +54,22 @@ class Gateway:
 
 
 async def run_pass(
-    work: Planner | Gateway, transactions: Transactions, wakes: Wakes, stopping: asyncio.Event
+    work: Planner | Gateway,
+    transactions: Transactions,
+    wakes: Wakes,
+    stopping: asyncio.Event,
+    pauses: Pauses = NOTHING_PAUSED,
 ) -> None:
     """Repeat a pass until `stopping`. A failed pass is logged, counted and retried: its work is still there."""
-    wake = wakes.of(f"pass:{work.name}")
+    wake, gate = wakes.of(f"pass:{work.name}"), pauses.of(f"pass:{work.name}")
     failures = 0
     metrics.PASS_INTERVAL.labels(work.name).set(work.interval.total_seconds())
     metrics.PASS_ENDED.labels(work.name).set_to_current_time()
     metrics.PASS_FAILURES.labels(work.name)
     while not stopping.is_set():
+        if gate.closed:
+            await gate.opened(stopping)
+            continue
         wake.clear()
         started = time.perf_counter()
         try:

@@ -24,6 +24,7 @@ from bdcan_chassis.database import backoff_seconds, dedicated_connection, rest, 
 from bdcan_chassis.errors import DATABASE_ERRORS, is_transient
 from bdcan_chassis.kafka import make_producer
 from bdcan_chassis.logs import get_logger
+from bdcan_chassis.pauses import NOTHING_PAUSED, Pauses
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.transaction import unpack_headers
 from bdcan_chassis.wake import Wakes
@@ -47,11 +48,19 @@ _ABSENT_SECONDS = 30.0  # an upstream system's topic is made before its first ev
 class Relay:
     """Sends one traffic class of a service's outbox while it is leader."""
 
-    def __init__(self, traffic_class: str, service: str, settings: ServiceSettings, wakes: Wakes) -> None:
+    def __init__(
+        self,
+        traffic_class: str,
+        service: str,
+        settings: ServiceSettings,
+        wakes: Wakes,
+        pauses: Pauses = NOTHING_PAUSED,
+    ) -> None:
         self.traffic_class = traffic_class
         self._name = f"bdcan.{service}.relay.{traffic_class}"
         self._settings = settings
         self._absent: dict[str, float] = {}
+        self._gate = pauses.of(f"relay:{traffic_class}")
         self._wake = wakes.of(f"outbox:{traffic_class}")
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -91,6 +100,9 @@ class Relay:
         log.info("relay.leading", traffic_class=self.traffic_class)
         try:
             while not stopping.is_set():
+                if self._gate.closed:
+                    await self._gate.opened(stopping)
+                    continue
                 self._wake.clear()
                 started = time.perf_counter()
                 rows = await _unless_stopped(self._round(connection, producer), stopping)

@@ -185,6 +185,16 @@ CHASSIS_KEPT = (
         real_time=True,
     ),
     Kept(
+        "ended-pauses",
+        "chassis.pause",
+        "which operator had which loop stand still, and why",
+        "so that whoever is on call sees what was paused a moment ago; the audit keeps it for longer",
+        "legitimate interest: to keep the service running",
+        timedelta(days=7),
+        "t.ends_at < :before",
+        real_time=True,
+    ),
+    Kept(
         "stored-replies",
         "chassis.idempotency_key",
         "the reply to a request with an Idempotency-Key",

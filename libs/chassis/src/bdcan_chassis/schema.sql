@@ -219,6 +219,14 @@ CREATE TABLE chassis.parked_key (
     replay_requested_at timestamp with time zone
 );
 
+CREATE TABLE chassis.pause (
+    loop text NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    paused_at timestamp with time zone DEFAULT now() NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL
+);
+
 ALTER TABLE ONLY chassis.audit
     ADD CONSTRAINT audit_id_key UNIQUE (id);
 
@@ -254,6 +262,9 @@ ALTER TABLE ONLY chassis.outbox
 
 ALTER TABLE ONLY chassis.parked_key
     ADD CONSTRAINT parked_key_pkey PRIMARY KEY (consumer, topic, record_key);
+
+ALTER TABLE ONLY chassis.pause
+    ADD CONSTRAINT pause_pkey PRIMARY KEY (loop);
 
 CREATE INDEX audit_at ON chassis.audit USING btree (at);
 

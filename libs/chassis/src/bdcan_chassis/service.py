@@ -49,6 +49,8 @@ class Service:
     deadlines: Mapping[str, DeadlineHandler] = field(default_factory=dict)
     planners: tuple[Planner, ...] = ()
     gateways: tuple[Gateway, ...] = ()
+    urgent_loops: frozenset[str] = frozenset()
+    """The loops on which the safety of people depends, by the names that `pauses.loops_of` gives."""
     samples: tuple[Sample, ...] = ()
     routers: tuple[Routes, ...] = ()
     domain_errors: Mapping[type[Exception], int] = field(default_factory=dict)

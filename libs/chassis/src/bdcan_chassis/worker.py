@@ -31,6 +31,7 @@ from bdcan_chassis.http.server import serve
 from bdcan_chassis.kafka_heartbeat import Kafka
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.passes import Gateway, run_pass
+from bdcan_chassis.pauses import REPLAY, Pauses, loops_of
 from bdcan_chassis.relay import Relay
 from bdcan_chassis.replay import replay_requested
 from bdcan_chassis.retention import periods
@@ -55,22 +56,22 @@ def parts_of(
     service: Service, transactions: Transactions, wakes: Wakes
 ) -> tuple[dict[str, Part], list[ConsumerLoop]]:
     """All parts that a worker runs, by name, and the consumers among them."""
-    settings = service.settings
+    settings, pauses = service.settings, Pauses()
     dispatchers = {
         consumer.name: Dispatcher(
             consumer, transactions, ParkLimit(settings.park_in_a_row, settings.park_ratio)
         )
         for consumer in service.consumers
     }
-    loops = [ConsumerLoop(dispatcher, settings, service.name) for dispatcher in dispatchers.values()]
+    loops = [ConsumerLoop(dispatcher, settings, service.name, pauses) for dispatcher in dispatchers.values()]
     parts: dict[str, Part] = {f"consumer {loop.name}": loop.run for loop in loops}
     for traffic_class in service.traffic_classes:
-        parts[f"relay {traffic_class}"] = Relay(traffic_class, service.name, settings, wakes).run
+        parts[f"relay {traffic_class}"] = Relay(traffic_class, service.name, settings, wakes, pauses).run
     if service.deadlines:
-        parts["deadlines"] = Deadlines(service.deadlines, transactions, settings, wakes).run
-    replay = Gateway("replay", lambda t: replay_requested(dispatchers, t), timedelta(seconds=10))
+        parts["deadlines"] = Deadlines(service.deadlines, transactions, settings, wakes, pauses).run
+    replay = Gateway(REPLAY, lambda t: replay_requested(dispatchers, t), timedelta(seconds=10))
     for work in (*service.planners, *service.gateways, replay):
-        parts[f"pass {work.name}"] = _pass(work, transactions, wakes)
+        parts[f"pass {work.name}"] = _pass(work, transactions, wakes, pauses)
     dsn = settings.database_url.get_secret_value()
     parts["wakes"] = lambda stopping: wakes.listen(dsn, f"bdcan.{service.name}.listen", stopping)
     parts["housekeeping"] = lambda stopping: keep_house(
@@ -81,6 +82,10 @@ def parts_of(
         service.kept_for,
         Watch(settings.shown_per_hour),
         stopping,
+        pauses,
+    )
+    parts["pauses"] = lambda stopping: pauses.follow(
+        transactions.pool, wakes, loops_of(service), service.urgent_loops, stopping
     )
     heart = f"bdcan.{service.name}.heartbeat"
     parts["heartbeat"] = lambda stopping: beat(
@@ -91,8 +96,8 @@ def parts_of(
     return parts, loops
 
 
-def _pass(work: Any, transactions: Transactions, wakes: Wakes) -> Part:
-    return lambda stopping: run_pass(work, transactions, wakes, stopping)
+def _pass(work: Any, transactions: Transactions, wakes: Wakes, pauses: Pauses) -> Part:
+    return lambda stopping: run_pass(work, transactions, wakes, stopping, pauses)
 
 
 async def watch(loops: list[ConsumerLoop], stuck_after: float, stopping: asyncio.Event) -> None:
@@ -137,11 +142,11 @@ def forget_lag(loop: ConsumerLoop) -> None:
 
 
 def consumer_check(loop: ConsumerLoop) -> Check:
-    """Ready only while the consumer is running."""
+    """Ready while the consumer is running, or paused on purpose."""
 
     async def check() -> str | None:
         state = loop.progress.state
-        return None if state == "running" else f"{state}: {loop.progress.detail}"
+        return None if state in {"running", "paused"} else f"{state}: {loop.progress.detail}"
 
     return check
 

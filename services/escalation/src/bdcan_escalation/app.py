@@ -5,6 +5,7 @@ from __future__ import annotations
 from bdcan_chassis.service import Service
 from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_escalation import api, gateways
+from bdcan_escalation.books import FORWARD_SAFEGUARDING
 from bdcan_escalation.deadlines import DEADLINES
 from bdcan_escalation.domain.errors import NotAllowedError
 from bdcan_escalation.erasing import ERASER
@@ -31,6 +32,15 @@ def service(settings: Settings) -> Service:
         consumers=CONSUMERS,
         deadlines={**DEADLINES, **ERASER.deadlines},
         gateways=gateways.gateways(settings),
+        urgent_loops=frozenset(
+            {
+                "consumer:safeguarding",
+                "consumer:concerns",
+                "consumer:main",
+                "deadlines",
+                f"pass:{FORWARD_SAFEGUARDING}",
+            }
+        ),
         samples=SAMPLES,
         kept=KEPT,
         eraser=ERASER,

@@ -35,6 +35,7 @@ def service(settings: Settings) -> Service:
         consumers=consumers(upstreams),
         deadlines={**DEADLINES, **ERASER.deadlines},
         planners=PLANNERS,
+        urgent_loops=frozenset({"consumer:inbound", "relay:urgent"}),
         samples=SAMPLES,
         kept=KEPT,
         eraser=ERASER,

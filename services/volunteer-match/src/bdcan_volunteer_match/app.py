@@ -32,6 +32,7 @@ def service(settings: Settings) -> Service:
         consumers=CONSUMERS,
         deadlines={**DEADLINES, **ERASER.deadlines},
         planners=planners(settings),
+        urgent_loops=frozenset({"relay:normal"}),  # what callers and volunteers have noticed
         samples=SAMPLES,
         kept=KEPT,
         eraser=ERASER,
