@@ -4,53 +4,15 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from units import python, unit, until
 
-from bdcan_local.child import Command
 from bdcan_local.errors import NotReadyError
 from bdcan_local.guardian import Guardian
 from bdcan_local.supervisor import State, Supervisor, Unit
-
-
-@pytest.fixture
-def own_guardian() -> Iterator[Guardian]:
-    with Guardian(grace_seconds=1) as guardian:
-        yield guardian
-
-
-@pytest.fixture
-async def supervisor(own_guardian: Guardian, tmp_path: Path) -> AsyncIterator[Supervisor]:
-    supervisor = Supervisor(own_guardian, tmp_path)
-    yield supervisor
-    await supervisor.stop(list(supervisor.statuses))
-
-
-def python(code: str) -> Command:
-    return Command((sys.executable, "-c", code))
-
-
-def unit(name: str, code: str, directory: Path, stop_seconds: float = 5) -> Unit:
-    """A process that counts as ready once it has written a file of its name."""
-    mark = directory / f"{name}.ready"
-
-    async def is_ready() -> bool:
-        return mark.exists()
-
-    return Unit(
-        name, python(f"open({str(mark)!r}, 'w').close()\n{code}"), is_ready, stop_seconds=stop_seconds
-    )
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "not within its time limit"
-        await asyncio.sleep(0.02)
 
 
 async def test_killed_unit_runs_again(supervisor: Supervisor, tmp_path: Path) -> None:

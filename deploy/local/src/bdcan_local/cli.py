@@ -67,7 +67,6 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--report", type=Path, help="where the report goes (default ROOT/report.json)")
     for name, command, text in (
         ("down", _down, "stop what `up` started"),
-        ("status", _status, "show what runs"),
         ("logs", _logs, "show the log of a process"),
         (
             "prometheus-config",
@@ -143,6 +142,8 @@ def _parser() -> argparse.ArgumentParser:
     _about_contracts(add)
     _add_places(add("provision", _provision, "make users, topics, permissions and databases on any cluster"))
     operations.register(add, _chosen, _say)
+    shell = add("completion", _completion, "print what a shell needs to complete the words of this command")
+    shell.add_argument("shell", choices=["bash", "zsh", "fish"])
     add("kafka-lock", _kafka_lock, "resolve Kafka's jars again and write the lock")
     return parser
 
@@ -287,10 +288,11 @@ def _down(options: argparse.Namespace) -> int:
     return detached.stop(_chosen(options), _say)
 
 
-def _status(options: argparse.Namespace) -> int:
-    from bdcan_local import status
+def _completion(options: argparse.Namespace) -> int:
+    from bdcan_local import completion
 
-    return status.show(_chosen(options), _say)
+    print(completion.script(_parser(), options.shell))
+    return 0
 
 
 def _prometheus_config(options: argparse.Namespace) -> int:

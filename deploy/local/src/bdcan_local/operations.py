@@ -1,9 +1,10 @@
-"""The operator's commands about residents who may be falling through a gap. `cli` adds them to `bdcan`."""
+"""The operator's commands: what is wrong, who may be falling through a gap, and what stands still. `cli` adds them to `bdcan`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import json
 import os
 from collections.abc import Callable
@@ -38,6 +39,8 @@ def register(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -
 
     for one in (_add_reconcile, _add_case, _add_promises, _add_lag, _add_dead_letters):
         one(add, places, say)
+    for one in (_add_status, _add_pauses, _add_drain):
+        one(add, chosen, say)
 
 
 def _add_reconcile(add: Add, places: Find, say: Say) -> None:
@@ -177,6 +180,113 @@ def _add_dead_letters(add: Add, places: Find, say: Say) -> None:
     )
     command.add_argument("--json", action="store_true", help="for machines; with the ids")
     _add_places(command)
+
+
+def _add_status(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -> None:
+    def show(options: argparse.Namespace) -> int:
+        from bdcan_local import places, status
+
+        if options.endpoints:
+            return status.show_elsewhere(places.of_file(options.endpoints), options, say)
+        root = chosen(options)
+        return status.show(root, lambda: places.of_root(root), options, say)
+
+    command = add("status", show, "show what stands still, what is wrong, and what runs")
+    command.add_argument("--json", action="store_true", help="for machines")
+    _add_places(command)
+
+
+def _add_pauses(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -> None:
+    def system(options: argparse.Namespace) -> Any:
+        from bdcan_local import runner
+        from bdcan_local.settings import read_settings
+
+        return runner.found(chosen(options), read_settings())
+
+    def loops(options: argparse.Namespace) -> int:
+        from bdcan_local import pausing
+
+        found = pausing.loops(system(options), [options.service] if options.service else _services())
+        if options.json:
+            say(json.dumps(found, indent=2))
+        else:
+            pausing.as_text(found, say)
+        return 0
+
+    def pause(options: argparse.Namespace) -> int:
+        from bdcan_local import pausing
+
+        words = ["--for", options.lasts, "--reason", options.reason, "--actor", options.by]
+        words += ["--although-urgent"] if options.although_urgent else []
+        return pausing.run(system(options), options.service, "pause", options.loop, *words)
+
+    def resume(options: argparse.Namespace) -> int:
+        from bdcan_local import draining, pausing
+
+        process = options.what in _processes()
+        if process or options.what is None:
+            draining.resume(chosen(options), options.service, options.what, say)
+        if process:
+            return 0
+        named = [options.what] if options.what else []
+        words = ["--reason", options.reason, "--actor", options.by]
+        return pausing.run(system(options), options.service, "resume", *named, *words)
+
+    listed = add("loops", loops, "list what can be paused, and what is")
+    listed.add_argument("service", nargs="?", choices=_services(), help="default: all")
+    listed.add_argument("--json", action="store_true", help="for machines")
+    held = add("pause", pause, "have a loop of all workers of a service stand still, until a time")
+    held.add_argument("service", choices=_services())
+    held.add_argument("loop", help="as `bdcan loops` lists it: consumer:main, relay:normal, pass:match, …")
+    held.add_argument(
+        "--for", dest="lasts", default="30m", metavar="TIME", help="90s, 30m, 2h (default 30m, at most 24h)"
+    )
+    held.add_argument(
+        "--although-urgent", action="store_true", help="also a loop on which the safety of people depends"
+    )
+    freed = add(
+        "resume", resume, "end a pause, or start again what was drained; without a name, all of a service"
+    )
+    freed.add_argument("service", choices=_services())
+    freed.add_argument("what", nargs="?", help="a loop, or a process: api, worker, pulse")
+    for command in (held, freed):
+        _add_reason(command, required=command is held)
+    for command in (listed, held, freed):
+        _add_root(command)
+
+
+def _add_drain(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -> None:
+    def drain(options: argparse.Namespace) -> int:
+        from bdcan_local import draining
+
+        root = chosen(options)
+        draining.drain(root, options.service, options.process, options.by, options.reason, say)
+        return 0
+
+    command = add("drain", drain, "have a process finish what it has in hand and end, until it is resumed")
+    command.add_argument("service", choices=_services())
+    command.add_argument("process", nargs="?", choices=_processes(), help="default: all of the service")
+    _add_reason(command, required=True)
+    _add_root(command)
+
+
+def _add_reason(command: argparse.ArgumentParser, *, required: bool) -> None:
+    command.add_argument("--reason", required=required, default="", help="why")
+    command.add_argument("--by", default=getpass.getuser(), help="who (default: this user)")
+
+
+def _add_root(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--root", type=Path, help="default: the running one of .local/up and .local/demo")
+
+
+def _services() -> tuple[str, ...]:
+    from bdcan_local.processes import SERVICES
+
+    return SERVICES
+
+
+def _processes() -> tuple[str, ...]:
+    return ("api", "worker", "pulse")
 
 
 def _add_places(command: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 run/lock            held while a runner (or the guardian that cleans up after it) lives; contains the runner's pid
 run/ports.json      ports, kept over restarts
 run/state.json      what runs; for `bdcan status`
+run/drained/        a note for each process that was drained
 run/endpoints.json  where everything is; for the simulator
 logs/               a file for each process
 secrets/, data/     passwords and keys; databases and logs of Kafka

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bdcan_local import access, jars, processes
+from bdcan_local import access, draining, jars, processes
 from bdcan_local.child import Child, Command
 from bdcan_local.errors import InUseError, NotReadyError, PlatformError
 from bdcan_local.guardian import Guardian
@@ -89,6 +89,7 @@ async def running(root: Root, settings: Settings, plan: Plan, say: Say) -> Async
                 outside = [
                     asyncio.create_task(_sweep_now_and_then(system, say)),
                     asyncio.create_task(_play_sandboxes(system, root, supervisor, say)),
+                    asyncio.create_task(draining.follow(root, supervisor, say)),
                 ]
                 try:
                     yield Running(system, supervisor, guardian)

@@ -22,6 +22,8 @@ _STEADY_SECONDS = 30.0
 _READY_POLL_SECONDS = 0.1
 _STARTS_BEFORE_READY = 3
 _TAIL_LINES = 15
+_DRAIN_SECONDS = 60.0
+"""A drained process has longer to finish than one that is stopped."""
 
 
 class State(StrEnum):
@@ -32,6 +34,7 @@ class State(StrEnum):
     PAUSING = "restarting"
     STOPPED = "stopped"
     DONE = "done"
+    DRAINED = "drained"
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Supervisor:
                 self._watchers[unit.name] = asyncio.create_task(self._watch(status, child))
                 return time.monotonic() - begun
             status.exit_code = child.exit_code()
-            await self._end(child, unit)
+            await self._end(child, unit.stop_seconds)
             if time.monotonic() - begun > unit.ready_seconds:
                 break
             await asyncio.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
@@ -126,7 +129,7 @@ class Supervisor:
         child = self._spawn(status)
         await child.ended_within(unit.ready_seconds)
         status.exit_code = child.exit_code()
-        await self._end(child, unit)
+        await self._end(child, unit.stop_seconds)
         self._set(status, State.DONE if status.exit_code == 0 else State.STOPPED)
         if status.exit_code != 0:
             raise self._failure(status, "took too long" if status.exit_code is None else "failed")
@@ -136,17 +139,26 @@ class Supervisor:
         """Stops units side by side; those that run no more are passed over."""
 
         async def one(name: str) -> None:
-            watcher = self._watchers.pop(name, None)
-            if watcher is not None:
-                watcher.cancel()
-                await asyncio.gather(watcher, return_exceptions=True)
+            await self._unwatch(name)
             child = self._children.get(name)
             if child is not None:
-                await self._end(child, self.statuses[name].unit)
+                await self._end(child, self.statuses[name].unit.stop_seconds)
                 if self.statuses[name].state is not State.DONE:
                     self._set(self.statuses[name], State.STOPPED)
 
         await asyncio.gather(*(one(name) for name in names))
+
+    async def drain(self, name: str) -> None:
+        """Ends a unit, which has time to finish what it has in hand, and does not start it again before `resume`."""
+        await self._unwatch(name)
+        status = self.statuses[name]
+        await self._end(self._children[name], max(_DRAIN_SECONDS, status.unit.stop_seconds))
+        self._set(status, State.DRAINED)
+
+    async def resume(self, name: str) -> None:
+        """Starts a drained unit, and keeps it running from now on."""
+        status = self.statuses[name]
+        self._watchers[name] = asyncio.create_task(self._watch(status, self._spawn(status)))
 
     def _spawn(self, status: Status) -> Child:
         child = Child(status.unit.command, self.log(status.unit.name), self._guardian)
@@ -183,14 +195,20 @@ class Supervisor:
                 self._set(status, State.READY)
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _end(self, child: Child, unit: Unit) -> None:
+    async def _unwatch(self, name: str) -> None:
+        watcher = self._watchers.pop(name, None)
+        if watcher is not None:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+
+    async def _end(self, child: Child, seconds: float) -> None:
         child.ask_to_stop()
-        await child.ended_within(unit.stop_seconds)
+        await child.ended_within(seconds)
         child.stop(0)
 
     def _set(self, status: Status, state: State) -> None:
         status.state = state
-        if state in {State.STOPPED, State.DONE}:
+        if state in {State.STOPPED, State.DONE, State.DRAINED}:
             status.pid = None
         self._changed()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -130,11 +131,12 @@ def _add_repairs(verbs: Any) -> None:
 
 def _add_pauses(verbs: Any) -> None:
     """Verbs that have a loop of the service's workers stand still."""
-    verbs.add_parser("loops", help="the loops of the workers, and which of them are paused")
+    listed = verbs.add_parser("loops", help="the loops of the workers, and which of them are paused")
+    listed.add_argument("--json", action="store_true", help="for machines")
     held = verbs.add_parser("pause", help="have a loop of all workers stand still, until a time")
-    freed = verbs.add_parser("resume", help="end a pause now")
+    freed = verbs.add_parser("resume", help="end a pause now; without a loop, all of them")
     for act in (held, freed):
-        act.add_argument("loop", help="as `loops` lists it")
+        act.add_argument("loop", nargs="?" if act is freed else None, help="as `loops` lists it")
         act.add_argument("--reason", required=act is held, default="", help="why; goes to the audit")
         act.add_argument("--actor", default=_this_user(), help="who; goes to the audit (default: this user)")
     held.add_argument(
@@ -346,19 +348,45 @@ async def _pauses(service: Service, options: argparse.Namespace) -> int:
                     print(f"{service.name} {found.loop}: paused until {found.ends_at:%d %b %H:%M:%S %Z}")
                     return 0
                 case "resume":
-                    done = await pauses.resume(tx, service, options.loop, options.actor, options.reason)
-                    print(f"{service.name} {options.loop}: {'resumed' if done else 'was not paused'}")
-                    return 0 if done else 1
+                    all_of_them = [one.loop for one in await pauses.paused(tx.connection)]
+                    named = [options.loop] if options.loop else all_of_them
+                    done = [
+                        await pauses.resume(tx, service, loop, options.actor, options.reason)
+                        for loop in named
+                    ]
+                    for loop, resumed in zip(named, done, strict=True):
+                        print(f"{service.name} {loop}: {'resumed' if resumed else 'was not paused'}")
+                    return 0 if all(done) else 1
                 case _:
                     held = {one.loop: one for one in await pauses.paused(tx.connection)}
-        for loop in pauses.loops_of(service):
-            one = held.get(loop)
-            urgent = "  urgent" if loop in service.urgent_loops else ""
-            state = f"until {one.ends_at:%H:%M:%S} by {one.actor}: {one.reason}" if one else "runs"
-            print(printable(f"{service.name}  {loop}{urgent}  {state}"))
+        _show_loops(service, held, options)
         return 0
     finally:
         await transactions.pool.close()
+
+
+def _show_loops(service: Service, held: Mapping[str, Any], options: argparse.Namespace) -> None:
+    from bdcan_chassis.pauses import loops_of
+
+    found = [
+        {
+            "service": service.name,
+            "loop": loop,
+            "urgent": loop in service.urgent_loops,
+            "ends_at": one and one.ends_at.isoformat(),
+            "actor": one and one.actor,
+            "reason": one and one.reason,
+        }
+        for loop in loops_of(service)
+        for one in (held.get(loop),)
+    ]
+    if options.json:
+        print(json.dumps(found))
+        return
+    for row in found:
+        urgent = "  urgent" if row["urgent"] else ""
+        state = f"until {row['ends_at']} by {row['actor']}: {row['reason']}" if row["ends_at"] else "runs"
+        print(printable(f"{service.name}  {row['loop']}{urgent}  {state}"))
 
 
 async def _list_letters(transactions: Transactions, options: argparse.Namespace) -> int:
