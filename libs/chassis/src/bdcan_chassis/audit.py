@@ -46,6 +46,7 @@ class Act(StrEnum):
     PERSON_EXPORTED = "person-exported"
     EXPIRED = "audit-expired"
     REASONS_ERASED = "reasons-erased"
+    HISTORY_ENDED = "history-ended"
 
 
 SHOWS_A_PERSON = (Act.DISCLOSED, Act.CONTACT_SHOWN, Act.DEAD_LETTER_SHOWN, Act.PERSON_EXPORTED)

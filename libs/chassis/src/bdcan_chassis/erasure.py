@@ -72,6 +72,11 @@ def erased(erasure: Erasure, now: datetime, tell: Callable[[Erasure], BaseModel]
     return Step(after, (tell(after),), {LOOK: now + LOOK_EVERY})
 
 
+def forgotten(subject_id: UUID, now: datetime) -> Step[Erasure]:
+    """A subject goes because its own story ended, and nobody has to be answered."""
+    return Step(Erasure(subject_id, subject_id, now, now, erased_at=now), (), {LOOK: now + LOOK_EVERY})
+
+
 class Erasures(Book[Erasure]):
     """Requests and tombstones."""
 
@@ -143,7 +148,7 @@ class Eraser:
         for subject_id in sorted(set(subject_ids)):
             keys = [str(subject_id).encode(), *await self.first(tx, [subject_id])]
             counted[subject_id] = {
-                kind.name: await kind.erase.execute(tx.connection, subject_ids=[subject_id])
+                kind.name: await kind.erase_of(tx.connection, [subject_id])
                 for kind in self.kinds
                 if kind.of_subjects
             } | {"dead-letters": await _scrub(tx, subject_id, keys)}

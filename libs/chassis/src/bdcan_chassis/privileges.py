@@ -1,8 +1,8 @@
 """What a service's run-time role may do in its database: the least that it needs, derived by one rule.
 
 The owner, `<role>_owner`, makes the tables; only `migrate` logs in as it. The role that runs may read and write rows, and
-nothing else. Of a table whose comment is `append-only` it may read rows and add them: nobody who has its password can
-change or delete what the audit says. `migrate` calls `grant` as its last step, so that a new table is covered.
+nothing else. Of a table whose comment begins with `append-only` it may read rows and add them: nobody who has its password can
+change or delete what the audit or a history says. `migrate` calls `grant` as its last step, so that a new table is covered.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ WITH ours AS (
 ), wanted AS (
     SELECT c.oid, c.relacl, CASE
         WHEN c.relname = 'schema_migration' THEN ARRAY['SELECT']
-        WHEN obj_description(c.oid, 'pg_class') = 'append-only' THEN ARRAY['INSERT', 'SELECT']
+        WHEN obj_description(c.oid, 'pg_class') LIKE 'append-only%' THEN ARRAY['INSERT', 'SELECT']
         WHEN c.relkind IN ('r', 'p') THEN ARRAY['DELETE', 'INSERT', 'SELECT', 'UPDATE']
         ELSE ARRAY['SELECT'] END AS privileges
     FROM pg_class AS c

@@ -10,8 +10,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from bdcan_chassis import audit, metrics
+from bdcan_chassis.database import Connection
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.table import Statement
@@ -31,6 +34,7 @@ class Kept:
     new values; without it the row is deleted. `real_time`: the database stamps the row, not the domain's clock. `by_rule`: what a rule of
     the domain does instead, because a state changes with it; housekeeping only counts such rows. `of_subjects`: the condition on a row `t`
     that is about one of `:subject_ids`; such rows end at once when a person is erased. `stays_about`: the same, where rows stay. An export shows both.
+    `history`: the column of the time of a table that is append-only. Its rows end 30 days after they were written at the earliest.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Kept:
     by_rule: str = ""
     of_subjects: str = ""
     stays_about: str = ""
+    history: str = ""
 
     @property
     def then(self) -> str:
@@ -58,11 +63,30 @@ class Kept:
     @property
     def count(self) -> Statement:
         """How many rows are past their time."""
-        return Statement(_COUNT.format(table=self.table, past=self.past))
+        return Statement(_COUNT.format(table=self.table, past=self._past))
+
+    async def end_some(self, connection: Connection, before: datetime) -> int:
+        """End a portion of them; returns how many."""
+        return await self._run(self.end, connection, before=before, portion=PORTION)
+
+    async def erase_of(self, connection: Connection, subject_ids: Sequence[UUID]) -> int:
+        """End the rows of some subjects, whatever their age; returns how many."""
+        return await self._run(self.erase, connection, subject_ids=subject_ids)
+
+    async def _run(self, statement: Statement, connection: Connection, **arguments: Any) -> int:
+        run = statement.value if self.history else statement.execute
+        return await run(connection, **arguments)
+
+    @property
+    def _past(self) -> str:
+        return f"t.{self.history} < now() - interval '30 days' AND {self.past}" if self.history else self.past
 
     @property
     def end(self) -> Statement:
         """Ends a portion of them. Rows that somebody has locked wait for the next round."""
+        if self.history:
+            places = _PAST_OF_HISTORY.format(table=self.table, past=self._past)
+            return Statement(_END_HISTORY.format(table=self.table, places=places, forgets=self._forgets))
         past = _PAST.format(table=self.table, past=self.past)
         if not self.emptied:
             return Statement(_DELETE.format(table=self.table, past=past))
@@ -82,10 +106,17 @@ class Kept:
     @property
     def erase(self) -> Statement:
         """Ends the rows of some subjects, whatever their age."""
+        if self.history:
+            places = _OF_HISTORY.format(table=self.table, subjects=self.of_subjects)
+            return Statement(_END_HISTORY.format(table=self.table, places=places, forgets=self._forgets))
         if not self.emptied:
             return Statement(_ERASE.format(table=self.table, subjects=self.of_subjects))
         sets = ", ".join(f"{column} = {value}" for column, value in self.emptied.items())
         return Statement(_EMPTY_OF.format(table=self.table, sets=sets, subjects=self.of_subjects))
+
+    @property
+    def _forgets(self) -> str:
+        return next(iter(self.emptied), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +161,12 @@ async def end(
     for kind in kinds:
         if kind.by_rule:
             continue
-        statement, before = kind.end, _now(transactions, kind) - kept_for[kind.name]
+        before = _now(transactions, kind) - kept_for[kind.name]
         ended[kind.name] = 0
         portion = PORTION
         while portion == PORTION:
             async with transactions.pool.acquire() as connection:
-                portion = await statement.execute(connection, before=before, portion=PORTION)
+                portion = await kind.end_some(connection, before)
             ended[kind.name] += portion
     before = transactions.clock.now() - kept_for[_AUDIT.name]
     async with transactions.pool.acquire() as connection:
@@ -211,6 +242,12 @@ CHASSIS_KEPT = (
 _COUNT = "SELECT count(*) FROM {table} AS t WHERE {past}"
 
 _PAST = "ARRAY(SELECT t.ctid FROM {table} AS t WHERE {past} LIMIT :portion FOR UPDATE SKIP LOCKED)"
+
+_PAST_OF_HISTORY = "ARRAY(SELECT t.ctid FROM {table} AS t WHERE {past} LIMIT :portion)"
+
+_OF_HISTORY = "ARRAY(SELECT t.ctid FROM {table} AS t WHERE {subjects})"
+
+_END_HISTORY = "SELECT chassis.end_history('{table}', {places}, '{forgets}')"
 
 _DELETE = "DELETE FROM {table} WHERE ctid = ANY ({past})"
 

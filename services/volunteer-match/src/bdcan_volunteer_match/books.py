@@ -9,6 +9,7 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from bdcan_chassis.book import Book, Change
+from bdcan_chassis.erasure import Erasures, forgotten
 from bdcan_chassis.housekeeping import of_promise
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
@@ -18,6 +19,7 @@ from bdcan_volunteer_match.domain.following import follow
 from bdcan_volunteer_match.domain.hub import Hub
 from bdcan_volunteer_match.domain.task import Task, TaskState, done_in_time, follow_volunteer
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState, welcomed_in_time
+from bdcan_volunteer_match.erasing import ERASER
 
 MATCH = "match"
 """The planner that offers tasks."""
@@ -62,14 +64,15 @@ class Volunteers(Book[Volunteer]):
         self._changed: dict[UUID, Change[Volunteer]] = {}
 
     async def follow(self, changes: Sequence[Change[Volunteer]]) -> None:
-        """Delete the names and telephone numbers of those who left."""
+        """Erase those who left: who they are, the numbers of their checks, and why somebody looked at them."""
         news = [c for c in changes if c.before is not None and c.before.version != c.after.version]
         self._changed = {change.after.volunteer_id: change for change in news}
         left = [key for key, change in self._changed.items() if change.after.state is VolunteerState.LEFT]
         if left:
-            await store.volunteers.FORGET_PERSONS.execute(self.tx.connection, volunteer_ids=left)
-            self.tx.erase_reasons(left)
-            await store.volunteers.FORGET_REFERENCES.execute(self.tx.connection, volunteer_ids=left)
+            tombstones = Erasures(self.tx)
+            await tombstones.put_missing(forgotten(volunteer_id, self.tx.now) for volunteer_id in left)
+            await tombstones.save()
+            await ERASER.erase(self.tx, left)
 
     def wakes(self, change: Change[Volunteer]) -> Iterable[str]:
         """The planner, where somebody may be asked from now on."""

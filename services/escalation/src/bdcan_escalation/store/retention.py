@@ -20,6 +20,7 @@ KEPT = (
         "EXISTS (SELECT FROM escalation AS e WHERE e.escalation_id = t.escalation_id AND e.ended_at < :before)",
         stays_about="EXISTS (SELECT FROM escalation AS e WHERE e.escalation_id = t.escalation_id"
         " AND e.referral_id = ANY (:subject_ids))",
+        history="heard_at",
     ),
     Kept(
         "case-numbers",

@@ -35,6 +35,18 @@ KEPT = (
         {"household": "NULL", "diets": "'{}'", "flags": "'{}'", "notices": "'[]'", "noticed": "false"},
         of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
+    Kept(
+        "movements",
+        "movement",
+        "for which parcel goods went out of the store",
+        "to account for the stock, and to find parcels when goods are recalled",
+        _TASK,
+        6 * _YEAR,
+        "t.cause IS NOT NULL AND t.moved_at < :before",
+        {"cause": "NULL"},
+        stays_about="t.cause IN (SELECT parcel_id FROM parcel WHERE referral_id = ANY (:subject_ids))",
+        history="moved_at",
+    ),
 )
 """In the order in which they end. The parcel stays with its contents and back-orders, because stock and recalls need them."""
 

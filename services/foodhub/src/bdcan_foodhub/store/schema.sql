@@ -18,7 +18,7 @@ CREATE TABLE public.movement (
     item_id text NOT NULL,
     kind text NOT NULL,
     quantity bigint NOT NULL,
-    cause uuid NOT NULL,
+    cause uuid,
     lot text,
     best_before date,
     moved_at timestamp with time zone NOT NULL,

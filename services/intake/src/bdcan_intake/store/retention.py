@@ -103,6 +103,7 @@ KEPT = (
         _YEAR,
         _CLOSED,
         of_subjects="t.referral_id = ANY (:subject_ids)",
+        history="noted_at",
     ),
     Kept(
         "tasks-in-hand",
@@ -123,6 +124,7 @@ KEPT = (
         2 * _YEAR,
         _CLOSED,
         of_subjects="t.referral_id = ANY (:subject_ids)",
+        history="at",
     ),
 )
 """In the order in which they end. The referral with its codes and times stays, for the borough's figures."""

@@ -33,6 +33,7 @@ KEPT = (
         timedelta(days=6 * 365),
         "t.decided_at < :before",
         stays_about="t.referral_id = ANY (:subject_ids)",
+        history="decided_at",
     ),
 )
 """In the order in which they end. The assignment stays with its hub and its times, for the borough's figures."""

@@ -11,6 +11,12 @@ _YEAR = timedelta(days=365)
 _TASK = "public task: the council's help in an emergency (UK GDPR art. 6(1)(e))"
 _CONSENT = "consent of the volunteer (UK GDPR art. 6(1)(a))"
 
+_LAW = "legal obligation: safeguarding (Safeguarding Vulnerable Groups Act 2006), and public task (UK GDPR art. 6(1)(c) and (e))"
+_OF_TASK = (
+    "t.volunteer_id = ANY (:subject_ids) OR EXISTS (SELECT FROM task AS k WHERE k.task_id = t.task_id"
+    " AND k.referral_id = ANY (:subject_ids))"
+)
+
 _OVER = (
     "EXISTS (SELECT FROM welfare_call AS c WHERE c.referral_id = t.referral_id"
     " AND c.state IN ('answered', 'exhausted', 'cancelled') AND c.changed_at < :before)"
@@ -65,6 +71,7 @@ KEPT = (
         2 * _YEAR,
         _OVER,
         stays_about="t.referral_id = ANY (:subject_ids)",
+        history="made_at",
     ),
     Kept(
         "uncounted-attempts",
@@ -75,6 +82,7 @@ KEPT = (
         2 * _YEAR,
         _OVER,
         stays_about="t.referral_id = ANY (:subject_ids)",
+        history="made_at",
     ),
     Kept(
         "decisions",
@@ -84,6 +92,67 @@ KEPT = (
         _TASK,
         timedelta(days=6 * 365),
         "t.decided_at < :before",
+        stays_about="t.subject_id = ANY (:subject_ids) OR EXISTS (SELECT FROM task WHERE task_id = t.subject_id"
+        " AND referral_id = ANY (:subject_ids)) OR EXISTS (SELECT FROM welfare_call WHERE call_id = t.subject_id"
+        " AND referral_id = ANY (:subject_ids))",
+        history="decided_at",
+    ),
+    Kept(
+        "task-acts",
+        "task_act",
+        "which account said what about a task, for which volunteer",
+        "to account for the help that was given",
+        _TASK,
+        2 * _YEAR,
+        "t.acted_at < :before",
+        stays_about=_OF_TASK,
+        history="acted_at",
+    ),
+    Kept(
+        "concerns",
+        "concern",
+        "which volunteer raised which concern about a resident, as a code",
+        "to prove that a concern was passed on",
+        _LAW,
+        6 * _YEAR,
+        "t.raised_at < :before",
+        stays_about=_OF_TASK,
+        history="raised_at",
+    ),
+    Kept(
+        "persons",
+        "volunteer_person",
+        "name and telephone number of a volunteer",
+        "to reach them",
+        _CONSENT,
+        timedelta(days=1),
+        "EXISTS (SELECT FROM volunteer AS v WHERE v.volunteer_id = t.volunteer_id AND v.state = 'left'"
+        " AND v.changed_at < :before)",
+        of_subjects="t.volunteer_id = ANY (:subject_ids)",
+    ),
+    Kept(
+        "check-numbers",
+        "volunteer_check",
+        "the number of a volunteer's DBS certificate",
+        "to recognise the certificate when it is renewed",
+        _CONSENT,
+        timedelta(days=1),
+        "t.reference IS NOT NULL AND EXISTS (SELECT FROM volunteer AS v WHERE v.volunteer_id = t.volunteer_id"
+        " AND v.state = 'left' AND v.changed_at < :before)",
+        {"reference": "NULL"},
+        of_subjects="t.reference IS NOT NULL AND t.volunteer_id = ANY (:subject_ids)",
+        history="recorded_at",
+    ),
+    Kept(
+        "checks",
+        "volunteer_check",
+        "who saw which evidence of a volunteer's DBS check, and until when it is valid",
+        "to prove that whoever met a resident had been checked",
+        _LAW,
+        6 * _YEAR,
+        "t.recorded_at < :before",
+        stays_about="t.volunteer_id = ANY (:subject_ids)",
+        history="recorded_at",
     ),
 )
 """In the order in which they end. Tasks and calls stay with their states and times, for the borough's figures."""

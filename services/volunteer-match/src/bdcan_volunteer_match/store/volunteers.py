@@ -55,12 +55,6 @@ CHECKS_OF = Query(
     Recorded,
 )
 
-# Forget the references of the checks of volunteers who left.
-FORGET_REFERENCES = Statement(
-    "UPDATE volunteer_check SET reference = NULL WHERE volunteer_id = ANY (:volunteer_ids) AND reference IS NOT NULL"
-)
-
-
 # Those of some volunteers who are active, locked in the order of their ids: nobody else can change them now.
 LOCK_ACTIVE = VOLUNTEER.query(
     """
@@ -117,9 +111,6 @@ SAVE_PERSON = Statement(
         phone_e164 = CASE WHEN excluded.phone IS NULL THEN known.phone_e164 ELSE excluded.phone_e164 END
     """
 )
-
-# Delete who some volunteers are.
-FORGET_PERSONS = Statement("DELETE FROM volunteer_person WHERE volunteer_id = ANY (:volunteer_ids)")
 
 # How many volunteers there are, by state.
 COUNT_BY_STATE = Statement("SELECT state, count(*) AS value FROM volunteer GROUP BY state")

@@ -1,0 +1,4 @@
+-- Rows of a history are added and never changed: the time of a row, and whom or what it is about.
+COMMENT ON TABLE movement IS 'append-only: moved_at, cause; forgets cause';
+-- The ledger has to add up for ever, but after some years nobody need know for which parcel something went out.
+ALTER TABLE movement ALTER COLUMN cause DROP NOT NULL;
