@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from http.client import HTTPResponse
+from http import HTTPStatus
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+
+import requests
 
 from bdcan_local.errors import PlatformError
 
@@ -47,19 +46,15 @@ def as_text(exported: dict[str, Any], say: Callable[[str], None]) -> None:
 
 def post(url: str, headers: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
     """What a service answers. Raises PlatformError."""
-    sent = {**headers, "Content-Type": "application/json"}
-    request = Request(url, json.dumps(body).encode(), sent, method="POST")  # noqa: S310 # our own services
-    answer: HTTPResponse
     try:
-        with urlopen(request, timeout=30) as answer:  # noqa: S310 # our own services
-            text = answer.read()
-            return json.loads(text) if text else {}
-    except HTTPError as error:
-        raise PlatformError(
-            f"{url} answered {error.code}: {error.read().decode('utf-8', 'replace')[:500]}",
-            "Correct what it names, and ask again.",
-        ) from error
-    except URLError as error:
+        answer = requests.post(url, json=body, headers=headers, timeout=30)
+    except requests.RequestException as error:
         raise PlatformError(
             f"{url} does not answer", "Look at `bdcan status`, and ask again: nothing is lost."
         ) from error
+    if answer.status_code >= HTTPStatus.BAD_REQUEST:
+        raise PlatformError(
+            f"{url} answered {answer.status_code}: {answer.text[:500]}",
+            "Correct what it names, and ask again.",
+        )
+    return answer.json() if answer.content else {}
