@@ -6,12 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from units import unit, until
+from units import python, unit, until
 
 from bdcan_local import draining
 from bdcan_local.errors import NotReadyError, PlatformError
 from bdcan_local.root import Root, write_json
-from bdcan_local.supervisor import FIRST_PAUSE_SECONDS, State, Supervisor
+from bdcan_local.supervisor import FIRST_PAUSE_SECONDS, State, Supervisor, Unit
 
 FINISHES = """
 import pathlib, signal, time
@@ -20,6 +20,7 @@ def finish(*_):
     pathlib.Path({done!r}).write_text("all that was in hand")
     raise SystemExit
 signal.signal(signal.SIGTERM, finish)
+pathlib.Path({ready!r}).touch()
 time.sleep(60)
 """
 
@@ -27,9 +28,13 @@ time.sleep(60)
 async def test_drained_process_finishes_and_stays_down_until_it_is_resumed(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
-    done = tmp_path / "done"
-    # it has longer than a stop gives it
-    await supervisor.start(unit("worker", FINISHES.format(done=str(done)), tmp_path, stop_seconds=0.1))
+    done, ready = tmp_path / "done", tmp_path / "ready"
+
+    async def is_ready() -> bool:
+        return ready.exists()
+
+    command = python(FINISHES.format(done=str(done), ready=str(ready)))
+    await supervisor.start(Unit("worker", command, is_ready, stop_seconds=0.1))  # a drain gives it longer
     status, first = supervisor.statuses["worker"], supervisor.statuses["worker"].pid
     await supervisor.drain("worker")
     assert (status.state, status.pid, done.read_text()) == (State.DRAINED, None, "all that was in hand")
@@ -86,10 +91,8 @@ async def test_runner_follows_what_is_asked_for_and_the_command_waits(
     assert "intake-worker: drained by ada: release 12" in said
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
-    again = asyncio.create_task(draining.follow(root, supervisor, said.append))
-    await until(lambda: not draining.drained(root))
-    again.cancel()
-    await asyncio.gather(again, return_exceptions=True)
+    draining.forget(root)
+    assert draining.drained(root) == {}
 
 
 def test_process_that_there_is_not_is_named_as_such(tmp_path: Path) -> None:

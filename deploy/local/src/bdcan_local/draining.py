@@ -65,10 +65,14 @@ def resume(root: Root, service: str, process: str | None, say: Say) -> int:
     return len(names)
 
 
+def forget(root: Root) -> None:
+    """Forget what an earlier start had drained, before anybody can drain something of this one."""
+    for path in _folder(root).glob("*.json"):
+        path.unlink(missing_ok=True)
+
+
 async def follow(root: Root, supervisor: Supervisor, say: Say) -> None:
     """The runner's part: drain and resume processes as the notes say, until cancelled."""
-    for name in drained(root):
-        (_folder(root) / f"{name}.json").unlink(missing_ok=True)
     held: set[str] = set()
     while True:
         wanted = {name: note for name, note in drained(root).items() if name in supervisor.statuses}

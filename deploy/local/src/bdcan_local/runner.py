@@ -79,6 +79,7 @@ async def running(root: Root, settings: Settings, plan: Plan, say: Say) -> Async
         if plan.fresh:
             root.wipe()
         root.check_space()
+        draining.forget(root)
         build = await _prepare(root, settings, plan, held, say)
         with Guardian(keep_open=(lock,)) as guardian:
             supervisor = Supervisor(guardian, root.logs)
