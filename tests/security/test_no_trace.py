@@ -30,6 +30,7 @@ from bdcan_contracts.models import (
     ReferralErasureRequested,
 )
 from bdcan_contracts.vocabulary import Channel, NeedCode
+from bdcan_intake.domain.enquiry import volunteer_id_of
 from bdcan_local import rights
 from bdcan_local.errors import PlatformError
 
@@ -367,18 +368,22 @@ async def test_commands_export_and_erase_ask_the_services(five: Five) -> None:
     referral_id = await _hand_in(five, "shopping")
     urls = {name.replace("_", "-"): given.url for name, given in five.by_name.items()}
     headers = {"X-API-Key": five.intake.http.headers["X-API-Key"]}
-    exported = await asyncio.to_thread(rights.export, urls, headers, [str(referral_id)], "resident-asked")
+    exported = await asyncio.to_thread(
+        rights.export, urls, headers, rights.whom([str(referral_id)]), "resident-asked"
+    )
     said: list[str] = []
     rights.as_text(exported, said.append)
     assert f"routing, referral {referral_id}" in said
     assert any("Zebedee Quorlix" in line for line in said)
     taken = await asyncio.to_thread(
-        rights.erase, five.intake.url, headers, [str(referral_id)], [], "resident-asked"
+        rights.erase, five.intake.url, headers, rights.whom([str(referral_id)]), "resident-asked"
     )
     await five.settle()
     assert (await _receipt(five, taken["erasure"]["erasure_id"]))["state"] == "done"
     with pytest.raises(PlatformError, match="404"):
-        await asyncio.to_thread(rights.erase, five.intake.url, headers, [str(uuid4())], [], "resident-asked")
+        await asyncio.to_thread(
+            rights.erase, five.intake.url, headers, rights.whom([str(uuid4())]), "resident-asked"
+        )
 
 
 async def test_volunteer_who_asks_leaves_and_is_erased(five: Five) -> None:
@@ -395,3 +400,81 @@ async def test_volunteer_who_asks_leaves_and_is_erased(five: Five) -> None:
     await five.settle()
     assert (await _receipt(five, UUID(asked.json()["erasure"]["erasure_id"])))["state"] == "done"
     assert await traces(five, *TRACES) == []
+
+
+async def _volunteer_of_a_hub(five: Five) -> str:
+    """Somebody whom a hub took on by itself, with a task that they accepted and a check that was seen."""
+    await five.settle()
+    body = {
+        "name": PLANTED["name"],
+        "phone": PLANTED["phone"],
+        "hub_ids": ["hub-1"],
+        "task_kinds": ["shopping"],
+    }
+    answer = await five.volunteer_match.http.post("/v1/volunteers", json=body)
+    assert answer.status_code == 201, answer.text
+    volunteer_id = answer.json()["volunteer_id"]
+    seen = {
+        "kind": "enhanced-dbs",
+        "reference": "DBS-943476591",
+        "issued_on": "2020-01-02",
+        "seen_on": "2020-03-20",
+    }
+    answer = await five.volunteer_match.http.post(f"/v1/volunteers/{volunteer_id}/checks", json=seen)
+    assert answer.status_code < 300, answer.text
+    look = {"reason": "Zebedee asked to be rung"}
+    assert (
+        await five.volunteer_match.http.post(f"/v1/volunteers/{volunteer_id}/contact-views", json=look)
+    ).status_code == 200
+    await five.settle()
+    return volunteer_id
+
+
+async def _exported(five: Five, **whom: list[str]) -> dict[str, dict[str, Any]]:
+    """What each service shows of somebody, by service."""
+    asked = {"reason": "they asked to see it"} | whom
+    answers = {
+        name: await given.http.post("/v1/rights/exports", json=asked) for name, given in five.by_name.items()
+    }
+    assert {answer.status_code for answer in answers.values()} == {200}
+    return {name: answer.json()["holds"][0] for name, answer in answers.items()}
+
+
+async def test_volunteer_of_a_hub_sees_what_is_held_and_is_erased_by_their_id(five: Five) -> None:
+    volunteer_id = await _volunteer_of_a_hub(five)
+    shown = await _exported(five, volunteer_ids=[volunteer_id])
+    records = shown["volunteer_match"]["records"]
+    assert set(records) >= {"persons", "checks", "enquiries"}
+    assert "Zebedee Quorlix" in json.dumps(records)
+    assert [one["act"] for one in shown["volunteer_match"]["seen"]] == ["contact-shown"]
+    assert await traces(five, "DBS-9434")
+    for _ in range(2):  # who asks again is answered again
+        asked = {"volunteer_ids": [volunteer_id], "reason": "volunteer-asked"}
+        answer = await five.intake.http.post("/v1/rights/erasures", json=asked)
+        assert answer.json()["erasure"]["waits_for_volunteers"] == [volunteer_id]
+        await five.settle()
+        assert (await _receipt(five, UUID(answer.json()["erasure"]["erasure_id"])))["state"] == "done"
+        assert await traces(five, *TRACES, "DBS-9434") == []
+    after = await _exported(five, volunteer_ids=[volunteer_id])
+    assert "Quorlix" not in json.dumps(after)
+    assert after["volunteer_match"]["records"]["checks"][0]["reference"] is None
+
+
+async def test_who_enquired_sees_what_is_held_by_either_id_and_is_erased_by_either(five: Five) -> None:
+    for key in ("enquiry_ids", "volunteer_ids"):
+        answer = await five.intake.http.post(
+            "/v1/volunteer-enquiries",
+            json={**{k: PLANTED[k] for k in ("name", "phone", "email", "notes")}, "postcode": "RM10 8XX"},
+        )
+        enquiry_id = answer.json()["enquiry_id"]
+        await five.settle()
+        whom = {key: [enquiry_id if key == "enquiry_ids" else str(volunteer_id_of(UUID(enquiry_id)))]}
+        shown = await _exported(five, **whom)
+        assert "Zebedee Quorlix" in json.dumps(shown["intake"]["records"]["enquiries"])
+        assert shown["volunteer_match"]["records"]["enquiries"][0]["state"] == "enquired"
+        asked = {**whom, "reason": "volunteer-asked"}
+        taken = (await five.intake.http.post("/v1/rights/erasures", json=asked)).json()
+        assert taken["erasure"]["waits_for_enquiries"] == [enquiry_id]
+        await five.settle()
+        assert (await _receipt(five, UUID(taken["erasure"]["erasure_id"])))["state"] == "done"
+        assert await traces(five, *TRACES) == []

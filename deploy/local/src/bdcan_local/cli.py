@@ -184,14 +184,14 @@ def _about_people(add: Callable[..., argparse.ArgumentParser]) -> None:
         right.add_argument(
             "--referral", action="extend", nargs="+", default=[], help="ids of the person's referrals"
         )
+        right.add_argument(
+            "--enquiry", action="extend", nargs="+", default=[], help="ids of a volunteer's enquiries"
+        )
+        right.add_argument("--volunteer", action="extend", nargs="+", default=[], help="ids of a volunteer")
         right.add_argument("--reason", required=True, help="why: a code, such as resident-asked")
         right.add_argument("--root", type=Path, help=f"default: the running one of {UP_ROOT} and {DEMO_ROOT}")
         if name == "export":
             right.add_argument("--text", action="store_true", help="for people, in place of JSON")
-        else:
-            right.add_argument(
-                "--enquiry", action="extend", nargs="+", default=[], help="ids of a volunteer's enquiries"
-            )
 
 
 def _about_outside(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -362,7 +362,9 @@ def _export(options: argparse.Namespace) -> int:
     from bdcan_local import rights
 
     urls, headers = _apis_for_an_officer(options)
-    exported = rights.export(urls, headers, options.referral, options.reason)
+    exported = rights.export(
+        urls, headers, rights.whom(options.referral, options.enquiry, options.volunteer), options.reason
+    )
     if options.text:
         rights.as_text(exported, _say)
     else:
@@ -376,7 +378,12 @@ def _erase(options: argparse.Namespace) -> int:
     from bdcan_local import rights
 
     urls, headers = _apis_for_an_officer(options)
-    taken = rights.erase(urls["intake"], headers, options.referral, options.enquiry, options.reason)
+    taken = rights.erase(
+        urls["intake"],
+        headers,
+        rights.whom(options.referral, options.enquiry, options.volunteer),
+        options.reason,
+    )
     _say(json.dumps(taken, indent=2))
     return 0
 

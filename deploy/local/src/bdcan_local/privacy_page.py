@@ -25,12 +25,13 @@ keeps these promises; `bdcan retention --report` shows them with what is past it
 _RIGHTS = """
 ## What a person can ask for
 - **To see it.** `bdcan export --referral ID --reason resident-asked --text`, or `POST /v1/rights/exports` of each service, shows every row
-  about a referral, and who saw it when and why. Needs `rights:read`.
+  about a referral, and who saw it when and why. A volunteer is asked for by `--volunteer ID` or `--enquiry ID`. Needs `rights:read`.
 - **To have it corrected.** The desk amends an open referral at intake, and all services follow. Once it has ended,
   `POST /v1/referrals/{id}/corrections` corrects the details of the person, with a reason for the audit.
 - **To be erased.** `bdcan erase --referral ID --reason resident-asked`, or `POST /v1/rights/erasures` of intake. The answer lists other
   referrals that may be theirs: ask the person, and include them. The receipt, `GET /v1/rights/erasures/{id}`, says what each service
-  erased, what stays without the person, and what it still waits for: at most 21 days ([ADR 18](adr/0018-erasure.md)).
+  erased, what stays without the person, and what it still waits for: at most 21 days ([ADR 18](adr/0018-erasure.md)). A volunteer
+  (`--volunteer ID` or `--enquiry ID`) leaves first: their tasks go to others at once.
 """
 _KEPT = """
 ## What is kept, and for how long

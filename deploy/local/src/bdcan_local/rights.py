@@ -11,29 +11,38 @@ import requests
 from bdcan_local.errors import PlatformError
 
 
+def whom(
+    referral_ids: Sequence[str] = (), enquiry_ids: Sequence[str] = (), volunteer_ids: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """A person, by every id that is theirs."""
+    return {
+        "referral_ids": list(referral_ids),
+        "enquiry_ids": list(enquiry_ids),
+        "volunteer_ids": list(volunteer_ids),
+    }
+
+
 def export(
-    urls: dict[str, str], headers: dict[str, str], referral_ids: Sequence[str], reason: str
+    urls: dict[str, str], headers: dict[str, str], person: dict[str, list[str]], reason: str
 ) -> dict[str, Any]:
-    """What each service holds about these referrals, by service. Raises PlatformError if one does not answer."""
-    asked = {"referral_ids": list(referral_ids), "reason": reason}
+    """What each service holds about a person, by service. Raises PlatformError if one does not answer."""
+    asked = {**person, "reason": reason}
     return {
         service: post(f"{url}/v1/rights/exports", headers, asked)["holds"] for service, url in urls.items()
     }
 
 
-def erase(
-    url: str, headers: dict[str, str], referral_ids: Sequence[str], enquiry_ids: Sequence[str], reason: str
-) -> dict[str, Any]:
+def erase(url: str, headers: dict[str, str], person: dict[str, list[str]], reason: str) -> dict[str, Any]:
     """Ask intake to erase a person; returns the request. Raises PlatformError."""
-    asked = {"referral_ids": list(referral_ids), "enquiry_ids": list(enquiry_ids), "reason": reason}
-    return post(f"{url}/v1/rights/erasures", headers, asked)
+    return post(f"{url}/v1/rights/erasures", headers, {**person, "reason": reason})
 
 
 def as_text(exported: dict[str, Any], say: Callable[[str], None]) -> None:
     """An export as a person reads it."""
     for service, holds in exported.items():
         for held in holds:
-            say(f"{service}, referral {held['referral_id']}")
+            what = "referral" if held["referral_id"] else "volunteer"
+            say(f"{service}, {what} {held['subject_id']}")
             for kind, rows in held["records"].items():
                 for row in rows:
                     said = {name: value for name, value in row.items() if value not in (None, [], {}, "")}

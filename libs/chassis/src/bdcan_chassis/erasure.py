@@ -93,7 +93,7 @@ class Eraser:
 
     `kinds`: its kinds of record; those with `of_subjects` go. `open_work`: a query of pairs, a subject (`:subject_ids`) and a code of what
     is still open. `keeps`: codes of what stays without the person. `first` runs before anything goes, and returns record keys
-    under which strangers wrote about the subjects.
+    under which strangers wrote about the subjects. `known_as`: the id under which the service knows whoever sent an enquiry.
     """
 
     service: str
@@ -102,6 +102,7 @@ class Eraser:
     open_work: Statement | None = None
     keeps: tuple[str, ...] = ()
     first: Callable[[Tx, Collection[UUID]], Awaitable[Sequence[bytes]]] = field(default=_nothing)
+    known_as: Callable[[UUID], UUID] | None = None
 
     @property
     def deadlines(self) -> dict[str, DeadlineHandler]:

@@ -96,7 +96,7 @@ class Kept:
     @property
     def about(self) -> str:
         """The condition on a row that is about some subjects; empty: no row of this kind is."""
-        return self.of_subjects or self.stays_about
+        return " OR ".join(f"({one})" for one in (self.of_subjects, self.stays_about) if one)
 
     @property
     def held(self) -> Statement:

@@ -114,5 +114,9 @@ class Service:
 
     def api(self, transactions: Transactions) -> FastAPI:
         """The service's API: its own routes and the common ones."""
-        routers = (*self.routers, rights_router(self.name, self.kept), dead_letter_router())
+        routers = (
+            *self.routers,
+            rights_router(self.name, self.kept, self.eraser and self.eraser.known_as),
+            dead_letter_router(),
+        )
         return create_api(self.title, self.settings, transactions, routers, self.domain_errors)

@@ -1092,9 +1092,11 @@ class VolunteerEnquiryErasureRequested(_Body):
     """Whoever wanted to volunteer has a right to be erased. The volunteer leaves."""
 
     enquiry_id: UUID
-    """The enquiry of the volunteer."""
+    """The enquiry of the volunteer. Where there was none: the id of the volunteer."""
     erasure_id: UUID
     """The erasure that the request belongs to."""
+    volunteer_id: UUID | None = None
+    """The volunteer, where a hub took them on without an enquiry."""
     requested_at: AwareDatetime
     """When it was asked for."""
 

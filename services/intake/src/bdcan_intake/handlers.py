@@ -82,8 +82,12 @@ async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:
     tx.erase_reasons(one.enquiry_id for one in theirs)
     erasures = Erasures(tx)
     enquiry_ids = [one.enquiry_id for one in theirs]
-    for erasure in await erasures.lock(store.erasures.LOCK_OF_ENQUIRIES, enquiry_ids=enquiry_ids):
+    waiting = await erasures.lock(
+        store.erasures.LOCK_OF_ENQUIRIES, enquiry_ids=enquiry_ids, volunteer_ids=list(left)
+    )
+    for erasure in waiting:
         erasures.put(rights.enquiry_erased(erasure, enquiry_ids, tx.now))
+        erasures.put(rights.volunteers_erased(erasures[erasure.erasure_id], left, tx.now))
     await erasures.save()
 
 

@@ -157,11 +157,11 @@ async def on_enquiry(batch: Batch[VolunteerEnquiryReceived], tx: Tx) -> None:
 
 
 async def on_enquiry_erasure(batch: Batch[VolunteerEnquiryErasureRequested], tx: Tx) -> None:
-    """Whoever enquired wants to be erased: the volunteer leaves."""
+    """Whoever enquired, or whom a hub took on, wants to be erased: the volunteer leaves."""
     await Volunteers(tx).handle(
         batch,
-        lambda known, _event, now: known and volunteer.leave(known, None, now),
-        key=lambda asked: volunteer.volunteer_id_of(asked.enquiry_id),
+        lambda known, _event, now: known and volunteer.erase_on_request(known, now),
+        key=lambda asked: asked.volunteer_id or volunteer.volunteer_id_of(asked.enquiry_id),
     )
 
 

@@ -36,12 +36,15 @@ class ErasureAsked(Body):
 
     referral_ids: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
     enquiry_ids: Annotated[tuple[UUID, ...], Field(max_length=10)] = ()
+    volunteer_ids: Annotated[
+        tuple[UUID, ...], Field(max_length=10, description="as volunteer-match's list has them")
+    ] = ()
     reason: Annotated[Slug, Field(description="a code, such as resident-asked or court-order")]
 
     @model_validator(mode="after")
     def _names_somebody(self) -> ErasureAsked:
-        if not (self.referral_ids or self.enquiry_ids):
-            raise ValueError("name a referral or an enquiry")
+        if not (self.referral_ids or self.enquiry_ids or self.volunteer_ids):
+            raise ValueError("name a referral, an enquiry or a volunteer")
         return self
 
 
@@ -74,6 +77,7 @@ class ErasureView(BaseModel):
     asked_by: str
     referral_ids: list[UUID]
     waits_for_enquiries: list[UUID]
+    waits_for_volunteers: list[UUID]
     requested_at: datetime
     erase_by: Annotated[datetime, Field(description="open work is waited for until then")]
     due_at: Annotated[datetime, Field(description="all services must have answered by then")]
@@ -92,6 +96,7 @@ class ErasureView(BaseModel):
             asked_by=erasure.asked_by,
             referral_ids=list(erasure.referral_ids),
             waits_for_enquiries=list(erasure.enquiry_ids),
+            waits_for_volunteers=list(erasure.volunteer_ids),
             requested_at=erasure.requested_at,
             erase_by=erasure.erase_by,
             due_at=erasure.due_at,
@@ -128,12 +133,22 @@ def router() -> Routes:
         async def work(tx: Tx) -> BaseModel:
             referrals, enquiries, erasures = Referrals(tx), Enquiries(tx), Erasures(tx)
             found = await referrals.lock_keys(body.referral_ids)
-            enquired = await enquiries.lock(store.enquiries.ENQUIRY.lock, keys=set(body.enquiry_ids))
-            if len(found) < len(set(body.referral_ids)) or len(enquired) < len(set(body.enquiry_ids)):
+            known = await store.enquiries.IDS_OF_VOLUNTEERS.pairs(
+                tx.connection, volunteer_ids=body.volunteer_ids
+            )
+            enquired = await enquiries.lock(
+                store.enquiries.ENQUIRY.lock, keys={*body.enquiry_ids, *known.values()}
+            )
+            if len(found) < len(set(body.referral_ids)) or len(enquired) < len(
+                {*body.enquiry_ids, *known.values()}
+            ):
                 raise NotFoundError
-            for one in (*body.referral_ids, *body.enquiry_ids):
+            for one in (*body.referral_ids, *body.enquiry_ids, *body.volunteer_ids):
                 tx.audit(Act.PERSON_ERASED, caller.name, one, body.reason)
-            erasure = erasures.put(rights.ask(new_id(), found, enquired, body.reason, caller.name, tx.now))
+            strangers = set(body.volunteer_ids) - known.keys()
+            erasure = erasures.put(
+                rights.ask(new_id(), found, enquired, body.reason, caller.name, tx.now, strangers)
+            )
             for referral in found:
                 if referral.open and not referral.withdrawn_reason:
                     referrals.put(changes.withdraw(referral, Reason.PERSON_ERASED, tx.now))

@@ -72,6 +72,8 @@ class Erasure(Struct, frozen=True, rename={"erasure_id": "id"}):
     state: State = State.WAITING
     ended_at: datetime | None = None
     overdue: bool = False
+    volunteer_ids: tuple[UUID, ...] = ()
+    """Volunteers without an enquiry who are not erased yet."""
     answers: tuple[Answer, ...] = ()
 
     @property
@@ -93,8 +95,9 @@ def ask(
     reason: str,
     asked_by: str,
     now: datetime,
+    volunteer_ids: Iterable[UUID] = (),
 ) -> Step[Erasure]:
-    """A person asks to be erased."""
+    """A person asks to be erased. `volunteer_ids`: volunteers whose enquiry intake does not know."""
     due_at = now + ANSWERED_WITHIN
     asked = Erasure(
         erasure_id,
@@ -105,8 +108,16 @@ def ask(
         now,
         now + WAITS_FOR_WORK,
         due_at,
+        volunteer_ids=tuple(sorted(volunteer_ids)),
     )
-    return _told(asked, now)
+    step = _told(asked, now)
+    told = (
+        VolunteerEnquiryErasureRequested(
+            enquiry_id=one, erasure_id=erasure_id, volunteer_id=one, requested_at=now
+        )
+        for one in asked.volunteer_ids
+    )
+    return Step(step.state, tuple(told), step.deadlines)
 
 
 def answer(erasure: Erasure, event: ErasureAnswered, now: datetime) -> Step[Erasure]:
@@ -133,6 +144,14 @@ def enquiry_erased(erasure: Erasure, enquiry_ids: Iterable[UUID], now: datetime)
     """The volunteers of these enquiries have left, and nothing says who they were."""
     left = set(enquiry_ids)
     return _told(replace(erasure, enquiry_ids=tuple(i for i in erasure.enquiry_ids if i not in left)), now)
+
+
+def volunteers_erased(erasure: Erasure, volunteer_ids: Iterable[UUID], now: datetime) -> Step[Erasure]:
+    """These volunteers have left, and nothing says who they were."""
+    left = set(volunteer_ids)
+    return _told(
+        replace(erasure, volunteer_ids=tuple(i for i in erasure.volunteer_ids if i not in left)), now
+    )
 
 
 def overdue(erasure: Erasure, now: datetime) -> Step[Erasure] | None:
@@ -173,7 +192,7 @@ def must_not_be_erased(referral: Referral) -> None:
 
 
 def _told(erasure: Erasure, now: datetime) -> Step[Erasure]:
-    if erasure.state is State.DONE or erasure.missing or erasure.enquiry_ids:
+    if erasure.state is State.DONE or erasure.missing or erasure.enquiry_ids or erasure.volunteer_ids:
         return Step(
             erasure,
             (),

@@ -7,10 +7,11 @@ from bdcan_intake.domain.rights import Erasure
 
 ERASURE = Table("erasure", Erasure, key="erasure_id", stamp=None)
 
-# Requests that wait for one of these enquiries, locked in the order of their ids.
+# Requests that wait for one of these enquiries or volunteers, locked in the order of their ids.
 LOCK_OF_ENQUIRIES = ERASURE.query(
     """
-    SELECT {columns} FROM erasure WHERE state = 'waiting' AND enquiry_ids && :enquiry_ids::uuid[]
+    SELECT {columns} FROM erasure WHERE state = 'waiting'
+        AND (enquiry_ids && :enquiry_ids::uuid[] OR volunteer_ids && :volunteer_ids::uuid[])
     ORDER BY id FOR NO KEY UPDATE
     """
 )

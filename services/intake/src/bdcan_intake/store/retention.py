@@ -114,6 +114,7 @@ KEPT = (
         _YEAR,
         _CLOSED,
         of_subjects="t.referral_id = ANY (:subject_ids)",
+        stays_about="t.volunteer_id = ANY (:subject_ids)",
     ),
     Kept(
         "timelines",
@@ -125,6 +126,17 @@ KEPT = (
         _CLOSED,
         of_subjects="t.referral_id = ANY (:subject_ids)",
         history="at",
+    ),
+    Kept(
+        "enquiries",
+        "volunteer_enquiry",
+        "what somebody said who wants to volunteer: name, telephone, e-mail, postcode, notes, what they offer",
+        "to welcome them",
+        "consent of the volunteer (UK GDPR art. 6(1)(a))",
+        timedelta(days=180),
+        "false",
+        by_rule="emptied when the volunteer leaves; who was never welcomed leaves after this time",
+        stays_about="t.id = ANY (:subject_ids) OR t.volunteer_id = ANY (:subject_ids)",
     ),
 )
 """In the order in which they end. The referral with its codes and times stays, for the borough's figures."""

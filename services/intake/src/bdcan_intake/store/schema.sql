@@ -61,6 +61,7 @@ CREATE TABLE public.erasure (
     ended_at timestamp with time zone,
     overdue boolean NOT NULL,
     answers jsonb NOT NULL,
+    volunteer_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     CONSTRAINT erasure_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'done'::text])))
 );
 
@@ -275,6 +276,8 @@ ALTER TABLE ONLY public.volunteer_enquiry
 CREATE INDEX disclosure_subject ON public.disclosure USING btree (subject_id, id);
 
 CREATE INDEX erasure_enquiries ON public.erasure USING gin (enquiry_ids) WHERE (state = 'waiting'::text);
+
+CREATE INDEX erasure_volunteers ON public.erasure USING gin (volunteer_ids) WHERE (state = 'waiting'::text);
 
 CREATE INDEX erasure_waiting ON public.erasure USING btree (due_at, id) WHERE (state = 'waiting'::text);
 

@@ -266,6 +266,14 @@ def leave(volunteer: Volunteer, hubs: Collection[str] | None, now: datetime) -> 
     return _moved(volunteer, gone, told)
 
 
+def erase_on_request(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
+    """The volunteer wants to be erased, and leaves. Where they have left before, whoever asked is told again."""
+    if volunteer.state is VolunteerState.LEFT:
+        told = VolunteerLeft(volunteer_id=volunteer.volunteer_id, version=volunteer.version, left_at=now)
+        return Step(volunteer, (told,))
+    return leave(volunteer, None, now)
+
+
 def asked(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
     """The volunteer gets an offer: the others come first next time."""
     return Step(replace(volunteer, last_offered_at=now))

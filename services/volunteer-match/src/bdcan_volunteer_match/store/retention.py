@@ -31,6 +31,7 @@ ENQUIRIES = Kept(
     timedelta(days=180),
     "t.state = 'enquired' AND t.changed_at < :before",
     by_rule="the volunteer leaves, and everything that says who it was is erased here and at intake",
+    stays_about="t.volunteer_id = ANY (:subject_ids)",
 )
 """Ended by the planner `lapse`."""
 
@@ -61,6 +62,7 @@ KEPT = (
         " OR t.warnings <> '{}')",
         {"last": "NULL", "undecided": "'{}'", "decided": "'{}'", "respects": "'{}'", "warnings": "'{}'"},
         of_subjects="t.referral_id = ANY (:subject_ids)",
+        stays_about="t.volunteer_id = ANY (:subject_ids)",
     ),
     Kept(
         "call-attempts",
