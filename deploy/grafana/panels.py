@@ -61,6 +61,8 @@ class Query:
         """The query as a panel asks it."""
         asked = prometheus.Dataquery().expr(self.expr).ref_id(ref).datasource(SOURCE)
         asked = asked.instant() if instant else asked.range()
+        if self.expr.startswith("histogram_quantile"):
+            asked = asked.exemplar(True)  # points that lead to traces, where anything is traced
         if as_table:
             asked = asked.format(PromQueryFormat.TABLE)
         return asked.legend_format(self.name) if self.name else asked

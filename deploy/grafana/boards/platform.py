@@ -84,6 +84,16 @@ def board() -> Board:
                 "That Kafka has acknowledged, by service.",
                 Query("sum by (service) (rate(bdcan_relay_events_total[$__rate_interval]))", "{{service}}"),
             ),
+            lines(
+                "Spans dropped, per second",
+                "Spans of traces that no collector took; they delay nothing. None where nothing is traced.",
+                Query(
+                    "sum by (process, reason) (rate(bdcan_spans_dropped_total[$__rate_interval]))",
+                    "{{process}} {{reason}}",
+                ),
+                thresholds=WATCH,
+                leads=[runbook("Traces")],
+            ),
             figure(
                 "Clocks",
                 "By how much an event of another process was ahead of this one's clock: one of the two is wrong.",

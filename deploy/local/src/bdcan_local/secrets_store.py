@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 _THINGS = ("referrals", "routing", "calls", "tasks", "volunteers", "parcels", "stock", "escalations")
 API_KEYS: dict[str, tuple[str, ...]] = {
-    "escalation": ("disclosures:escalation",),
+    "escalation": ("disclosures:escalation", "traces:continue"),
     "simulator": (
         "hubs:all",
         "ops:dead-letters",

@@ -14,9 +14,10 @@ about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -29,7 +30,7 @@ from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.step import Step
 from bdcan_chassis.subscription import Batch
 from bdcan_chassis.table import Query, Table, Unique
-from bdcan_chassis.transaction import Tx
+from bdcan_chassis.transaction import Cause, Tx
 from bdcan_contracts.envelope import Event
 
 S = TypeVar("S", bound=Struct)
@@ -50,7 +51,7 @@ class _Told(NamedTuple, Generic[S]):
     key: Any
     state: S
     body: BaseModel
-    cause: Event[Any] | None
+    cause: Cause | None
 
 
 class Book(Generic[S]):
@@ -99,6 +100,8 @@ class Book(Generic[S]):
         if stamp := self.table.stamp:
             self.tx.not_before(*[record[stamp] for record in records])
         rows = await self.table.fill(self.tx.connection, query.read(records), self.tx.not_before)
+        if self.tx.unit is not None:
+            await self.tx.unit.look_up(self.tx.connection, map(self.table.key_of, rows))
         return [self._add(row) for row in rows]
 
     async def lock_keys(self, keys: Iterable[Any]) -> list[S]:
@@ -148,25 +151,32 @@ class Book(Generic[S]):
         """The rows of one parent, as they are now."""
         return [self._now[key] for key in self._children.get(parent, ())]
 
-    def put(self, step: Step[S], cause: Event[Any] | None = None) -> S:
+    def put(self, step: Step[S], cause: Cause | None = None) -> S:
         """Accept a step; returns the state as it is now. `cause` is the event that led to the step."""
         state = step.state
         key = self.table.key_of(state)
+        if (unit := self.tx.unit) is not None:
+            cause = self.tx.follow(unit, key, cause)
         self._keep(key, state)
         self._told.extend(_Told(key, state, body, cause) for body in step.events)
         for kind, due_at in step.deadlines.items():
             self._deadlines[kind, key] = due_at
         return state
 
-    async def put_missing(self, steps: Iterable[Step[S]], unique: Unique | None = None) -> list[S]:
+    async def put_missing(
+        self,
+        steps: Iterable[Step[S]],
+        unique: Unique | None = None,
+        causes: Mapping[Any, Cause | None] = MappingProxyType({}),
+    ) -> list[S]:
         """Write the new rows of these steps at once, and accept the steps. Returns the states that were written.
 
-        A step whose row exists already is left out. `unique` is the index that decides.
+        A step whose row exists already is left out. `unique` is the index that decides. `causes` go by the key of the row.
         """
         by_key = {self.table.key_of(step.state): step for step in steps}
         states = [step.state for step in by_key.values()]
         written = await self.table.insert_missing(self.tx.connection, states, self.tx.now, unique)
-        taken = {key: self.put(step) for key, step in by_key.items() if key in written}
+        taken = {key: self.put(step, causes.get(key)) for key, step in by_key.items() if key in written}
         self._inserted.update(taken)
         return list(taken.values())
 

@@ -227,6 +227,8 @@ async def _serve(service: Service, stopping: asyncio.Event) -> int:
         return 0
     finally:
         await transactions.pool.close()
+        if transactions.tracer is not None:
+            await transactions.tracer.close()
 
 
 async def _print_openapi(service: Service) -> int:

@@ -278,10 +278,11 @@ class ConsumerLoop:
     def _count(self, outcome: dict[str, int], records: list[Record], seconds: float) -> None:
         for name, count in outcome.items():
             metrics.RECORDS.labels(self.name, name).inc(count)
-        metrics.BATCH_SECONDS.labels(self.name).observe(seconds)
+        exemplar = self._dispatcher.exemplar
+        metrics.BATCH_SECONDS.labels(self.name).observe(seconds, exemplar)
         newest = max(r.timestamp for r in records)
         if newest > 0:  # otherwise no record says when it was written
-            metrics.EVENT_DELAY.labels(self.name).observe(max(0.0, time.time() - newest / 1000))
+            metrics.EVENT_DELAY.labels(self.name).observe(max(0.0, time.time() - newest / 1000), exemplar)
 
 
 class _Rebalances(ConsumerRebalanceListener):

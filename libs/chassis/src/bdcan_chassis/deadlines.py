@@ -23,6 +23,7 @@ from bdcan_chassis.errors import describe, is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.pauses import DEADLINES, NOTHING_PAUSED, Pauses
 from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.tracing import working
 from bdcan_chassis.transaction import LOOK_SECONDS, Transactions, Tx
 from bdcan_chassis.wake import Wakes
 
@@ -123,16 +124,19 @@ class Deadlines:
         return sum([await self._fire(kind, [deadline]) for deadline in due])
 
     async def _handle(self, kind: str, due: list[Due]) -> int:
-        async with self._transactions.begin() as tx:
-            await self._handlers[kind](due, tx)
-            gone = await tx.connection.fetch(
-                _FIRED, [kind] * len(due), [d.subject for d in due], [d.due_at for d in due]
-            )
-            if len(gone) != len(due):
-                raise _MovedError
+        tracer = self._transactions.tracer
+        with working(tracer, f"deadline {kind}", quiet=(_MovedError,)) as unit:
+            async with self._transactions.begin() as tx:
+                await self._handlers[kind](due, tx)
+                gone = await tx.connection.fetch(
+                    _FIRED, [kind] * len(due), [d.subject for d in due], [d.due_at for d in due]
+                )
+                if len(gone) != len(due):
+                    raise _MovedError
+        exemplar = unit and unit.exemplar
         for deadline in due:
             metrics.DEADLINE_LATENESS.labels(kind).observe(
-                max(0.0, (tx.now - deadline.due_at).total_seconds())
+                max(0.0, (tx.now - deadline.due_at).total_seconds()), exemplar
             )
         metrics.DEADLINES_FIRED.labels(kind).inc(len(due))
         return len(due)

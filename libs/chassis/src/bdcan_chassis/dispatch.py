@@ -24,6 +24,7 @@ from bdcan_chassis.ids import NUMBER, derived_id
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.stages import in_stages
 from bdcan_chassis.subscription import Consumer, Handler
+from bdcan_chassis.tracing import Unit, working
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import EnvelopeError, Event, Record, decode, type_of
 
@@ -119,6 +120,8 @@ class _Attempt:
     def _put(self, read: Read, state: str, reason: str, error: str) -> None:
         r = read.record
         taken = read.error is None
+        if self.tx.unit is not None:
+            self.tx.unit.mark(read.identity, reason, failed=True)
         self.dead.append(
             (
                 read.place,
@@ -148,6 +151,8 @@ class Dispatcher:
         self.transactions = transactions
         self._limit = limit
         self._handlers = consumer.bind(transactions.catalogue)
+        self.exemplar: dict[str, str] | None = None
+        """A trace of the last batch, for the histograms."""
 
     def read(self, place: int, record: Record) -> Read | None:
         """Read a record. None: a known type that this consumer does not handle, and therefore ignores."""
@@ -205,9 +210,28 @@ class Dispatcher:
         return attempt.outcome
 
     async def _attempt(self, reads: list[Read], *, careful: bool) -> _Attempt:
+        with working(self.transactions.tracer, f"batch {self.consumer.name}", "consumer") as unit:
+            attempt = await self._transact(reads, careful=careful)
+        self.exemplar = unit and unit.exemplar
+        return attempt
+
+    def _take_part(self, unit: Unit, reads: list[Read]) -> None:
+        unit.own.attributes |= {
+            "messaging.system": "kafka",
+            "messaging.operation.type": "process",
+            "messaging.batch.message_count": len(reads),
+            "messaging.consumer.group.name": f"bdcan.{self.transactions.service}.{self.consumer.name}",
+        }
+        for read in reads:
+            if read.event is not None:
+                unit.handle(read.record, read.event)
+
+    async def _transact(self, reads: list[Read], *, careful: bool) -> _Attempt:
         async with self.transactions.pool.acquire() as connection, connection.transaction():
             tx = self.transactions.on(connection)
             attempt = _Attempt(tx, self.consumer)
+            if tx.unit is not None:
+                self._take_part(tx.unit, reads)
             if careful:
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             ready = await self._sort_out(attempt, reads)
@@ -262,6 +286,8 @@ class Dispatcher:
         for read, identity in zip(reads, identities, strict=True):
             if identity not in fresh:
                 attempt.outcome["duplicate"] += 1
+                if attempt.tx.unit is not None:
+                    attempt.tx.unit.mark(identity, "duplicate")
                 continue
             fresh.discard(identity)  # the same event twice in one batch
             if read.error is not None:
@@ -313,10 +339,17 @@ class Dispatcher:
                 event_id=free[0].event and free[0].event.id,
                 reason=reason,
                 exc_info=error,
+                **_trace_of(attempt.tx.unit, free[0]),
             )
             attempt.park(free[0], reason, describe(error), counted=True)
         else:
             attempt.outcome["handled"] += len(free)
+
+
+def _trace_of(unit: Unit | None, read: Read) -> dict[str, str]:
+    """What a log line about one record of a batch names."""
+    part = None if unit is None else unit.part(read.identity)
+    return {} if part is None else {"trace": part.trace_id}
 
 
 def referral_ids(ready: Iterable[Read]) -> set[UUID]:

@@ -24,6 +24,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from bdcan_chassis.printable import printable_json
+from bdcan_chassis.tracing import name_trace
 
 REDACTED = "[personal]"
 
@@ -130,6 +131,7 @@ def configure_logging(service: str, process: str, level: str, personal_fields: I
     """Send structlog's and the standard library's logs to standard output as JSON lines."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        name_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -170,6 +172,7 @@ def configure_logging(service: str, process: str, level: str, personal_fields: I
         ("uvicorn.access", "ERROR"),
         ("httpx", "WARNING"),
         ("asyncio", "WARNING"),
+        ("opentelemetry", "ERROR"),
     ):
         logging.getLogger(noisy).setLevel(at)
     for name in ("uvicorn", "uvicorn.error", "faust", "mode"):

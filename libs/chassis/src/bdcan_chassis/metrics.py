@@ -233,6 +233,14 @@ SAMPLE_TIME = Sampled(
 )
 SAMPLE_SECONDS = Gauge("bdcan_sample_seconds", "How long the last reading of the gauges took")
 
+# Traces
+SPANS_EXPORTED = Counter("bdcan_spans_exported_total", "Spans that the collector of traces has taken")
+SPANS_DROPPED = Counter(
+    "bdcan_spans_dropped_total",
+    "Spans that were dropped, by reason: no-collector (it refused them or did not answer), too-many (too many waited)",
+    ["reason"],
+)
+
 # Retention
 RETENTION_PAST = Sampled(
     "bdcan_retention_past_rows", "Rows that are past their time and still held, by kind of record", ["kind"]

@@ -20,6 +20,7 @@ from bdcan_chassis import metrics
 from bdcan_chassis.database import backoff_seconds, rest, wait, wait_for_either
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.pauses import NOTHING_PAUSED, Pauses
+from bdcan_chassis.tracing import working
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_chassis.wake import Wakes
 
@@ -73,9 +74,7 @@ async def run_pass(
         wake.clear()
         started = time.perf_counter()
         try:
-            changes = await (
-                plan_once(work, transactions) if isinstance(work, Planner) else work.call(transactions)
-            )
+            changes, exemplar = await pass_once(work, transactions)
         except Exception as error:  # rolled back as a whole; the next pass finds the same work
             failures += 1
             metrics.PASS_FAILURES.labels(work.name).inc()
@@ -84,7 +83,7 @@ async def run_pass(
             continue
         failures = 0
         took = time.perf_counter() - started
-        metrics.PASS_SECONDS.labels(work.name).observe(took)
+        metrics.PASS_SECONDS.labels(work.name).observe(took, exemplar)
         metrics.PASS_CHANGES.labels(work.name).inc(changes)
         metrics.PASS_ENDED.labels(work.name).set_to_current_time()
         if changes:
@@ -92,6 +91,15 @@ async def run_pass(
         else:
             await rest(stopping, took, most=1)
             await wait_for_either(wake, stopping, work.interval.total_seconds())
+
+
+async def pass_once(work: Planner | Gateway, transactions: Transactions) -> tuple[int, dict[str, str] | None]:
+    """One pass; returns how many things it moved on, and a trace of it for the histogram."""
+    with working(transactions.tracer, f"pass {work.name}") as unit:
+        changes = await (
+            plan_once(work, transactions) if isinstance(work, Planner) else work.call(transactions)
+        )
+    return changes, unit and unit.exemplar
 
 
 async def plan_once(planner: Planner, transactions: Transactions) -> int:

@@ -26,6 +26,7 @@ from bdcan_chassis.kafka import make_producer
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.pauses import NOTHING_PAUSED, Pauses
 from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.tracing import Tracer
 from bdcan_chassis.transaction import unpack_headers
 from bdcan_chassis.wake import Wakes
 
@@ -55,12 +56,14 @@ class Relay:
         settings: ServiceSettings,
         wakes: Wakes,
         pauses: Pauses = NOTHING_PAUSED,
+        tracer: Tracer | None = None,
     ) -> None:
         self.traffic_class = traffic_class
         self._name = f"bdcan.{service}.relay.{traffic_class}"
         self._settings = settings
         self._absent: dict[str, float] = {}
         self._gate = pauses.of(f"relay:{traffic_class}")
+        self._tracer = tracer
         self._wake = wakes.of(f"outbox:{traffic_class}")
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -129,10 +132,12 @@ class Relay:
         failure: BaseException | None = None
         async with asyncio.timeout(_SEND_SECONDS):
             flights = [await self._send(producer, *place, batch) for place, batch in by_partition.items()]
-            for future, numbers in flights:
+            for (future, numbers), batch in zip(flights, by_partition.values(), strict=True):
                 try:
                     await future
                     sent.extend(numbers)
+                    if self._tracer is not None:
+                        _trace(self._tracer, batch[: len(numbers)])
                 except KafkaError as error:
                     failure = error
         if sent:
@@ -179,6 +184,11 @@ class Relay:
         return await producer.send_batch(batch, topic, partition=partition), numbers
 
 
+def _trace(tracer: Tracer, rows: list[asyncpg.Record]) -> None:
+    for row in rows:
+        tracer.relayed(row["topic"], unpack_headers(row["headers"]), row["created_at"].timestamp())
+
+
 def partition_of(key: bytes, partitions: Sequence[int]) -> int:
     """The partition of a key among those of the topic.
 
@@ -212,9 +222,9 @@ async def _close(producer: AIOKafkaProducer) -> None:
 _LEAD = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
 
 _UNSENT = """
-SELECT seq, topic, record_key, headers, body
+SELECT seq, topic, record_key, headers, body, created_at
 FROM (
-    SELECT seq, topic, record_key, headers, body,
+    SELECT seq, topic, record_key, headers, body, created_at,
         sum(length(body)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - length(body) AS before
     FROM chassis.outbox WHERE traffic_class = $1 AND topic <> ALL ($4::text[]) ORDER BY seq LIMIT $2
 ) AS earliest

@@ -111,6 +111,8 @@ async def _handle(dispatcher: Dispatcher, tx: Tx, letter: _Kept) -> tuple[str, s
         return read.error.reason, str(read.error)[:500]
     if not letter.taken and not (await take(tx.connection, dispatcher.consumer.name, [read.identity]))[0]:
         return "", ""  # it could not be read when it was parked, and has arrived a second time since
+    if tx.unit is not None and read.event is not None:
+        tx.unit.handle(letter, read.event)
     mark = tx.mark()
     try:
         async with tx.connection.transaction():

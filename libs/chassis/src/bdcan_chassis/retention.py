@@ -235,6 +235,16 @@ CHASSIS_KEPT = (
         "t.created_at < :before",
         real_time=True,
     ),
+    Kept(
+        "traces",
+        "chassis.trace",
+        "which trace the last step of a row belongs to: an id of the row and an id of the trace",
+        "so that an operator sees all steps of a referral in one trace",
+        "legitimate interest: to keep the service running",
+        timedelta(days=30),
+        "t.moved_at < :before",
+        real_time=True,
+    ),
 )
 """What every service keeps. A settled dead letter keeps its id, place, state, reason code and times."""
 

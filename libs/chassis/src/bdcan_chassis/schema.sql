@@ -256,6 +256,12 @@ CREATE TABLE chassis.pause (
     reason text NOT NULL
 );
 
+CREATE TABLE chassis.trace (
+    subject uuid NOT NULL,
+    traceparent text NOT NULL,
+    moved_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 ALTER TABLE ONLY chassis.audit
     ADD CONSTRAINT audit_id_key UNIQUE (id);
 
@@ -295,6 +301,9 @@ ALTER TABLE ONLY chassis.parked_key
 ALTER TABLE ONLY chassis.pause
     ADD CONSTRAINT pause_pkey PRIMARY KEY (loop);
 
+ALTER TABLE ONLY chassis.trace
+    ADD CONSTRAINT trace_pkey PRIMARY KEY (subject);
+
 CREATE INDEX audit_at ON chassis.audit USING btree (at);
 
 CREATE INDEX audit_subject ON chassis.audit USING btree (subject_id, seq);
@@ -310,6 +319,8 @@ CREATE INDEX deadline_due_at ON chassis.deadline USING btree (due_at);
 CREATE INDEX idempotency_key_created_at ON chassis.idempotency_key USING btree (created_at);
 
 CREATE INDEX inbox_received_at ON chassis.inbox USING brin (received_at) WITH (autosummarize='on');
+
+CREATE INDEX trace_moved_at ON chassis.trace USING brin (moved_at) WITH (autosummarize='on');
 
 CREATE TRIGGER chain_audit BEFORE INSERT ON chassis.audit FOR EACH ROW EXECUTE FUNCTION chassis.chain_audit();
 

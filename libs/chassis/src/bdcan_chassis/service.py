@@ -27,9 +27,13 @@ from bdcan_chassis.passes import Gateway, Planner
 from bdcan_chassis.retention import CHASSIS_KEPT, Kept, periods
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.subscription import Consumer
+from bdcan_chassis.tracing import Tracer, open_tracer
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import Catalogue
 from bdcan_contracts.upstreams import Upstreams
+
+SERVERS = frozenset({"api", "worker"})
+"""The verbs that run until somebody stops them."""
 
 Command = Callable[[Transactions, list[str]], Awaitable[int]]
 """An extra verb of a service's command line: gets the arguments after the verb, returns the exit code."""
@@ -110,7 +114,14 @@ class Service:
             settings.calendar,
             self.erase_again,
             self.upstreams,
+            self.tracer(process),
         )
+
+    def tracer(self, process: str) -> Tracer | None:
+        """What traces a server's work, if the settings name a collector."""
+        if process not in SERVERS:
+            return None
+        return open_tracer(self.settings, self.name, process, version("bdcan-chassis"))
 
     def api(self, transactions: Transactions) -> FastAPI:
         """The service's API: its own routes and the common ones."""

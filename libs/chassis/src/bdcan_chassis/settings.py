@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from limits import parse as parse_rate
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bdcan_chassis.calendar import (
@@ -158,6 +158,21 @@ class ServiceSettings(BaseSettings):
         default=120,
         ge=1,
         description="an account that is shown more people in an hour is counted by a metric and named in the log",
+    )
+    otlp_endpoint: str = Field(
+        default="",
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint"),
+        description="URL of an OpenTelemetry collector that takes OTLP over HTTP; empty: nothing is traced",
+    )
+    trace_ratio: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        validation_alias=AliasChoices("OTEL_TRACES_SAMPLER_ARG", "BDCAN_TRACE_RATIO", "trace_ratio"),
+        description="share of the traces that is sampled",
+    )
+    trace_always: frozenset[str] = Field(
+        default=frozenset({"safeguarding"}), description="lanes that are always sampled"
     )
     stuck_after: timedelta = Field(
         default=timedelta(seconds=60), description="lag without progress for so long ends the process"

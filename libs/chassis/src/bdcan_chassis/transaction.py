@@ -9,11 +9,21 @@ the order of its states.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
+from itertools import zip_longest
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -29,6 +39,7 @@ from bdcan_chassis.database import Connection, Pool, are_many, columns
 from bdcan_chassis.errors import BadRecordError, ChassisError
 from bdcan_chassis.ids import NUMBER, new_id
 from bdcan_chassis.table import Statement, Table
+from bdcan_chassis.tracing import Span, Tracer, Unit, current_unit, remember
 from bdcan_chassis.wake import Waker
 from bdcan_contracts.envelope import Catalogue, encode_body, encode_headers, source_of
 from bdcan_contracts.upstreams import Upstreams
@@ -92,6 +103,7 @@ class Mark:
     audited: int
     forgotten: frozenset[UUID]
     counted: int
+    traces: Mapping[UUID, Span]
 
 
 @dataclass(slots=True)
@@ -108,6 +120,8 @@ class Tx:
     calendar: Calendar = field(default_factory=make_calendar)
     upstreams: Upstreams = field(default_factory=Upstreams)
     """The upstream systems, as they were when the transaction began."""
+    unit: Unit | None = None
+    """The unit of work that it belongs to; None where nothing is traced."""
     _events: list[_Outgoing] = field(default_factory=list)
     _deadlines: _Deadlines = field(default_factory=lambda: defaultdict(dict))
     _wakes: set[str] = field(default_factory=set)
@@ -115,6 +129,7 @@ class Tx:
     _audited: list[chain.Entry] = field(default_factory=list)
     _forgotten: set[UUID] = field(default_factory=set)
     _counted: list[Counter] = field(default_factory=list)
+    _traces: dict[UUID, Span] = field(default_factory=dict)
     _reply: _Reply | None = None
     _latest: datetime = field(init=False)
 
@@ -154,6 +169,8 @@ class Tx:
         event_id = new_id()
         subject = event_type.subject_of(data)
         trace = cause.traceparent if cause else self.traceparent
+        if self.unit is not None:
+            trace = self._traced(self.unit, data, cause)
         headers = encode_headers(event_type, event_id, source_of(self.service), subject, self.now, trace)
         self._events.append(
             _Outgoing(
@@ -166,6 +183,33 @@ class Tx:
             )
         )
         return event_id
+
+    def begin_traces(
+        self, name: str, keys: Sequence[Hashable], said: Sequence[str | None] = ()
+    ) -> Sequence[Cause]:
+        """A trace for each of many things that came together. `said`: the traces of their senders, which are linked."""
+        if self.unit is None:
+            return ()
+        unit = self.unit
+        return [unit.begin(name, key, theirs) for key, theirs in zip_longest(keys, said)]
+
+    def follow(self, unit: Unit, key: Any, cause: Cause | None) -> Cause | None:
+        """What the events about a row follow from, in its trace. The transaction keeps where that has got to."""
+        follows = unit.follow(key, cause)
+        if isinstance(follows, Span) and isinstance(key, UUID):
+            self._traces[key] = follows
+        return follows
+
+    def _traced(self, unit: Unit, data: BaseModel, cause: Cause | None) -> str | None:
+        """The trace of an event. The first one of a lane that is always sampled has those before it sampled, too."""
+        span = cause if isinstance(cause, Span) else unit.follow(None, cause)
+        if not isinstance(span, Span):
+            return span and span.traceparent
+        before = span.traceparent.encode()
+        if unit.tracer.look_at(span, data):
+            after = span.traceparent.encode()
+            self._events = [e._replace(headers=e.headers.replace(before, after)) for e in self._events]
+        return span.traceparent
 
     def not_before(self, *instants: datetime | None) -> None:
         """Move `now` forward to the latest of these instants, at most MOST_SKEW ahead of the process's own clock.
@@ -216,6 +260,7 @@ class Tx:
             len(self._audited),
             frozenset(self._forgotten),
             len(self._counted),
+            dict(self._traces),
         )
 
     def rewind(self, mark: Mark) -> None:
@@ -228,6 +273,7 @@ class Tx:
         del self._audited[mark.audited :]
         self._forgotten = set(mark.forgotten)
         del self._counted[mark.counted :]
+        self._traces = dict(mark.traces)
 
     def add(self, table: Table[S], rows: Iterable[S]) -> None:
         """Write new rows with the last statement: the transaction does not read them. One that exists is left as it is."""
@@ -284,9 +330,12 @@ class Tx:
             arguments = {name: value for part in parts.values() for name, value in part.items()}
             if not await _writing(tuple(parts), tuple(tables)).value(self.connection, **arguments):
                 raise DoneBeforeError
+        if self._traces:
+            await remember(self.connection, self._traces)
         await self._flush_audit()
         self._events, self._added, self._reply = [], [], None
         self._deadlines.clear()
+        self._traces.clear()
 
     async def _flush_audit(self) -> None:
         """Write to the audit last: it locks the chain until the commit."""
@@ -330,6 +379,8 @@ class Transactions:
     """Erases what an event has just brought back of subjects that were erased; None: the service erases nobody."""
     upstreams: Callable[[], Upstreams] = Upstreams
     """The upstream systems as they are now."""
+    tracer: Tracer | None = None
+    """None: nothing is traced."""
     _waker: Waker = field(init=False)
 
     def __post_init__(self) -> None:
@@ -367,6 +418,7 @@ class Transactions:
             traceparent,
             self.calendar,
             self.upstreams(),
+            None if self.tracer is None else current_unit(),
         )
 
 

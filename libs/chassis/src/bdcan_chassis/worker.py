@@ -66,7 +66,9 @@ def parts_of(
     loops = [ConsumerLoop(dispatcher, settings, service.name, pauses) for dispatcher in dispatchers.values()]
     parts: dict[str, Part] = {f"consumer {loop.name}": loop.run for loop in loops}
     for traffic_class in service.traffic_classes:
-        parts[f"relay {traffic_class}"] = Relay(traffic_class, service.name, settings, wakes, pauses).run
+        parts[f"relay {traffic_class}"] = Relay(
+            traffic_class, service.name, settings, wakes, pauses, transactions.tracer
+        ).run
     if service.deadlines:
         parts["deadlines"] = Deadlines(service.deadlines, transactions, settings, wakes, pauses).run
     replay = Gateway(REPLAY, lambda t: replay_requested(dispatchers, t), timedelta(seconds=10))
@@ -174,6 +176,8 @@ async def _work(service: Service, stopping: asyncio.Event) -> int:
             await transactions.pool.close()
     except TimeoutError:
         transactions.pool.terminate()
+    if transactions.tracer is not None:
+        await transactions.tracer.close()
     log.info("worker.stopped")
     return code
 

@@ -47,7 +47,10 @@ _HEADERS: dict[str, Any] = {
             "description": "When it was written, with its offset from UTC.",
         },
         "ce_dataschema": {**_TEXT, "format": "uri", "description": "The id of the body's JSON Schema."},
-        "traceparent": {**_TEXT, "description": "W3C Trace Context."},
+        "traceparent": {
+            **_TEXT,
+            "description": "W3C Trace Context: the trace of the referral. A reader may go on with it, or ignore it.",
+        },
     },
     "required": ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time"],
 }

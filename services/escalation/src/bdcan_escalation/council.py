@@ -8,6 +8,7 @@ Redirects are not followed: a person's details and our key go to the configured 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -55,8 +56,10 @@ _LONGEST_WAIT = timedelta(days=1)
 """A longer `Retry-After` counts as this one."""
 
 
-async def send(council: httpx.AsyncClient, escalation: Escalation, disclosed: Disclosed) -> Answer:
-    """Make one attempt to send a case."""
+async def send(
+    council: httpx.AsyncClient, escalation: Escalation, disclosed: Disclosed, headers: Mapping[str, str]
+) -> Answer:
+    """Make one attempt to send a case. `headers` say which trace it belongs to."""
     case: dict[str, Any] = {
         "escalation_id": str(escalation.escalation_id),
         "kind": escalation.kind,
@@ -68,7 +71,7 @@ async def send(council: httpx.AsyncClient, escalation: Escalation, disclosed: Di
         case["household"] = disclosed.household
     key = {"Idempotency-Key": str(escalation.escalation_id)}
     try:
-        answer = await council.post("/v1/cases", json=case, headers=key)
+        answer = await council.post("/v1/cases", json=case, headers={**headers, **key})
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
         return NotTaken("council-unreachable")
     except httpx.HTTPError:

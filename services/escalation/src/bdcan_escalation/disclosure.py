@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -24,12 +25,15 @@ class Disclosed(Struct, frozen=True):
     household: dict[str, Any] | None
 
 
-async def disclose(intake: httpx.AsyncClient, referral_id: UUID, reason: str) -> Disclosed:
-    """Make one attempt. Raises DisclosureError."""
+async def disclose(
+    intake: httpx.AsyncClient, referral_id: UUID, reason: str, headers: Mapping[str, str]
+) -> Disclosed:
+    """Make one attempt. `headers` say which trace it belongs to. Raises DisclosureError."""
     try:
         answer = await intake.post(
             "/v1/disclosures",
             json={"referral_id": str(referral_id), "purpose": "escalation", "reason": reason},
+            headers=headers,
         )
         if answer.status_code not in {200, 201}:
             raise DisclosureError(f"disclosure-{answer.status_code}")

@@ -23,6 +23,7 @@ from msgspec import Struct
 from bdcan_chassis.clock import Clock
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.passes import Gateway
+from bdcan_chassis.tracing import calling
 from bdcan_chassis.transaction import Transactions
 from bdcan_contracts.models import EscalationKind
 from bdcan_escalation import store
@@ -132,14 +133,17 @@ class Forwarder(Struct, frozen=True):
         """One attempt. httpx limits each read, this limits the whole answer: a slow one must not outlive the lease."""
         try:
             async with asyncio.timeout(self.settings.intake_timeout.total_seconds() + 1):
-                disclosed = await disclose(intake, escalation.referral_id, f"escalation: {escalation.kind}")
+                with calling("disclose", escalation.escalation_id) as headers:
+                    reason = f"escalation: {escalation.kind}"
+                    disclosed = await disclose(intake, escalation.referral_id, reason, headers)
         except DisclosureError as error:
             return NotTaken(error.problem)
         except TimeoutError:
             return NotTaken("disclosure-unavailable")
         try:
             async with asyncio.timeout(self.settings.council_timeout.total_seconds() + 1):
-                return await send(council, escalation, disclosed)
+                with calling("forward", escalation.escalation_id) as headers:
+                    return await send(council, escalation, disclosed, headers)
         except TimeoutError:
             return Unknown("council-silent")
 

@@ -8,7 +8,7 @@ needs help again: a new referral is linked to the closed one and answers to the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from msgspec import Struct
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
+from bdcan_chassis.transaction import Cause
 from bdcan_contracts.envelope import Problem
 from bdcan_contracts.inbound.submission import Examined
 from bdcan_intake import store
@@ -51,14 +52,20 @@ class Refused(Struct, frozen=True):
 Answer = Accepted | Duplicate | Refused
 
 
-async def take_on(referrals: Referrals, examined: Sequence[Examined]) -> list[Answer]:
-    """Take on what can be taken on; returns an answer for each, in order. It takes a handful of statements, however many."""
+async def take_on(
+    referrals: Referrals, examined: Sequence[Examined], causes: Sequence[Cause | None] = ()
+) -> list[Answer]:
+    """Take on what can be taken on; returns an answer for each, in order. It takes a handful of statements, however many.
+
+    `causes`: what each follows from, where many came together.
+    """
     answers: dict[int, Answer] = {
         place: Refused(one.problems) for place, one in enumerate(examined) if one.problems
     }
     good = {place: one for place, one in enumerate(examined) if place not in answers}
-    answers |= await _open(referrals, {place: (one, new_id(), None) for place, one in good.items()})
-    answers |= await _said_again(referrals, {p: one for p, one in good.items() if p not in answers})
+    of_place = dict(enumerate(causes))
+    answers |= await _open(referrals, {place: (one, new_id(), None) for place, one in good.items()}, of_place)
+    answers |= await _said_again(referrals, {p: one for p, one in good.items() if p not in answers}, of_place)
     return [answers[place] for place in range(len(examined))]
 
 
@@ -88,7 +95,9 @@ async def take_note(
 
 
 async def _open(
-    referrals: Referrals, wanted: dict[int, tuple[Examined, UUID, Referral | None]]
+    referrals: Referrals,
+    wanted: dict[int, tuple[Examined, UUID, Referral | None]],
+    causes: Mapping[int, Cause | None],
 ) -> dict[int, Answer]:
     """Open referrals with these ids, each behind the closed one that it follows. A request that is known already has no answer."""
     tx, residents = referrals.tx, Residents(referrals.tx)
@@ -96,7 +105,8 @@ async def _open(
     async for place, (one, referral_id, previous) in in_turns(wanted.items()):
         need_ids = tuple(new_id() for _ in one.submission.needs)
         opened[place] = open_referral(one.submission, referral_id, need_ids, tx.now, previous=previous)
-    new = await referrals.put_missing(opened.values(), store.referrals.SAME_REQUEST)
+    of_referral = {step.state.referral_id: causes.get(place) for place, step in opened.items()}
+    new = await referrals.put_missing(opened.values(), store.referrals.SAME_REQUEST, of_referral)
     accepted = {referral.referral_id: Accepted(referral) for referral in new}
     answers: dict[int, Answer] = {}
     for place, step in opened.items():
@@ -108,7 +118,9 @@ async def _open(
     return answers
 
 
-async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> dict[int, Answer]:
+async def _said_again(
+    referrals: Referrals, examined: dict[int, Examined], causes: Mapping[int, Cause | None]
+) -> dict[int, Answer]:
     """Answer requests that are known: with the referral that is open, or with a new one if the known one is closed."""
     if not examined:
         return {}
@@ -144,10 +156,10 @@ async def _said_again(referrals: Referrals, examined: dict[int, Examined]) -> di
         else:
             step = followed_by(closed, new_id())
             following[place] = (one, step.state.next_referral_id or closed.referral_id, closed)
-            referrals.put(step)
+            referrals.put(step, causes.get(place))
     await referrals.save()  # the reference must be free
-    answers |= await _open(referrals, following)
-    return answers | await _said_again(referrals, later)
+    answers |= await _open(referrals, following, causes)
+    return answers | await _said_again(referrals, later, causes)
 
 
 ERASED = Problem(

@@ -111,7 +111,8 @@ class Importing:
         if found.rows_seen > start:
             return  # these rows were committed, and only the answer was lost
         good = [row for row in rows if row.examined]
-        answers = await take_on(Referrals(tx), [row.examined for row in good if row.examined])
+        causes = tx.begin_traces("row", [(self._import_id, row.line) for row in good])
+        answers = await take_on(Referrals(tx), [row.examined for row in good if row.examined], causes)
         by_line = {row.line: answer for row, answer in zip(good, answers, strict=True)}
         repeated: list[DuplicateRow] = []
         problems: list[tuple[int, str | None, Problem]] = []

@@ -82,7 +82,13 @@ async def submitted(requests: Sequence[Request], tx: Tx) -> list[Answered]:
         examine_submission(_body(request, InboundReferralSubmitted), request.sender, tx.today)
         async for request in in_turns(requests)
     ]
-    answers = await take_on(Referrals(tx), examined)
+    records = [request.reading.record for request in requests]
+    causes = tx.begin_traces(
+        "submitted",
+        [(record.topic, record.partition, record.offset) for record in records],
+        [request.reading.traceparent for request in requests],
+    )
+    answers = await take_on(Referrals(tx), examined, causes)
     return [Answered(answer, one.submission.person) for answer, one in zip(answers, examined, strict=True)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -28,11 +27,11 @@ from bdcan_chassis.http.queries import no_unknown_query
 from bdcan_chassis.http.tidied import tidied_scope
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.tracing import Tracer, Unit, fresh_context
 from bdcan_chassis.transaction import Transactions
 
 log = get_logger(__name__)
 
-_TRACEPARENT = re.compile(rb"00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")
 _QUIET = {"/livez", "/readyz", "/metrics"}
 
 
@@ -70,7 +69,7 @@ def create_api(
                 raise ConfigurationError("a service makes its routes with Routes")
             route.must_ask_who_calls()
         app.include_router(router)
-    app.add_middleware(_Edge)
+    app.add_middleware(_Edge, tracer=transactions.tracer)
     return app
 
 
@@ -92,24 +91,30 @@ def _describe_fully(app: FastAPI, routers: Sequence[Routes]) -> None:
 class _Edge:
     """The outermost layer: what every request gets, and the last place that turns an exception into an answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tracer: Tracer | None) -> None:
         self._app = app
+        self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif self._tracer is None or scope["path"] in _QUIET:
+            await self._answer(scope, receive, send, None)
+        else:
+            with self._tracer.request(scope["method"]) as unit:
+                await self._answer(scope, receive, send, unit)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, unit: Unit | None) -> None:
         scope = tidied_scope(scope)
         headers = dict(scope["headers"])
         # never the sender's: a name or a telephone number fits every grammar
         request_id = secrets.token_hex(8).encode()
-        traceparent = headers.get(b"traceparent", b"")
-        if not _TRACEPARENT.fullmatch(traceparent):
-            traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01".encode()
-        scope.setdefault("state", {})["traceparent"] = traceparent.decode()
-        structlog.contextvars.bind_contextvars(
-            request_id=request_id.decode(), trace=traceparent.decode()[3:35]
-        )
+        # nor their trace: whoever chooses it would choose what is sampled
+        place = fresh_context() if unit is None else unit.own.context
+        scope.setdefault("state", {})["traceparent"] = place.traceparent
+        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        if unit is None:
+            structlog.contextvars.bind_contextvars(trace=f"{place.trace:032x}")
         started, status = time.perf_counter(), 0
         only_headers = scope["method"] == "HEAD"  # answered as GET, without the body
         of_all = ON_A_PAGE if scope["path"] == "/docs" else ON_EVERY_ANSWER
@@ -135,14 +140,16 @@ class _Edge:
                 raise  # half of the answer is sent: let the server cut the connection
             await unforeseen(error)(scope, receive, sending)
         finally:
-            self._account(inner, status, time.perf_counter() - started)
+            self._account(inner, status, time.perf_counter() - started, unit)
             structlog.contextvars.clear_contextvars()
 
-    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+    def _account(self, scope: Scope, status: int, seconds: float, unit: Unit | None) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
+        if unit is not None:
+            unit.answered(route, status)
         requests, request_seconds = _metrics_of(scope["method"], route, status)
         requests.inc()
-        request_seconds.observe(seconds)
+        request_seconds.observe(seconds, unit and unit.exemplar)
         if route not in _QUIET:
             caller = scope.get("state", {}).get("caller")
             log.info(

@@ -34,6 +34,7 @@ from bdcan_chassis.http.credentials import watch_api_keys, watch_revocations
 from bdcan_chassis.http.problems import ForbiddenError, NotFoundError, UnauthorizedError
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.tracing import CONTINUES, meet
 
 log = get_logger(__name__)
 
@@ -237,6 +238,7 @@ class Authentication(SecurityBase):
                 token if scheme.lower() == "bearer" else None, headers.get(API_KEY_HEADER)
             )
             request.state.caller = caller
+            meet(headers.get("traceparent"), trusted=CONTINUES in caller.scopes)
         if caller.scopes.isdisjoint(self._scopes):
             raise ForbiddenError(f"The scope {' or '.join(self._scopes)} is needed.")
         return caller

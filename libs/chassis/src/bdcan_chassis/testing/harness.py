@@ -42,7 +42,7 @@ from bdcan_chassis.http.server import config_of
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.logs import configure_logging
 from bdcan_chassis.migrate import migrate
-from bdcan_chassis.passes import Planner, plan_once
+from bdcan_chassis.passes import pass_once
 from bdcan_chassis.privileges import grant, role_of, run_time_role
 from bdcan_chassis.service import Service
 from bdcan_chassis.settings import ServiceSettings
@@ -199,9 +199,7 @@ class Harness:
         """One pass of the planner or gateway of that name."""
         for work in (*self.service.planners, *self.service.gateways):
             if work.name == name:
-                if isinstance(work, Planner):
-                    return await plan_once(work, self.transactions)
-                return await work.call(self.transactions)
+                return (await pass_once(work, self.transactions))[0]
         raise LookupError(name)
 
     async def deadlines(self) -> dict[tuple[str, Any], datetime]:
@@ -369,6 +367,7 @@ async def harness(
             service.settings.calendar,
             service.erase_again,
             service.upstreams,
+            service.tracer("api"),
         )
         app = service.api(transactions)
         config = config_of(app, service.settings)
@@ -396,6 +395,8 @@ async def harness(
                 await serving
                 await pool.close()
                 await owner.close()
+                if transactions.tracer is not None:
+                    await transactions.tracer.close()
 
 
 # making and removing a database for each test takes longer than the tests
