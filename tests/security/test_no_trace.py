@@ -292,6 +292,9 @@ async def test_erasure_waits_for_a_parcel_on_its_way_until_its_time_is_up(five: 
         referral_id,
         uuid4(),
     )
+    await five.foodhub.fetch(
+        "UPDATE parcel SET decided = '{halal-or-so}', departure = jsonb_build_object('diets', ARRAY['halal-or-so'])"
+    )
     erasure_id = await _ask(five, referral_id)
     receipt = await _receipt(five, erasure_id)
     assert receipt["state"] == "waiting"
@@ -301,7 +304,7 @@ async def test_erasure_waits_for_a_parcel_on_its_way_until_its_time_is_up(five: 
     five.advance(timedelta(days=22))
     await five.fire()
     assert (await _receipt(five, erasure_id))["state"] == "done"
-    assert await traces(five, *TRACES, "kosher") == []
+    assert await traces(five, *TRACES, "kosher", "halal-or-so") == []
 
 
 async def test_service_that_does_not_answer_raises_an_alarm(five: Five) -> None:

@@ -29,8 +29,8 @@ KEPT = (
         "to prove what was handed over and how it ended",
         _LAW,
         timedelta(days=6 * 365),
-        "t.ended_at < :before AND t.reference IS NOT NULL",
-        {"reference": "NULL"},
+        "t.ended_at < :before AND (t.reference IS NOT NULL OR t.case_id <> '')",
+        {"reference": "NULL", "case_id": "CASE WHEN case_id IS NULL THEN NULL ELSE '' END"},
         stays_about="t.referral_id = ANY (:subject_ids)",
     ),
 )

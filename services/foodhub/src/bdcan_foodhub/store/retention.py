@@ -31,8 +31,18 @@ KEPT = (
         _TASK,
         _YEAR,
         "t.state IN ('delivered', 'cancelled') AND t.owed_due_at IS NULL AND t.changed_at < :before"
-        " AND (t.household IS NOT NULL OR t.diets <> '{}' OR t.flags <> '{}' OR t.notices <> '[]')",
-        {"household": "NULL", "diets": "'{}'", "flags": "'{}'", "notices": "'[]'", "noticed": "false"},
+        " AND (t.household IS NOT NULL OR t.diets <> '{}' OR t.flags <> '{}' OR t.notices <> '[]'"
+        " OR t.decided <> '{}' OR t.added <> '{}' OR t.departure IS NOT NULL)",
+        {
+            "household": "NULL",
+            "diets": "'{}'",
+            "flags": "'{}'",
+            "decided": "'{}'",
+            "added": "'{}'",
+            "departure": "NULL",
+            "notices": "'[]'",
+            "noticed": "false",
+        },
         of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(

@@ -20,8 +20,8 @@ KEPT = (
         _TASK,
         timedelta(days=365),
         f"t.state IN ('ended', 'out-of-area') AND t.changed_at < :before AND (t.facts IS DISTINCT FROM {_NO_FACTS}"
-        f" OR t.verdict IS DISTINCT FROM {_NO_WORDS} OR t.earlier IS NOT NULL)",
-        {"facts": _NO_FACTS, "verdict": _NO_WORDS, "earlier": "NULL"},
+        f" OR t.verdict IS DISTINCT FROM {_NO_WORDS} OR t.earlier IS NOT NULL OR t.decided_by IS NOT NULL)",
+        {"facts": _NO_FACTS, "verdict": _NO_WORDS, "earlier": "NULL", "decided_by": "NULL"},
         of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(

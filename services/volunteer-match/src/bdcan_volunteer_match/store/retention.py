@@ -46,8 +46,15 @@ KEPT = (
         _YEAR,
         "t.state IN ('answered', 'exhausted', 'cancelled') AND t.review IS NULL AND t.changed_at < :before"
         " AND (t.household IS NOT NULL OR t.diets <> '{}' OR t.flags <> '{}' OR t.last IS NOT NULL"
-        " OR t.warnings <> '{}')",
-        {"household": "NULL", "diets": "'{}'", "flags": "'{}'", "last": "NULL", "warnings": "'{}'"},
+        " OR t.warnings <> '{}' OR t.cleared <> '{}')",
+        {
+            "household": "NULL",
+            "diets": "'{}'",
+            "flags": "'{}'",
+            "last": "NULL",
+            "warnings": "'{}'",
+            "cleared": "'{}'",
+        },
         of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
     Kept(

@@ -1,0 +1,24 @@
+"""What each column of routing's tables says about people. `docs/privacy.md` shows it; a test misses no column."""
+
+from __future__ import annotations
+
+from bdcan_chassis.columns import Columns
+
+COLUMNS = (
+    Columns(
+        "assignment",
+        person="facts verdict earlier",
+        accounts="decided_by",
+        ids="referral_id same_person_ids same_household_ids",
+        plain="state version amendment_version outreach contact_due_at hub_id triage_reason triage_due_at held_at changed_at withdrawn linked_at late_since",
+    ),
+    Columns("decision", accounts="caller", ids="referral_id", plain="seq decision reason decided_at"),
+    Columns(
+        "gazetteer_release",
+        plain="release_id name kind digest vintage unit_count borough_count active imported_at unplaced_count",
+    ),
+    Columns("gazetteer_share", plain="release_id prefix place_gss postcodes"),
+    Columns("gazetteer_unit", plain="release_id postcode easting northing district_gss ward_gss"),
+    Columns("hub", plain="hub_id name cover paused pause_reason illustrative version configured_at"),
+    Columns("hub_ward", plain="ward_gss vintage hub_id"),
+)
