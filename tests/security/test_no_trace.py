@@ -293,7 +293,8 @@ async def test_erasure_waits_for_a_parcel_on_its_way_until_its_time_is_up(five: 
         uuid4(),
     )
     await five.foodhub.fetch(
-        "UPDATE parcel SET decided = '{halal-or-so}', departure = jsonb_build_object('diets', ARRAY['halal-or-so'])"
+        "UPDATE parcel SET decided = '{halal-or-so}', departure = jsonb_build_object("
+        "'left_at', now(), 'household', NULL, 'diets', ARRAY['halal-or-so'], 'kept', false)"
     )
     erasure_id = await _ask(five, referral_id)
     receipt = await _receipt(five, erasure_id)
