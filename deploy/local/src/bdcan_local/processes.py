@@ -27,6 +27,8 @@ def own_name(service: str) -> str:
 ISSUER = "http://localhost/bdcan"
 AUDIENCE = "bdcan"
 _HTTP_SECONDS = 5.0
+_RECOVERY_SECONDS = 900.0
+"""How long PostgreSQL may replay its log: after a restore that is a day's work."""
 
 RECONCILE_SECONDS = 300
 """How often it is looked whether somebody has each need."""
@@ -66,7 +68,14 @@ def platform_units(system: System) -> list[Unit]:
     """PostgreSQL and Kafka. A broker that was killed first waits until its old session is over."""
     postgres, kafka = system.postgres, system.kafka
     return [
-        Unit("postgres", postgres.command(), postgres.is_ready, stop_seconds=20, port=postgres.port),
+        Unit(
+            "postgres",
+            postgres.command(),
+            postgres.is_ready,
+            ready_seconds=_RECOVERY_SECONDS,
+            stop_seconds=20,
+            port=postgres.port,
+        ),
         Unit("kafka", kafka.command(), kafka.is_ready, ready_seconds=180, stop_seconds=20, port=kafka.port),
     ]
 

@@ -1,0 +1,220 @@
+"""What a backup says of itself, and the directory that holds backups. Nothing here talks to a server.
+
+DIRECTORY/20200324T030000Z/   one backup: base.tar.gz, pg_wal.tar.gz, backup_manifest (PostgreSQL's), secrets.tar, manifest.json
+DIRECTORY/….partial/          a backup that is being made, or was broken off: the next one removes it
+DIRECTORY/log/1/              PostgreSQL's log of timeline 1, as it is streamed
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from bdcan_local.errors import HalfInitialisedError, InUseError, MachineError, PlatformError
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+NAME = "%Y%m%dT%H%M%SZ"
+PARTIAL = ".partial"
+SEGMENT_BYTES = 16 * 1024 * 1024
+KEPT_FOR = timedelta(days=14)
+"""How long a backup is kept: as long as the topics can tell what happened since, erasures too."""
+
+
+class Position(Struct, frozen=True):
+    """Up to where a consumer group had read a partition."""
+
+    group: str
+    topic: str
+    partition: int
+    offset: int
+
+
+class Head(Struct, frozen=True):
+    """The newest row of a service's audit."""
+
+    seq: int
+    hash: str
+
+
+class Manifest(Struct, frozen=True):
+    """A backup.
+
+    Attributes:
+        started_at, ended_at: the databases are those of `ended_at`, all five at one moment.
+        release: the version of this code.
+        postgres: the server's version, such as 18.6.
+        system: PostgreSQL's identifier of the installation.
+        timeline, start_lsn, end_lsn: the part of the server's log without which the copy is of no use.
+        data_bytes: how large the unpacked data is.
+        kafka_cluster: the cluster that the positions are about.
+        positions: noted before the copy began, so never ahead of it.
+        migrations: for each service the applied files, each with its SHA-256.
+        audit_heads: for each service.
+        files: SHA-256 and size of each file of the backup.
+    """
+
+    format: int
+    started_at: datetime
+    ended_at: datetime
+    release: str
+    postgres: str
+    system: str
+    timeline: int
+    start_lsn: str
+    end_lsn: str
+    data_bytes: int
+    kafka_cluster: str
+    positions: tuple[Position, ...]
+    migrations: dict[str, dict[str, str]]
+    audit_heads: dict[str, Head]
+    files: dict[str, tuple[str, int]]
+
+
+class Backup(Struct, frozen=True):
+    """A finished backup and where it is."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def log(self) -> Path:
+        """Where the server's log of the backup's timeline is streamed to."""
+        return log_directory(self.path.parent, self.manifest.timeline)
+
+
+def log_directory(directory: Path, timeline: int) -> Path:
+    """Where the server's log of a timeline is streamed to."""
+    return directory / "log" / str(timeline)
+
+
+def backups(directory: Path) -> list[Backup]:
+    """The finished backups of a directory, the oldest first. A damaged one raises HalfInitialisedError."""
+    found = [read(path.parent) for path in directory.glob(f"*/{MANIFEST}") if path.parent.suffix != PARTIAL]
+    return sorted(found, key=lambda one: one.manifest.ended_at)
+
+
+def read(path: Path) -> Backup:
+    """One backup. Raises HalfInitialisedError where its manifest is damaged, PlatformError where it is of a later format."""
+    try:
+        said = (path / MANIFEST).read_bytes()
+        form = msgspec.json.decode(said).get("format")
+        if form != FORMAT:
+            raise PlatformError(
+                f"{path} is a backup of format {form}, and this release reads {FORMAT}",
+                "Restore it with the release that made it.",
+            )
+        return Backup(path, msgspec.json.decode(said, type=Manifest))
+    except (OSError, msgspec.MsgspecError, AttributeError) as error:
+        raise HalfInitialisedError(
+            f"{path} is no backup, or its {MANIFEST} is damaged", "Use another backup."
+        ) from error
+
+
+def write(path: Path, manifest: Manifest) -> None:
+    """Write the manifest of a backup: last, so that what has one is whole."""
+    (path / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+
+
+def digests(path: Path) -> dict[str, tuple[str, int]]:
+    """SHA-256 and size of each file of a backup, its manifest left out."""
+    return {
+        file.name: (_sha256(file), file.stat().st_size)
+        for file in sorted(path.iterdir())
+        if file.name != MANIFEST
+    }
+
+
+def check_files(backup: Backup) -> None:
+    """Raise HalfInitialisedError where a file is missing or not as it was written."""
+    found = digests(backup.path)
+    wrong = sorted(name for name, said in backup.manifest.files.items() if found.get(name) != said)
+    if wrong:
+        raise HalfInitialisedError(
+            f"{backup.path} is damaged: {', '.join(wrong)}", "Use another copy of it, or an older backup."
+        )
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Nobody else makes, removes or restores backups of this directory meanwhile. Raises InUseError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise MachineError(
+            f"{directory} cannot be written: {error.strerror}", "Name another directory."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise InUseError(f"another command is at work in {directory}", "Wait until it has ended.") from error
+    finally:
+        os.close(lock)
+
+
+def prune(directory: Path, now: datetime, kept_for: timedelta) -> list[str]:
+    """Remove what was broken off, backups past their time (never the newest), and the log that none needs; returns their names."""
+    for left in directory.glob(f"*{PARTIAL}"):
+        shutil.rmtree(left)
+    *older, newest = backups(directory) or [None]
+    gone = [one for one in older if one and now - one.manifest.ended_at > kept_for]
+    for one in gone:
+        (one.path / MANIFEST).unlink()  # first: what is half removed is no backup
+        shutil.rmtree(one.path)
+    if newest:
+        _prune_log(directory, [one.manifest for one in older if one and one not in gone] + [newest.manifest])
+    return [one.path.name for one in gone]
+
+
+def segments(log: Path) -> Mapping[str, Path]:
+    """The segments of a directory of the server's log, by name; the last may be unfinished."""
+    return {file.name.removesuffix(PARTIAL): file for file in sorted(log.glob("[0-9A-F]*"), reverse=True)}
+
+
+def segment_of(timeline: int, lsn: str) -> str:
+    """The name of the segment that holds a place of the log."""
+    high, low = (int(part, 16) for part in lsn.split("/"))
+    return f"{timeline:08X}{high:08X}{low // SEGMENT_BYTES:08X}"
+
+
+def after(segment: str) -> str:
+    """The name of the segment behind this one."""
+    place = int(segment[8:16], 16) * (2**32 // SEGMENT_BYTES) + int(segment[16:], 16) + 1
+    high, low = divmod(place, 2**32 // SEGMENT_BYTES)
+    return f"{segment[:8]}{high:08X}{low:08X}"
+
+
+def now() -> datetime:
+    """The real time: what a server's log and a backup go by, whatever clock the services have."""
+    return datetime.now(UTC)
+
+
+def _prune_log(directory: Path, kept: list[Manifest]) -> None:
+    needed: dict[int, str] = {}
+    for one in kept:
+        first = segment_of(one.timeline, one.start_lsn)
+        needed[one.timeline] = min(needed.get(one.timeline, first), first)
+    for log in (directory / "log").glob("*"):
+        timeline = int(log.name)
+        if timeline < min(needed):
+            shutil.rmtree(log)
+        elif timeline in needed:
+            for name, file in segments(log).items():
+                if len(name) == len(needed[timeline]) and name < needed[timeline]:
+                    file.unlink()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
