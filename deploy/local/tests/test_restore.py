@@ -20,7 +20,7 @@ from bdcan_chassis.privileges import OWNER_SUFFIX
 from bdcan_local import backup_manifest as manifests
 from bdcan_local import chain
 from bdcan_local.backup import Site, back_up
-from bdcan_local.backup_log import behind, stream
+from bdcan_local.backup_log import SLOT, behind, stream
 from bdcan_local.backup_manifest import Backup, Manifest
 from bdcan_local.child import Child
 from bdcan_local.errors import HalfInitialisedError, InUseError, PlatformError
@@ -298,20 +298,41 @@ async def test_restore_refuses_what_would_not_end_well(kept: Kept) -> None:
 async def test_gap_in_the_log_is_no_silent_loss(kept: Kept) -> None:
     child = await streaming(kept)
     await kept.do("INSERT INTO kept VALUES ('before')")
-    await kept.back_up()
+    backup = await kept.back_up()
     for number in range(3):
         await kept.do(f"INSERT INTO kept VALUES ('{number}')")
         await kept.do("SELECT pg_switch_wal()")
     await streamed(kept)
     child.stop(10)
-    log = manifests.segments(next(kept.directory.glob("log/*")))
-    sorted(log.values())[-2].unlink()
+    list(manifests.segments(kept.directory, backup.manifest.timeline).values())[-2].unlink()
     kept.destroy()
     with pytest.raises(PlatformError, match="gap"):
         await kept.restore()
     await kept.restore(without_log=True)
     await kept.start()
     assert await kept.notes() == ["before"]
+
+
+async def test_log_goes_on_after_it_stood_still_for_too_long(kept: Kept) -> None:
+    child = await streaming(kept)
+    before = await kept.back_up()
+    child.stop(10)
+    await kept.do(f"SELECT pg_drop_replication_slot('{SLOT}')")  # as after the server had to give it up
+    for number in range(3):
+        await kept.do(f"INSERT INTO kept VALUES ('{number}')")
+        await kept.do("SELECT pg_switch_wal()")
+    await kept.do("CHECKPOINT")
+    child = await streaming(kept)
+    await kept.back_up()
+    await kept.do("INSERT INTO kept VALUES ('last')")
+    await streamed(kept)
+    child.stop(10)
+    kept.destroy()
+    with pytest.raises(PlatformError, match="gap"):
+        await kept.restore(directory=before.path)
+    await kept.restore()
+    await kept.start()
+    assert (await kept.notes())[-1] == "last"
 
 
 def test_secrets_that_are_there_are_newer_than_the_backup(tmp_path: Path) -> None:

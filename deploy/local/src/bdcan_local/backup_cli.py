@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,13 +35,28 @@ def register(add: Add, chosen: Chosen, say: Say) -> None:
 
 def _add_backup(add: Add, chosen: Chosen, say: Say) -> None:
     def run(options: argparse.Namespace) -> int:
-        from bdcan_local.backup import back_up
+        site, directory = _site(options, chosen), _directory(options)
+        if options.every is None:
+            from bdcan_local.backup import back_up
 
-        back_up(_site(options, chosen), _directory(options), say)
-        return 0
+            back_up(site, directory, say)
+            return 0
+        from bdcan_chassis.logs import configure_logging
+        from bdcan_local.backup_watch import watch
+
+        configure_logging("backup", "watch", os.environ.get("BDCAN_LOG_LEVEL", "INFO"), frozenset())
+        return asyncio.run(watch(site, directory, options.every * 3600, options.host, options.port))
 
     command = add("backup", run, "back up the five databases, the secrets and the consumers' positions")
     _add_directory(command)
+    command.add_argument(
+        "--every",
+        type=float,
+        metavar="HOURS",
+        help="stream PostgreSQL's log, make a backup every so many hours, and serve /metrics",
+    )
+    command.add_argument("--host", default="127.0.0.1", help="where /metrics is served (default %(default)s)")
+    command.add_argument("--port", type=int, default=8303, help="and on which port (default %(default)s)")
     _add_servers(command)
 
 

@@ -1,7 +1,7 @@
 """PostgreSQL's log, streamed to where the backups are: with it a restore reaches any moment, up to the last second.
 
-The server keeps what was not streamed yet, up to a limit: should the stream stand still for long, the log has a gap, which the next
-backup closes.
+The server keeps what was not streamed yet, up to a limit: should the stream stand still for long, the log has a gap. It then
+goes on in another directory, and a restore across the gap is refused: the next backup is behind it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 
 from bdcan_local.backup import Site, address, environment
-from bdcan_local.backup_manifest import log_directory
+from bdcan_local.backup_manifest import log_directories, next_log_directory
 from bdcan_local.child import Command
 from bdcan_local.postgres import binaries
 
@@ -30,14 +30,17 @@ async def stream(site: Site, directory: Path) -> Command:
     connection = await asyncpg.connect(site.dsn(), timeout=10)
     try:
         timeline = int((await connection.fetchval("SELECT pg_walfile_name(pg_current_wal_lsn())"))[:8], 16)
-        known = await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)", SLOT
+        kept = await connection.fetchval(
+            "SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1", SLOT
         )
-        if not known:
+        if kept == "lost":
+            await connection.execute("SELECT pg_drop_replication_slot($1)", SLOT)
+        if kept in {None, "lost"}:
             await connection.execute("SELECT pg_create_physical_replication_slot($1, true)", SLOT)
     finally:
         await connection.close()
-    log = log_directory(directory, timeline)
+    there = log_directories(directory, timeline)
+    log = there[-1] if there and kept not in {None, "lost"} else next_log_directory(directory, timeline)
     log.mkdir(parents=True, exist_ok=True, mode=0o700)
     argv = (
         str(binaries() / "pg_receivewal"),

@@ -2,7 +2,7 @@
 
 DIRECTORY/20200324T030000Z/   one backup: base.tar.gz, pg_wal.tar.gz, backup_manifest (PostgreSQL's), secrets.tar, manifest.json
 DIRECTORY/….partial/          a backup that is being made, or was broken off: the next one removes it
-DIRECTORY/log/1/              PostgreSQL's log of timeline 1, as it is streamed
+DIRECTORY/log/1/              PostgreSQL's log of timeline 1, as it is streamed; log/1.1/ goes on where log/1/ has lost something
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,14 +87,21 @@ class Backup(Struct, frozen=True):
     manifest: Manifest
 
     @property
-    def log(self) -> Path:
-        """Where the server's log of the backup's timeline is streamed to."""
-        return log_directory(self.path.parent, self.manifest.timeline)
+    def log(self) -> dict[str, Path]:
+        """The segments of the server's log of the backup's timeline."""
+        return segments(self.path.parent, self.manifest.timeline)
 
 
-def log_directory(directory: Path, timeline: int) -> Path:
-    """Where the server's log of a timeline is streamed to."""
-    return directory / "log" / str(timeline)
+def log_directories(directory: Path, timeline: int) -> list[Path]:
+    """Where the server's log of a timeline was and is streamed to, the present one last."""
+    found = [path for path in (directory / "log").glob("*") if path.name.partition(".")[0] == str(timeline)]
+    return sorted(found, key=lambda path: int(path.suffix[1:] or 0))
+
+
+def next_log_directory(directory: Path, timeline: int) -> Path:
+    """Where the log of a timeline goes on after something was lost."""
+    there = log_directories(directory, timeline)
+    return directory / "log" / (f"{timeline}.{len(there)}" if there else f"{timeline}")
 
 
 def backups(directory: Path) -> list[Backup]:
@@ -177,9 +184,15 @@ def prune(directory: Path, now: datetime, kept_for: timedelta) -> list[str]:
     return [one.path.name for one in gone]
 
 
-def segments(log: Path) -> Mapping[str, Path]:
-    """The segments of a directory of the server's log, by name; the last may be unfinished."""
-    return {file.name.removesuffix(PARTIAL): file for file in sorted(log.glob("[0-9A-F]*"), reverse=True)}
+def segments(directory: Path, timeline: int) -> dict[str, Path]:
+    """The segments of the server's log of a timeline, by name, in order. One may be there unfinished, and whole further on."""
+    found: dict[str, Path] = {}
+    for log in log_directories(directory, timeline):
+        for file in sorted(
+            log.glob(f"{timeline:08X}" + "?" * 16 + "*"), reverse=True
+        ):  # the whole one comes last
+            found[file.name.removesuffix(PARTIAL)] = file
+    return dict(sorted(found.items()))
 
 
 def segment_of(timeline: int, lsn: str) -> str:
@@ -206,13 +219,13 @@ def _prune_log(directory: Path, kept: list[Manifest]) -> None:
         first = segment_of(one.timeline, one.start_lsn)
         needed[one.timeline] = min(needed.get(one.timeline, first), first)
     for log in (directory / "log").glob("*"):
-        timeline = int(log.name)
+        timeline = int(log.name.partition(".")[0])
         if timeline < min(needed):
             shutil.rmtree(log)
-        elif timeline in needed:
-            for name, file in segments(log).items():
-                if len(name) == len(needed[timeline]) and name < needed[timeline]:
-                    file.unlink()
+    for timeline, first in needed.items():
+        for name, file in segments(directory, timeline).items():
+            if name < first:
+                file.unlink()
 
 
 def _sha256(path: Path) -> str:

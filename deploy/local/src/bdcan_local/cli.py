@@ -228,8 +228,12 @@ def _up(options: argparse.Namespace) -> int:
         return detached.start(root, _say)
 
     async def work() -> int:
-        async with runner.running(root, read_settings(), runner.Plan(), _say) as running:
+        settings = read_settings()
+        async with runner.running(root, settings, runner.Plan(), _say) as running:
             await running.supervisor.start(processes.reconcile_unit(running.system, root.directory))
+            if settings.backups:
+                unit = processes.backup_unit(running.system, root.directory, settings.backups.resolve())
+                await running.supervisor.start(unit)
             _say(
                 f"all is ready. Logs: {options.root}/logs. Status: .venv/bin/bdcan status. Stop: Ctrl-C or make down"
             )

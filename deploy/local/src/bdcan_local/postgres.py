@@ -36,6 +36,7 @@ _SETTINGS = {
     "shared_buffers": "128MB",
     "max_connections": "200",
     "max_wal_size": "1GB",
+    "max_slot_wal_keep_size": "4GB",
     "wal_compression": "on",
     "track_commit_timestamp": "on",
     "log_min_messages": "warning",

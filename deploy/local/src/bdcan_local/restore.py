@@ -194,13 +194,13 @@ def _check_log_reaches(backup: Backup, log: list[Path], to: datetime) -> None:
 
 def _log_behind(backup: Backup) -> list[Path]:
     """The segments from the backup's end on. Raises PlatformError where one is missing among them."""
-    there = manifests.segments(backup.log)
+    there = backup.log
     name = manifests.segment_of(backup.manifest.timeline, backup.manifest.end_lsn)
     found: list[Path] = []
     while name in there:
         found.append(there[name])
         name = manifests.after(name)
-    if later := [one for one in there if len(one) == len(name) and one > name]:
+    if later := [one for one in there if one > name]:
         raise PlatformError(
             f"the server's log has a gap: {name} is missing, and {min(later)} is there",
             "Put the file back into the log, or restore to the end of the backup with --without-log.",
