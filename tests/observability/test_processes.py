@@ -53,7 +53,7 @@ def test_local_runner_and_compose_run_the_same_processes(
         name: process["command"]
         for name, process in compose.items()
         if process.get("image", "").startswith("bdcan/")
-        and name not in {"secrets", "provision", "demo", "bdcan", "sandbox", "catcher"}
+        and name not in {"secrets", "provision", "demo", "bdcan", "sandbox", "catcher", "backup", "restore"}
     }
     assert ours == table
 
@@ -73,13 +73,14 @@ def test_prometheus_scrapes_each_process_on_its_port(
         for config in job["static_configs"]
         for target in config["targets"]
     ]
-    assert sorted(scraped) == sorted(served)
+    assert sorted(scraped) == sorted([*served, f"backup:{USUAL_PORTS['backup']}"])
 
 
 def test_each_target_has_its_service_and_process(
     compose: dict[str, dict[str, Any]], prometheus: dict[str, Any]
 ) -> None:
-    (job,) = prometheus["scrape_configs"]
+    job, backup = prometheus["scrape_configs"]
+    assert backup["job_name"] == "backup"
     for target in job["static_configs"][0]["targets"]:
         labels = {}
         for rule in job["relabel_configs"]:
@@ -100,7 +101,7 @@ def test_long_running_processes_restart_and_have_a_health_check(
         for name, on in (process["depends_on"].items() if isinstance(process.get("depends_on"), dict) else ())
         if on["condition"] == "service_completed_successfully"
     }
-    assert once == waited_for | {"demo", "bdcan"}
+    assert once == waited_for | {"demo", "bdcan", "restore"}
     assert {name for name in compose if name not in once and "healthcheck" not in compose[name]} == set()
 
 

@@ -132,6 +132,9 @@ def _stopped(options: argparse.Namespace, chosen: Chosen) -> Iterator[Where]:
 
     if options.data:
         _must_not_answer(options.postgres)
+        if not options.data.parent.exists():
+            options.data.parent.mkdir(mode=0o700)
+            os.chown(options.data.parent, options.owner, options.owner)
         take = partial(take_over, options.data, user=options.owner)
         yield Where(options.data, take, SecretsStore(Path(options.secrets)))
         return

@@ -81,7 +81,10 @@ class Postgres:
     def take(self, made: Path) -> Path | None:
         """Takes over a data directory that was restored beside its own, which is set aside; returns where."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        aside = take_over(self.data, made, _server_user())
+        user = _server_user()
+        aside = take_over(self.data, made, user)
+        if user is not None:
+            _open_to(user, self.data)
         (self.directory / _MARKER).write_text(json.dumps({"major": _MAJOR}), encoding="utf-8")
         return aside
 
