@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bdcan_local import operations
 from bdcan_local.errors import InUseError, PlatformError
 from bdcan_local.root import Root
 from bdcan_local.settings import read_settings
@@ -31,6 +32,7 @@ def register(add: Add, chosen: Chosen, say: Say) -> None:
     """Add the commands. `chosen`: the root that the options mean."""
     _add_backup(add, chosen, say)
     _add_restore(add, chosen, say)
+    _add_upgrade(add, chosen, say)
 
 
 def _add_backup(add: Add, chosen: Chosen, say: Say) -> None:
@@ -90,6 +92,20 @@ def _add_restore(add: Add, chosen: Chosen, say: Say) -> None:
     )
     command.add_argument("--owner", type=int, metavar="UID", help="who owns it then")
     _add_servers(command)
+
+
+def _add_upgrade(add: Add, chosen: Chosen, say: Say) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from bdcan_local import places, upgrade
+
+        where = places.of_file(options.endpoints) if options.endpoints else places.of_root(chosen(options))
+        return upgrade.show(where, options.backups or read_settings().backups, say, as_json=options.json)
+
+    command = add("upgrade", run, "say what an upgrade to this release would do, and whether it may begin")
+    command.add_argument("--check", action="store_true", required=True, help="look, and change nothing")
+    command.add_argument("--backups", type=Path, help=f"where backups are (default: {DIRECTORY})")
+    command.add_argument("--json", action="store_true", help="for machines")
+    operations.add_places(command)
 
 
 def _add_directory(command: argparse.ArgumentParser) -> None:

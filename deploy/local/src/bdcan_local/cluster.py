@@ -104,10 +104,7 @@ class Cluster:
 
     def make_topics(self, specs: Sequence[TopicSpec], replicas: int) -> None:
         """Make the topics that do not exist. Add partitions to the others, and apply their settings."""
-        existing = {
-            name: len(topic.partitions)
-            for name, topic in self._admin.list_topics(timeout=_LIMIT_SECONDS).topics.items()
-        }
+        existing = self.partitions()
         new = [spec for spec in specs if spec.name not in existing]
         old = [spec for spec in specs if spec.name in existing and spec.config]
         grown = [spec for spec in specs if spec.partitions > existing.get(spec.name, spec.partitions)]
@@ -160,6 +157,20 @@ class Cluster:
         """Take exactly these permissions away."""
         _finish(self._admin.delete_acls([_binding(grant, AclBindingFilter) for grant in grants]))
 
+    def partitions(self) -> dict[str, int]:
+        """Each topic with its number of partitions."""
+        found = self._admin.list_topics(timeout=_LIMIT_SECONDS).topics
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def settings(self, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The settings of topics."""
+        asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in topics]
+        found = self._admin.describe_configs(asked) if asked else {}
+        return {
+            resource.name: {name: entry.value for name, entry in settings.result().items()}
+            for resource, settings in found.items()
+        }
+
     def identity(self) -> str:
         """The cluster's own id: another cluster has other records at the same places."""
         return self._admin.describe_cluster().result().cluster_id
@@ -192,11 +203,7 @@ class Cluster:
 
     def ranges(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], tuple[int, int]]:
         """Where the records of these partitions begin and end. A partition that is not there is left out."""
-        known = {
-            (name, number)
-            for name, topic in self._admin.list_topics(timeout=_LIMIT_SECONDS).topics.items()
-            for number in topic.partitions
-        }
+        known = {(name, number) for name, count in self.partitions().items() for number in range(count)}
         wanted = [TopicPartition(*place) for place in sorted(set(partitions) & known)]
         if not wanted:
             return {}
