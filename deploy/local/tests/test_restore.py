@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from bdcan_local.child import Child
 from bdcan_local.errors import HalfInitialisedError, InUseError, PlatformError
 from bdcan_local.guardian import Guardian
 from bdcan_local.ports import LOOPBACK, free_ports
-from bdcan_local.postgres import Postgres
+from bdcan_local.postgres import Postgres, binaries
 from bdcan_local.processes import SERVICES, database_roles, own_name
 from bdcan_local.provision import provision_postgres
 from bdcan_local.restore import NOTE, Note, Where, restore, unfinished
@@ -56,8 +57,10 @@ class Kept:
     def where(self) -> Where:
         return Where(self.postgres.data, self.postgres.take, self.site.secrets)
 
-    async def start(self) -> None:
-        self.server = Child(self.postgres.command(), self.directory.parent / "postgres.log", self.guardian)
+    async def start(self, *options: str) -> None:
+        command = self.postgres.command()
+        command = replace(command, argv=(*command.argv, *options))
+        self.server = Child(command, self.directory.parent / "postgres.log", self.guardian)
         end = time.monotonic() + 60
         while not await self.postgres.is_ready():
             log = (self.directory.parent / "postgres.log").read_text()
@@ -288,11 +291,42 @@ async def test_restore_refuses_what_would_not_end_well(kept: Kept) -> None:
     with pytest.raises(HalfInitialisedError, match="damaged: base"):
         await kept.restore()
     (backup.path / manifests.MANIFEST).write_text("{}")
-    with pytest.raises(PlatformError, match="format None"):
+    with pytest.raises(HalfInitialisedError, match="is damaged, or of another format"):
         await kept.restore()
+    with pytest.raises(PlatformError, match="format None"):
+        await kept.restore(directory=backup.path)
+    await kept.back_up()  # a damaged one keeps nobody from making another
+    assert manifests.damaged(kept.directory) == [backup.path.name]
     with manifests.locked(kept.directory), pytest.raises(InUseError):
         await kept.back_up()
     assert not kept.site.secrets.path(NOTE).exists()
+
+
+async def test_rules_of_compose_let_the_superuser_copy_the_server_and_no_service(kept: Kept) -> None:
+    assert kept.server is not None
+    kept.server.stop(20)
+    rules = kept.postgres.data / "pg_hba.compose.conf"
+    shutil.copyfile(Path(__file__).parents[2] / "postgres" / "pg_hba.conf", rules)
+    os.chown(rules, kept.postgres.data.stat().st_uid, -1)
+    await kept.start("-c", f"hba_file={rules}")
+    await kept.back_up()
+    service = kept.postgres.dsn("bdcan_intake", kept.site.secrets.get("postgres", "intake"), "bdcan_intake")
+    copied = await asyncio.create_subprocess_exec(
+        *(
+            str(binaries() / "pg_receivewal"),
+            "--no-loop",
+            "--no-password",
+            "--directory",
+            str(kept.directory),
+        ),
+        *("--dbname", service),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, error = await copied.communicate()
+    assert copied.returncode == 1
+    assert b"no pg_hba.conf entry for replication" in error
+    kept.server.stop(20)
+    await kept.start()
 
 
 async def test_gap_in_the_log_is_no_silent_loss(kept: Kept) -> None:

@@ -94,7 +94,9 @@ class Backup(Struct, frozen=True):
 
 def log_directories(directory: Path, timeline: int) -> list[Path]:
     """Where the server's log of a timeline was and is streamed to, the present one last."""
-    found = [path for path in (directory / "log").glob("*") if path.name.partition(".")[0] == str(timeline)]
+    found = [
+        path for path in (directory / "log").glob("[0-9]*") if path.name.partition(".")[0] == str(timeline)
+    ]
     return sorted(found, key=lambda path: int(path.suffix[1:] or 0))
 
 
@@ -105,9 +107,23 @@ def next_log_directory(directory: Path, timeline: int) -> Path:
 
 
 def backups(directory: Path) -> list[Backup]:
-    """The finished backups of a directory, the oldest first. A damaged one raises HalfInitialisedError."""
-    found = [read(path.parent) for path in directory.glob(f"*/{MANIFEST}") if path.parent.suffix != PARTIAL]
+    """The finished backups of a directory, the oldest first. What cannot be read is left out: see `damaged`."""
+    found = [one for _, one in _found(directory) if one is not None]
     return sorted(found, key=lambda one: one.manifest.ended_at)
+
+
+def damaged(directory: Path) -> list[str]:
+    """The names of backups whose manifest cannot be read."""
+    return [name for name, one in _found(directory) if one is None]
+
+
+def _found(directory: Path) -> Iterator[tuple[str, Backup | None]]:
+    for path in sorted(directory.glob(f"*/{MANIFEST}")):
+        if path.parent.suffix != PARTIAL:
+            try:
+                yield path.parent.name, read(path.parent)
+            except PlatformError:
+                yield path.parent.name, None
 
 
 def read(path: Path) -> Backup:
@@ -218,7 +234,7 @@ def _prune_log(directory: Path, kept: list[Manifest]) -> None:
     for one in kept:
         first = segment_of(one.timeline, one.start_lsn)
         needed[one.timeline] = min(needed.get(one.timeline, first), first)
-    for log in (directory / "log").glob("*"):
+    for log in (directory / "log").glob("[0-9]*"):
         timeline = int(log.name.partition(".")[0])
         if timeline < min(needed):
             shutil.rmtree(log)

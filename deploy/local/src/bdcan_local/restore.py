@@ -129,11 +129,15 @@ def strangers(stored: dict[str, str], code: dict[str, str]) -> list[str]:
 
 
 def _chosen(directory: Path, to: datetime | None) -> Backup:
-    if (directory / manifests.MANIFEST).exists():
-        found = [manifests.read(directory)]
-    else:
-        found = manifests.backups(directory)
+    alone = (directory / manifests.MANIFEST).exists()
+    found = [manifests.read(directory)] if alone else manifests.backups(directory)
     fits = [one for one in found if to is None or one.manifest.ended_at <= to]
+    broken = [] if alone else manifests.damaged(directory)
+    if broken and (not fits or max(broken) > fits[-1].path.name):
+        raise HalfInitialisedError(
+            f"{directory / max(broken)} is damaged, or of another format",
+            "To restore an older one, name it: bdcan restore DIRECTORY/NAME.",
+        )
     if not found:
         raise PlatformError(
             f"there is no backup in {directory}", "Name the directory that `bdcan backup` wrote."
