@@ -245,7 +245,8 @@ class Cluster:
         self._wait(known)
 
     def _offsets(self, places: Sequence[TopicPartition], spec: Any) -> dict[tuple[str, int], int]:
-        asked = self._admin.list_offsets({place: spec for place in places})
+        wanted: dict[TopicPartition, Any] = dict.fromkeys(places, spec)
+        asked = self._admin.list_offsets(wanted)
         return {(place.topic, place.partition): found.result().offset for place, found in asked.items()}
 
     def _read_now(self, groups: Sequence[str]) -> bool:
