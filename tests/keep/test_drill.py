@@ -55,7 +55,8 @@ async def test_system_that_lost_its_databases_is_brought_back(
         await play.wait()
         erased = await _hand_in(running, "erased")
         await _until(running, "intake", "SELECT state = 'assigned' FROM referral WHERE id = $1", erased)
-        await asyncio.to_thread(erase, *_intake(running, "officer"), [str(erased)], [], "resident-asked")
+        person = {"referral_ids": [str(erased)]}
+        await asyncio.to_thread(erase, *_intake(running, "officer"), person, "resident-asked")
         for service in ("intake", "routing"):
             await _until(running, service, ERASED, erased)
         await _settled(running)
