@@ -7,6 +7,7 @@ the audit says who asked.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -36,6 +37,8 @@ _MOST_RECORDS = 300_000
 _TIMELINE = (
     "SELECT event_key, at, kind, need_id, detail FROM timeline WHERE referral_id = $1 ORDER BY at, event_key"
 )
+_SENTENCES = ("explanation", "note")
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _RECEIVED = "SELECT received_at FROM referral WHERE id = $1"
 
 
@@ -80,7 +83,8 @@ async def find(places: Places, named: str, purpose: str | None, reason: str | No
     if not found:
         raise PlatformError(
             f"no referral is known as {named!r}",
-            "Give a reference, SOURCE:REFERENCE, or the id of a referral, need, call, task, parcel or escalation.",
+            "Give a reference, SOURCE:REFERENCE, or the id of a referral, need, call, task, parcel or escalation."
+            " What intake refused is no referral: the sender's receipt says why.",
         )
     if purpose is None:
         return found
@@ -94,12 +98,25 @@ def as_json(cases: Iterable[Case]) -> list[dict[str, Any]]:
 
 def as_text(case: Case, say: Callable[[str], None]) -> None:
     """A case for people: who owes what first, then what is odd, then the story."""
-    where = f" at {case.hub_id}" if case.hub_id else ""
-    end = f": {case.outcome}" if case.outcome else ""
+    where = f", {case.hub_id}" if case.hub_id else ""
+    end = f" ({case.outcome})" if case.outcome else ""
     say(f"referral {case.referral_id}: {case.state}{end}{where}")
     if case.person is not None:
         for name, value in case.person.items():
             say(f"  {name}: {printable(value)}")
+    say("")
+    needs = [
+        (
+            need["code"],
+            need["lane"],
+            need["state"] + (f" ({need['reason']})" if need["reason"] else ""),
+            need["owner"],
+            when(_instant(need["due_at"]), case.now) if need["owner"] else None,
+        )
+        for need in case.needs
+    ]
+    for line in lines(("needs", "lane", "state", "with", "by"), needs):
+        say(line)
     say("")
     if case.owed:
         owed = [(x.who, x.what, x.state, when(x.due_at, case.now)) for x in case.owed]
@@ -115,8 +132,7 @@ def as_text(case: Case, say: Callable[[str], None]) -> None:
     rows = []
     for place, told in enumerate(case.story, 1):
         cause = names.get(told.cause or "")
-        detail = "; ".join(f"{name}: {value}" for name, value in told.detail.items())
-        rows.append((place, f"{told.at:%d %b %H:%M:%S}", told.service, told.kind, cause, detail[:90]))
+        rows.append((place, f"{told.at:%d %b %H:%M:%S}", told.service, told.kind, cause, _told(told.detail)))
     for line in lines(("", "time", "service", "event", "because of", "detail"), rows):
         say(line)
 
@@ -228,6 +244,33 @@ def when(due_at: datetime | None, now: datetime) -> str | None:
         return None
     left = (due_at - now).total_seconds()
     return f"{due_at:%d %b %H:%M}, " + (f"in {span(left)}" if left >= 0 else f"{span(left)} LATE")
+
+
+def _told(detail: Mapping[str, Any]) -> str:
+    """The detail of an event, short enough to read: codes first, sentences last, of an id its beginning."""
+    said = [f"{name}: {_short(value)}" for name, value in detail.items() if name not in _SENTENCES]
+    return "; ".join(said + [f"{name}: {detail[name]}" for name in _SENTENCES if name in detail])
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    if _ID.fullmatch(text):
+        return f"{text[:8]}…"
+    at = _instant(text)
+    return text if at is None else f"{at:%d %b %H:%M}"
+
+
+def _instant(text: Any) -> datetime | None:
+    """The time that a text says, where it says one with its offset."""
+    if isinstance(text, datetime):
+        return text
+    if not isinstance(text, str) or "T" not in text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
 
 
 def _object(text: str | dict[str, Any]) -> dict[str, Any]:
