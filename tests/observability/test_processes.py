@@ -53,7 +53,17 @@ def test_local_runner_and_compose_run_the_same_processes(
         name: process["command"]
         for name, process in compose.items()
         if process.get("image", "").startswith("bdcan/")
-        and name not in {"secrets", "provision", "demo", "bdcan", "sandbox", "catcher", "backup", "restore"}
+        and name
+        not in {
+            "secrets",
+            "provision",
+            "demo",
+            "bdcan",
+            "sandbox",
+            "catcher",
+            "reconcile",
+            "reconcile-grants",
+        }
     }
     assert ours == table
 
@@ -73,14 +83,13 @@ def test_prometheus_scrapes_each_process_on_its_port(
         for config in job["static_configs"]
         for target in config["targets"]
     ]
-    assert sorted(scraped) == sorted([*served, f"backup:{USUAL_PORTS['backup']}"])
+    assert sorted(scraped) == sorted({*served, "reconcile:9000"})
 
 
 def test_each_target_has_its_service_and_process(
     compose: dict[str, dict[str, Any]], prometheus: dict[str, Any]
 ) -> None:
-    job, backup = prometheus["scrape_configs"]
-    assert backup["job_name"] == "backup"
+    [job] = [job for job in prometheus["scrape_configs"] if job["job_name"] == "bdcan"]
     for target in job["static_configs"][0]["targets"]:
         labels = {}
         for rule in job["relabel_configs"]:
@@ -89,6 +98,12 @@ def test_each_target_has_its_service_and_process(
             labels[rule["target_label"]] = found[1]
         assert labels["process"] in compose
         assert compose[labels["process"]]["image"] == f"bdcan/{labels['service']}"
+
+
+def test_who_reconciles_reads_as_roles_that_can_do_nothing_else(compose: dict[str, dict[str, Any]]) -> None:
+    assert compose["reconcile"]["user"] == str(compose_secrets._RECONCILE_USER)
+    assert compose["reconcile"]["command"][-1] == "9000"
+    assert compose["reconcile-grants"]["depends_on"].keys() == {f"{service}-migrate" for service in SERVICES}
 
 
 def test_long_running_processes_restart_and_have_a_health_check(
@@ -101,7 +116,7 @@ def test_long_running_processes_restart_and_have_a_health_check(
         for name, on in (process["depends_on"].items() if isinstance(process.get("depends_on"), dict) else ())
         if on["condition"] == "service_completed_successfully"
     }
-    assert once == waited_for | {"demo", "bdcan", "restore"}
+    assert once == waited_for | {"demo", "bdcan"}
     assert {name for name in compose if name not in once and "healthcheck" not in compose[name]} == set()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -14,6 +16,7 @@ import asyncpg
 
 from bdcan_chassis.clock import Clock, ManualClock
 from bdcan_local import runner
+from bdcan_local.cli import main
 from bdcan_local.places import Places, of_system
 from bdcan_local.postgres import binaries
 from bdcan_local.processes import SERVICES, own_name
@@ -92,6 +95,15 @@ class Played:
                 await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
         finally:
             await admin.close()
+
+
+def bdcan(system: Played, verb: str, *rest: str) -> subprocess.CompletedProcess[str]:
+    """Run the operator's tool on the system."""
+    root = system.running.system.data.parent
+    command = (sys.executable, "-m", main.__module__, verb, "--root", str(root), *rest)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=dict(os.environ), timeout=120
+    )
 
 
 @asynccontextmanager

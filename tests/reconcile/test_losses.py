@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shlex
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import aiohttp
 import asyncpg
 import pytest
 
-from bdcan_local.cli import main
 from bdcan_local.processes import System, reconcile_unit
 from bdcan_reconcile.culprits import KINDS
 from bdcan_reconcile.rows import Case
 
-from .played import Played, played
+from .played import Played, bdcan
 
 HELD_TASK = "state IN ('open', 'offered', 'accepted') AND parcel_id IS NULL"
 HELD_DELIVERY = "state IN ('open', 'offered', 'accepted') AND parcel_id IS NOT NULL"
@@ -198,16 +193,10 @@ VALUES (gen_random_uuid(), 'main', 'bdcan.intake.referrals.v1', 0, $1, now(), ''
 """
 
 
-@pytest.fixture(scope="module")
-async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Played]:
-    async with played(tmp_path_factory.mktemp("reconcile")) as system:
-        yield system
-
-
 @pytest.mark.timeout(900)
 async def test_a_system_under_load_has_no_culprit(system: Played) -> None:
     """The fixture waits until a copy has none; the running system must have none, too, while the services work."""
-    found = await asyncio.to_thread(_bdcan, system, "reconcile", "--json")
+    found = await asyncio.to_thread(bdcan, system, "reconcile", "--json")
     said = json.loads(found.stdout)
     assert (found.returncode, said["culprits"]) == (0, []), found.stderr
     assert said["counts"]["referrals"] > 0
@@ -252,18 +241,18 @@ async def test_commands_that_reconcile_names_repair_what_it_found(system: Played
         connection = await asyncpg.connect(system.places.databases[service])
         assert (await connection.execute(sql)).endswith(" 1"), service
         await connection.close()
-    found = await asyncio.to_thread(_bdcan, system, "reconcile", "--json")
+    found = await asyncio.to_thread(bdcan, system, "reconcile", "--json")
     culprits = json.loads(found.stdout)["culprits"]
     assert found.returncode == 1
     assert {c["kind"] for c in culprits} == {"assignment-missing", "deadline-missing"}
     assert len(culprits) == 3
     for culprit in culprits:
-        bdcan, *words = shlex.split(culprit["repair"].replace("REASON", "'reconcile named it'"))
-        assert bdcan == "bdcan"
-        done = await asyncio.to_thread(_bdcan, system, *words)
+        program, *words = shlex.split(culprit["repair"].replace("REASON", "'reconcile named it'"))
+        assert program == "bdcan"
+        done = await asyncio.to_thread(bdcan, system, *words)
         assert done.returncode == 0, done.stdout + done.stderr
     end = time.monotonic() + 120
-    while (again := await asyncio.to_thread(_bdcan, system, "reconcile")).returncode:
+    while (again := await asyncio.to_thread(bdcan, system, "reconcile")).returncode:
         assert time.monotonic() < end, again.stdout
     assert "nobody is falling through a gap" in again.stdout
 
@@ -275,17 +264,17 @@ async def test_dead_letters_are_grouped_by_cause_and_only_what_was_seen_is_disca
         ("KeyError in bdcan_foodhub.x: 07700 900123", "KeyError in bdcan_foodhub.x: else", "ValueError: x")
     ):
         await connection.execute(DEAD_LETTER, 1000 + offset, error)
-    said = json.loads((await asyncio.to_thread(_bdcan, system, "dead-letters", "--json")).stdout)
+    said = json.loads((await asyncio.to_thread(bdcan, system, "dead-letters", "--json")).stdout)
     of_foodhub = [one for one in said if one["service"] == "foodhub"]
     assert [(one["error"], len(one["ids"])) for one in of_foodhub] == [
         ("KeyError in bdcan_foodhub.x", 2),
         ("ValueError", 1),
     ]
-    assert "07700" not in (await asyncio.to_thread(_bdcan, system, "dead-letters")).stdout
+    assert "07700" not in (await asyncio.to_thread(bdcan, system, "dead-letters")).stdout
     await connection.execute(DEAD_LETTER, 1003, "KeyError in bdcan_foodhub.x: a third")
     why = ("--reason", "the demo's own", "--rate", "50")
     for one in of_foodhub:
-        done = await asyncio.to_thread(_bdcan, system, "dead-letters", "discard", one["set"], *why)
+        done = await asyncio.to_thread(bdcan, system, "dead-letters", "discard", one["set"], *why)
         assert done.returncode == 0, done.stdout + done.stderr
     states = await connection.fetch(
         "SELECT state FROM chassis.dead_letter WHERE record_offset >= 1000 ORDER BY seq"
@@ -293,7 +282,7 @@ async def test_dead_letters_are_grouped_by_cause_and_only_what_was_seen_is_disca
     assert [row["state"] for row in states] == ["discarded", "discarded", "discarded", "parked"]
     await connection.execute("DELETE FROM chassis.dead_letter WHERE record_offset = 1003")
     await connection.close()
-    gone = await asyncio.to_thread(_bdcan, system, "dead-letters", "replay", of_foodhub[0]["set"], *why)
+    gone = await asyncio.to_thread(bdcan, system, "dead-letters", "replay", of_foodhub[0]["set"], *why)
     assert (gone.returncode, "there is no set" in gone.stderr) == (1, True)
 
 
@@ -326,12 +315,3 @@ async def _until(system: System, line: str) -> str:
                 return page
             assert time.monotonic() < end, page
             await asyncio.sleep(0.3)
-
-
-def _bdcan(system: Played, *arguments: str) -> subprocess.CompletedProcess[str]:
-    root = system.running.system.data.parent
-    verb, *rest = arguments
-    command = (sys.executable, "-m", main.__module__, verb, "--root", str(root), *rest)
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=dict(os.environ), timeout=120
-    )

@@ -18,11 +18,10 @@ COMPOSE: dict[str, Any] = yaml.safe_load(
 WITH_CAPABILITIES = {
     "secrets": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
     "provision": {"DAC_OVERRIDE"},
+    "reconcile-grants": {"DAC_OVERRIDE"},
     "bdcan": {"DAC_OVERRIDE"},
-    "backup": {"DAC_OVERRIDE"},
-    "restore": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
 }
-"""Those that run as root, because secrets and data belong to different users; and all that they may."""
+"""The two that run once as root, because secrets belong to different users; and all that they may."""
 
 
 @pytest.fixture(params=COMPOSE["services"].items(), ids=lambda item: item[0])

@@ -166,4 +166,5 @@ def test_every_writer_and_consumer_of_the_catalogue_is_a_user() -> None:
         "bdcan-volunteer-match",
         "bdcan-foodhub",
         "bdcan-escalation",
+        "bdcan-reconcile",
     } == set(names)

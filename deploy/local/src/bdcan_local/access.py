@@ -17,6 +17,8 @@ UPSTREAM = "upstream"
 """What the catalogue calls the upstream systems: each of them has users and topics of its own."""
 OUTSIDE = (f"{UPSTREAM}-", "consumer-")
 """How the names of systems outside begin."""
+RECONCILE = "bdcan-reconcile"
+"""Who reconciles: it may see where topics end and how far groups have come, and no record."""
 PULSE = "bdcan.routing.pulse"
 """The Faust application in routing: the one program that makes topics (changelogs) of its own."""
 
@@ -86,8 +88,9 @@ def kafka_user(service: str) -> str:
 
 
 def users(topics: Iterable[Topic], outsiders: Iterable[Outsider] = ()) -> list[str]:
-    """Every user of a service that the catalogue knows, and of a system outside, sorted."""
-    ours = {user for topic in topics for user in (*_writers(topic), *_readers(topic))}
+    """Every user of a service that the catalogue knows, who reconciles, and of a system outside, sorted."""
+    services = _of_services(topics)
+    ours = services | {RECONCILE} if services else services
     return sorted(ours.union(*(outsider.users for outsider in outsiders)))
 
 
@@ -112,8 +115,13 @@ def grants(topics: Sequence[Topic], outsiders: Iterable[Outsider] = ()) -> list[
                 found |= _allow(user, ResourceType.TOPIC, name, pattern, Operation.WRITE, Operation.DESCRIBE)
             for user in _readers(topic):
                 found |= _allow(user, ResourceType.TOPIC, name, pattern, Operation.READ, Operation.DESCRIBE)
-    for user in users(topics):
+    for user in _of_services(topics):
         found |= _groups(user, f"bdcan.{user.removeprefix('bdcan-')}.")
+    for topic in topics:
+        if not topic.per_sender:
+            found |= _allow(RECONCILE, ResourceType.TOPIC, topic.name, Pattern.LITERAL, Operation.DESCRIBE)
+    if topics:
+        found |= _allow(RECONCILE, ResourceType.GROUP, "bdcan.", Pattern.PREFIXED, Operation.DESCRIBE)
     for outsider in outsiders:
         for user in outsider.users:
             found |= _outside(outsider, user)
@@ -139,6 +147,10 @@ def superfluous(
         for grant in existing
         if grant not in wanted and grant.user.startswith((kafka_user(""), *OUTSIDE))
     )
+
+
+def _of_services(topics: Iterable[Topic]) -> set[str]:
+    return {user for topic in topics for user in (*_writers(topic), *_readers(topic))}
 
 
 def _own(topic: Topic, upstreams: Iterable[Upstream]) -> list[str]:

@@ -17,13 +17,14 @@ from bdcan_local import access
 from bdcan_local.kafka import ADMIN, MECHANISM, PROTOCOL
 from bdcan_local.postgres import SUPERUSER
 from bdcan_local.processes import AUDIENCE, ISSUER, SERVICES, own_name
+from bdcan_local.provision import READER_SUFFIX
 from bdcan_local.secrets_store import SecretsStore
 
 _KAFKA_USER = 1000
 _POSTGRES_USER = 999
 _FIRST_SERVICE_USER = 10001
 _FIRST_OWNER_USER = 10021  # of the containers that migrate
-_COUNCIL_USER, _DEMO_USER, _SANDBOX_USER, _GRAFANA_USER = 10101, 10102, 10103, 472
+_COUNCIL_USER, _DEMO_USER, _SANDBOX_USER, _GRAFANA_USER, _RECONCILE_USER = 10101, 10102, 10103, 472, 10107
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     for folder, user in (("demo", _DEMO_USER), ("sandbox", _SANDBOX_USER)):
         own = directory / "services" / folder
         _give(own, _simulator(own, store), user)
+    own = directory / "services" / "reconcile"
+    _give(own, _reconcile(own, store), _RECONCILE_USER)
     grafana = directory / "services" / "grafana" / "admin-password"
     if not grafana.exists():
         _give(grafana.parent, {grafana.name: secrets.token_urlsafe(18)}, _GRAFANA_USER)
@@ -108,6 +111,24 @@ def _simulator(own: Path, store: SecretsStore) -> dict[str, str]:
         "kafka-password": store.get("kafka", upstream),
         "signing-key.json": store.signing_key_file.read_text("utf-8"),
         "api-key": store.get("api-keys", "simulator"),
+    }
+
+
+def _reconcile(own: Path, store: SecretsStore) -> dict[str, str]:
+    """Where the system is for who reconciles, as roles that can only read."""
+    endpoints = {
+        "databases": {service: _dsn(store, service, READER_SUFFIX) for service in SERVICES},
+        "kafka": {
+            "bootstrap": "kafka:9092",
+            "username": access.RECONCILE,
+            "password_file": str(own / "kafka-password"),
+        },
+        "council": {"url": "http://council:8300", "api_key_file": str(own / "council-key")},
+    }
+    return {
+        "endpoints.json": json.dumps(endpoints, indent=1) + "\n",
+        "kafka-password": store.get("kafka", access.RECONCILE),
+        "council-key": store.get("council-api-key"),
     }
 
 

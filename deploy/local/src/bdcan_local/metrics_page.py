@@ -42,9 +42,7 @@ class Metric:
 def declared() -> list[Metric]:
     """Every metric, the chassis's first, each owner's in the order of its metrics.py."""
     owners, seen = ["chassis", *SERVICES, "reconcile"], set[int]()
-    modules = [(owner, f"{own_name(owner)}.metrics") for owner in owners]
-    modules.append(("backup", "bdcan_local.metrics"))
-    return [metric for owner, module in modules for metric in _declared_in(owner, module, seen)]
+    return [metric for owner in owners for metric in _declared_in(owner, f"{own_name(owner)}.metrics", seen)]
 
 
 def page() -> str:

@@ -15,11 +15,21 @@ from typing import Any
 
 from bdcan_chassis.clock import Clock, parse_clock
 from bdcan_local import runner
+from bdcan_local.access import RECONCILE
 from bdcan_local.errors import PlatformError
 from bdcan_local.kafka import ADMIN, client_options
 from bdcan_local.processes import SERVICES, System, service_dsn
+from bdcan_local.provision import READER_SUFFIX
 from bdcan_local.root import Root
 from bdcan_local.settings import read_settings
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The databases and Kafka, as who can only read what reconcile reads."""
+
+    databases: Mapping[str, str]
+    kafka: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,8 @@ class Places:
     clock_text: str = "system"
     council: tuple[str, str] | None = None
     apis: Mapping[str, str] = field(default_factory=dict)
+    reading: Reading | None = None
+    """What can only read, for who reconciles; None: the same as above."""
     system: System | None = None
     """The system on this machine, where it is one: it has the keys with which people's tokens are made."""
 
@@ -50,6 +62,10 @@ def of_system(system: System) -> Places:
         system.clock,
         (system.url("council"), system.secrets.get("council-api-key")),
         {service: system.url(f"{service}-api") for service in SERVICES},
+        Reading(
+            {service: service_dsn(system, service, READER_SUFFIX) for service in SERVICES},
+            client_options(system.kafka.bootstrap, RECONCILE, system.secrets.get("kafka", RECONCILE)),
+        ),
         system,
     )
 

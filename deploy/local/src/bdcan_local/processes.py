@@ -12,6 +12,7 @@ from bdcan_local.child import Command
 from bdcan_local.kafka import PROTOCOL, Kafka
 from bdcan_local.ports import LOOPBACK
 from bdcan_local.postgres import Postgres
+from bdcan_local.provision import READER_SUFFIX
 from bdcan_local.secrets_store import SecretsStore
 from bdcan_local.supervisor import Unit
 
@@ -27,11 +28,6 @@ def own_name(service: str) -> str:
 ISSUER = "http://localhost/bdcan"
 AUDIENCE = "bdcan"
 _HTTP_SECONDS = 5.0
-_RECOVERY_SECONDS = 900.0
-"""How long PostgreSQL may replay its log: after a restore that is a day's work."""
-
-BACKUP_HOURS = 24.0
-"""How often a backup is made."""
 
 RECONCILE_SECONDS = 300
 """How often it is looked whether somebody has each need."""
@@ -45,7 +41,6 @@ USUAL_PORTS: dict[str, int] = {
     "council": 8300,
     "routing-pulse": 8301,
     "reconcile": 8302,
-    "backup": 8303,
 }
 
 
@@ -72,14 +67,7 @@ def platform_units(system: System) -> list[Unit]:
     """PostgreSQL and Kafka. A broker that was killed first waits until its old session is over."""
     postgres, kafka = system.postgres, system.kafka
     return [
-        Unit(
-            "postgres",
-            postgres.command(),
-            postgres.is_ready,
-            ready_seconds=_RECOVERY_SECONDS,
-            stop_seconds=20,
-            port=postgres.port,
-        ),
+        Unit("postgres", postgres.command(), postgres.is_ready, stop_seconds=20, port=postgres.port),
         Unit("kafka", kafka.command(), kafka.is_ready, ready_seconds=180, stop_seconds=20, port=kafka.port),
     ]
 
@@ -157,24 +145,14 @@ def sandbox_unit(system: System, endpoints: Path) -> Unit:
 
 def reconcile_unit(system: System, root: Path, every_seconds: float = RECONCILE_SECONDS) -> Unit:
     """Who looks every few minutes whether somebody has each need, and tells Prometheus."""
-    return _watching(system, "reconcile", "--root", str(root), "--every", str(every_seconds))
-
-
-def backup_unit(system: System, root: Path, directory: Path, every_hours: float = BACKUP_HOURS) -> Unit:
-    """Who makes a backup every day, and streams PostgreSQL's log beside it."""
-    return _watching(system, "backup", str(directory), "--root", str(root), "--every", str(every_hours))
-
-
-def _watching(system: System, name: str, *words: str) -> Unit:
-    """A command of ours that goes on, and serves metrics."""
-    port = system.ports[name]
-    argv = _python("bdcan_local.cli", name, *words, "--port", str(port))
+    port = system.ports["reconcile"]
+    words = ("reconcile", "--root", str(root), "--every", str(every_seconds), "--port", str(port))
+    command = Command(_python("bdcan_local.cli", *words), _common(system), listens=True)
 
     async def is_ready() -> bool:
         return await http_status(port, "/metrics") == 200
 
-    command = Command(argv, _common(system), listens=True)
-    return Unit(name, command, is_ready, ready_seconds=120, port=port, url=system.url(name))
+    return Unit("reconcile", command, is_ready, ready_seconds=120, port=port, url=system.url("reconcile"))
 
 
 @dataclass(frozen=True)
@@ -207,8 +185,12 @@ def migrate_command(system: System, service: str) -> Command:
 
 
 def database_roles() -> list[str]:
-    """The names under which passwords of all services' roles are kept: of the one that runs and of the owner."""
-    return [service.replace("-", "_") + suffix for service in SERVICES for suffix in ("", OWNER_SUFFIX)]
+    """The names under which passwords of all services' roles are kept: who runs, who owns, and who reconciles."""
+    return [
+        service.replace("-", "_") + suffix
+        for service in SERVICES
+        for suffix in ("", OWNER_SUFFIX, READER_SUFFIX)
+    ]
 
 
 def service_dsn(system: System, service: str, suffix: str = "") -> str:

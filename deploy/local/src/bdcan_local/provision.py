@@ -4,7 +4,8 @@ Kafka: users with passwords, topics, settings, permissions, all from the catalog
 retention are applied to topics that exist; no topic is ever deleted or gets fewer partitions. Permissions that the catalogue
 no longer gives are named, and taken away when asked to: an older catalogue must not lock a newer release out by itself.
 PostgreSQL: a database for each service, closed to every other service; a role that owns it and migrates, and a role that
-runs, which owns nothing. A service that owned its database before hands it over.
+runs, which owns nothing. A service that owned its database before hands it over. A third role can only read, and only the columns
+that reconcile reads: it is given them where the tables exist, so provision once more when the migrations have run.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from bdcan_contracts.envelope import Topic
 from bdcan_contracts.upstreams import Upstream
 from bdcan_local import access
 from bdcan_local.errors import PlatformError
+from bdcan_reconcile.reading import READS
 
 
 async def provision_kafka(
@@ -68,10 +70,15 @@ async def provision_kafka(
         ) from error
 
 
+READER_SUFFIX = "_reader"
+"""Behind the name of a database: the role that can only read what reconcile reads."""
+
+
 async def provision_postgres(dsn: str, passwords: Mapping[str, str]) -> None:
     """Makes for each name a database `bdcan_<name>`, the role that runs on it, and the role that owns it.
 
-    `passwords` has each name, and each name with `_owner` behind it. They are set again where the roles exist.
+    `passwords` has each name, each name with `_owner` behind it, and, where somebody reconciles, with `_reader`. They are set
+    again where the roles exist.
 
     Raises:
         PlatformError: the server refuses.
@@ -83,15 +90,14 @@ async def provision_postgres(dsn: str, passwords: Mapping[str, str]) -> None:
             f"PostgreSQL could not be set up: {error}", "Check the address and the administrator's password."
         ) from error
     try:
-        for name in passwords:
-            if not name.endswith(OWNER_SUFFIX):
-                await make_database(
-                    connection, f"bdcan_{name}", passwords[name], passwords[name + OWNER_SUFFIX]
-                )
+        names = [name for name in passwords if not name.endswith((OWNER_SUFFIX, READER_SUFFIX))]
+        for name in names:
+            await make_database(connection, f"bdcan_{name}", passwords[name], passwords[name + OWNER_SUFFIX])
         await close_to_public(connection)
-        for name in passwords:
-            if not name.endswith(OWNER_SUFFIX):
-                await _hand_over(dsn, f"bdcan_{name}")
+        for name in names:
+            await _hand_over(dsn, f"bdcan_{name}")
+            if (password := passwords.get(name + READER_SUFFIX)) is not None:
+                await _make_reader(dsn, name, password)
     finally:
         await connection.close()
 
@@ -102,18 +108,46 @@ async def make_database(
     """A database named as the role that runs on it, owned by another role (`<role>_owner`), closed to all others."""
     owner = role + OWNER_SUFFIX
     for name, secret in ((role, password), (owner, owner_password)):
-        exists = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name)
-        verb = "ALTER" if exists else "CREATE"
-        await _execute(
-            connection,
-            f"{verb} ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L",
-            name,
-            secret,
-        )
+        await _make_role(connection, name, secret)
     if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", role):
         await _execute(connection, "CREATE DATABASE %I OWNER %I", role, owner)
     await _execute(connection, "REVOKE ALL ON DATABASE %I FROM PUBLIC", role)
     await _execute(connection, "GRANT CONNECT ON DATABASE %I TO %I", role, role)
+
+
+async def _make_role(connection: asyncpg.Connection, name: str, password: str) -> None:
+    exists = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name)
+    verb = "ALTER" if exists else "CREATE"
+    await _execute(
+        connection,
+        f"{verb} ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L",
+        name,
+        password,
+    )
+
+
+async def _make_reader(dsn: str, name: str, password: str) -> None:
+    """The role that reconciles: it has the columns that it reads of tables that exist, and nothing else."""
+    database = f"bdcan_{name}"
+    role = database + READER_SUFFIX
+    connection = await asyncpg.connect(dsn.rpartition("/")[0] + f"/{database}", timeout=10)
+    try:
+        async with connection.transaction():  # who reconciles meanwhile never finds a table closed
+            await _make_role(connection, role, password)
+            await _execute(connection, "ALTER ROLE %I SET default_transaction_read_only = on", role)
+            await _execute(connection, "ALTER ROLE %I CONNECTION LIMIT 5", role)
+            await _execute(connection, "GRANT CONNECT ON DATABASE %I TO %I", database, role)
+            for schema in ("public", "chassis"):
+                if await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", schema):
+                    await _execute(connection, "REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I", schema, role)
+                    await _execute(connection, "GRANT USAGE ON SCHEMA %I TO %I", schema, role)
+            for table, columns in READS[name.replace("_", "-")].items():
+                found = await connection.fetch(_COLUMNS, table, list(columns))
+                if found:
+                    listed = ", ".join(row["name"] for row in found)
+                    await _execute(connection, f"GRANT SELECT ({listed}) ON {table} TO %I", role)
+    finally:
+        await connection.close()
 
 
 async def close_to_public(connection: asyncpg.Connection) -> None:
@@ -137,6 +171,11 @@ async def _execute(connection: asyncpg.Connection, template: str, *values: str) 
         await connection.fetchval("SELECT format($1, VARIADIC $2::text[])", template, list(values))
     )
 
+
+_COLUMNS = """
+SELECT quote_ident(attname) AS name FROM pg_attribute
+WHERE attrelid = to_regclass($1) AND attname = ANY ($2::text[]) AND NOT attisdropped
+"""
 
 _STILL_OWNS = """
 SELECT EXISTS (

@@ -25,7 +25,8 @@ _SHOWN = 10
 def system_of(places: Places) -> Watched:
     """What reconcile reads."""
     council = partial(read_cases, *places.council) if places.council else None
-    return Watched(places.databases, places.kafka, places.clock, council)
+    reading = places.reading or places
+    return Watched(reading.databases, reading.kafka, places.clock, council)
 
 
 async def once(places: Places, patience_seconds: float) -> Verdict:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bdcan_local import access, draining, jars, processes, restore, restore_finish
+from bdcan_local import access, draining, jars, processes
 from bdcan_local.child import Child, Command
 from bdcan_local.errors import InUseError, NotReadyError, PlatformError
 from bdcan_local.guardian import Guardian
@@ -184,7 +184,6 @@ Build = Callable[[Collection[str]], Coroutine[Any, Any, System]]
 
 async def _prepare(root: Root, settings: Settings, plan: Plan, held: Held, say: Say) -> Build:
     secrets = SecretsStore(root.secrets)
-    restore.unfinished(secrets)
     secrets.prepare()
     paths = await asyncio.to_thread(jars.fetch, settings, say)
 
@@ -266,24 +265,22 @@ async def _start(build: Build, table: Table, root: Root, supervisor: Supervisor,
     begun = time.monotonic()
     upstreams, outsiders = system.secrets.upstreams(), system.secrets.outsiders(datetime.now(UTC))
     users = access.users(CATALOGUE.topics, outsiders)
-    await provision_postgres(
-        system.postgres.dsn(), system.secrets.passwords("postgres", processes.database_roles())
-    )
-    client = client_options(system.kafka.bootstrap, ADMIN, system.kafka.password)
+    passwords = system.secrets.passwords("postgres", processes.database_roles())
+    await provision_postgres(system.postgres.dsn(), passwords)
     await provision_kafka(
-        client,
+        client_options(system.kafka.bootstrap, ADMIN, system.kafka.password),
         CATALOGUE.topics,
         system.secrets.passwords("kafka", users),
         upstreams=upstreams,
         outsiders=outsiders,
     )
-    await asyncio.to_thread(restore_finish.finish, system.secrets, client, say)
     took = time.monotonic() - begun
     say(
         f"{len(SERVICES)} databases, {len(CATALOGUE.topics)} topics, {len(users)} users in place ({took:.1f} s)"
     )
     for stage in table.one_shot(system):
         await supervisor.run_all(stage, lambda unit, seconds: say(f"{unit.name} done ({seconds:.1f} s)"))
+    await provision_postgres(system.postgres.dsn(), passwords)  # who reconciles may read what there is now
     return await _on_free_ports(build, _PLATFORM_PORTS, services, supervisor, started)
 
 

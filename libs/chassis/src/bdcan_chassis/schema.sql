@@ -262,6 +262,27 @@ CREATE TABLE chassis.trace (
     moved_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE VIEW chassis.watched_deadline AS
+ SELECT kind,
+    subject,
+    due_at,
+    failures,
+    split_part(last_error, ':'::text, 1) AS error
+   FROM chassis.deadline;
+
+CREATE VIEW chassis.watched_letter AS
+ SELECT seq,
+    id,
+    consumer,
+    topic,
+    state,
+    reason,
+    split_part(error, ':'::text, 1) AS error,
+    event_type,
+    "substring"(encode(body, 'escape'::text), '"referral_id"\s*:\s*"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"'::text) AS about
+   FROM chassis.dead_letter
+  WHERE (state = ANY (ARRAY['parked'::text, 'queued'::text]));
+
 ALTER TABLE ONLY chassis.audit
     ADD CONSTRAINT audit_id_key UNIQUE (id);
 

@@ -232,8 +232,52 @@ QUERIES: Mapping[str, tuple[tuple[str, type[Any], str], ...]] = {
 }
 """By service: the list of `Stores` that is filled, its row, and the statement. $1: only these referrals; NULL: all."""
 
+_EVERYWHERE: Mapping[str, tuple[str, ...]] = {
+    "chassis.deadline": ("kind", "subject", "due_at"),
+    "chassis.watched_deadline": ("kind", "subject", "due_at", "failures", "error"),
+    "chassis.watched_letter": (
+        "seq",
+        "id",
+        "consumer",
+        "topic",
+        "state",
+        "reason",
+        "error",
+        "event_type",
+        "about",
+    ),
+    "chassis.outbox": ("traffic_class", "seq", "topic", "created_at"),
+}
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "intake": {
+        "referral": "id state hub_id owner due_at called out_of_area withdrawn_reason outcome assignment_version"
+        " closed_at changed_at",
+        "need": "referral_id id code lane state reason owner due_at",
+    },
+    "routing": {"assignment": "referral_id state hub_id version triage_due_at changed_at"},
+    "volunteer-match": {
+        "welfare_call": "referral_id call_id state hub_id ended due_at claim_expires_at review review_by changed_at",
+        "task": "referral_id task_id need_id parcel_id kind state hub_id due_at stopped_by alarm_at offer_expires_at"
+        " do_by changed_at",
+    },
+    "foodhub": {
+        "parcel": "referral_id parcel_id need_id state hub_id due_at retry_at changed_at",
+        "referral": "referral_id hub_id",
+    },
+    "escalation": {
+        "escalation": "referral_id escalation_id kind needs state hub_id due_at case_id outcome changed_at",
+        "referral": "referral_id hub_id",
+    },
+}
+
+READS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    service: {**{table: tuple(words.split()) for table, words in tables.items()}, **_EVERYWHERE}
+    for service, tables in _WORDS.items()
+}
+"""By service: the tables and columns that the statements above and below read. A role that reconciles may read no others."""
+
 _OVERDUE = """
-SELECT kind, subject, due_at, failures, split_part(last_error, ':', 1) FROM chassis.deadline
+SELECT kind, subject, due_at, failures, error FROM chassis.watched_deadline
 WHERE due_at < $1 OR failures > 0 ORDER BY due_at LIMIT 5000
 """
 
@@ -242,11 +286,9 @@ SELECT topic, count(*), extract(epoch FROM now() - min(created_at))::float8 FROM
 GROUP BY topic HAVING min(created_at) < now() - make_interval(secs => $1)
 """
 
-# the body itself stays where it is: it may say who somebody is
 _OPEN = """
-SELECT id AS letter_id, consumer, topic, state, reason, split_part(error, ':', 1) AS error, event_type,
-    substring(encode(body, 'escape') FROM '"referral_id"\\s*:\\s*"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"') AS about
-FROM chassis.dead_letter WHERE state IN ('parked', 'queued') ORDER BY seq LIMIT $1
+SELECT id AS letter_id, consumer, topic, state, reason, error, event_type, about
+FROM chassis.watched_letter ORDER BY seq LIMIT $1
 """
 
 _NEWEST = "SELECT traffic_class, max(seq) AS seq FROM chassis.outbox GROUP BY traffic_class"
