@@ -88,5 +88,6 @@ CHASSIS_COLUMNS = (
         plain="loop ends_at paused_at reason",
         ends="a row goes when the pause ends; the audit keeps who asked for it",
     ),
+    Columns("chassis.trace", ids="subject", plain="traceparent moved_at"),
 )
 """The tables of every service."""

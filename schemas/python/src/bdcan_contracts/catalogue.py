@@ -465,7 +465,12 @@ VOLUNTEERS = Topic(
         "bdcan.volunteer-match.volunteer.left.v1",
     ),
     writers=("volunteer-match",),
-    consumers=(Reader("intake", ("bdcan.volunteer-match.volunteer.left.v1",)),),
+    consumers=(
+        Reader(
+            "intake",
+            ("bdcan.volunteer-match.volunteer.activated.v1", "bdcan.volunteer-match.volunteer.left.v1"),
+        ),
+    ),
     personal_data="pseudonymous",
 )
 

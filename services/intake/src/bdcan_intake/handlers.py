@@ -21,6 +21,7 @@ from bdcan_contracts.models import (
     TaskCompleted,
     TaskFailed,
     TaskReopened,
+    VolunteerActivated,
     VolunteerLeft,
     WelfareCallCompleted,
     WelfareCallExhausted,
@@ -29,7 +30,7 @@ from bdcan_intake import store
 from bdcan_intake.books import Enquiries, Erasures, Referrals, Residents, TasksInHand
 from bdcan_intake.domain import changes, progress, rights
 from bdcan_intake.domain.doer import hear
-from bdcan_intake.domain.enquiry import erase, volunteer_id_of
+from bdcan_intake.domain.enquiry import erase, volunteer_id_of, welcome
 from bdcan_intake.domain.referral import Referral
 
 T = TypeVar("T", bound=BaseModel)
@@ -68,6 +69,18 @@ async def on_call_exhausted(batch: Batch[WelfareCallExhausted], tx: Tx) -> None:
     await Referrals(tx).handle(
         batch, lambda referral, event, now: progress.call_exhausted(referral, event, now, tx.calendar)
     )
+
+
+async def on_volunteer_activated(batch: Batch[VolunteerActivated], tx: Tx) -> None:
+    """Hubs have welcomed whoever enquired: only they are told from now on who it is."""
+    enquiries = Enquiries(tx)
+    ids = {event.data.volunteer_id for event in batch}
+    found = await enquiries.lock(store.enquiries.LOCK_OF_VOLUNTEERS, volunteer_ids=ids)
+    theirs = {volunteer_id_of(one.enquiry_id): one.enquiry_id for one in found}
+    for event in batch:
+        if (enquiry_id := theirs.get(event.data.volunteer_id)) is not None:
+            enquiries.put(welcome(enquiries[enquiry_id], event.data), event)
+    await enquiries.save()
 
 
 async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:

@@ -26,6 +26,7 @@ from bdcan_intake.handlers import (
     on_call_exhausted,
     on_erasure_answered,
     on_noted,
+    on_volunteer_activated,
     on_volunteer_left,
     with_doer,
 )
@@ -89,7 +90,13 @@ _ESCALATIONS = Consumer(
     lock_first=lock_referrals,
 )
 
-_VOLUNTEERS = Consumer("volunteers", (On(VOLUNTEERS, m.VolunteerLeft, on_volunteer_left),))
+_VOLUNTEERS = Consumer(
+    "volunteers",
+    (
+        On(VOLUNTEERS, m.VolunteerActivated, on_volunteer_activated),
+        On(VOLUNTEERS, m.VolunteerLeft, on_volunteer_left),
+    ),
+)
 
 _FOLLOWING = (
     *with_bulk(CATALOGUE, _ASSIGNMENTS, "outreach-assignments"),

@@ -27,7 +27,7 @@ async def test_hot_queries_use_their_indexes(given: Harness):
             (REFERRAL.get, {"keys": ids}),
             (NEED.of_owners, {"keys": ids}),
             (residents.RESIDENT.lock, {"keys": ids}),
-            (timeline.OF_REFERRAL, {"referral_id": ids[0]}),
+            (timeline.OF_REFERRAL, {"referral_id": ids[0], "limit": 1000}),
             (FIND_KNOWN, {"sources": ["a-list"] * 20, "references": _REFERENCES}),
             (FIND, {**_ANYTHING, "limit": 100, "sources": ["desk"], "source": "a-list", "reference": "R-7"}),
         ):

@@ -74,3 +74,43 @@ async def test_volunteer_who_left_is_stored_nowhere(given: Harness, known: bool)
     assert (await given.http.post("/v1/disclosures", json=by_id)).status_code == 404
     [stays] = await given.fetch("SELECT name FROM volunteer_enquiry WHERE id = $1", other)
     assert stays["name"] == "Grace Volunteer"
+
+
+def activated(volunteer_id: UUID, version: int, *hubs: str) -> m.VolunteerActivated:
+    return m.VolunteerActivated(
+        volunteer_id=volunteer_id,
+        version=version,
+        hub_ids=hubs,
+        dbs_cleared=False,
+        has_car=False,
+        activated_at=START,
+    )
+
+
+async def test_who_was_welcomed_is_disclosed_to_their_hubs_alone(given: Harness):
+    enquiry_id = await enquire(given)
+    volunteer_id = volunteer_id_of(enquiry_id)
+    by_enquiry = {"enquiry_id": str(enquiry_id), "purpose": "volunteer_induction", "reason": "to ring"}
+
+    async def statuses() -> list[int]:
+        return [
+            (
+                await given.client(["disclosures:volunteer_induction", *more], hubs=hubs).post(
+                    "/v1/disclosures", json=body
+                )
+            ).status_code
+            for more, hubs in (([], ["hub-1"]), ([], ["hub-2"]), (["hubs:all"], []))
+            for body in (asked(volunteer_id), by_enquiry)
+        ]
+
+    assert await statuses() == [200] * 6
+    later = given.record(activated(volunteer_id, 3, "hub-2"))
+    await given.deliver(given.record(activated(volunteer_id, 2, "hub-1")))
+    assert await statuses() == [200, 200, 404, 404, 200, 200]
+    await given.deliver(later, later)
+    await given.deliver(given.record(activated(volunteer_id, 2, "hub-1")))
+    await given.deliver(given.record(activated(uuid4(), 1, "hub-1")))
+    assert await statuses() == [404, 404, 200, 200, 200, 200]
+    await given.deliver(given.record(left(volunteer_id)))
+    await given.deliver(given.record(activated(volunteer_id, 4, "hub-1")))
+    assert await statuses() == [404] * 6

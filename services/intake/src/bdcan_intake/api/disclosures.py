@@ -160,7 +160,7 @@ def router(settings: Settings) -> Routes:
                     tx, body.referral_id, body.purpose, caller, grants.read(body.grant or "")
                 )
             else:
-                enquiry = await _enquiry(tx, body)
+                enquiry = await _enquiry(tx, body, caller)
                 subject_id, fields = enquiry.enquiry_id, asdict(enquiry)
             opened = {name: fields[name] for name in OPENS[body.purpose].fields}
             audit = tx.audit(
@@ -266,12 +266,15 @@ async def _kept(tx: Tx, referral: Referral) -> tuple[dict[str, Any], list[Note]]
     return told | {"household": referral.household, "flags": list(referral.flags)}, noted
 
 
-async def _enquiry(tx: Tx, asked: DisclosureAsked) -> Enquiry:
+async def _enquiry(tx: Tx, asked: DisclosureAsked, caller: Caller) -> Enquiry:
+    """The enquiry. Before a hub has welcomed the volunteer any hub may ask, then theirs alone. Raises NotFoundError."""
     if asked.enquiry_id is not None:
         found = await store.enquiries.ENQUIRY.get.all(tx.connection, keys=[asked.enquiry_id])
     else:
         found = await store.enquiries.OF_VOLUNTEER.all(tx.connection, volunteer_id=asked.volunteer_id)
         found = [one for one in found if volunteer_id_of(one.enquiry_id) == asked.volunteer_id]
     if not found or found[0].erased_at is not None:
+        raise NotFoundError
+    if found[0].hub_ids and not any(map(caller.sees_hub, found[0].hub_ids)):
         raise NotFoundError
     return found[0]

@@ -6,10 +6,11 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bdcan_chassis.step import Step
 from bdcan_contracts.envelope import Problem
-from bdcan_contracts.models import VolunteerEnquiryReceived
+from bdcan_contracts.models import VolunteerActivated, VolunteerEnquiryReceived
 from bdcan_contracts.typed import Postcode, free_text, one_line, read_phone, read_postcode
 from bdcan_intake.domain.errors import RefusedError
 
@@ -30,6 +31,9 @@ class Enquiry(Struct, frozen=True, rename={"enquiry_id": "id"}):
     has_car: bool | None = None
     volunteer_id: UUID | None = None
     """The id under which volunteer-match and its lists know this person; NULL only in rows of an older release."""
+    hub_ids: tuple[str, ...] = ()
+    """The hubs that have welcomed them, as volunteer-match last told; until then any hub may."""
+    hubs_version: int = 0
     erased_at: datetime | None = None
     """When the volunteer left: nothing that says who it was is stored since."""
 
@@ -51,6 +55,13 @@ def erase(enquiry: Enquiry, now: datetime) -> Step[Enquiry]:
             erased_at=now,
         )
     )
+
+
+def welcome(enquiry: Enquiry, told: VolunteerActivated) -> Step[Enquiry]:
+    """Some hubs have taken the volunteer on. Older news changes nothing, and nothing is kept of who has left."""
+    if enquiry.erased_at is not None or told.version <= enquiry.hubs_version:
+        return Step(enquiry)
+    return Step(replace(enquiry, hub_ids=tuple(told.hub_ids or ()), hubs_version=told.version))
 
 
 def enquire(typed: Enquiry) -> Step[Enquiry]:

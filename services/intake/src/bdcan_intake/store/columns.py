@@ -51,6 +51,6 @@ COLUMNS = (
         "volunteer_enquiry",
         person="name phone email postcode notes task_kinds has_car phone_e164",
         ids="id volunteer_id",
-        plain="received_at erased_at",
+        plain="received_at hub_ids hubs_version erased_at",
     ),
 )

@@ -225,7 +225,9 @@ CREATE TABLE public.volunteer_enquiry (
     received_at timestamp with time zone NOT NULL,
     phone_e164 text,
     volunteer_id uuid,
-    erased_at timestamp with time zone
+    erased_at timestamp with time zone,
+    hub_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    hubs_version integer DEFAULT 0 NOT NULL
 );
 
 ALTER TABLE ONLY public.disclosure
