@@ -11,16 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from bdcan_local.child import PRIVATE
 from bdcan_local.errors import PlatformError
 from bdcan_local.root import Root
 from bdcan_local.runner import until_signalled
 from bdcan_local.settings import read_settings
+from bdcan_simulator.client import open_client
+from bdcan_simulator.endpoints import read_endpoints
+from bdcan_simulator.identity import Identities
 from tests.resilience.system import injured
 
 from .faults import FAULTS, Fault, Scene
+from .promises import PROMISES, SPEED
 from .watchers import Watchers, watchers
 
 _IN_TIME = 90.0
@@ -56,26 +58,19 @@ def main() -> int:
     )
     options = parser.parse_args()
     os.umask(PRIVATE)
-    chosen = [fault for fault in FAULTS if any(text in fault.name for text in options.only.split(","))]
     try:
-        return asyncio.run(until_signalled(_rehearse(options.root.resolve(), chosen)))
+        return asyncio.run(until_signalled(_rehearse(options.root.resolve(), options.only)))
     except PlatformError as error:
         sys.stderr.write(f"error: {error.what}\n       {error.todo}\n")
         return error.exit_code
 
 
-async def _rehearse(directory: Path, faults: list[Fault]) -> int:
-    settings, root = read_settings(), Root(directory)
-    async with injured(directory, settings, None, _say, speed=1.0) as system, watchers(root) as watching:
-        key = system.system.secrets.get("api-keys", "simulator")
-        url = system.system.url("intake-api")
-        async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": key}, timeout=5) as api:
-            scene = Scene(system, root, api)
-            await _silence(watching, _PATIENCE)
-            outcomes = []
-            for fault in faults:
-                outcomes.append(outcome := await _rehearsed(fault, scene, watching))
-                _say(_line(outcome))
+async def _rehearse(directory: Path, chosen: str) -> int:
+    outcomes = []
+    for faults, speed in ((FAULTS, 1.0), (PROMISES, SPEED)):
+        part = [fault for fault in faults if any(text in fault.name for text in chosen.split(","))]
+        if part:
+            outcomes += await _rehearse_on_one(directory, part, speed)
     _say("")
     _say(
         "fault                                    must fire                    fired after  over after  beside it"
@@ -85,9 +80,26 @@ async def _rehearse(directory: Path, faults: list[Fault]) -> int:
     return 0 if all(outcome.well for outcome in outcomes) else 1
 
 
+async def _rehearse_on_one(directory: Path, faults: list[Fault], speed: float) -> list[Outcome]:
+    """Rehearse faults on one system, one after the other."""
+    root, outcomes = Root(directory), []
+    async with (
+        injured(directory, read_settings(), None, _say, speed=speed) as system,
+        watchers(root) as watching,
+    ):
+        ends = read_endpoints(root.endpoints)
+        async with open_client(ends.apis, Identities.of(ends), timeout_seconds=5) as client:
+            scene = Scene(system, root, client)
+            await _silence(watching, _PATIENCE)
+            for fault in faults:
+                outcomes.append(outcome := await _rehearsed(fault, scene, watching))
+                _say(_line(outcome))
+    return outcomes
+
+
 async def _rehearsed(fault: Fault, scene: Scene, watching: Watchers) -> Outcome:
     outcome, heard = Outcome(fault), set[str]()
-    feeding = asyncio.create_task(scene.feed(*fault.needs))
+    feeding = asyncio.create_task(scene.feed(*fault.needs) if fault.needs else asyncio.sleep(0))
     try:
         async with fault.injury(scene):
             began = time.monotonic()

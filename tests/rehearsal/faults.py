@@ -5,50 +5,71 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
 
 import asyncpg
-import httpx
 from aiokafka import AIOKafkaProducer
 
 from bdcan_chassis.testing import full_disk
 from bdcan_contracts.catalogue import INBOUND_REFERRALS
 from bdcan_local.kafka import client_options
 from bdcan_local.root import Root
+from bdcan_simulator.client import Client, RefusedError
 from bdcan_simulator.endpoints import read_endpoints
+from bdcan_simulator.identity import Machine, Who, person
 from tests.resilience.system import Injured
 
+DESK = person("rehearsal-desk", "referrals:read referrals:write hubs:all")
 _BAD_RECORDS = 300
 _FEED_SECONDS = 3.0
 
 
 @dataclass
 class Scene:
-    """The running system, and somebody who hands in referrals."""
+    """The running system, and people who work with it."""
 
     system: Injured
     root: Root
-    api: httpx.AsyncClient
+    client: Client
     handed_in: int = 0
+    last: str | None = None
+    """The referral that was handed in last."""
 
-    async def hand_in(self, *needs: str) -> None:
-        """Hand in one referral; nothing happens where the API is away."""
+    async def hand_in(self, *needs: str, postcode: str | None = "IG11 7LU") -> str | None:
+        """Hand in one referral. Its id; None where the API does not take it."""
         self.handed_in += 1
         form = {
             "reference": f"rehearsal-{self.handed_in}",
             "channel": "phone",
             "person": {
                 "name": f"Resident {self.handed_in}",
-                "phone": "020 7946 0018",
-                "postcode": "IG11 7LU",
+                "phone": f"020 7946 {self.handed_in:04}",
+                **({"postcode": postcode} if postcode else {}),
             },
             "needs": list(needs),
         }
-        with suppress(httpx.HTTPError):
-            await self.api.post(
-                "/v1/referrals", json=form, headers={"Idempotency-Key": f"rehearsal-{self.handed_in}"}
-            )
+        answer = await self.client.post(
+            Machine(), "intake", "/v1/referrals", form, key=f"rehearsal-{self.handed_in}"
+        )
+        if answer.ok:
+            self.last = answer.json()["referral_id"]
+            return self.last
+        return None
+
+    async def withdraw(self, referral_id: str) -> None:
+        """Nobody needs it any more."""
+        await self.act(
+            DESK, "intake", f"/v1/referrals/{referral_id}/withdrawal", {"reason": "no-longer-needed"}
+        )
+
+    async def act(self, who: Who, service: str, path: str, body: Any) -> None:
+        """Do something over the API. Raises RefusedError where the service does not do it."""
+        answer = await self.client.post(who, service, path, body, key=str(uuid4()))
+        if not answer.ok:
+            raise RefusedError(f"{path}: {answer.problem}")
 
     async def feed(self, *needs: str) -> None:
         """Hand in a referral every few seconds, until cancelled."""
@@ -69,7 +90,7 @@ class Fault:
     fires: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     needs: tuple[str, ...] = ("shopping",)
-    """What is handed in meanwhile."""
+    """What is handed in meanwhile, again and again; nothing where it is empty."""
 
 
 @asynccontextmanager
@@ -158,4 +179,4 @@ FAULTS = (
     Fault("a sender floods bad records", _flooded, ("SenderFloods",), ("BadInput",)),
     Fault("a clock ten minutes off", _wrong_clock("routing-worker", 10), ("ClockWrong",)),
 )
-"""The faults of processes and machines. Those of promises, which take hours of real time, are played to the rules in deploy/prometheus/tests."""
+"""The faults of processes and machines. Those of promises are in promises.py."""
