@@ -89,7 +89,7 @@ async def _rehearse_on_one(directory: Path, faults: list[Fault], speed: float) -
     ):
         ends = read_endpoints(root.endpoints)
         async with open_client(ends.apis, Identities.of(ends), timeout_seconds=5) as client:
-            scene = Scene(system, root, client)
+            scene = Scene(system, root, client, ends.clock)
             await _silence(watching, _PATIENCE)
             for fault in faults:
                 outcomes.append(outcome := await _rehearsed(fault, scene, watching))

@@ -13,6 +13,7 @@ from uuid import uuid4
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
+from bdcan_chassis.clock import Clock
 from bdcan_chassis.testing import full_disk
 from bdcan_contracts.catalogue import INBOUND_REFERRALS
 from bdcan_local.kafka import client_options
@@ -34,6 +35,7 @@ class Scene:
     system: Injured
     root: Root
     client: Client
+    clock: Clock
     handed_in: int = 0
     last: str | None = None
     """The referral that was handed in last."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from bdcan_simulator.coordinators import COORDINATOR
@@ -14,6 +15,7 @@ from .faults import Fault, Injury, Scene
 SPEED = 2400.0
 """An hour of domain time takes a second and a half: the two days of an ordinary call, 72 seconds."""
 _A_FULL_TRIAGE = 25
+_LOOK_SECONDS = 0.2
 
 
 def _waits(*needs: str, times: int = 1, postcode: str | None = "IG11 7LU") -> Injury:
@@ -33,6 +35,15 @@ def _waits(*needs: str, times: int = 1, postcode: str | None = "IG11 7LU") -> In
 
 
 @asynccontextmanager
+async def _nobody_calls(scene: Scene) -> AsyncIterator[None]:
+    """It begins when the call is late."""
+    async with _waits("shopping")(scene):
+        due_at = datetime.fromisoformat((await _call(scene))["due_at"])
+        await asyncio.sleep(max(0.0, scene.clock.real_seconds(due_at - scene.clock.now())))
+        yield
+
+
+@asynccontextmanager
 async def _paused_hub(scene: Scene) -> AsyncIterator[None]:
     async with _waits("shopping")(scene):
         hub = await _hub_with_work(scene)
@@ -43,20 +54,24 @@ async def _paused_hub(scene: Scene) -> AsyncIterator[None]:
             await scene.act(COORDINATOR, "routing", f"/v1/hubs/{hub}/resume", None)
 
 
-@asynccontextmanager
-async def _nobody_to_send(scene: Scene) -> AsyncIterator[None]:
-    """A call confirms an errand in a hub that has no volunteer."""
-    async with _waits("shopping")(scene):
-        call = await _call(scene)
-        path = f"/v1/welfare-calls/{call['call_id']}"
-        await scene.act(COORDINATOR, "volunteer-match", f"{path}/claim", None)
-        confirmed = [
-            {"need_id": need["need_id"], "code": need["code"], "result": "confirmed"}
-            for need in call["needs"]
-        ]
-        report = {"outcome": "answered", "needs": confirmed}
-        await scene.act(COORDINATOR, "volunteer-match", f"{path}/outcome", report)
-        yield
+def _confirmed(need: str) -> Injury:
+    """A call confirms a need, and nobody and nothing is there to meet it."""
+
+    @asynccontextmanager
+    async def injury(scene: Scene) -> AsyncIterator[None]:
+        async with _waits(need)(scene):
+            call = await _call(scene)
+            path = f"/v1/welfare-calls/{call['call_id']}"
+            await scene.act(COORDINATOR, "volunteer-match", f"{path}/claim", None)
+            needs = [
+                {"need_id": asked["need_id"], "code": asked["code"], "result": "confirmed"}
+                for asked in call["needs"]
+            ]
+            report = {"outcome": "answered", "needs": needs}
+            await scene.act(COORDINATOR, "volunteer-match", f"{path}/outcome", report)
+            yield
+
+    return injury
 
 
 async def _hub_with_work(scene: Scene) -> str:
@@ -70,7 +85,7 @@ async def _call(scene: Scene) -> dict[str, Any]:
         for call in answer.json()["items"]:
             if call["referral_id"] == scene.last:
                 return call
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _fault(name: str, injury: Injury, *fires: str, beside: tuple[str, ...] = ()) -> Fault:
@@ -80,18 +95,18 @@ def _fault(name: str, injury: Injury, *fires: str, beside: tuple[str, ...] = ())
 _NOBODY_RINGS = ("CallsLate",)
 
 PROMISES = (
-    _fault("nobody makes calls", _waits("shopping"), "CallsLate"),
+    _fault("nobody makes calls", _nobody_calls, "CallsLate"),
     _fault(
         "triage fills up",
         _waits("shopping", times=_A_FULL_TRIAGE, postcode=None),
         *("TriageGrows", "TriageLate"),
     ),
     _fault("a hub is paused with work", _paused_hub, "HubPausedWithWork", beside=_NOBODY_RINGS),
-    _fault("no volunteers", _nobody_to_send, "NoVolunteers", beside=("TasksUnfilled", "TasksLate")),
+    _fault("no volunteers", _confirmed("shopping"), "NoVolunteers", beside=("TasksUnfilled", "TasksLate")),
     _fault(
         "no stock",
-        _waits("food"),
+        _confirmed("food-parcel"),
         *("NoStock", "ParcelsShort"),
-        beside=("ParcelsLate", *_NOBODY_RINGS),
+        beside=("ParcelsLate",),
     ),
 )
