@@ -147,7 +147,7 @@ async def test_the_python_client_reads_a_201_without_what_is_absent(
 
 async def python_client(given: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, str]:
     """The generated client of a service, and the name of its package."""
-    package = f"client_of_{given.service.package}"
+    package = f"{folder.name}_{given.service.package}"  # one of the same name may be imported already
     source = folder / "openapi.json"
     source.write_text(json.dumps(await document_of(given)))
     made = await asyncio.to_thread(

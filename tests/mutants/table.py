@@ -185,9 +185,9 @@ MUTANTS = (
     Mutant(
         "order-across-types",
         "order by key",
-        "dispatch.py",
-        "        group = (last[0] + (last[1:] != (topic, kind)), topic, kind)\n",
-        "        group = (0, topic, kind)\n",
+        "stages.py",
+        "        group = (stage + (last_kind != its_kind), its_kind)\n",
+        "        group = (0, its_kind)\n",
         "dispatch hostile_records",
     ),
     Mutant(
