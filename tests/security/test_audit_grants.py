@@ -51,6 +51,7 @@ CHANGES_IN_THE_CHASSIS = {
         "outbox",
         "parked_key",
         "pause",
+        "trace",
     )
 }
 
