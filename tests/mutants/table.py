@@ -33,8 +33,8 @@ MUTANTS = (
         "go-on-after-an-error",
         "no skip, no stall",
         "consumer.py",
-        "                self._seek_back(consumer, polled)\n",
-        "",
+        "                await wait(stopping, backoff_seconds(failures))\n                self._seek_back(consumer, polled)\n",
+        "                await wait(stopping, backoff_seconds(failures))\n",
         "outage",
     ),
     Mutant(
