@@ -61,6 +61,8 @@ def test_local_runner_and_compose_run_the_same_processes(
             "bdcan",
             "sandbox",
             "catcher",
+            "backup",
+            "restore",
             "reconcile",
             "reconcile-grants",
         }
@@ -83,13 +85,16 @@ def test_prometheus_scrapes_each_process_on_its_port(
         for config in job["static_configs"]
         for target in config["targets"]
     ]
-    assert sorted(scraped) == sorted({*served, "reconcile:9000"})
+    others = [f"backup:{USUAL_PORTS['backup']}", "reconcile:9000"]
+    assert sorted(scraped) == sorted([*served, *others])
 
 
 def test_each_target_has_its_service_and_process(
     compose: dict[str, dict[str, Any]], prometheus: dict[str, Any]
 ) -> None:
-    [job] = [job for job in prometheus["scrape_configs"] if job["job_name"] == "bdcan"]
+    jobs = {job["job_name"]: job for job in prometheus["scrape_configs"]}
+    assert jobs.keys() == {"bdcan", "backup", "reconcile"}
+    job = jobs["bdcan"]
     for target in job["static_configs"][0]["targets"]:
         labels = {}
         for rule in job["relabel_configs"]:
@@ -116,7 +121,7 @@ def test_long_running_processes_restart_and_have_a_health_check(
         for name, on in (process["depends_on"].items() if isinstance(process.get("depends_on"), dict) else ())
         if on["condition"] == "service_completed_successfully"
     }
-    assert once == waited_for | {"demo", "bdcan"}
+    assert once == waited_for | {"demo", "bdcan", "restore"}
     assert {name for name in compose if name not in once and "healthcheck" not in compose[name]} == set()
 
 

@@ -20,8 +20,10 @@ WITH_CAPABILITIES = {
     "provision": {"DAC_OVERRIDE"},
     "reconcile-grants": {"DAC_OVERRIDE"},
     "bdcan": {"DAC_OVERRIDE"},
+    "backup": {"DAC_OVERRIDE"},
+    "restore": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
 }
-"""The two that run once as root, because secrets belong to different users; and all that they may."""
+"""Those that run as root, because secrets and data belong to different users; and all that they may."""
 
 
 @pytest.fixture(params=COMPOSE["services"].items(), ids=lambda item: item[0])

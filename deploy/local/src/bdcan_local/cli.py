@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bdcan_local import operations
+from bdcan_local import backup_cli, operations
 from bdcan_local.child import PRIVATE
 from bdcan_local.errors import PlatformError
 from bdcan_local.settings import read_settings
@@ -144,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     operations.register(add, _chosen, _say)
     shell = add("completion", _completion, "print what a shell needs to complete the words of this command")
     shell.add_argument("shell", choices=["bash", "zsh", "fish"])
+    backup_cli.register(add, _chosen, _say)
     add("kafka-lock", _kafka_lock, "resolve Kafka's jars again and write the lock")
     return parser
 
@@ -227,8 +228,12 @@ def _up(options: argparse.Namespace) -> int:
         return detached.start(root, _say)
 
     async def work() -> int:
-        async with runner.running(root, read_settings(), runner.Plan(), _say) as running:
+        settings = read_settings()
+        async with runner.running(root, settings, runner.Plan(), _say) as running:
             await running.supervisor.start(processes.reconcile_unit(running.system, root.directory))
+            if settings.backups:
+                unit = processes.backup_unit(running.system, root.directory, settings.backups.resolve())
+                await running.supervisor.start(unit)
             _say(
                 f"all is ready. Logs: {options.root}/logs. Status: .venv/bin/bdcan status. Stop: Ctrl-C or make down"
             )
@@ -330,10 +335,15 @@ def _retention(options: argparse.Namespace) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     from bdcan_local import chain, mints
+    from bdcan_local.restore_finish import RESTORES
     from bdcan_local.secrets_store import ACTS
 
     code = _everywhere(options, "audit", "verify")
-    for what, file in (("tokens made here", mints.FILE), ("acts about systems outside", ACTS)):
+    for what, file in (
+        ("tokens made here", mints.FILE),
+        ("acts about systems outside", ACTS),
+        ("restores", RESTORES),
+    ):
         rows, broken = chain.verify(_chosen(options).secrets / file)
         _say(f"{what}: {rows} row(s): {broken or 'as written'}")
         code = 1 if broken else code
@@ -457,7 +467,7 @@ def _provision(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
     from bdcan_contracts.catalogue import CATALOGUE
-    from bdcan_local import access, onboarding
+    from bdcan_local import access, onboarding, restore_finish
     from bdcan_local.kafka import ADMIN, client_options
     from bdcan_local.postgres import SUPERUSER
     from bdcan_local.processes import SERVICES, database_roles
@@ -489,6 +499,7 @@ def _provision(options: argparse.Namespace) -> int:
                 revoke=options.revoke,
             )
             onboarding.sweep(secrets, client, now)
+            restore_finish.finish(secrets, client, _say)
             _say(f"{len(CATALOGUE.topics)} topics and {len(passwords)} users in place")
             for grant in left:
                 what = f"{grant.operation.name} {grant.resource.name} {grant.name}"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -23,6 +23,7 @@ from confluent_kafka.admin import (
     ConfigResource,
     NewPartitions,
     NewTopic,
+    OffsetSpec,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -38,6 +39,9 @@ _LIMIT_SECONDS = 60.0
 _ANSWER_SECONDS = 5.0
 _ITERATIONS = 8192
 _EVERYWHERE = "*"
+
+Place = tuple[str, str, int]
+"""A consumer group, a topic and a partition."""
 
 
 class Cluster:
@@ -100,10 +104,7 @@ class Cluster:
 
     def make_topics(self, specs: Sequence[TopicSpec], replicas: int) -> None:
         """Make the topics that do not exist. Add partitions to the others, and apply their settings."""
-        existing = {
-            name: len(topic.partitions)
-            for name, topic in self._admin.list_topics(timeout=_LIMIT_SECONDS).topics.items()
-        }
+        existing = self.partitions()
         new = [spec for spec in specs if spec.name not in existing]
         old = [spec for spec in specs if spec.name in existing and spec.config]
         grown = [spec for spec in specs if spec.partitions > existing.get(spec.name, spec.partitions)]
@@ -156,6 +157,59 @@ class Cluster:
         """Take exactly these permissions away."""
         _finish(self._admin.delete_acls([_binding(grant, AclBindingFilter) for grant in grants]))
 
+    def partitions(self) -> dict[str, int]:
+        """Each topic with its number of partitions."""
+        found = self._admin.list_topics(timeout=_LIMIT_SECONDS).topics
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def settings(self, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The settings of topics."""
+        asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in topics]
+        found = self._admin.describe_configs(asked) if asked else {}
+        return {
+            resource.name: {name: entry.value for name, entry in settings.result().items()}
+            for resource, settings in found.items()
+        }
+
+    def identity(self) -> str:
+        """The cluster's own id: another cluster has other records at the same places."""
+        return self._admin.describe_cluster().result().cluster_id
+
+    def groups(self) -> list[str]:
+        """All consumer groups."""
+        return [group.group_id for group in self._admin.list_consumer_groups().result().valid]
+
+    def positions(self, groups: Sequence[str]) -> dict[Place, int]:
+        """The offset that each group has committed for each partition; where it has committed none, nothing."""
+        found: dict[Place, int] = {}
+        for group in groups:
+            asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+            for place in asked[group].result().topic_partitions or ():
+                if place.offset >= 0:
+                    found[group, place.topic, place.partition] = place.offset
+        return found
+
+    def set_positions(self, positions: Mapping[Place, int]) -> None:
+        """Commit offsets, as soon as nobody reads in these groups: a reader that was killed counts until its session ends."""
+        by_group: dict[str, list[TopicPartition]] = {}
+        for (group, topic, partition), offset in positions.items():
+            by_group.setdefault(group, []).append(TopicPartition(topic, partition, offset))
+        self._wait(lambda: not self._read_now(list(by_group)))
+        for group, places in by_group.items():
+            asked = self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+            for place in asked[group].result().topic_partitions or ():
+                if place.error is not None:
+                    raise KafkaException(place.error)
+
+    def ranges(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], tuple[int, int]]:
+        """Where the records of these partitions begin and end. A partition that is not there is left out."""
+        known = {(name, number) for name, count in self.partitions().items() for number in range(count)}
+        wanted = [TopicPartition(*place) for place in sorted(set(partitions) & known)]
+        if not wanted:
+            return {}
+        first, last = self._offsets(wanted, OffsetSpec.earliest()), self._offsets(wanted, OffsetSpec.latest())
+        return {place: (first[place], last[place]) for place in first}
+
     def wait_until_ready(self, specs: Sequence[TopicSpec]) -> None:
         """Wait until each partition has a leader, and consumer groups can be formed. Raises NotReadyError.
 
@@ -189,6 +243,15 @@ class Cluster:
             return set(grants) <= set(self.grants())
 
         self._wait(known)
+
+    def _offsets(self, places: Sequence[TopicPartition], spec: Any) -> dict[tuple[str, int], int]:
+        wanted: dict[TopicPartition, Any] = dict.fromkeys(places, spec)
+        asked = self._admin.list_offsets(wanted)
+        return {(place.topic, place.partition): found.result().offset for place, found in asked.items()}
+
+    def _read_now(self, groups: Sequence[str]) -> bool:
+        found = self._admin.describe_consumer_groups(list(groups)) if groups else {}
+        return any(group.result().members for group in found.values())
 
     def _wait(self, done: Callable[[], bool]) -> None:
         end = time.monotonic() + _LIMIT_SECONDS

@@ -42,7 +42,9 @@ class Metric:
 def declared() -> list[Metric]:
     """Every metric, the chassis's first, each owner's in the order of its metrics.py."""
     owners, seen = ["chassis", *SERVICES, "reconcile"], set[int]()
-    return [metric for owner in owners for metric in _declared_in(owner, f"{own_name(owner)}.metrics", seen)]
+    modules = [(owner, f"{own_name(owner)}.metrics") for owner in owners]
+    modules.append(("backup", "bdcan_local.metrics"))
+    return [metric for owner, module in modules for metric in _declared_in(owner, module, seen)]
 
 
 def page() -> str:

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,6 +36,7 @@ _SETTINGS = {
     "shared_buffers": "128MB",
     "max_connections": "200",
     "max_wal_size": "1GB",
+    "max_slot_wal_keep_size": "4GB",
     "wal_compression": "on",
     "track_commit_timestamp": "on",
     "log_min_messages": "warning",
@@ -63,7 +65,7 @@ class Postgres:
             HalfInitialisedError: the data was complete once, and is not now, or is of another major version.
             MachineError: initdb failed, or no usable binaries exist for this platform.
         """
-        data, marker = self._data, self.directory / _MARKER
+        data, marker = self.data, self.directory / _MARKER
         if marker.exists():
             self._check_complete()
             return
@@ -76,6 +78,16 @@ class Postgres:
         self._initdb(user)
         marker.write_text(json.dumps({"major": _MAJOR}), encoding="utf-8")
 
+    def take(self, made: Path) -> Path | None:
+        """Takes over a data directory that was restored beside its own, which is set aside; returns where."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        user = _server_user()
+        aside = take_over(self.data, made, user)
+        if user is not None:
+            _open_to(user, self.data)
+        (self.directory / _MARKER).write_text(json.dumps({"major": _MAJOR}), encoding="utf-8")
+        return aside
+
     def command(self) -> Command:
         """Runs the server in the foreground. SIGINT is PostgreSQL's fast shutdown: clients are disconnected."""
         settings = {**_SETTINGS, "port": str(self.port), "fsync": "on" if self.durable else "off"}
@@ -83,9 +95,9 @@ class Postgres:
             settings["full_page_writes"] = "off"
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Command(
-            argv=(str(binaries() / "postgres"), "-D", str(self._data), *options),
+            argv=(str(binaries() / "postgres"), "-D", str(self.data), *options),
             environment=_environment(),
-            directory=self._data,
+            directory=self.data,
             user=_server_user(),
             stop_signal=signal.SIGINT,
         )
@@ -105,19 +117,20 @@ class Postgres:
         return True
 
     @property
-    def _data(self) -> Path:
+    def data(self) -> Path:
+        """The data directory."""
         return self.directory / "data"
 
     def _check_complete(self) -> None:
-        version = self._data / "PG_VERSION"
-        if not version.exists() or not (self._data / "global" / "pg_control").exists():
+        version = self.data / "PG_VERSION"
+        if not version.exists() or not (self.data / "global" / "pg_control").exists():
             raise HalfInitialisedError(
-                f"{self._data} was a complete PostgreSQL database once, and parts of it are missing now",
+                f"{self.data} was a complete PostgreSQL database once, and parts of it are missing now",
                 f"Restore it from a backup, or delete {self.directory.parent} to start afresh (all its data is lost).",
             )
         if version.read_text(encoding="utf-8").strip() != str(_MAJOR):
             raise HalfInitialisedError(
-                f"{self._data} belongs to PostgreSQL {version.read_text(encoding='utf-8').strip()}, not {_MAJOR}",
+                f"{self.data} belongs to PostgreSQL {version.read_text(encoding='utf-8').strip()}, not {_MAJOR}",
                 f"Dump it with that version, or delete {self.directory.parent} to start afresh (all its data is lost).",
             )
 
@@ -130,13 +143,13 @@ class Postgres:
             run = subprocess.run(  # noqa: S603 - the words are ours
                 [
                     str(binaries() / "initdb"),
-                    *("--pgdata", str(self._data), "--username", SUPERUSER, "--pwfile", secret.name),
+                    *("--pgdata", str(self.data), "--username", SUPERUSER, "--pwfile", secret.name),
                     *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8"),
                     *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--data-checksums"),
                     *(() if self.durable else ("--no-sync",)),
                 ],
                 env=_environment(),
-                cwd=self._data,
+                cwd=self.data,
                 capture_output=True,
                 text=True,
                 check=False,
@@ -145,9 +158,22 @@ class Postgres:
         if run.returncode != 0:
             reason = (run.stderr.strip().splitlines() or ["no message"])[-1]
             raise MachineError(
-                f"PostgreSQL could not make its data directory {self._data}: {reason}",
+                f"PostgreSQL could not make its data directory {self.data}: {reason}",
                 "Check free disk space and that you may write there, then start again.",
             )
+
+
+def take_over(data: Path, made: Path, user: int | None) -> Path | None:
+    """Puts a restored data directory in its place, for the server's user. What was there is set aside; returns where."""
+    if user is not None:
+        for path in (made, *made.rglob("*")):
+            os.chown(path, user, user, follow_symlinks=False)
+    aside = None
+    if data.exists():
+        aside = data.with_name(f"{data.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+        data.rename(aside)
+    made.rename(data)
+    return aside
 
 
 def binaries() -> Path:

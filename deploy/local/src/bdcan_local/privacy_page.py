@@ -13,6 +13,7 @@ from bdcan_chassis.columns import CHASSIS_COLUMNS, Columns
 from bdcan_chassis.retention import CHASSIS_KEPT, Kept
 from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_intake.domain.disclosure import OPENS
+from bdcan_local.backup_manifest import KEPT_FOR
 from bdcan_local.processes import SERVICES, own_name
 
 PAGE = "docs/privacy.md"
@@ -33,6 +34,12 @@ _RIGHTS = """
   referrals that may be theirs: ask the person, and include them. The receipt, `GET /v1/rights/erasures/{id}`, says what each service
   erased, what stays without the person, and what it still waits for: at most 21 days ([ADR 18](adr/0018-erasure.md)). A volunteer
   (`--volunteer ID` or `--enquiry ID`) leaves first: their tasks go to others at once.
+"""
+_BACKUPS = """
+## Backups
+A backup ([operations](operations.md#backup)) is a copy of the five databases and of the secrets: protect it as you protect them. It is removed after
+{days} days, and no copy of it may be kept for longer. Until then it still holds people who were erased since. It is used for nothing but a
+restore, and whoever was erased since is erased again by the restored system, from what the topics tell.
 """
 _KEPT = """
 ## What is kept, and for how long
@@ -99,6 +106,7 @@ def page() -> str:
     return (
         _HEAD
         + _RIGHTS
+        + _BACKUPS.format(days=KEPT_FOR.days)
         + _KEPT
         + kinds
         + _COLUMNS

@@ -28,6 +28,11 @@ def own_name(service: str) -> str:
 ISSUER = "http://localhost/bdcan"
 AUDIENCE = "bdcan"
 _HTTP_SECONDS = 5.0
+_RECOVERY_SECONDS = 900.0
+"""How long PostgreSQL may replay its log: after a restore that is a day's work."""
+
+BACKUP_HOURS = 24.0
+"""How often a backup is made."""
 
 RECONCILE_SECONDS = 300
 """How often it is looked whether somebody has each need."""
@@ -41,6 +46,7 @@ USUAL_PORTS: dict[str, int] = {
     "council": 8300,
     "routing-pulse": 8301,
     "reconcile": 8302,
+    "backup": 8303,
 }
 
 
@@ -67,7 +73,14 @@ def platform_units(system: System) -> list[Unit]:
     """PostgreSQL and Kafka. A broker that was killed first waits until its old session is over."""
     postgres, kafka = system.postgres, system.kafka
     return [
-        Unit("postgres", postgres.command(), postgres.is_ready, stop_seconds=20, port=postgres.port),
+        Unit(
+            "postgres",
+            postgres.command(),
+            postgres.is_ready,
+            ready_seconds=_RECOVERY_SECONDS,
+            stop_seconds=20,
+            port=postgres.port,
+        ),
         Unit("kafka", kafka.command(), kafka.is_ready, ready_seconds=180, stop_seconds=20, port=kafka.port),
     ]
 
@@ -145,14 +158,24 @@ def sandbox_unit(system: System, endpoints: Path) -> Unit:
 
 def reconcile_unit(system: System, root: Path, every_seconds: float = RECONCILE_SECONDS) -> Unit:
     """Who looks every few minutes whether somebody has each need, and tells Prometheus."""
-    port = system.ports["reconcile"]
-    words = ("reconcile", "--root", str(root), "--every", str(every_seconds), "--port", str(port))
-    command = Command(_python("bdcan_local.cli", *words), _common(system), listens=True)
+    return _watching(system, "reconcile", "--root", str(root), "--every", str(every_seconds))
+
+
+def backup_unit(system: System, root: Path, directory: Path, every_hours: float = BACKUP_HOURS) -> Unit:
+    """Who makes a backup every day, and streams PostgreSQL's log beside it."""
+    return _watching(system, "backup", str(directory), "--root", str(root), "--every", str(every_hours))
+
+
+def _watching(system: System, name: str, *words: str) -> Unit:
+    """A command of ours that goes on, and serves metrics."""
+    port = system.ports[name]
+    argv = _python("bdcan_local.cli", name, *words, "--port", str(port))
 
     async def is_ready() -> bool:
         return await http_status(port, "/metrics") == 200
 
-    return Unit("reconcile", command, is_ready, ready_seconds=120, port=port, url=system.url("reconcile"))
+    command = Command(argv, _common(system), listens=True)
+    return Unit(name, command, is_ready, ready_seconds=120, port=port, url=system.url(name))
 
 
 @dataclass(frozen=True)

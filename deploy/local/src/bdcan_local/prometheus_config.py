@@ -25,8 +25,8 @@ def config(root: Root) -> str:
         "global": {"scrape_interval": every, "evaluation_interval": every},
         "scrape_configs": [{"job_name": "bdcan", "static_configs": list(map(_target, _processes(ends)))}],
     }
-    if reconcile := _reconcile(root):
-        said["scrape_configs"].append({"job_name": "reconcile", "static_configs": [{"targets": [reconcile]}]})
+    for name, place in _watching(root).items():
+        said["scrape_configs"].append({"job_name": name, "static_configs": [{"targets": [place]}]})
     if RULES.exists():
         said["rule_files"] = [str(RULES.resolve())]
     return json.dumps(said, indent=2)
@@ -42,10 +42,12 @@ def _processes(ends: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [*found, ("routing", "pulse", ends["pulse"]["ops"])]
 
 
-def _reconcile(root: Root) -> str | None:
-    """Where the process is that reconciles on a schedule; a demo has none."""
+def _watching(root: Root) -> dict[str, str]:
+    """Where the processes are that reconcile and back up on a schedule; a demo has none."""
     listed = (read_json(root.state) or {"processes": []})["processes"]
-    return next((urlsplit(one["url"]).netloc for one in listed if one["name"] == "reconcile"), None)
+    return {
+        one["name"]: urlsplit(one["url"]).netloc for one in listed if one["name"] in {"reconcile", "backup"}
+    }
 
 
 def _target(process: tuple[str, str, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bdcan_local import access, draining, jars, processes
+from bdcan_local import access, draining, jars, processes, restore, restore_finish
 from bdcan_local.child import Child, Command
 from bdcan_local.errors import InUseError, NotReadyError, PlatformError
 from bdcan_local.guardian import Guardian
@@ -184,6 +184,7 @@ Build = Callable[[Collection[str]], Coroutine[Any, Any, System]]
 
 async def _prepare(root: Root, settings: Settings, plan: Plan, held: Held, say: Say) -> Build:
     secrets = SecretsStore(root.secrets)
+    restore.unfinished(secrets)
     secrets.prepare()
     paths = await asyncio.to_thread(jars.fetch, settings, say)
 
@@ -267,13 +268,15 @@ async def _start(build: Build, table: Table, root: Root, supervisor: Supervisor,
     users = access.users(CATALOGUE.topics, outsiders)
     passwords = system.secrets.passwords("postgres", processes.database_roles())
     await provision_postgres(system.postgres.dsn(), passwords)
+    client = client_options(system.kafka.bootstrap, ADMIN, system.kafka.password)
     await provision_kafka(
-        client_options(system.kafka.bootstrap, ADMIN, system.kafka.password),
+        client,
         CATALOGUE.topics,
         system.secrets.passwords("kafka", users),
         upstreams=upstreams,
         outsiders=outsiders,
     )
+    await asyncio.to_thread(restore_finish.finish, system.secrets, client, say)
     took = time.monotonic() - begun
     say(
         f"{len(SERVICES)} databases, {len(CATALOGUE.topics)} topics, {len(users)} users in place ({took:.1f} s)"

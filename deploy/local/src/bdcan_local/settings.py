@@ -39,6 +39,7 @@ class Settings:
     cluster: str | None = None
     address: str | None = None
     intake: str | None = None
+    backups: Path | None = None
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -62,6 +63,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         cluster=env.get("BDCAN_CLUSTER"),
         address=env.get("BDCAN_KAFKA_ADDRESS"),
         intake=env.get("BDCAN_INTAKE_ADDRESS"),
+        backups=Path(env["BDCAN_BACKUP_DIR"]) if env.get("BDCAN_BACKUP_DIR") else None,
     )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from bdcan_chassis.book import Decide
+from bdcan_chassis.erasure import Erasure as Requested
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.subscription import Batch, Handler
@@ -26,12 +27,14 @@ from bdcan_contracts.models import (
     WelfareCallCompleted,
     WelfareCallExhausted,
 )
+from bdcan_contracts.vocabulary import Reason
 from bdcan_intake import store
 from bdcan_intake.books import Enquiries, Erasures, Referrals, Residents, TasksInHand
 from bdcan_intake.domain import changes, progress, rights
 from bdcan_intake.domain.doer import hear
 from bdcan_intake.domain.enquiry import erase, volunteer_id_of, welcome
 from bdcan_intake.domain.referral import Referral
+from bdcan_intake.erasing import ERASER
 
 T = TypeVar("T", bound=BaseModel)
 D = TypeVar("D", TaskAccepted, TaskReopened, TaskCompleted, TaskFailed, TaskCancelled)
@@ -105,12 +108,28 @@ async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:
 
 
 async def on_erasure_answered(batch: Batch[ErasureAnswered], tx: Tx) -> None:
-    """A service says what it has erased of a person, or what it waits for."""
-    await Erasures(tx).handle(
-        batch,
-        lambda erasure, event, now: erasure and rights.answer(erasure, event.data, now),
-        key=attrgetter("erasure_id"),
-    )
+    """A service says what it has erased of a person, or what it waits for. A request that we do not know is met, too."""
+    erasures = Erasures(tx)
+    await erasures.lock_keys(event.data.erasure_id for event in batch)
+    asked: dict[UUID, Requested] = {}
+    async for event in in_turns(batch):
+        erasure = erasures.get(event.data.erasure_id)
+        if rights.is_forgotten(erasure, event.data):
+            erasure = rights.remember(erasure, event.data)
+            referral_id = event.data.referral_id
+            asked[referral_id] = Requested(
+                referral_id, erasure.erasure_id, erasure.requested_at, erasure.erase_by
+            )
+        if erasure is not None:
+            erasures.put(rights.answer(erasure, event.data, tx.now), event)
+    await erasures.save()
+    if asked:
+        referrals = Referrals(tx)
+        for referral in await referrals.lock_keys(asked):
+            if referral.open and not referral.withdrawn_reason:
+                referrals.put(changes.withdraw(referral, Reason.PERSON_ERASED, tx.now))
+        await referrals.save()
+        await ERASER.request(tx, asked.values())
 
 
 async def lock_referrals(tx: Tx, referral_ids: Collection[UUID]) -> None:

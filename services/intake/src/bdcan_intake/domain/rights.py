@@ -35,6 +35,9 @@ WAITS_FOR_WORK = timedelta(days=21)
 
 LOOK_AGAIN_AFTER = timedelta(days=1)
 
+RESTORED = "database-restored"
+"""The reason of a request that is known by its answers alone."""
+
 SERVICES = ("intake", "routing", "volunteer-match", "foodhub", "escalation")
 
 
@@ -118,6 +121,28 @@ def ask(
         for one in asked.volunteer_ids
     )
     return Step(step.state, tuple(told), step.deadlines)
+
+
+def is_forgotten(erasure: Erasure | None, event: ErasureAnswered) -> bool:
+    """Whether a service answers a request that we do not know: our database was restored from before it."""
+    return erasure is None or event.referral_id not in erasure.referral_ids
+
+
+def remember(erasure: Erasure | None, event: ErasureAnswered) -> Erasure:
+    """The request that a service answers, as far as the answer tells of it. Its time began before."""
+    if erasure is not None:
+        return replace(erasure, referral_ids=tuple(sorted({*erasure.referral_ids, event.referral_id})))
+    at = event.answered_at
+    return Erasure(
+        event.erasure_id,
+        (event.referral_id,),
+        (),
+        RESTORED,
+        "restore",
+        at,
+        at + WAITS_FOR_WORK,
+        at + ANSWERED_WITHIN,
+    )
 
 
 def answer(erasure: Erasure, event: ErasureAnswered, now: datetime) -> Step[Erasure]:
