@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -245,6 +246,41 @@ async def test_backup_that_was_broken_off_is_none_and_the_next_one_removes_it(ke
     assert manifests.backups(kept.directory) == [backup]
 
 
+async def test_commands_find_servers_by_address_and_a_killed_backup_is_made_again(kept: Kept) -> None:
+    """As in compose, where no root is."""
+    kept.site.secrets.path("kafka").mkdir(exist_ok=True)
+    kept.site.secrets.path("kafka", "admin").write_text(kept.site.kafka["sasl_plain_password"])
+    servers = ("--secrets", str(kept.site.secrets.path()), "--postgres", f"{LOOPBACK}:{kept.postgres.port}")
+    cluster = ("--cluster", kept.site.kafka["bootstrap_servers"])
+    await kept.do("INSERT INTO kept VALUES ('before')")
+    killed = await bdcan("backup", str(kept.directory), *servers, *cluster)
+    while not list(kept.directory.glob(f"*{manifests.PARTIAL}/base.tar.gz")):  # another process writes it
+        assert killed.returncode is None
+        await asyncio.sleep(0.01)
+    killed.kill()
+    await killed.wait()
+    assert manifests.backups(kept.directory) == []
+    assert await (await bdcan("backup", str(kept.directory), *servers, *cluster)).wait() == 0
+    assert len(manifests.backups(kept.directory)) == 1
+
+    data = ("--data", str(kept.postgres.data), "--owner", str(kept.postgres.data.stat().st_uid))
+    refused = await bdcan("restore", str(kept.directory), *servers, *data)
+    assert await refused.wait() == InUseError.exit_code
+    kept.destroy()
+    assert await (await bdcan("restore", str(kept.directory), *servers, *data)).wait() == 0
+    await kept.start()
+    assert await kept.notes() == ["before"]
+    await kept.finish()
+    checked = await bdcan(
+        "upgrade", "--check", "--backups", str(kept.directory), *servers, *cluster, "--json"
+    )
+    assert await checked.wait() == 0
+
+
+async def bdcan(*words: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "bdcan_local.cli", *words)
+
+
 async def test_restore_that_was_broken_off_lets_nothing_start_and_runs_again(kept: Kept) -> None:
     await kept.do("INSERT INTO kept VALUES ('before')")
     await kept.back_up()
@@ -258,6 +294,9 @@ async def test_restore_that_was_broken_off_lets_nothing_start_and_runs_again(kep
         restore(where, kept.directory, None, without_log=False, even_if_old=False, say=quiet)
     with pytest.raises(HalfInitialisedError, match="broken off"):
         unfinished(kept.site.secrets)
+    # a container's server makes an empty database where it finds none: that is no other system of ours
+    (kept.postgres.data / "global").mkdir(parents=True)
+    (kept.postgres.data / "global" / "pg_control").write_bytes(bytes(64))
     await kept.restore()
     await kept.start()
     assert await kept.notes() == ["before"]

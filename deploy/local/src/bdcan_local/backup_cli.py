@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bdcan_local import operations
 from bdcan_local.errors import InUseError, PlatformError
 from bdcan_local.root import Root
 from bdcan_local.settings import read_settings
@@ -97,15 +96,28 @@ def _add_restore(add: Add, chosen: Chosen, say: Say) -> None:
 def _add_upgrade(add: Add, chosen: Chosen, say: Say) -> None:
     def run(options: argparse.Namespace) -> int:
         from bdcan_local import places, upgrade
+        from bdcan_local.secrets_store import SecretsStore
 
-        where = places.of_file(options.endpoints) if options.endpoints else places.of_root(chosen(options))
-        return upgrade.show(where, options.backups or read_settings().backups, say, as_json=options.json)
+        secrets = SecretsStore(Path(options.secrets)) if options.secrets else None
+        if options.endpoints:
+            where = places.of_file(options.endpoints)
+        elif secrets and not options.root:
+            where = places.of_servers(*_servers(options), secrets)
+        else:
+            where = places.of_root(chosen(options))
+            secrets = where.system and where.system.secrets
+        return upgrade.show(
+            where, options.backups or read_settings().backups, say, secrets, as_json=options.json
+        )
 
     command = add("upgrade", run, "say what an upgrade to this release would do, and whether it may begin")
     command.add_argument("--check", action="store_true", required=True, help="look, and change nothing")
     command.add_argument("--backups", type=Path, help=f"where backups are (default: {DIRECTORY})")
     command.add_argument("--json", action="store_true", help="for machines")
-    operations.add_places(command)
+    command.add_argument(
+        "--endpoints", type=Path, metavar="FILE", help="a system elsewhere: JSON, see docs/operations.md"
+    )
+    _add_servers(command)
 
 
 def _add_directory(command: argparse.ArgumentParser) -> None:
@@ -133,10 +145,14 @@ def _site(options: argparse.Namespace, chosen: Chosen) -> Site:
     from bdcan_local import backup, runner
 
     if options.secrets and not options.root:
-        if not (options.postgres and options.cluster):
-            raise PlatformError("the servers are not named", "Add --postgres and --cluster.")
-        return backup.of_servers(options.postgres, options.cluster, Path(options.secrets))
+        return backup.of_servers(*_servers(options), Path(options.secrets))
     return backup.of_system(runner.found(chosen(options), read_settings()))
+
+
+def _servers(options: argparse.Namespace) -> tuple[str, str]:
+    if not (options.postgres and options.cluster):
+        raise PlatformError("the servers are not named", "Add --postgres and --cluster.")
+    return options.postgres, options.cluster
 
 
 @contextmanager

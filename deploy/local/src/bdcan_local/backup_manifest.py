@@ -189,7 +189,9 @@ def locked(directory: Path) -> Iterator[None]:
 def prune(directory: Path, now: datetime, kept_for: timedelta) -> list[str]:
     """Remove what was broken off, backups past their time (never the newest), and the log that none needs; returns their names."""
     for left in directory.glob(f"*{PARTIAL}"):
-        shutil.rmtree(left)
+        shutil.rmtree(
+            left, ignore_errors=True
+        )  # PostgreSQL's program may outlive a killed backup for a moment
     *older, newest = backups(directory) or [None]
     gone = [one for one in older if one and now - one.manifest.ended_at > kept_for]
     for one in gone:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
-from prometheus_client import start_http_server
+from prometheus_client import disable_created_metrics, start_http_server
 
 from bdcan_chassis.logs import get_logger
 from bdcan_local import backup_log, metrics
@@ -29,6 +29,7 @@ async def watch(site: Site, directory: Path, every_seconds: float, host: str, po
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    disable_created_metrics()
     server, thread = start_http_server(port, host)
     parts = [
         asyncio.create_task(part)

@@ -75,7 +75,7 @@ def _add_reconcile(add: Add, places: Find, say: Say) -> None:
     )
     command.add_argument("--host", default="127.0.0.1", help="where /metrics is served (default %(default)s)")
     command.add_argument("--port", type=int, default=8302, help="and on which port (default %(default)s)")
-    add_places(command)
+    _add_places(command)
 
 
 def _add_case(add: Add, places: Find, say: Say) -> None:
@@ -101,7 +101,7 @@ def _add_case(add: Add, places: Find, say: Say) -> None:
     command.add_argument("--purpose", help="also show who it is, for a purpose: escalation, delivery, …")
     command.add_argument("--reason", help="why; goes to intake's audit")
     command.add_argument("--json", action="store_true", help="for machines")
-    add_places(command)
+    _add_places(command)
 
 
 def _add_promises(add: Add, places: Find, say: Say) -> None:
@@ -119,7 +119,7 @@ def _add_promises(add: Add, places: Find, say: Say) -> None:
     command.add_argument("--hub", help="only of this hub's residents")
     command.add_argument("--limit", type=int, default=50, help="rows shown (default %(default)s)")
     command.add_argument("--json", action="store_true", help="for machines; all rows")
-    add_places(command)
+    _add_places(command)
 
 
 def _add_lag(add: Add, places: Find, say: Say) -> None:
@@ -133,7 +133,7 @@ def _add_lag(add: Add, places: Find, say: Say) -> None:
     command.add_argument(
         "--seconds", type=float, default=3.0, help="how long the rate is measured (default %(default)g)"
     )
-    add_places(command)
+    _add_places(command)
 
 
 def _add_dead_letters(add: Add, places: Find, say: Say) -> None:
@@ -179,7 +179,7 @@ def _add_dead_letters(add: Add, places: Find, say: Say) -> None:
         "--rate", type=float, default=20.0, metavar="N", help="so many a second (default %(default)g)"
     )
     command.add_argument("--json", action="store_true", help="for machines; with the ids")
-    add_places(command)
+    _add_places(command)
 
 
 def _add_status(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -> None:
@@ -193,7 +193,7 @@ def _add_status(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say
 
     command = add("status", show, "show what stands still, what is wrong, and what runs")
     command.add_argument("--json", action="store_true", help="for machines")
-    add_places(command)
+    _add_places(command)
 
 
 def _add_pauses(add: Add, chosen: Callable[[argparse.Namespace], Root], say: Say) -> None:
@@ -291,7 +291,7 @@ def _processes() -> tuple[str, ...]:
     return ("api", "worker", "pulse")
 
 
-def add_places(command: argparse.ArgumentParser) -> None:
+def _add_places(command: argparse.ArgumentParser) -> None:
     """Where the system is."""
     where = command.add_mutually_exclusive_group()
     where.add_argument("--root", type=Path, help="default: the running one of .local/up and .local/demo")

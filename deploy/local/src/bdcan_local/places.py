@@ -12,15 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bdcan_chassis.clock import Clock, parse_clock
 from bdcan_local import runner
 from bdcan_local.access import RECONCILE
 from bdcan_local.errors import PlatformError
 from bdcan_local.kafka import ADMIN, client_options
-from bdcan_local.processes import SERVICES, System, service_dsn
+from bdcan_local.processes import SERVICES, System, own_name, service_dsn
 from bdcan_local.provision import READER_SUFFIX
 from bdcan_local.root import Root
+from bdcan_local.secrets_store import SecretsStore
 from bdcan_local.settings import read_settings
 
 
@@ -67,6 +69,19 @@ def of_system(system: System) -> Places:
             client_options(system.kafka.bootstrap, RECONCILE, system.secrets.get("kafka", RECONCILE)),
         ),
         system,
+    )
+
+
+def of_servers(postgres: str, cluster: str, secrets: SecretsStore) -> Places:
+    """A system that `provision` has set up, by the addresses of its servers and the directory of its secrets, as in compose."""
+    return Places(
+        {
+            service: f"postgresql://{own_name(service)}:{quote(password, safe='')}@{postgres}/{own_name(service)}"
+            for service in SERVICES
+            for password in (secrets.get("postgres", service.replace("-", "_")),)
+        },
+        client_options(cluster, ADMIN, secrets.get("kafka", ADMIN)),
+        parse_clock("system"),
     )
 
 

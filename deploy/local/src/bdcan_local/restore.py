@@ -111,6 +111,14 @@ def unfinished(secrets: SecretsStore) -> Note | None:
     return note
 
 
+def _was_broken_off(secrets: SecretsStore) -> bool:
+    try:
+        unfinished(secrets)
+    except HalfInitialisedError:
+        return True
+    return False
+
+
 def code_migrations() -> dict[str, dict[str, str]]:
     """The migrations that this code has for each service, in order, each with the SHA-256 of its text."""
     return {
@@ -158,7 +166,7 @@ def _check(backup: Backup, where: Where, log: list[Path], to: datetime | None, *
             "Restore it with the release that made it, and upgrade then.",
         )
     present = _system_of(where.data)
-    if present not in {None, said.system}:
+    if present not in {None, said.system} and not _was_broken_off(where.secrets):
         raise PlatformError(
             f"{backup.path.name} is a backup of another system ({said.system}, here is {present})",
             f"Name the right backup, or an empty --root. To replace this system for good, move {where.data} away first.",

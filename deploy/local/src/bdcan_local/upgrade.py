@@ -36,6 +36,7 @@ from bdcan_local.places import Places
 from bdcan_local.processes import SERVICES, own_name
 from bdcan_local.restore import NOTE, code_migrations
 from bdcan_local.root import NEEDED_BYTES
+from bdcan_local.secrets_store import SecretsStore
 from bdcan_local.table import lines, span
 
 Level = Literal["stop", "note", "well"]
@@ -155,14 +156,17 @@ def unreadable(records: Mapping[tuple[str, str], int]) -> Iterator[Finding]:
         yield Finding("well", "events", "this release reads the newest records of each topic")
 
 
-async def check(places: Places, backups: Path | None) -> list[Finding]:
-    """Look at everything; what stops an upgrade comes first. Raises PlatformError where something does not answer."""
+async def check(places: Places, backups: Path | None, secrets: SecretsStore | None = None) -> list[Finding]:
+    """Look at everything; what stops an upgrade comes first. Raises PlatformError where something does not answer.
+
+    `secrets`: those of the system, where we have them; they name the systems outside.
+    """
     stored = await _stored(places)
     letters = sum(len(one.ids) + one.queued for one in await read_letters(places))
     found = [finding for service in SERVICES for finding in migrations(service, stored[service].applied)]
-    found += _server(stored, places)
+    found += _server(stored, places, secrets)
     found += unreadable(await _unreadable(places.kafka))
-    found += await asyncio.to_thread(_cluster, places)
+    found += await asyncio.to_thread(_cluster, places, secrets)
     found.append(backup_age(manifests.backups(backups) if backups else [], manifests.now(), backups))
     if letters:
         found.append(
@@ -178,9 +182,11 @@ async def check(places: Places, backups: Path | None) -> list[Finding]:
     return sorted(found, key=lambda one: order.index(one.level))
 
 
-def show(places: Places, backups: Path | None, say: Say, *, as_json: bool) -> int:
+def show(
+    places: Places, backups: Path | None, say: Say, secrets: SecretsStore | None = None, *, as_json: bool
+) -> int:
     """Say what was found. Returns 1 if an upgrade may not begin."""
-    found = asyncio.run(check(places, backups))
+    found = asyncio.run(check(places, backups, secrets))
     ready = not any(one.level == "stop" for one in found)
     if as_json:
         say(json.dumps({"ready": ready, "findings": to_builtins(found)}, indent=2))
@@ -212,7 +218,7 @@ async def _stored(places: Places) -> dict[str, Stored]:
     return found
 
 
-def _server(stored: Mapping[str, Stored], places: Places) -> Iterator[Finding]:
+def _server(stored: Mapping[str, Stored], places: Places, secrets: SecretsStore | None) -> Iterator[Finding]:
     if strange := {one.major for one in stored.values()} - {_MAJOR}:
         yield Finding(
             "stop",
@@ -220,10 +226,10 @@ def _server(stored: Mapping[str, Stored], places: Places) -> Iterator[Finding]:
             f"PostgreSQL {', '.join(sorted(strange))} runs, and this release is made for {_MAJOR}",
             "Upgrade the server first.",
         )
+    if secrets is not None and secrets.path(NOTE).exists():
+        yield Finding("stop", "restore", "a restore is not finished", "Start the system: that finishes it.")
     if places.system is None:
         return
-    if places.system.secrets.path(NOTE).exists():
-        yield Finding("stop", "restore", "a restore is not finished", "Start the system: that finishes it.")
     free = shutil.disk_usage(places.system.data).free
     needed = NEEDED_BYTES + sum(one.data_bytes for one in stored.values())
     said = f"{free // 2**20} MB are free, and {needed // 2**20} MB would be enough for each table to be written anew"
@@ -233,11 +239,10 @@ def _server(stored: Mapping[str, Stored], places: Places) -> Iterator[Finding]:
         yield Finding("well", "disk", said)
 
 
-def _cluster(places: Places) -> list[Finding]:
+def _cluster(places: Places, secrets: SecretsStore | None) -> list[Finding]:
     upstreams, outsiders = (), []
-    if places.system is not None:
-        upstreams = places.system.secrets.upstreams()
-        outsiders = places.system.secrets.outsiders(datetime.now(UTC))
+    if secrets is not None:
+        upstreams, outsiders = secrets.upstreams(), secrets.outsiders(datetime.now(UTC))
     wanted = access.topic_specs(CATALOGUE.topics, upstreams)
     try:
         with Cluster(places.kafka) as cluster:
