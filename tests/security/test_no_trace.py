@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
@@ -482,3 +483,51 @@ async def test_who_enquired_sees_what_is_held_by_either_id_and_is_erased_by_eith
         await five.settle()
         assert (await _receipt(five, UUID(taken["erasure"]["erasure_id"])))["state"] == "done"
         assert await traces(five, *TRACES) == []
+
+
+async def test_erasure_at_any_moment_of_a_life_in_any_order_leaves_no_trace(five: Five) -> None:
+    """Each service hears a life again, mixed up and twice, and in its midst that the person is erased."""
+    for seed in range(4):
+        before = len(five.travelled)
+        referral_id = await _hand_in(
+            five, "food-parcel", "shopping", "housing", reference=f"any order {seed}"
+        )
+        client = five.volunteer_match.http
+        [call] = await five.volunteer_match.fetch(
+            "SELECT call_id FROM welfare_call WHERE referral_id = $1", referral_id
+        )
+        path = f"/v1/welfare-calls/{call['call_id']}"
+        assert (await client.post(f"{path}/claim")).status_code == 200
+        said = {"outcome": "answered", "household": {"adults": 7}, "diets": ["kosher"]}
+        assert (await client.post(f"{path}/outcome", json=said)).status_code == 200
+        await five.settle()
+        life = [record for _, record in five.travelled[before:]]
+        assert await traces(five, "kosher")
+        await _hear_again(five, referral_id, life, random.Random(seed))
+        found = await traces(five, "RM10", "kosher", "interpreter")
+        assert [line for line in found if not line.startswith("intake ")] == [], seed
+        await _ask(five, referral_id)
+        five.advance(timedelta(days=22))
+        await five.fire()
+        assert await traces(five, *TRACES, "kosher", "interpreter") == [], seed
+
+
+async def _hear_again(five: Five, referral_id: UUID, life: list[FakeRecord], chance: random.Random) -> None:
+    """Play a life once more to all but intake, twice and in another order, with the erasure somewhere in it."""
+    now = five.intake.clock.now()
+    asked = ReferralErasureRequested(
+        referral_id=referral_id, erasure_id=uuid4(), requested_at=now, erase_by=now + timedelta(days=21)
+    )
+    for name in SERVICES[1:]:
+        given = five.by_name[name]
+        topics = {topic for consumer in given.service.consumers for topic in consumer.topics}
+        heard = [record for record in life if record.topic in topics] * 2
+        chance.shuffle(heard)
+        heard.insert(chance.randrange(len(heard) + 1), given.record(asked))
+        await given.fetch("TRUNCATE chassis.inbox")
+        for record in heard:
+            assert not (await given.deliver(record))["parked"], (name, record.topic)
+    five.advance(timedelta(days=22))
+    for name in SERVICES[1:]:
+        await five.by_name[name].fire()
+        await five.by_name[name].emitted()
