@@ -240,7 +240,7 @@ def test_a_repair_goes_to_the_service_that_did_not_hear() -> None:
     stores = story()
     gone("tasks", 1)(stores)
     [culprit] = judge(stores)
-    assert culprit.repair == f"bdcan service volunteer-match redeliver {HELPED} --reason REASON"
+    assert culprit.repair == f"bdcan service volunteer-match open-task {HELPED} {COMPANY} --reason REASON"
     stores = story()
     changed("tasks", 1, state="cancelled")(stores)
     [culprit] = judge(stores)

@@ -39,6 +39,7 @@ class Act(StrEnum):
     FAILED_AGAIN = "dead-letter-failed-again"
     DISCARDED = "dead-letter-discarded"
     DEADLINE_SET = "deadline-set"
+    TASK_OPENED = "task-opened"
     LOOP_PAUSED = "loop-paused"
     LOOP_RESUMED = "loop-resumed"
     PERSON_CORRECTED = "person-corrected"

@@ -69,6 +69,11 @@ def look(service: str, kind: str, subject: UUID, at: object) -> str:
     return f"bdcan service {service} deadline set {kind} {subject} {at} --reason REASON"
 
 
+def open_task(referral_id: UUID, need_id: UUID) -> str:
+    """The command that opens the task of a need again whose row is gone."""
+    return f"bdcan service volunteer-match open-task {referral_id} {need_id} --reason REASON"
+
+
 def decide(referral_id: UUID) -> str:
     """What to do where a person must decide: see the whole story first."""
     return f"bdcan case {referral_id}"

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from bdcan_contracts.catalogue import INBOUND_REFERRALS
 from bdcan_contracts.vocabulary import HELPED
-from bdcan_reconcile.culprits import Culprit, again, decide, look
+from bdcan_reconcile.culprits import Culprit, again, decide, look, open_task
 from bdcan_reconcile.rows import Escalation, Known, Need, Parcel, Referral, Stores, Task
 
 ENDED = frozenset({"met", "unmet", "referred-on", "withdrawn"})
@@ -125,12 +125,15 @@ def open_needs_are_in_hands(index: Index) -> Iterator[Culprit]:
         if not held and not index.ended_elsewhere(place):
             at = index.assignments.get(need.referral_id)
             unheard = place in worked or (whose == _ROUTING and at is not None and at.version > 0)
+            repair = again(need.referral_id, _INTAKE if unheard else whose)
+            if whose == _MATCH and need.lane == "community" and not unheard:
+                repair = open_task(*place)  # no event of another service makes it
             yield _culprit(
                 "nobody-has-it",
                 need.referral_id,
                 f"need {need.need_id}",
                 f"({need.code}) is {need.state} with {need.owner}, who does not have it",
-                again(need.referral_id, _INTAKE if unheard else whose),
+                repair,
                 _INTAKE,
                 whose,
             )

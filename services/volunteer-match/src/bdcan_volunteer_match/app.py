@@ -5,6 +5,7 @@ from __future__ import annotations
 from bdcan_chassis.service import Service
 from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_volunteer_match import api
+from bdcan_volunteer_match.commands import open_task
 from bdcan_volunteer_match.deadlines import DEADLINES
 from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
 from bdcan_volunteer_match.erasing import ERASER
@@ -32,6 +33,7 @@ def service(settings: Settings) -> Service:
         consumers=CONSUMERS,
         deadlines={**DEADLINES, **ERASER.deadlines},
         planners=planners(settings),
+        commands={"open-task": open_task},
         urgent_loops=frozenset({"relay:normal"}),  # what callers and volunteers have noticed
         samples=SAMPLES,
         kept=KEPT,

@@ -206,6 +206,17 @@ def for_need(
     )
 
 
+def lost(call: WelfareCall, need_id: UUID, tasks: Collection[Task], now: datetime) -> Step[Task] | None:
+    """Open the task of a need that a call reported and that has none, not even one that has ended: its row was lost."""
+    need = next((need for need in call.needs if need.need_id == need_id), None)
+    if need is None or need.result is None or need.open or need.given_back or need.out_of_area:
+        return None
+    if not call.wants(need_id) or any(task.need_id == need_id and task.parcel_id is None for task in tasks):
+        return None
+    said = CalledNeed(need_id=need_id, code=need.code, lane=need.lane, result=need.result)
+    return for_need(call, said, now)
+
+
 def unknown_flags(flags: Iterable[str], decided: Iterable[str] = ()) -> tuple[str, ...]:
     """Flags of a newer release about which no person has decided."""
     return tuple(sorted(set(flags) - _FLAGS - set(decided)))
