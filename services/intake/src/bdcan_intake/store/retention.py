@@ -153,7 +153,7 @@ KEPT = (
         "to welcome them",
         "consent of the volunteer (UK GDPR art. 6(1)(a))",
         timedelta(days=180),
-        "false",
+        "false AND t.received_at < :before",
         by_rule="emptied when the volunteer leaves; who was never welcomed leaves after this time",
         stays_about="t.id = ANY (:subject_ids) OR t.volunteer_id = ANY (:subject_ids)",
     ),
