@@ -37,6 +37,7 @@ class Written(BaseModel):
 
     account_id: UUID
     number: int
+    lane: str | None = None
 
 
 SQL = """

@@ -192,6 +192,20 @@ async def test_rows_trace_goes_on_in_a_later_unit(traced_ledger: Harness, seen: 
     assert event.traceparent == f"00-{span.trace}-{span.span}-01"
 
 
+async def test_events_before_the_first_of_a_lane_are_sampled_with_it(
+    traced_ledger: Harness, seen: Collector
+) -> None:
+    account, tracer = uuid4(), traced_ledger.transactions.tracer
+    assert tracer is not None
+    await traced_ledger.emitted()
+    with tracer.work("handler", "internal"):
+        async with traced_ledger.transactions.begin() as tx:
+            cause = Span.of("handler", "internal", UNSAMPLED)
+            tx.emit(Written(account_id=account, number=1), cause=cause)
+            tx.emit(Written(account_id=account, number=2, lane="safeguarding"), cause=cause)
+    assert [str(event.traceparent)[-2:] for event in await traced_ledger.emitted()] == ["01", "01"]
+
+
 async def test_savepoint_that_is_rolled_back_leaves_no_trace(traced_ledger: Harness, seen: Collector) -> None:
     row, tracer = uuid4(), traced_ledger.transactions.tracer
     assert tracer is not None
@@ -286,6 +300,7 @@ def test_header_that_says_nothing_is_no_trace(said: str) -> None:
         f"00-{'a' * 32}-{'0' * 16}-01",
         f"ff-{'a' * 32}-{'b' * 16}-01",
         f"00-{'A' * 32}-{'b' * 16}-01",
+        "00-" + "\N{ARABIC-INDIC DIGIT ONE}" * 32 + f"-{'b' * 16}-01",
         f"00-{'a' * 32}-{'b' * 16}-01-more",
     ],
 )
