@@ -7,10 +7,21 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from deploy.grafana.boards import escalations, food, hub, overview, platform, runbooks, service, slo, triage
+from deploy.grafana.boards import (
+    doors,
+    escalations,
+    food,
+    hub,
+    overview,
+    platform,
+    runbooks,
+    service,
+    slo,
+    triage,
+)
 
 FOLDER = Path(__file__).parent / "dashboards"
-BOARDS = (overview, hub, triage, food, escalations, slo, service, platform, runbooks)
+BOARDS = (overview, hub, triage, food, escalations, doors, slo, service, platform, runbooks)
 
 
 def written() -> dict[Path, str]:

@@ -17,6 +17,7 @@ LINKS = (
     ("Triage", "bdcan-triage"),
     ("Food", "bdcan-food"),
     ("Escalations", "bdcan-escalations"),
+    ("Doors", "bdcan-doors"),
     ("Promises and speed", "bdcan-slo"),
     ("One service", "bdcan-service"),
     ("Platform", "bdcan-platform"),
