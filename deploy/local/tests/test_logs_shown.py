@@ -1,10 +1,13 @@
 """`bdcan logs` and `bdcan status` show what processes wrote, and what strangers made them write, without what acts."""
 
+import argparse
 from pathlib import Path
 
 import pytest
 
 from bdcan_local import status
+from bdcan_local.errors import PlatformError
+from bdcan_local.places import Places
 from bdcan_local.root import Root, write_json
 
 
@@ -30,5 +33,9 @@ def test_status_is_shown_without_what_acts(tmp_path: Path) -> None:
     }
     write_json(root.state, {"phase": "ready", "runner": 1, "at": "", "processes": [process]})
     said: list[str] = []
-    assert status.show(root, said.append) == 0
+
+    def nowhere() -> Places:
+        raise PlatformError("no database\x1b[31m", "start it")
+
+    assert status.show(root, nowhere, argparse.Namespace(json=False), said.append) == 0
     assert all(line.isprintable() for line in said)
