@@ -23,7 +23,7 @@ from bdcan_chassis.table import Table
 from bdcan_chassis.testing.harness import START, Harness
 from bdcan_chassis.transaction import LOOK_SECONDS, MOST_SKEW, Tx, pack_headers, unpack_headers
 from bdcan_chassis.wake import CHANNEL
-from bdcan_contracts.envelope import Catalogue, MisplacedError, decode
+from bdcan_contracts.envelope import Catalogue, MisplacedError, decode, encode_body
 
 
 class Unheard(BaseModel):
@@ -85,7 +85,7 @@ async def test_event_too_large_for_the_broker_is_refused_when_emitted(
     ledger: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = Written(account_id=uuid4(), number=1)
-    size = len(event.model_dump_json())
+    size = len(encode_body(event))
     monkeypatch.setattr(transaction, "MAX_BODY_BYTES", size)
     async with ledger.transactions.begin() as tx:
         tx.emit(event)
