@@ -30,6 +30,7 @@ REFERRALS = 400
 PATIENCE = 300.0
 SILENT_IN_CALM = {
     "doors: Callers refused, per minute": "a request over a limit",
+    "doors: Share refused": "a record that comes in",
     "doors: What is wrong, last 24 hours": "a record that is refused",
     "doors: First key to end, in": "a key with an end",
     "escalations: Open by lane and state": "five cases of one kind: fewer are shown to nobody",

@@ -64,6 +64,7 @@ def test_every_event_that_intake_follows_has_an_entry_in_the_timeline():
         m.InboundReferralSubmitted,
         m.InboundReferralAmended,
         m.InboundReferralWithdrawn,
+        m.VolunteerActivated,
         m.VolunteerLeft,
         m.ErasureAnswered,
     }
