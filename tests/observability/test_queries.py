@@ -38,6 +38,7 @@ SILENT_IN_CALM = {
     "food: Stock moved, per hour": "minutes of history",
     "hub: Longest wait for a call": "a hub in which nobody waits, or one in which somebody does",
     "hub: Oldest open task": "a hub without an open task, or one with one",
+    "hub: To look at": "a call that a person must look at",
     "platform: Spans dropped, per second": "traces that are on",
     "service: Deadlines handled, per minute": "a deadline that comes due",
     "service: Late by (p99)": "a deadline that comes due",

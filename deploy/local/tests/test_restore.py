@@ -112,7 +112,7 @@ class Kept:
 
 @pytest.fixture(scope="module")
 async def served(
-    tmp_path_factory: pytest.TempPathFactory, kafka_broker: KafkaBroker, guardian: Guardian
+    tmp_path_factory: pytest.TempPathFactory, clean_broker: KafkaBroker, guardian: Guardian
 ) -> AsyncIterator[Kept]:
     """One server for all tests of the module: each leaves a whole one behind."""
     root = tmp_path_factory.mktemp("kept")
@@ -121,7 +121,7 @@ async def served(
     postgres = Postgres(
         root / "postgres", free_ports(1)[0], secrets.get("postgres", "postgres"), durable=False
     )
-    site = Site(LOOPBACK, postgres.port, kafka_broker.client_options(), secrets)
+    site = Site(LOOPBACK, postgres.port, clean_broker.client_options(), secrets)
     kept = Kept(postgres, site, root / "backups", guardian)
     postgres.prepare()
     await kept.start()
@@ -132,7 +132,7 @@ async def served(
         dsn = postgres.dsn(f"bdcan_{owner}", passwords[owner], own_name(service))
         await migrate(dsn, ["bdcan_chassis", f"{own_name(service)}.store"])
     await kept.do("CREATE TABLE kept (said text)")
-    await kafka_broker.create_topics({TOPIC: 1})
+    await clean_broker.create_topics({TOPIC: 1})
     yield kept
     if kept.server is not None:
         kept.server.stop(20, signal.SIGQUIT)
@@ -184,21 +184,21 @@ async def streamed(kept: Kept) -> None:
 
 
 async def test_backup_brings_back_databases_and_sets_consumers_back(
-    kept: Kept, kafka_broker: KafkaBroker
+    kept: Kept, clean_broker: KafkaBroker
 ) -> None:
-    await send(kafka_broker, 10)
-    await read_up_to(kafka_broker, 4)
+    await send(clean_broker, 10)
+    await read_up_to(clean_broker, 4)
     await kept.do("INSERT INTO kept VALUES ('before')")
     backup = await kept.back_up()
     assert {one.offset for one in backup.manifest.positions if one.topic == TOPIC} == {4}
     await kept.do("INSERT INTO kept VALUES ('after')")
-    await read_up_to(kafka_broker, 9)
+    await read_up_to(clean_broker, 9)
     kept.destroy()
     await kept.restore()
     await kept.start()
     assert await kept.notes() == ["before"]
     await kept.finish()
-    assert await read_up_to(kafka_broker) == 4
+    assert await read_up_to(clean_broker) == 4
     assert unfinished(kept.site.secrets) is None
     assert chain.verify(kept.site.secrets.path(RESTORES)) == (1, None)
     assert backup.path.stat().st_mode & 0o077 == 0

@@ -27,15 +27,15 @@ NOW = datetime(2020, 3, 24, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-async def places(postgres_server: PostgresServer, kafka_broker: KafkaBroker) -> Places:
+async def places(postgres_server: PostgresServer, clean_broker: KafkaBroker) -> Places:
     """As `provision` and the migrations of this release leave them."""
     databases = {}
     for service in SERVICES:
         databases[service] = await postgres_server.database(service)
         await migrate(databases[service], ["bdcan_chassis", f"{own_name(service)}.store"])
     users = access.users(CATALOGUE.topics)
-    await provision_kafka(kafka_broker.client_options(), CATALOGUE.topics, dict.fromkeys(users, "secret"))
-    return Places(databases, kafka_broker.client_options(), parse_clock("system"))
+    await provision_kafka(clean_broker.client_options(), CATALOGUE.topics, dict.fromkeys(users, "secret"))
+    return Places(databases, clean_broker.client_options(), parse_clock("system"))
 
 
 def backed_up(directory: Path, at: datetime) -> Path:

@@ -62,13 +62,17 @@ def kafka_broker(
     platform_settings: Settings, platform_directory: Path, guardian: Guardian
 ) -> Iterator[KafkaBroker]:
     """A Kafka broker with SCRAM and ACLs; `username` and `password` are the administrator's."""
-    if platform_settings.test_backend == "testcontainers":
-        from bdcan_local.containers import ContainerKafka
-
-        broker: KafkaBroker = ContainerKafka()
-    else:
-        from bdcan_local.servers import EmbeddedKafka
-
-        broker = EmbeddedKafka(platform_directory / "kafka", platform_settings, guardian)
+    broker = make_broker(platform_settings, platform_directory / "kafka", guardian)
     yield broker
     broker.close()
+
+
+def make_broker(settings: Settings, directory: Path, guardian: Guardian) -> KafkaBroker:
+    """Another broker; whoever asks for it closes it."""
+    if settings.test_backend == "testcontainers":
+        from bdcan_local.containers import ContainerKafka
+
+        return ContainerKafka()
+    from bdcan_local.servers import EmbeddedKafka
+
+    return EmbeddedKafka(directory, settings, guardian)
