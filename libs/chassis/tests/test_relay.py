@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Iterable
@@ -11,11 +12,12 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from ledger import Written
 from pydantic import SecretStr
 from waiting import running, until, until_true
 
+from bdcan_chassis import kafka
 from bdcan_chassis import relay as relay_module
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.relay import Relay
@@ -130,6 +132,25 @@ async def stage(ledger: Harness, kafka_broker) -> Stage:
     topic = f"entries-{secrets.token_hex(4)}"
     await kafka_broker.create_topics({topic: 3})
     return Stage(ledger, kafka_broker, topic)
+
+
+async def test_connection_that_never_comes_about_is_given_up_and_made_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connects, hung = AIOKafkaProducer.start, asyncio.Event()
+
+    async def hangs_once(producer: AIOKafkaProducer) -> None:
+        if not hung.is_set():
+            hung.set()
+            await asyncio.Event().wait()
+        await connects(producer)
+
+    monkeypatch.setattr(AIOKafkaProducer, "start", hangs_once)
+    monkeypatch.setattr(kafka, "START_SECONDS", 1.0)
+    await stage.put([uuid4()])
+    async with running(stage.relay().run):
+        await stage.emptied()
+    assert hung.is_set()
 
 
 async def test_many_events_are_each_sent_once_in_order_per_key(

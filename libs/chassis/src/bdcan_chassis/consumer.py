@@ -31,7 +31,7 @@ from bdcan_chassis import metrics
 from bdcan_chassis.database import backoff_seconds, rest, wait
 from bdcan_chassis.dispatch import Dispatcher
 from bdcan_chassis.errors import StoppedConsumerError
-from bdcan_chassis.kafka import make_consumer
+from bdcan_chassis.kafka import make_consumer, start
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.pauses import NOTHING_PAUSED, Pauses
 from bdcan_chassis.settings import ServiceSettings
@@ -101,7 +101,7 @@ class ConsumerLoop:
             try:
                 self._subscribe(consumer)
                 self._handled = {}
-                await consumer.start()
+                await start(consumer)
                 self._consumer, attempt = consumer, 0
                 await self._consume(consumer, stopping)
                 await self._commit()

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from bdcan_chassis.settings import ServiceSettings
+
+START_SECONDS = 30.0
+
+
+async def start(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Connect. Raises TimeoutError: a broker that has just begun may name no broker, and aiokafka then waits for ever."""
+    async with asyncio.timeout(START_SECONDS):
+        await client.start()
 
 
 def connection_options(settings: ServiceSettings) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTo
 from bdcan_chassis import metrics
 from bdcan_chassis.database import backoff_seconds, dedicated_connection, rest, wait, wait_for_either
 from bdcan_chassis.errors import DATABASE_ERRORS, is_transient
-from bdcan_chassis.kafka import make_producer
+from bdcan_chassis.kafka import make_producer, start
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.pauses import NOTHING_PAUSED, Pauses
 from bdcan_chassis.settings import ServiceSettings
@@ -99,9 +99,9 @@ class Relay:
 
     async def _lead(self, connection: asyncpg.Connection[asyncpg.Record], stopping: asyncio.Event) -> None:
         producer = make_producer(self._settings, self._name)
-        await producer.start()
-        log.info("relay.leading", traffic_class=self.traffic_class)
         try:
+            await start(producer)
+            log.info("relay.leading", traffic_class=self.traffic_class)
             while not stopping.is_set():
                 if self._gate.closed:
                     await self._gate.opened(stopping)
