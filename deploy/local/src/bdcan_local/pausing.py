@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 from msgspec import Struct
 
+from bdcan_chassis import pauses
 from bdcan_local.errors import PlatformError
 from bdcan_local.processes import System, service_command
 from bdcan_local.table import lines, span
@@ -81,7 +82,10 @@ async def paused(databases: Mapping[str, str]) -> list[Paused]:
     for service, dsn in databases.items():
         try:
             connection = await asyncpg.connect(dsn, timeout=5, command_timeout=5)
-            found += [Paused(service, *row) for row in await connection.fetch(_PAUSED)]
+            found += [
+                Paused(service, one.loop, one.ends_at, one.actor, one.reason, one.left_seconds)
+                for one in await pauses.paused(connection)
+            ]
             await connection.close(timeout=5)
         except (OSError, TimeoutError, asyncpg.PostgresError) as error:
             raise PlatformError(
@@ -89,8 +93,3 @@ async def paused(databases: Mapping[str, str]) -> list[Paused]:
                 "See *DatabaseAway* in docs/operations.md.",
             ) from error
     return sorted(found, key=lambda one: one.left_seconds)
-
-
-_PAUSED = """
-SELECT loop, ends_at, actor, reason, extract(epoch FROM ends_at - now())::float8 FROM chassis.pause WHERE ends_at > now()
-"""

@@ -9,11 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPException
+from http import HTTPStatus
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
+import requests
 from msgspec import to_builtins
 
 from bdcan_chassis.printable import printable, printable_json
@@ -136,16 +135,16 @@ def _wrong(urls: Mapping[str, str]) -> dict[str, str]:
 
 def _wrong_with(url: str) -> str:
     try:
-        urlopen(f"{url}/readyz", timeout=_ANSWER_SECONDS).close()  # noqa: S310 # our own processes
-    except HTTPError as error:
-        try:
-            said: Mapping[str, str] = json.loads(error.read()).get("wrong", {})
-        except ValueError:
-            return f"answers {error.code}"
-        return "; ".join(f"{what}: {why}" for what, why in said.items())
-    except (OSError, HTTPException):
+        answer = requests.get(f"{url}/readyz", timeout=_ANSWER_SECONDS)
+    except requests.RequestException:
         return "does not answer"
-    return ""
+    if answer.status_code < HTTPStatus.BAD_REQUEST:
+        return ""
+    try:
+        said: Mapping[str, str] = answer.json().get("wrong", {})
+    except ValueError:
+        return f"answers {answer.status_code}"
+    return "; ".join(f"{what}: {why}" for what, why in said.items())
 
 
 def _calm(process: dict[str, Any]) -> tuple[bool, int]:

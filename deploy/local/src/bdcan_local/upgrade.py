@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import asyncpg
+import requests
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
@@ -320,10 +319,11 @@ def _versions(places: Places) -> list[Finding]:
 
 def _version(url: str) -> str:
     try:
-        with urlopen(f"{url}/metrics", timeout=5) as answer:  # noqa: S310 # our own services
-            found = _BUILD.search(answer.read().decode("utf-8", "replace"))
-    except (URLError, OSError):
+        answer = requests.get(f"{url}/metrics", timeout=5)
+        answer.raise_for_status()
+    except requests.RequestException:
         return "no answer"
+    found = _BUILD.search(answer.content.decode("utf-8", "replace"))
     return found[1].replace('"', "") if found else "unknown"
 
 

@@ -17,7 +17,7 @@ from bdcan_chassis import dead_letters
 from bdcan_chassis.audit import Act
 from bdcan_chassis.dead_letters import NewDeadLetter
 from bdcan_chassis.errors import ConfigurationError
-from bdcan_chassis.kafka import connection_options
+from bdcan_chassis.kafka import connection_options, start
 from bdcan_chassis.service import Service
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import EnvelopeError, Record, decode
@@ -83,8 +83,8 @@ async def _records(service: Service) -> AsyncIterator[Record]:
     consumer = AIOKafkaConsumer(
         enable_auto_commit=False, isolation_level="read_committed", **connection_options(service.settings)
     )
-    await consumer.start()
     try:
+        await start(consumer)
         partitions = [
             TopicPartition(topic.name, number)
             for topic in service.catalogue.topics
