@@ -246,6 +246,26 @@ async def test_backup_that_was_broken_off_is_none_and_the_next_one_removes_it(ke
     assert manifests.backups(kept.directory) == [backup]
 
 
+async def test_backup_shares_no_directory_with_one_killed_in_the_same_second(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL's program outlives a killed backup, and makes files in that one's directory after it was removed."""
+    second = manifests.now()
+    monkeypatch.setattr(manifests, "now", lambda: second)
+    prune = manifests.prune
+
+    def prune_while_it_writes(directory: Path, now: datetime, kept_for: timedelta) -> list[str]:
+        gone = prune(directory, now, kept_for)
+        left = directory / (second.strftime(manifests.NAME) + manifests.PARTIAL)
+        left.mkdir(parents=True)
+        (left / "base.tar.gz").touch()
+        return gone
+
+    monkeypatch.setattr(manifests, "prune", prune_while_it_writes)
+    backup = await kept.back_up()
+    assert manifests.backups(kept.directory) == [backup]
+
+
 async def test_commands_find_servers_by_address_and_a_killed_backup_is_made_again(kept: Kept) -> None:
     """As in compose, where no root is."""
     kept.site.secrets.path("kafka").mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -79,8 +80,8 @@ def back_up(site: Site, directory: Path, say: Say) -> Backup:
 def _back_up(site: Site, directory: Path, say: Say) -> Backup:
     started_at = manifests.now()
     name = started_at.strftime(manifests.NAME)
-    path = directory / (name + manifests.PARTIAL)
-    path.mkdir(mode=0o700)
+    # a name of its own: PostgreSQL's program may outlive a killed backup, and goes on writing to that one's directory
+    path = Path(tempfile.mkdtemp(manifests.PARTIAL, f"{name}.", directory))
     cluster, positions = _positions(site)
     facts = asyncio.run(_facts(site))
     free = shutil.disk_usage(directory).free
