@@ -1,4 +1,4 @@
-"""`python -m bdcan_routing api | worker | pulse | migrate | seed | import-gazetteer | …`."""
+"""`python -m bdcan_routing api | worker | pulse | migrate | seed | import-gazetteer | previous-gazetteer | …`."""
 
 import sys
 

@@ -10,12 +10,14 @@ from pydantic import BaseModel
 from bdcan_chassis.book import Book, Change
 from bdcan_chassis.housekeeping import of_promise
 from bdcan_chassis.transaction import Tx
+from bdcan_contracts.typed import Postcode
 from bdcan_routing import store
 from bdcan_routing.domain.assignment import Assignment, State, triaged
 from bdcan_routing.domain.hubs import Hub
+from bdcan_routing.domain.neighbours import Guess
 from bdcan_routing.domain.placement import ToHub
 from bdcan_routing.metrics import BY_WARD
-from bdcan_routing.store.gazetteer import Release, UnitRow
+from bdcan_routing.store.gazetteer import Loaded, Release, UnitRow
 from bdcan_routing.store.hubs import Covered
 
 PLACE_HELD = "place-held"
@@ -70,8 +72,24 @@ class Hubs(Book[Hub]):
 
 
 async def use_release(
-    tx: Tx, release: Release, units: Iterable[UnitRow], shares: Mapping[str, Mapping[str, int]]
+    tx: Tx,
+    release: Release,
+    units: Iterable[UnitRow],
+    shares: Mapping[str, Mapping[str, int]],
+    guesses: Iterable[tuple[Postcode, Guess]] = (),
 ) -> None:
-    """Load a postcode table and look postcodes up in it from now on."""
-    await store.gazetteer.load(tx.connection, release, units, shares, tx.now)
+    """Load a postcode table and look postcodes up in it from now on. `guesses` is read after `units`."""
+    await store.gazetteer.load(tx.connection, release, units, shares, guesses, tx.now)
     tx.wake(PLACE_HELD)
+
+
+async def use_previous_release(tx: Tx) -> tuple[Loaded, Loaded] | None:
+    """Look postcodes up in the release before this one; what was in use and what is. None: there is no other."""
+    await store.hubs.LOCK_SETUP.execute(tx.connection)
+    active = await store.gazetteer.ACTIVE.first(tx.connection)
+    previous = await store.gazetteer.PREVIOUS.first(tx.connection)
+    if active is None or previous is None:
+        return None
+    await store.gazetteer.switch(tx.connection, previous.release_id)
+    tx.wake(PLACE_HELD)
+    return active, previous

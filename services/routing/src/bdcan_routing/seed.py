@@ -34,6 +34,6 @@ async def _seed_gazetteer(tx: Tx) -> int:
     shipped = coarse.load()
     if active is not None and active.digest == shipped.digest:
         return 0
-    release = Release(coarse.NAME, COARSE, shipped.digest, shipped.vintage, 0, 0, tx.now, 0)
+    release = Release(coarse.NAME, COARSE, shipped.digest, shipped.vintage, 0, 0, tx.now, 0, {})
     await use_release(tx, release, (), shipped.shares)
     return 1

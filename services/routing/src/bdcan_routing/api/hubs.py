@@ -100,6 +100,14 @@ class HubList(BaseModel):
     items: list[HubOut]
 
 
+class WardCount(BaseModel):
+    """How many postcodes of a table lie in a ward. `name` has the year of the boundaries."""
+
+    gss: str
+    name: str
+    rows: int
+
+
 class GazetteerOut(BaseModel):
     """The postcode table in use. `coarse`: only the shipped counts; import a release for exact answers."""
 
@@ -112,11 +120,15 @@ class GazetteerOut(BaseModel):
     rows_without_place: Annotated[
         int, Field(description="with no district, or no ward of the borough: their neighbours place them")
     ]
+    wards: Annotated[list[WardCount], Field(description="how many of its postcodes lie in each ward")]
     imported_at: datetime
+    previous: Annotated[
+        str | None, Field(description="the table before it: `previous-gazetteer` goes back to it")
+    ] = None
 
     @classmethod
-    def of(cls, release: Release) -> Self:
-        """From the release."""
+    def of(cls, release: Release, previous: Release | None = None) -> Self:
+        """From the release, and the one before it."""
         return cls(
             release=release.name,
             kind=release.kind,
@@ -125,6 +137,8 @@ class GazetteerOut(BaseModel):
             rows=release.unit_count,
             rows_in_borough=release.borough_count,
             rows_without_place=release.unplaced_count,
+            wards=[WardCount(gss=gss, name=ward_name(gss), rows=rows) for gss, rows in release.wards.items()],
+            previous=previous.name if previous else None,
             imported_at=release.imported_at,
         )
 
@@ -181,9 +195,10 @@ def add_routes(routes: Routes) -> None:
         """The postcode table in use."""
         async with reading(request) as connection:
             release = await store.gazetteer.ACTIVE.first(connection)
+            previous = await store.gazetteer.PREVIOUS.first(connection)
         if release is None:
             raise NotFoundError("No postcode table is loaded yet: `migrate` loads the shipped one.")
-        return GazetteerOut.of(release)
+        return GazetteerOut.of(release, previous)
 
 
 async def _lock(tx: Tx, hub_id: str, caller: Caller) -> tuple[Hubs, Hub]:

@@ -2,8 +2,8 @@
 
 What is known about a batch of postcodes comes as a `Lookup`: rows of the exact table, and for prefixes (sector
 and letter, sector, outcode) how many of their postcodes lie in which place. A place is a ward of the borough, or the
-district where it lies outside. Confidence is n / (N + 1), where n of the N postcodes of a prefix lie in
-the likeliest place: a handful of postcodes never makes certain.
+district where it lies outside. A guess by neighbours (`neighbours`) brings its own confidence. By a prefix it is n / (N + 1),
+where n of the N postcodes of the prefix lie in the likeliest place: a handful of postcodes never makes certain.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from msgspec import Struct, field
 from bdcan_contracts.models import AssignmentMethod, Ward
 from bdcan_contracts.typed import Fragment, GivenPostcode, Postcode
 from bdcan_contracts.vocabulary import TriageReason
+from bdcan_routing.domain.districts import in_district, what_to_suggest
+from bdcan_routing.domain.neighbours import Guess
 from bdcan_routing.domain.wards import BOROUGH, WARDS, ward_name
 
 
@@ -60,6 +62,7 @@ class Lookup(Struct, frozen=True):
     coarse: bool
     units: Mapping[str, Unit] = field(default_factory=dict)
     shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    guesses: Mapping[str, Guess] = field(default_factory=dict)
     _places: dict[str, Places] = field(default_factory=dict)  # of a list, many homes share a sector
 
     def places(self, prefix: str) -> Places:
@@ -115,7 +118,8 @@ def locate(postcode: GivenPostcode, lookup: Lookup, thresholds: Thresholds) -> F
     if unit is not None and unit.district != BOROUGH:
         return OutOfArea(
             unit.district,
-            f"The postcode table {lookup.release} has this postcode in district {unit.district}.",
+            f"The postcode table {lookup.release} has this postcode in {in_district(unit.district)}."
+            f" {what_to_suggest(unit.district)}",
         )
     if unit is not None and unit.ward is not None:
         return InWard(
@@ -131,10 +135,15 @@ def locate(postcode: GivenPostcode, lookup: Lookup, thresholds: Thresholds) -> F
 def _likeliest(postcode: Postcode, lookup: Lookup, thresholds: Thresholds) -> Found:
     sector = lookup.places(postcode.sector)
     if sector.districts and not sector.wards:
+        district = sector.districts[0] if len(sector.districts) == 1 else None
+        where = in_district(district) if district else "other districts"
         return OutOfArea(
-            sector.districts[0] if len(sector.districts) == 1 else None,
-            f"Every postcode of this sector in {lookup.release} lies outside the borough.",
+            district,
+            f"Every postcode of this sector in {lookup.release} lies in {where}. {what_to_suggest(district)}",
         )
+    guess = lookup.guesses.get(str(postcode))
+    if guess is not None:
+        return _by_neighbours(guess, lookup, sector, thresholds)
     for prefix in (postcode.sector_letter, postcode.sector):
         places = lookup.places(prefix)
         if not places.total:
@@ -154,6 +163,23 @@ def _likeliest(postcode: Postcode, lookup: Lookup, thresholds: Thresholds) -> Fo
             f" postcodes like this one in {lookup.release} lie in {ward_name(ward)}.",
         )
     return Unplaceable(TriageReason.UNKNOWN_POSTCODE, lookup.places(postcode.outcode).wards)
+
+
+def _by_neighbours(guess: Guess, lookup: Lookup, sector: Places, thresholds: Thresholds) -> Found:
+    if guess.ward is None or guess.outside >= thresholds.outside_above:
+        wards = dict.fromkeys((*((guess.ward,) if guess.ward else ()), *sector.wards))
+        return Unplaceable(TriageReason.UNKNOWN_POSTCODE, tuple(wards))
+    nearest = (
+        "its nearest known postcodes" if guess.by_position else "the postcodes next to it in the alphabet"
+    )
+    return InWard(
+        WARDS[guess.ward],
+        AssignmentMethod.NEAREST,
+        guess.confidence,
+        guess.confidence < thresholds.confirm_below,
+        f"The postcode table {lookup.release} does not place this postcode. Of {nearest},"
+        f" {guess.agreeing} of {guess.neighbours} lie in {ward_name(guess.ward)}.",
+    )
 
 
 def lookup_keys(postcodes: Iterable[GivenPostcode]) -> tuple[set[str], set[str]]:

@@ -27,6 +27,17 @@ class Coarse(Struct, frozen=True):
     vintage: int
     shares: Mapping[str, Mapping[str, int]]
 
+    @property
+    def borough_count(self) -> int:
+        """How many postcodes of the borough it was made from."""
+        return sum(
+            count
+            for prefix, places in self.shares.items()
+            if len(prefix.partition(" ")[2]) == 1
+            for place, count in places.items()
+            if vintage_of(place)
+        )
+
 
 def load() -> Coarse:
     """Read the file that is shipped."""

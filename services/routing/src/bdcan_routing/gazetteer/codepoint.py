@@ -58,6 +58,7 @@ class Survey(Struct, frozen=True):
     """What a table holds. `vintage` is the year of its ward boundaries in the borough.
 
     `unplaced_count`: postcodes of which the table does not say in which district, or in which ward of the borough, they lie.
+    `wards`: how many postcodes lie in each ward of the borough.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Survey(Struct, frozen=True):
     unit_count: int
     borough_count: int
     unplaced_count: int
+    wards: Mapping[str, int]
     shares: Mapping[str, Mapping[str, int]]
 
 
@@ -120,7 +122,7 @@ def survey(directory: Path) -> Survey:
     faults: list[str] = []
     seen: set[Postcode] = set()
     counted: list[tuple[Postcode, Unit]] = []
-    wards: Counter[int] = Counter()
+    wards: Counter[str] = Counter()
     unplaced = 0
     for where, row in _rows(directory, faults):
         if row.postcode in seen:
@@ -129,26 +131,28 @@ def survey(directory: Path) -> Survey:
             unplaced += 1
         else:
             counted.append((row.postcode, row.unit))
-            if row.unit.ward is not None and (vintage := vintage_of(row.unit.ward)):
-                wards[vintage] += 1
+            if row.unit.ward is not None:
+                wards[row.unit.ward] += 1
         seen.add(row.postcode)
         if len(faults) >= MOST_FAULTS:
             break
     if faults:
         raise GazetteerError("This is not a Code-Point Open table.", tuple(faults[:MOST_FAULTS]))
-    if len(wards) != 1:
+    vintages = {vintage_of(ward) for ward in wards}
+    if len(vintages) != 1:
         raise GazetteerError(
             f"The table has no postcode of the borough ({BOROUGH})."
-            if not wards
-            else f"The table mixes ward boundaries of {sorted(wards)}."
+            if not vintages
+            else f"The table mixes ward boundaries of {sorted(filter(None, vintages))}."
         )
     return Survey(
         directory.resolve().name,
         _digest(csv_files(directory)),
-        next(iter(wards)),
+        vintage_of(next(iter(wards))) or 0,
         len(seen),
-        sum(wards.values()),
+        wards.total(),
         unplaced,
+        dict(sorted(wards.items())),
         tally(counted),
     )
 

@@ -15,7 +15,11 @@ COLUMNS = (
     Columns("decision", accounts="caller", ids="referral_id", plain="seq decision reason decided_at"),
     Columns(
         "gazetteer_release",
-        plain="release_id name kind digest vintage unit_count borough_count active imported_at unplaced_count",
+        plain="release_id name kind digest vintage unit_count borough_count active imported_at unplaced_count wards",
+    ),
+    Columns(
+        "gazetteer_guess",
+        plain="release_id postcode ward_gss confidence outside agreeing neighbours by_position",
     ),
     Columns("gazetteer_share", plain="release_id prefix place_gss postcodes"),
     Columns("gazetteer_unit", plain="release_id postcode easting northing district_gss ward_gss"),

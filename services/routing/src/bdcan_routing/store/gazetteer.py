@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from bdcan_chassis.database import Connection
 from bdcan_chassis.table import Query, Statement, Table
+from bdcan_contracts.typed import Postcode
 from bdcan_routing.domain.gazetteer import Lookup, Unit
+from bdcan_routing.domain.neighbours import Guess
 
 COARSE = "coarse"
 CODE_POINT_OPEN = "code-point-open"
@@ -21,7 +24,7 @@ UnitRow = tuple[str, int | None, int | None, str, str | None]
 class Release(Struct, frozen=True):
     """A postcode table. `digest` is the sha256 of the files that it was loaded from.
 
-    `unplaced_count`: postcodes of which it does not say where they lie.
+    `unplaced_count`: postcodes of which it does not say where they lie. `wards`: how many lie in each ward, by code.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Release(Struct, frozen=True):
     borough_count: int
     imported_at: datetime
     unplaced_count: int
+    wards: Mapping[str, int]
 
 
 class Loaded(Release, frozen=True):
@@ -45,6 +49,11 @@ RELEASE = Table("gazetteer_release", Release, key=(), stamp="imported_at")
 # The release in which postcodes are looked up.
 ACTIVE = Query("SELECT {columns} FROM gazetteer_release WHERE active", Loaded)
 
+# The release before the active one, to go back to.
+PREVIOUS = Query(
+    "SELECT {columns} FROM gazetteer_release WHERE NOT active ORDER BY release_id DESC LIMIT 1", Loaded
+)
+
 # The release that was loaded last.
 NEWEST = Statement("SELECT max(release_id) FROM gazetteer_release")
 
@@ -52,6 +61,14 @@ NEWEST = Statement("SELECT max(release_id) FROM gazetteer_release")
 UNITS = Statement(
     """
     SELECT postcode, district_gss, ward_gss FROM gazetteer_unit
+    WHERE release_id = :release_id AND postcode = ANY (:postcodes)
+    """
+)
+
+# Where their neighbours put some postcodes that the release does not place.
+GUESSES = Statement(
+    """
+    SELECT postcode, ward_gss, confidence, outside, agreeing, neighbours, by_position FROM gazetteer_guess
     WHERE release_id = :release_id AND postcode = ANY (:postcodes)
     """
 )
@@ -92,7 +109,16 @@ async def ask(connection: Connection, postcodes: Iterable[str], prefixes: Iterab
     ):
         shares.setdefault(prefix, {})[place] = count
     units = {postcode: Unit(district, ward) for postcode, district, ward in found}
-    return Lookup(release.name, release.kind == COARSE, units, shares)
+    unknown = sorted(set(postcodes) - units.keys()) if release.kind != COARSE else []
+    guesses = {
+        postcode: Guess(*guess)
+        for postcode, *guess in (
+            await GUESSES.records(connection, release_id=release.release_id, postcodes=unknown)
+            if unknown
+            else ()
+        )
+    }
+    return Lookup(release.name, release.kind == COARSE, units, shares, guesses)
 
 
 async def load(
@@ -100,9 +126,12 @@ async def load(
     release: Release,
     units: Iterable[UnitRow],
     shares: Mapping[str, Mapping[str, int]],
+    guesses: Iterable[tuple[Postcode, Guess]],
     now: datetime,
 ) -> None:
     """Load a release and make it the active one. Of the earlier ones, the last keeps its rows.
+
+    `guesses` is read after `units`.
 
     A whole country has 1.7 million postcodes: COPY streams them, so that they need little memory.
     """
@@ -125,6 +154,17 @@ async def load(
         ),
         timeout=600,
     )
+    await connection.copy_records_to_table(
+        "gazetteer_guess",
+        columns=["release_id", "postcode", "ward_gss", *Guess.__struct_fields__[1:]],
+        records=((release_id, str(postcode), *astuple(guess)) for postcode, guess in guesses),
+        timeout=600,
+    )
+    await switch(connection, release_id)
+    await connection.execute(FORGET.sql, timeout=600)
+
+
+async def switch(connection: Connection, release_id: int) -> None:
+    """Look postcodes up in this release from now on."""
     await RETIRE.execute(connection)
     await ACTIVATE.execute(connection, release_id=release_id)
-    await connection.execute(FORGET.sql, timeout=600)

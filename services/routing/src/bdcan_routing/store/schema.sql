@@ -44,6 +44,17 @@ ALTER TABLE public.decision ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.gazetteer_guess (
+    release_id bigint NOT NULL,
+    postcode text NOT NULL,
+    ward_gss text,
+    confidence double precision NOT NULL,
+    outside double precision NOT NULL,
+    agreeing integer NOT NULL,
+    neighbours integer NOT NULL,
+    by_position boolean NOT NULL
+);
+
 CREATE TABLE public.gazetteer_release (
     release_id bigint NOT NULL,
     name text NOT NULL,
@@ -55,6 +66,7 @@ CREATE TABLE public.gazetteer_release (
     active boolean DEFAULT false NOT NULL,
     imported_at timestamp with time zone NOT NULL,
     unplaced_count integer DEFAULT 0 NOT NULL,
+    wards jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT gazetteer_release_kind_check CHECK ((kind = ANY (ARRAY['coarse'::text, 'code-point-open'::text])))
 );
 
@@ -111,6 +123,9 @@ ALTER TABLE ONLY public.assignment
 ALTER TABLE ONLY public.decision
     ADD CONSTRAINT decision_pkey PRIMARY KEY (seq);
 
+ALTER TABLE ONLY public.gazetteer_guess
+    ADD CONSTRAINT gazetteer_guess_pkey PRIMARY KEY (release_id, postcode);
+
 ALTER TABLE ONLY public.gazetteer_release
     ADD CONSTRAINT gazetteer_release_pkey PRIMARY KEY (release_id);
 
@@ -135,6 +150,9 @@ CREATE INDEX decision_referral ON public.decision USING btree (referral_id);
 CREATE UNIQUE INDEX gazetteer_release_active ON public.gazetteer_release USING btree (active) WHERE active;
 
 CREATE INDEX hub_ward_hub ON public.hub_ward USING btree (hub_id);
+
+ALTER TABLE ONLY public.gazetteer_guess
+    ADD CONSTRAINT gazetteer_guess_release_id_fkey FOREIGN KEY (release_id) REFERENCES public.gazetteer_release(release_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.gazetteer_share
     ADD CONSTRAINT gazetteer_share_release_id_fkey FOREIGN KEY (release_id) REFERENCES public.gazetteer_release(release_id) ON DELETE CASCADE;
