@@ -31,7 +31,7 @@ CHANGES = {
         "referral_import_error", "resident", "task_in_hand", "volunteer_enquiry",
     },
     "routing": {
-        "assignment", "gazetteer_release", "gazetteer_share", "gazetteer_unit", "hub", "hub_ward",
+        "assignment", "gazetteer_guess", "gazetteer_release", "gazetteer_share", "gazetteer_unit", "hub", "hub_ward",
     },
     "volunteer-match": {"hub", "task", "volunteer", "volunteer_person", "welfare_call"},
     "foodhub": {"lot", "parcel", "recall", "referral", "replenishment", "stock"},
