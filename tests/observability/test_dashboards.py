@@ -18,6 +18,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from bdcan_local.metrics_page import Metric, declared
 from bdcan_local.processes import SERVICES
+from bdcan_routing.domain.wards import WARD_NAMES, WARDS
 from deploy.grafana.__main__ import written
 
 GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana"
@@ -32,6 +33,22 @@ SCRAPES = {
     "process_start_time_seconds",
 }
 """Series of every scrape and every process."""
+
+
+EXPORTED = {
+    "pg_up": set[str](),
+    "pg_stat_activity_count": {"datname", "state"},
+    "pg_stat_activity_max_tx_duration": {"datname", "state"},
+    "pg_settings_max_connections": set[str](),
+    "pg_locks_count": {"datname", "mode"},
+    "pg_database_size_bytes": {"datname"},
+    "kafka_brokers": set[str](),
+    "kafka_topic_partition_under_replicated_partition": {"topic", "partition"},
+    "kafka_consumergroup_lag": {"consumergroup", "topic", "partition"},
+    "kafka_consumergroup_members": {"consumergroup"},
+}
+"""Gauges of the exporters that compose runs, with their labels."""
+UNDECLARED = SCRAPES | EXPORTED.keys()
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
@@ -115,9 +132,10 @@ def test_queries_use_only_declared_metrics_and_labels(
     for title, target, expression in targets(dashboard):
         asked = names(expression)
         assert asked, f"{title}: {target['expr']} asks for nothing"
-        asked -= SCRAPES
+        labels = SCRAPED | {"le"}.union(*(EXPORTED[name] for name in asked & EXPORTED.keys()))
+        asked -= UNDECLARED
         assert asked <= series.keys(), f"{title}: nobody declares {asked - series.keys()}"
-        labels = SCRAPED | {"le"}.union(*(series[name].labels for name in asked))
+        labels = labels.union(*(series[name].labels for name in asked))
         for part in parts(expression):
             if isinstance(part, promql_parser.AggregateExpr) and part.modifier is not None:
                 assert set(part.modifier.labels) <= labels, f"{title}: no such label in {target['expr']}"
@@ -130,7 +148,7 @@ def test_counters_are_drawn_as_rates(dashboard: dict[str, Any], series: dict[str
         rated = {
             p.vector_selector.name for p in parts(expression) if isinstance(p, promql_parser.MatrixSelector)
         }
-        bare = {name for name in names(expression) - rated - SCRAPES if series[name].kind != "gauge"}
+        bare = {name for name in names(expression) - rated - UNDECLARED if series[name].kind != "gauge"}
         assert not bare, f"{title} draws {bare} as it grows"
 
 
@@ -141,7 +159,7 @@ def test_dashboards_follow_a_referral_through_every_service(
         series[name].owner
         for path in FILES
         for _, _, expression in targets(json.loads(path.read_text("utf-8")))
-        for name in names(expression) - SCRAPES
+        for name in names(expression) - UNDECLARED
     }
     assert {"chassis", *SERVICES} <= asked
 
@@ -175,6 +193,19 @@ def test_each_link_leads_to_a_dashboard_and_each_runbook_to_its_text() -> None:
             if viewed := re.search(r"viewPanel=(\d+)", rest):
                 titles = {p["id"]: p["title"] for p in boards[uid]["panels"]}
                 assert link["title"] == f"Runbook: {titles[int(viewed[1])]}"
+
+
+def test_each_ward_of_today_lies_once_on_the_map(series: dict[str, Metric]) -> None:
+    board = json.loads((GRAFANA / "dashboards/triage.json").read_text("utf-8"))
+    asks = re.compile(r'bdcan_requests_by_ward_total\{ward="(\w+)"\}')
+    tiles = {
+        panel["title"]: asks.search(panel["targets"][0]["expr"])
+        for panel in board["panels"]
+        if panel["type"] == "stat"
+    }
+    shown = {found[1]: title for title, found in tiles.items() if found}
+    assert shown.pop("none") == "placed by a person"
+    assert shown == {gss: WARD_NAMES[gss] for gss, ward in WARDS.items() if ward.vintage == 2022}
 
 
 def test_the_overview_fits_one_screen() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from bdcan_local import compose_secrets
+from bdcan_contracts.catalogue import CATALOGUE
+from bdcan_local import access, compose_secrets
+from bdcan_local.access import grants
 from bdcan_local.kafka import Kafka
 from bdcan_local.postgres import Postgres
 from bdcan_local.processes import SERVICES, USUAL_PORTS, System, one_shot_units, service_units
+from bdcan_local.provision import EXPORTER
 from bdcan_local.secrets_store import SecretsStore
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +89,12 @@ def test_prometheus_scrapes_each_process_on_its_port(
         for config in job["static_configs"]
         for target in config["targets"]
     ]
-    others = [f"backup:{USUAL_PORTS['backup']}", "reconcile:9000"]
+    others = [
+        f"backup:{USUAL_PORTS['backup']}",
+        "reconcile:9000",
+        "postgres-exporter:9187",
+        "kafka-exporter:9308",
+    ]
     assert sorted(scraped) == sorted([*served, *others])
 
 
@@ -93,7 +102,7 @@ def test_each_target_has_its_service_and_process(
     compose: dict[str, dict[str, Any]], prometheus: dict[str, Any]
 ) -> None:
     jobs = {job["job_name"]: job for job in prometheus["scrape_configs"]}
-    assert jobs.keys() == {"bdcan", "backup", "reconcile"}
+    assert jobs.keys() == {"bdcan", "backup", "reconcile", "postgres", "kafka"}
     job = jobs["bdcan"]
     for target in job["static_configs"][0]["targets"]:
         labels = {}
@@ -109,6 +118,31 @@ def test_who_reconciles_reads_as_roles_that_can_do_nothing_else(compose: dict[st
     assert compose["reconcile"]["user"] == str(compose_secrets._RECONCILE_USER)
     assert compose["reconcile"]["command"][-1] == "9000"
     assert compose["reconcile-grants"]["depends_on"].keys() == {f"{service}-migrate" for service in SERVICES}
+
+
+def test_exporters_log_in_as_those_who_see_no_row_and_no_record(
+    compose: dict[str, dict[str, Any]],
+) -> None:
+    postgres, kafka = compose["postgres-exporter"], compose["kafka-exporter"]
+    assert postgres["user"].partition(":")[0] == str(compose_secrets._POSTGRES_EXPORTER_USER)
+    assert kafka["user"].partition(":")[0] == str(compose_secrets._KAFKA_EXPORTER_USER)
+    assert postgres["environment"]["DATA_SOURCE_USER"] == EXPORTER
+    mine = {grant for grant in grants(CATALOGUE.topics) if grant.user == access.EXPORTER}
+    assert {grant.operation for grant in mine} == {access.Operation.DESCRIBE}
+
+
+def test_secrets_of_exporters_stand_where_compose_says(
+    compose: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "chown", lambda *_: None)  # only root gives files away
+    assert compose_secrets.main([str(tmp_path)]) == 0
+    there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    postgres, kafka = compose["postgres-exporter"], compose["kafka-exporter"]
+    named = [postgres["environment"]["DATA_SOURCE_PASS_FILE"], kafka["command"][-1].removeprefix("@")]
+    assert {name.removeprefix("/run/bdcan/") for name in named} <= there
+    arguments = (tmp_path / "services/kafka-exporter/arguments").read_text("utf-8").splitlines()
+    assert arguments[0] == f"--sasl.username={access.EXPORTER}"
+    assert arguments[1].startswith("--sasl.password=")
 
 
 def test_long_running_processes_restart_and_have_a_health_check(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploy.grafana.layout import Board
-from deploy.grafana.panels import ALIVE, WATCH, Query, figure, lines, runbook, states
+from deploy.grafana.panels import ALIVE, WATCH, Query, figure, lines, runbook, seconds, states
 
 _JOB = 'job="bdcan"'
 _SILENT = {"1": ("answers", "green"), "0": ("silent", "red")}
@@ -71,6 +71,70 @@ def board() -> Board:
             ),
         ],
     )
+    made.heading("PostgreSQL and Kafka, as their exporters see them: with docker compose alone")
+    made.row(
+        8,
+        [
+            lines(
+                "Database connections, by database",
+                "All that the server has, ours and others. At its limit it refuses every new one.",
+                Query("sum by (datname) (pg_stat_activity_count)", "{{datname}}"),
+                Query("max(pg_settings_max_connections)", "limit"),
+                leads=[runbook("Machines that fail")],
+            ),
+            lines(
+                "Oldest transaction",
+                "How long the oldest one has been open, by database: nothing behind it is cleaned up.",
+                Query("max by (datname) (pg_stat_activity_max_tx_duration)", "{{datname}}"),
+                unit="s",
+                thresholds=seconds(60, 600),
+            ),
+            lines(
+                "Locks held, by database",
+                "Many at once mean that something waits.",
+                Query("sum by (datname) (pg_locks_count)", "{{datname}}"),
+            ),
+            lines(
+                "Size on disk, by database",
+                "What to compare with the disk that is left.",
+                Query("max by (datname) (pg_database_size_bytes)", "{{datname}}"),
+                unit="bytes",
+                leads=[runbook("Machines that fail")],
+            ),
+        ],
+    )
+    made.row(
+        8,
+        [
+            figure(
+                "Servers",
+                "Whether PostgreSQL's exporter can log in, and how many brokers Kafka has.",
+                Query("max(pg_up)", "PostgreSQL"),
+                Query("max(kafka_brokers)", "brokers"),
+                thresholds=ALIVE,
+                leads=[runbook("Machines that fail")],
+            ),
+            figure(
+                "Partitions with too few copies",
+                "Under-replicated: the loss of one more disk may lose events. Always 0 with one broker.",
+                Query("sum(kafka_topic_partition_under_replicated_partition)"),
+                leads=[runbook("Machines that fail")],
+            ),
+            lines(
+                "Records behind, as Kafka sees it",
+                "By group: also of one whose worker is away and says nothing itself.",
+                Query("sum by (consumergroup) (kafka_consumergroup_lag)", "{{consumergroup}}"),
+                leads=[runbook("Machines that fail")],
+            ),
+            lines(
+                "Members of each group",
+                "How many consumers share the partitions: none, and nobody reads.",
+                Query("max by (consumergroup) (kafka_consumergroup_members)", "{{consumergroup}}"),
+                leads=[runbook("Machines that fail")],
+            ),
+        ],
+    )
+    made.heading("The services")
     made.row(
         8,
         [

@@ -167,4 +167,5 @@ def test_every_writer_and_consumer_of_the_catalogue_is_a_user() -> None:
         "bdcan-foodhub",
         "bdcan-escalation",
         "bdcan-reconcile",
+        "bdcan-exporter",
     } == set(names)

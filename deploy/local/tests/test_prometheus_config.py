@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bdcan_local.cli import main
 from bdcan_local.errors import NotReadyError
 from bdcan_local.processes import SERVICES
 from bdcan_local.prometheus_config import config
@@ -41,6 +42,18 @@ def test_process_that_reconciles_is_watched_apart_from_the_services(tmp_path: Pa
     write_json(root.state, {"processes": [{"name": "reconcile", "url": "http://127.0.0.1:9300"}]})
     _, job = json.loads(config(root))["scrape_configs"]
     assert job == {"job_name": "reconcile", "static_configs": [{"targets": ["127.0.0.1:9300"]}]}
+
+
+def test_exporters_of_compose_are_left_out_with_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Root(tmp_path)
+    root.lock()
+    write_json(root.endpoints, {"services": {}, "pulse": {"ops": "http://127.0.0.1:9200"}})
+    assert main(["prometheus-config", "--root", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert {job["job_name"] for job in json.loads(said.out)["scrape_configs"]} == {"bdcan"}
+    assert "exporters" in said.err
 
 
 def test_nothing_that_runs_is_said_in_words(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
 from bdcan_contracts.envelope import Reader, Topic
-from bdcan_local.provision import provision_kafka, provision_postgres
+from bdcan_local.provision import EXPORTER, provision_exporter, provision_kafka, provision_postgres
 from bdcan_local.servers import KafkaBroker, PostgresServer
 
 OWN = Topic(
@@ -163,6 +163,28 @@ async def test_each_service_has_its_own_closed_database(
         await asyncpg.connect(
             host=host, port=int(port), user="bdcan_one", password="it's %I odd", database="bdcan_two"
         )
+
+
+async def test_exporter_sees_the_servers_statistics_and_no_table(postgres_server: PostgresServer) -> None:
+    for _ in range(2):
+        await provision_exporter(postgres_server.admin_dsn, "e-secret")
+    address = postgres_server.admin_dsn.rpartition("@")[2].partition("/")[0]
+    admin = await asyncpg.connect(postgres_server.admin_dsn)
+    await admin.execute("CREATE TABLE IF NOT EXISTS about_people (name text)")
+    exporter = await asyncpg.connect(f"postgresql://{EXPORTER}:e-secret@{address}/postgres")
+    try:
+        seen = await exporter.fetchval(
+            "SELECT usename FROM pg_stat_activity WHERE pid = $1 AND query IS NOT NULL",
+            admin.get_server_pid(),
+        )
+        assert seen == await admin.fetchval("SELECT current_user")
+        assert await exporter.fetchval("SELECT sum(pg_database_size(oid)) FROM pg_database") > 0
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await exporter.fetch("TABLE about_people")
+    finally:
+        await exporter.close()
+        await admin.execute("DROP TABLE about_people")
+        await admin.close()
 
 
 async def test_service_that_owned_its_database_hands_it_over(postgres_server: PostgresServer) -> None:

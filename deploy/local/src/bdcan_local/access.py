@@ -19,6 +19,8 @@ OUTSIDE = (f"{UPSTREAM}-", "consumer-")
 """How the names of systems outside begin."""
 RECONCILE = "bdcan-reconcile"
 """Who reconciles: it may see where topics end and how far groups have come, and no record."""
+EXPORTER = "bdcan-exporter"
+"""Kafka's exporter for Prometheus, which compose has: it may see the same."""
 PULSE = "bdcan.routing.pulse"
 """The Faust application in routing: the one program that makes topics (changelogs) of its own."""
 
@@ -88,9 +90,9 @@ def kafka_user(service: str) -> str:
 
 
 def users(topics: Iterable[Topic], outsiders: Iterable[Outsider] = ()) -> list[str]:
-    """Every user of a service that the catalogue knows, who reconciles, and of a system outside, sorted."""
+    """Every user of a service that the catalogue knows, of those who watch, and of a system outside, sorted."""
     services = _of_services(topics)
-    ours = services | {RECONCILE} if services else services
+    ours = services | {RECONCILE, EXPORTER} if services else services
     return sorted(ours.union(*(outsider.users for outsider in outsiders)))
 
 
@@ -117,11 +119,11 @@ def grants(topics: Sequence[Topic], outsiders: Iterable[Outsider] = ()) -> list[
                 found |= _allow(user, ResourceType.TOPIC, name, pattern, Operation.READ, Operation.DESCRIBE)
     for user in _of_services(topics):
         found |= _groups(user, f"bdcan.{user.removeprefix('bdcan-')}.")
-    for topic in topics:
-        if not topic.per_sender:
-            found |= _allow(RECONCILE, ResourceType.TOPIC, topic.name, Pattern.LITERAL, Operation.DESCRIBE)
-    if topics:
-        found |= _allow(RECONCILE, ResourceType.GROUP, "bdcan.", Pattern.PREFIXED, Operation.DESCRIBE)
+    for watcher in (RECONCILE, EXPORTER) if topics else ():
+        for topic in topics:
+            if not topic.per_sender:
+                found |= _allow(watcher, ResourceType.TOPIC, topic.name, Pattern.LITERAL, Operation.DESCRIBE)
+        found |= _allow(watcher, ResourceType.GROUP, "bdcan.", Pattern.PREFIXED, Operation.DESCRIBE)
     for outsider in outsiders:
         for user in outsider.users:
             found |= _outside(outsider, user)

@@ -304,6 +304,7 @@ def _prometheus_config(options: argparse.Namespace) -> int:
     from bdcan_local.prometheus_config import config
 
     print(config(_chosen(options)))
+    sys.stderr.write("left out: PostgreSQL's and Kafka's exporters, which run with docker compose alone\n")
     return 0
 
 
@@ -471,18 +472,19 @@ def _provision(options: argparse.Namespace) -> int:
     from bdcan_local.kafka import ADMIN, client_options
     from bdcan_local.postgres import SUPERUSER
     from bdcan_local.processes import SERVICES, database_roles
-    from bdcan_local.provision import provision_kafka, provision_postgres
+    from bdcan_local.provision import EXPORTER, provision_exporter, provision_kafka, provision_postgres
     from bdcan_local.secrets_store import SecretsStore
 
     secrets = SecretsStore(options.secrets)
 
     async def work() -> None:
+        postgres: str | None = None
         if options.postgres:
             passwords = secrets.passwords("postgres", database_roles())
             password = secrets.get("postgres", SUPERUSER)
-            await provision_postgres(
-                f"postgresql://{SUPERUSER}:{password}@{options.postgres}/postgres", passwords
-            )
+            postgres = f"postgresql://{SUPERUSER}:{password}@{options.postgres}/postgres"
+            await provision_postgres(postgres, passwords)
+            await provision_exporter(postgres, secrets.get("postgres", EXPORTER))
             _say(f"{len(SERVICES)} databases and {len(passwords)} roles in place")
         if options.kafka:
             now = datetime.now(UTC)
@@ -499,7 +501,7 @@ def _provision(options: argparse.Namespace) -> int:
                 revoke=options.revoke,
             )
             onboarding.sweep(secrets, client, now)
-            restore_finish.finish(secrets, client, _say)
+            await restore_finish.finish(secrets, client, postgres, _say)
             _say(f"{len(CATALOGUE.topics)} topics and {len(passwords)} users in place")
             for grant in left:
                 what = f"{grant.operation.name} {grant.resource.name} {grant.name}"

@@ -17,7 +17,7 @@ from bdcan_local import access
 from bdcan_local.kafka import ADMIN, MECHANISM, PROTOCOL
 from bdcan_local.postgres import SUPERUSER
 from bdcan_local.processes import AUDIENCE, ISSUER, SERVICES, own_name
-from bdcan_local.provision import READER_SUFFIX
+from bdcan_local.provision import EXPORTER, READER_SUFFIX
 from bdcan_local.secrets_store import SecretsStore
 
 _KAFKA_USER = 1000
@@ -25,6 +25,7 @@ _POSTGRES_USER = 999
 _FIRST_SERVICE_USER = 10001
 _FIRST_OWNER_USER = 10021  # of the containers that migrate
 _COUNCIL_USER, _DEMO_USER, _SANDBOX_USER, _GRAFANA_USER, _RECONCILE_USER = 10101, 10102, 10103, 472, 10107
+_POSTGRES_EXPORTER_USER, _KAFKA_EXPORTER_USER = 10108, 10109
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,6 +63,12 @@ def main(arguments: list[str] | None = None) -> int:
         _give(own, _simulator(own, store), user)
     own = directory / "services" / "reconcile"
     _give(own, _reconcile(own, store), _RECONCILE_USER)
+    exporter = {"password": store.get("postgres", EXPORTER)}
+    _give(directory / "services" / "postgres-exporter", exporter, _POSTGRES_EXPORTER_USER)
+    # it reads its password from nowhere else than its arguments, and those from a file
+    login = (f"--sasl.username={access.EXPORTER}", f"--sasl.password={store.get('kafka', access.EXPORTER)}")
+    exporter = {"arguments": "\n".join(login) + "\n"}
+    _give(directory / "services" / "kafka-exporter", exporter, _KAFKA_EXPORTER_USER)
     grafana = directory / "services" / "grafana" / "admin-password"
     if not grafana.exists():
         _give(grafana.parent, {grafana.name: secrets.token_urlsafe(18)}, _GRAFANA_USER)

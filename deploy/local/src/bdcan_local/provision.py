@@ -102,6 +102,22 @@ async def provision_postgres(dsn: str, passwords: Mapping[str, str]) -> None:
         await connection.close()
 
 
+EXPORTER = "bdcan_exporter"
+"""The role of PostgreSQL's exporter for Prometheus: it sees the server's statistics, and no table."""
+
+
+async def provision_exporter(dsn: str, password: str) -> None:
+    """Makes the role of the exporter, which connects to the database `postgres`."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        await _make_role(connection, EXPORTER, password)
+        await _execute(connection, "ALTER ROLE %I CONNECTION LIMIT 5", EXPORTER)
+        await _execute(connection, "GRANT pg_monitor TO %I", EXPORTER)
+        await _execute(connection, "GRANT CONNECT ON DATABASE postgres TO %I", EXPORTER)
+    finally:
+        await connection.close()
+
+
 async def make_database(
     connection: asyncpg.Connection, role: str, password: str, owner_password: str
 ) -> None:
