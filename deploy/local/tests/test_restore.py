@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from bdcan_chassis.audit import RESTORED_AT
 from bdcan_chassis.migrate import migrate
 from bdcan_chassis.privileges import OWNER_SUFFIX
 from bdcan_local import backup_manifest as manifests
@@ -104,7 +105,7 @@ class Kept:
         )
 
     async def finish(self) -> None:
-        await asyncio.to_thread(finish, self.site.secrets, self.site.kafka, quiet)
+        await finish(self.site.secrets, self.site.kafka, self.site.dsn(), quiet)
 
     async def notes(self) -> list[str]:
         return [row[0] for row in await self.do("SELECT said FROM kept ORDER BY said")]
@@ -200,7 +201,11 @@ async def test_backup_brings_back_databases_and_sets_consumers_back(
     await kept.finish()
     assert await read_up_to(clean_broker) == 4
     assert unfinished(kept.site.secrets) is None
-    assert chain.verify(kept.site.secrets.path(RESTORES)) == (1, None)
+    restores = kept.site.secrets.path(RESTORES)
+    assert chain.verify(restores) == (1, None)
+    assert json.loads(restores.read_text())["audit_heads"] == dict.fromkeys(SERVICES, "0:")
+    [(restored_at,)] = await kept.do(f"SELECT current_setting('{RESTORED_AT}', true)")
+    assert datetime.fromisoformat(restored_at) <= datetime.now(UTC)
     assert backup.path.stat().st_mode & 0o077 == 0
     assert not [path for path in backup.path.iterdir() if path.stat().st_mode & 0o077]
 

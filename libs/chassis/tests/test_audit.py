@@ -272,6 +272,19 @@ async def test_busy_account_is_counted_and_named_in_the_log_once(ledger: Harness
     ledger.clock.advance(timedelta(minutes=1))
     assert await looked() == (1, ["curious"])
     assert await looked() == (1, [])
-    assert REGISTRY.get_sample_value("bdcan_audit_head_seq") == 4
+    assert REGISTRY.get_sample_value("bdcan_audit_head_seq", {"restored": "never"}) == 4
     ledger.clock.advance(timedelta(hours=2))
     assert await looked() == (0, [])
+
+
+async def test_head_says_that_the_database_was_restored(ledger: Harness) -> None:
+    await look(ledger, uuid4(), actor="kim")
+    async with ledger.transactions.pool.acquire() as connection:
+        # as a session of a database that a restore has told so
+        await connection.execute(f"SET {audit.RESTORED_AT} = '2026-11-27T23:15:00Z'")
+        try:
+            await audit.Watch(limit=2).look(connection, ledger.clock.now())
+        finally:
+            await connection.execute(f"RESET {audit.RESTORED_AT}")
+    found = REGISTRY.get_sample_value("bdcan_audit_head_seq", {"restored": "2026-11-27T23:15:00Z"})
+    assert (found, REGISTRY.get_sample_value("bdcan_audit_head_seq", {"restored": "never"})) == (1, None)

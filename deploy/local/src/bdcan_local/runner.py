@@ -276,7 +276,7 @@ async def _start(build: Build, table: Table, root: Root, supervisor: Supervisor,
         upstreams=upstreams,
         outsiders=outsiders,
     )
-    await asyncio.to_thread(restore_finish.finish, system.secrets, client, say)
+    await restore_finish.finish(system.secrets, client, system.postgres.dsn(), say)
     took = time.monotonic() - begun
     say(
         f"{len(SERVICES)} databases, {len(CATALOGUE.topics)} topics, {len(users)} users in place ({took:.1f} s)"

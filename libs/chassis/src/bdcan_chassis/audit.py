@@ -24,6 +24,8 @@ from bdcan_chassis.table import Query, Statement
 
 log = get_logger(__name__)
 
+RESTORED_AT = "bdcan.restored_at"
+"""A setting of the database, by which `bdcan restore` says when it put it back. As cutting the audit, it takes an administrator."""
 _PORTION = 5000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -150,9 +152,9 @@ class Watch:
 
     async def look(self, connection: Connection, now: datetime) -> None:
         """Set the gauges of the audit."""
-        head = await connection.fetchval(_HEAD)
+        [(restored, head)] = await connection.fetch(_HEAD, RESTORED_AT)
         busy = await busy_accounts(connection, now - timedelta(hours=1), self._limit)
-        metrics.AUDIT_HEAD.replace({(): head})
+        metrics.AUDIT_HEAD.replace({(restored,): head})
         metrics.AUDIT_BUSY.replace({(): len(busy)})
         for account, shown in busy:
             if account not in self._known:
@@ -317,7 +319,9 @@ _FIND = Query(
     joined=_AS_TEXT,
 )
 
-_HEAD = "SELECT coalesce(max(seq), 0) FROM chassis.audit"
+_HEAD = """
+SELECT coalesce(nullif(current_setting($1, true), ''), 'never'), coalesce(max(seq), 0) FROM chassis.audit
+"""
 
 _BUSY = """
 SELECT actor, count(*) AS shown FROM chassis.audit WHERE at > $1 AND act = ANY ($2::text[])

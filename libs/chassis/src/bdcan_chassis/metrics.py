@@ -158,7 +158,9 @@ CREDENTIALS_UNREADABLE = Gauge(
 
 # The audit
 AUDIT_HEAD = Sampled(
-    "bdcan_audit_head_seq", "Number of the newest row of the service's audit: it never goes down"
+    "bdcan_audit_head_seq",
+    "Number of the newest row of the service's audit: it never goes down, but by a restore, which `restored` tells of",
+    ["restored"],
 )
 AUDIT_BUSY = Sampled(
     "bdcan_audit_busy_accounts",
