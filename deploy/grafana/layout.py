@@ -93,12 +93,37 @@ class Board:
             widths = [share + (place < rest) for place in range(len(panels))]
         x = 0
         for panel, width in zip(panels, widths, strict=True):
-            self._made = self._made.with_panel(
-                panel.id(self._number()).grid_pos(models.GridPos(h=height, w=width, x=x, y=self._y))
-            )
+            self._put(panel, x, self._y, width, height)
             x += width
         self._y += height
         return self
+
+    def map(
+        self,
+        tiles: Sequence[Sequence[Panel | None]],
+        *,
+        width: int,
+        height: int,
+        beside: Sequence[Panel],
+    ) -> Board:
+        """Tiles of one size in rows, with gaps where nothing lies; `beside`: what fills the rest of the breadth, from above."""
+        across = max(map(len, tiles)) * width
+        for down, row in enumerate(tiles):
+            for right, tile in enumerate(row):
+                if tile is not None:
+                    self._put(tile, right * width, self._y + down * height, width, height)
+        tall, rest = divmod(len(tiles) * height, len(beside))
+        y = self._y
+        for place, panel in enumerate(beside):
+            share = tall + (place < rest)
+            self._put(panel, across, y, _WIDTH - across, share)
+            y += share
+        self._y += len(tiles) * height
+        return self
+
+    def _put(self, panel: Panel, x: int, y: int, width: int, height: int) -> None:
+        place = models.GridPos(h=height, w=width, x=x, y=y)
+        self._made = self._made.with_panel(panel.id(self._number()).grid_pos(place))
 
     def build(self) -> models.Dashboard:
         """The finished dashboard."""

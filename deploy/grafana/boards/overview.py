@@ -167,9 +167,10 @@ def board() -> Board:
                 Query('max by (state) (bdcan_referrals{state!="closed"})', "{{state}}"),
             ),
             bars(
-                "Oldest in each stage",
-                "How long ago the oldest open referral of each stage came in.",
+                "Oldest and median in each stage",
+                "How long ago the oldest open referral of each stage came in, and the one in the middle: half of them wait longer.",
                 Query("max by (stage) (bdcan_stage_oldest_seconds)", "{{stage}}"),
+                Query("max by (stage) (bdcan_stage_median_seconds)", "{{stage}}, half"),
                 thresholds=seconds(3 * 86400, 7 * 86400),
                 unit="dtdurations",
             ),

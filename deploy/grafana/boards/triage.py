@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+from bdcan_routing.domain.wards import WARD_NAMES, WARDS
 from deploy.grafana.layout import Board
-from deploy.grafana.panels import ALARM, WATCH, Query, bars, figure, lines, runbook, seconds
+from deploy.grafana.panels import (
+    ALARM,
+    WATCH,
+    Panel,
+    Query,
+    Thresholds,
+    bars,
+    figure,
+    lines,
+    link,
+    runbook,
+    seconds,
+)
 
 _NOBODY = "0 * (sum(max by (reason, priority) (bdcan_triage_held)) == 0)"
 """Zero where nobody waits, and nothing where routing does not say."""
+
+_PLACED = "placed by a person"
+_BY_HAND = "Referrals whose ward no table knows: a person gave them a hub in the last day."
+WARD_MAP = (
+    (_PLACED, "", "", "Chadwell Heath", "", ""),
+    ("", "", "", "Whalebone", "", ""),
+    ("", "", "Becontree", "Valence", "Heath", "Eastbrook & Rush Green"),
+    ("", "Longbridge", "Mayesbrook", "Parsloes", "Alibon", ""),
+    ("Northbury", "", "Eastbury", "Goresbrook", "Village", ""),
+    ("Abbey", "Gascoigne", "Thames View", "Barking Riverside", "Beam", ""),
+)
+"""The wards of 2022 as tiles, each about where the middle of its postcodes lies. It needs no boundaries."""
+_CODES = {name: ward for ward, name in WARD_NAMES.items() if WARDS[ward].vintage == 2022}
+_DEMAND: Thresholds = (
+    (None, "#3d4451"),
+    (1, "super-light-blue"),
+    (5, "light-blue"),
+    (20, "semi-dark-blue"),
+    (60, "dark-blue"),
+)
 
 
 def board() -> Board:
@@ -79,18 +112,15 @@ def board() -> Board:
             ),
         ],
     )
-    made.heading("Where requests come from")
-    made.row(
-        10,
-        [
-            bars(
-                "Requests by ward, last 24 hours",
-                "Referrals that got a hub in the last day, by the ward of the home; none: a person placed them.",
-                Query("sort_desc(sum by (ward) (increase(bdcan_requests_by_ward_total[24h])))", "{{ward}}"),
-            ),
+    made.heading("Where requests come from, last 24 hours: each ward about where it lies, north is up")
+    made.map(
+        [[_tile(name) if name else None for name in row] for row in WARD_MAP],
+        width=3,
+        height=3,
+        beside=[
             bars(
                 "Requests by hub, last 24 hours",
-                "The same by hub.",
+                "Referrals that got a hub in the last day, by hub.",
                 Query("sort_desc(sum by (hub) (increase(bdcan_requests_by_ward_total[24h])))", "{{hub}}"),
             ),
             lines(
@@ -104,3 +134,17 @@ def board() -> Board:
         ],
     )
     return made
+
+
+def _tile(name: str) -> Panel:
+    ward = _CODES.get(name, "none")
+    why = f"Referrals from {name} that got a hub in the last day." if ward != "none" else _BY_HAND
+    return figure(
+        name,
+        why,
+        Query(
+            f'sum(increase(bdcan_requests_by_ward_total{{ward="{ward}"}}[24h])) or 0 * max(bdcan_hubs_paused >= 0)'
+        ),
+        thresholds=_DEMAND,
+        leads=[link("its hub", "bdcan-hub")],
+    )

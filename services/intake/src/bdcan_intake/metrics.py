@@ -32,6 +32,11 @@ OLDEST = Sampled(
     "How long ago the oldest open referral of a state came in; absent where none is",
     ["stage"],
 )
+MEDIAN = Sampled(
+    "bdcan_stage_median_seconds",
+    "How long ago the open referrals of a state came in: half of them longer ago, half later; absent where none is",
+    ["stage"],
+)
 UNPLACED = Sampled(
     "bdcan_referrals_unplaced",
     "Referrals that routing has neither placed nor sent to a person within an hour",
@@ -77,6 +82,7 @@ INBOUND_PROBLEMS = Counter(
 SAMPLES = (
     Sample(REFERRALS, summary.GAUGE_REFERRALS),
     Sample(OLDEST, summary.GAUGE_OLDEST),
+    Sample(MEDIAN, summary.GAUGE_MEDIAN, every=15.0),  # it looks at each open referral
     Sample(UNPLACED, summary.GAUGE_UNPLACED),
     Sample(NEEDS, summary.GAUGE_NEEDS),
     Sample(OPEN_NEEDS, summary.GAUGE_OPEN_NEEDS, every=60.0),  # half of what all of them cost

@@ -27,9 +27,12 @@ async def compare_residents(tx: Tx) -> int:
     waiting = await store.residents.NOT_COMPARED.all(tx.connection, limit=RESIDENTS_A_PASS)
     if not waiting:
         return 0
-    wanted = sorted({key for one in waiting for key in keys(one)})
-    sharing = await store.residents.SHARING_KEYS.all(tx.connection, keys=wanted)
-    before = await store.residents.HELPED_BEFORE.all(tx.connection, keys=wanted, limit=EARLIER_A_PASS)
+    sharing = await store.residents.SHARING_KEYS.all(
+        tx.connection, keys=[k for one in waiting for k in keys(one)]
+    )
+    before = await store.residents.HELPED_BEFORE.all(
+        tx.connection, keys=[k for one in waiting for k in keys(one)], limit=EARLIER_A_PASS
+    )
     helped_by_key: dict[str, list[Resident]] = {}
     for old in before:
         for key in old.likeness_keys:
@@ -41,21 +44,18 @@ async def compare_residents(tx: Tx) -> int:
     linked = {other_id for referral in known for other_id in _links(referral)}
     await referrals.lock_keys({*new, *linked, *(one.referral_id for one in sharing)})
     await residents.lock_keys(referral.referral_id for referral in referrals)
-    keys_of = {
-        one.referral_id: keys(one) for one in residents
-    }  # their details may have changed since they waited
     by_key: dict[str, set[UUID]] = {}
-    for referral_id, found in keys_of.items():
-        for key in found:
-            by_key.setdefault(key, set()).add(referral_id)
+    for one in residents:
+        for key in keys(one):
+            by_key.setdefault(key, set()).add(one.referral_id)
     async for referral_id in in_turns(sorted(new)):
-        one, own = residents[referral_id], keys_of[referral_id]
-        others = {i for key in own for i in by_key[key]} - {referral_id}
+        one = residents[referral_id]
+        others = {i for key in keys(one) for i in by_key[key]} - {referral_id}
         _compare(referrals, one, [residents[i] for i in sorted(others)], tx)
-        helped = {old.referral_id: old for key in own for old in helped_by_key.get(key, ())}
+        helped = {old.referral_id: old for key in keys(one) for old in helped_by_key.get(key, ())}
         if step := follow_earlier(referrals[referral_id], one, helped.values()):
             referrals.put(step)
-        residents.put(compared(one, own))
+        residents.put(compared(one))
     await residents.save()
     await referrals.save()
     return len(waiting)

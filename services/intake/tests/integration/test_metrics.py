@@ -50,6 +50,18 @@ async def test_referral_that_routing_never_places_shows(given: Harness) -> None:
     assert read("bdcan_needs_open", kind="shopping", owner_kind="routing", age="<1h") is None
 
 
+async def test_stage_says_how_long_half_of_its_referrals_have_waited(given: Harness) -> None:
+    await handed_in(given, "shopping")
+    given.clock.advance(timedelta(hours=2))
+    await handed_in(given, "errand")
+    given.clock.advance(timedelta(minutes=10))
+    await handed_in(given, "prescription")
+    await after(given, minutes=10)
+    assert read("bdcan_stage_oldest_seconds", stage="received") == 2 * 3600 + 1200
+    assert read("bdcan_stage_median_seconds", stage="received") == 1200
+    assert read("bdcan_stage_median_seconds", stage="assigned") is None
+
+
 def closings() -> list[float]:
     families = [family for family in REGISTRY.collect() if family.name == "bdcan_referrals_closed"]
     return [sample.value for family in families for sample in family.samples]

@@ -117,9 +117,9 @@ def relink(
     return link(referral, found | ({other_id: likeness} if likeness else {}), now)
 
 
-def compared(resident: Resident, own: tuple[str, ...]) -> Step[Resident]:
-    """The resident has been compared with all others, and can be found by those who come later by its own keys."""
-    return Step(replace(resident, compared=True, likeness_keys=own))
+def compared(resident: Resident) -> Step[Resident]:
+    """The resident has been compared with all others, and can be found by those who come later."""
+    return Step(replace(resident, compared=True, likeness_keys=keys(resident)))
 
 
 def _first(ids: Iterable[UUID]) -> tuple[UUID, ...]:
@@ -128,9 +128,7 @@ def _first(ids: Iterable[UUID]) -> tuple[UUID, ...]:
 
 def _words(text: str | None) -> list[str]:
     plain = unicodedata.normalize("NFKD", text or "").casefold().replace("'", "").replace("\u2019", "")
-    if not plain.isascii():
-        plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return _WORD.findall(plain)
+    return _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
 
 
 def _name(person: Person) -> tuple[str, ...]:
@@ -166,7 +164,8 @@ def _differ(one: str | None, other: str | None) -> bool:
 
 
 def _nhs_number(person: Person) -> str | None:
-    return "".join(c for c in person.nhs_number if c.isdecimal()) or None if person.nhs_number else None
+    digits = "".join(c for c in person.nhs_number or "" if c.isdecimal())
+    return digits or None
 
 
 def _postcode(person: Person) -> str | None:

@@ -98,6 +98,15 @@ GAUGE_OLDEST = Statement(
     """
 )
 
+# For the metrics: how long ago the middle one of each state came in, of those that are open.
+GAUGE_MEDIAN = Statement(
+    """
+    SELECT state AS stage,
+        extract(epoch FROM :now::timestamptz - percentile_disc(0.5) WITHIN GROUP (ORDER BY received_at))::float8 AS value
+    FROM referral WHERE state <> 'closed' GROUP BY state
+    """
+)
+
 # For the metrics: referrals that routing has neither placed nor sent to a person in time.
 GAUGE_UNPLACED = Statement(
     "SELECT count(*) AS value FROM referral WHERE state = 'received' AND owner = 'intake'"
