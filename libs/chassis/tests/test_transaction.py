@@ -21,6 +21,7 @@ from bdcan_chassis import transaction
 from bdcan_chassis.errors import ChassisError
 from bdcan_chassis.table import Table
 from bdcan_chassis.testing.harness import START, Harness
+from bdcan_chassis.tracing import parse
 from bdcan_chassis.transaction import LOOK_SECONDS, MOST_SKEW, Tx, pack_headers, unpack_headers
 from bdcan_chassis.wake import CHANNEL
 from bdcan_contracts.envelope import Catalogue, MisplacedError, decode, encode_body
@@ -264,6 +265,15 @@ async def test_unit_has_one_instant_and_carries_the_trace(
     first, second = await ledger.emitted()
     assert first.time == second.time == START
     assert first.traceparent == second.traceparent == trace
+
+
+async def test_event_without_a_cause_begins_a_trace_of_its_own(ledger: Harness) -> None:
+    async with ledger.transactions.begin() as tx:
+        tx.emit(Written(account_id=uuid4(), number=1))
+        tx.emit(Written(account_id=uuid4(), number=2))
+    contexts = [parse(event.traceparent) for event in await ledger.emitted()]
+    assert [context and context.sampled for context in contexts] == [False, False]
+    assert len({context.trace for context in contexts if context}) == 2
 
 
 async def test_events_of_a_handler_carry_the_trace_of_their_cause(ledger: Harness) -> None:

@@ -39,7 +39,7 @@ from bdcan_chassis.database import Connection, Pool, are_many, columns
 from bdcan_chassis.errors import BadRecordError, ChassisError
 from bdcan_chassis.ids import NUMBER, new_id
 from bdcan_chassis.table import Statement, Table
-from bdcan_chassis.tracing import Span, Tracer, Unit, current_unit, remember
+from bdcan_chassis.tracing import Span, Tracer, Unit, current_unit, fresh_context, remember
 from bdcan_chassis.wake import Waker
 from bdcan_contracts.envelope import Catalogue, encode_body, encode_headers, source_of
 from bdcan_contracts.upstreams import Upstreams
@@ -171,6 +171,7 @@ class Tx:
         trace = cause.traceparent if cause else self.traceparent
         if self.unit is not None:
             trace = self._traced(self.unit, data, cause)
+        trace = trace or fresh_context().traceparent  # so that what follows can be told from what does not
         headers = encode_headers(event_type, event_id, source_of(self.service), subject, self.now, trace)
         self._events.append(
             _Outgoing(
