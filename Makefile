@@ -53,8 +53,8 @@ promtool: ## build promtool and Prometheus with Go, for the tests of alerts and 
 resilience: $(VENV)/.dev ## fault runs: SECONDS=600 SEED=7 (docs/resilience.md)
 	@$(BIN)/python -m tests.resilience $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(REFERRALS),--referrals $(REFERRALS))
 
-rehearse: $(VENV)/.dev ## inject each fault: when does the right alert fire, and what else? ONLY=kafka (docs/operations.md)
-	@$(BIN)/python -m tests.rehearsal $(if $(ONLY),--only "$(ONLY)")
+rehearse: $(VENV)/.dev ## inject each fault: when does the right alert fire, and what else? ONLY=kafka CALM=600 (docs/operations.md)
+	@$(BIN)/python -m tests.rehearsal $(if $(ONLY),--only "$(ONLY)") $(if $(CALM),--calm $(CALM))
 
 mutants: $(VENV)/.dev ## break the chassis on purpose, one guarantee at a time: does a test notice? JOBS=2
 	@$(BIN)/python -m tests.mutants $(if $(JOBS),--jobs $(JOBS))

@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +20,18 @@ from bdcan_local.settings import read_settings
 from bdcan_simulator.client import open_client
 from bdcan_simulator.endpoints import read_endpoints
 from bdcan_simulator.identity import Identities
+from tests.resilience.system import SPEED as CALM_SPEED
 from tests.resilience.system import injured
 
+from .calm import SECONDS, calm
 from .faults import FAULTS, Fault, Scene
 from .promises import PROMISES, SPEED
 from .watchers import Watchers, watchers
 
 _IN_TIME = 90.0
 _PATIENCE = 180.0
-_CALM_SECONDS = 60.0
+_LOOK_ON_SECONDS = 30.0
+"""For how long it is seen what else fires, after the right alert."""
 _LOOK_SECONDS = 1.0
 
 
@@ -56,18 +60,25 @@ def main() -> int:
     parser.add_argument(
         "--only", default="", help="faults whose name has one of these texts, with commas between"
     )
+    parser.add_argument(
+        "--calm",
+        type=float,
+        default=SECONDS,
+        metavar="SECONDS",
+        help="how long the calm lasts (default an hour)",
+    )
     options = parser.parse_args()
     os.umask(PRIVATE)
     try:
-        return asyncio.run(until_signalled(_rehearse(options.root.resolve(), options.only)))
+        return asyncio.run(until_signalled(_rehearse(options.root.resolve(), options.only, options.calm)))
     except PlatformError as error:
         sys.stderr.write(f"error: {error.what}\n       {error.todo}\n")
         return error.exit_code
 
 
-async def _rehearse(directory: Path, chosen: str) -> int:
+async def _rehearse(directory: Path, chosen: str, calm_seconds: float) -> int:
     outcomes = []
-    for faults, speed in ((FAULTS, 1.0), (PROMISES, SPEED)):
+    for faults, speed in ((FAULTS, 1.0), (PROMISES, SPEED), ((calm(calm_seconds),), CALM_SPEED)):
         part = [fault for fault in faults if any(text in fault.name for text in chosen.split(","))]
         if part:
             outcomes += await _rehearse_on_one(directory, part, speed)
@@ -89,7 +100,7 @@ async def _rehearse_on_one(directory: Path, faults: list[Fault], speed: float) -
     ):
         ends = read_endpoints(root.endpoints)
         async with open_client(ends.apis, Identities.of(ends), timeout_seconds=5) as client:
-            scene = Scene(system, root, client, ends.clock)
+            scene = Scene(system, root, client, ends.clock, watching)
             await _silence(watching, _PATIENCE)
             for fault in faults:
                 outcomes.append(outcome := await _rehearsed(fault, scene, watching))
@@ -103,12 +114,12 @@ async def _rehearsed(fault: Fault, scene: Scene, watching: Watchers) -> Outcome:
     try:
         async with fault.injury(scene):
             began = time.monotonic()
-            while (waited := time.monotonic() - began) < (_PATIENCE if fault.fires else _CALM_SECONDS):
+            while (waited := time.monotonic() - began) < (_PATIENCE if fault.fires else fault.calm_seconds):
                 firing = await watching.firing()
                 heard |= firing.keys()
-                if outcome.fired is None and firing.keys() & set(fault.fires):
+                if outcome.fired is None and _is_told(fault, firing):
                     outcome.fired = waited
-                if outcome.fired is not None and waited > outcome.fired + _CALM_SECONDS / 2:
+                if outcome.fired is not None and waited > outcome.fired + _LOOK_ON_SECONDS:
                     break
                 await asyncio.sleep(_LOOK_SECONDS)
     finally:
@@ -118,6 +129,11 @@ async def _rehearsed(fault: Fault, scene: Scene, watching: Watchers) -> Outcome:
     outcome.beside = frozenset(heard - set(fault.fires))
     outcome.cleared = await _silence(watching, 2 * _PATIENCE)
     return outcome
+
+
+def _is_told(fault: Fault, firing: Mapping[str, frozenset[str]]) -> bool:
+    """Whether one of the right alerts fires, and names the cause."""
+    return any(name in firing and (not fault.cause or fault.cause in firing[name]) for name in fault.fires)
 
 
 async def _silence(watching: Watchers, patience: float) -> float | None:

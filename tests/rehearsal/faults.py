@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -16,12 +17,17 @@ from aiokafka import AIOKafkaProducer
 from bdcan_chassis.clock import Clock
 from bdcan_chassis.testing import full_disk
 from bdcan_contracts.catalogue import INBOUND_REFERRALS
+from bdcan_local import letters
 from bdcan_local.kafka import client_options
+from bdcan_local.places import of_system
 from bdcan_local.root import Root
+from bdcan_local.supervisor import Unit
 from bdcan_simulator.client import Client, RefusedError
 from bdcan_simulator.endpoints import read_endpoints
 from bdcan_simulator.identity import Machine, Who, person
 from tests.resilience.system import Injured
+
+from .watchers import WATCHDOG_SILENT, Watchers
 
 DESK = person("rehearsal-desk", "referrals:read referrals:write hubs:all")
 _BAD_RECORDS = 300
@@ -36,6 +42,7 @@ class Scene:
     root: Root
     client: Client
     clock: Clock
+    watching: Watchers
     handed_in: int = 0
     last: str | None = None
     """The referral that was handed in last."""
@@ -85,7 +92,10 @@ Injury = Callable[[Scene], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True)
 class Fault:
-    """`fires`: alerts of which one must fire; none: nothing may. `beside`: what may fire, too, after inhibition."""
+    """`fires`: alerts of which one must fire; none: nothing may. `beside`: what may fire, too, after inhibition.
+
+    `cause`: what a label of the alert must say.
+    """
 
     name: str
     injury: Injury
@@ -93,6 +103,9 @@ class Fault:
     beside: tuple[str, ...] = ()
     needs: tuple[str, ...] = ("shopping",)
     """What is handed in meanwhile, again and again; nothing where it is empty."""
+    cause: str = ""
+    calm_seconds: float = 60.0
+    """For how long nothing may fire, if nothing must."""
 
 
 @asynccontextmanager
@@ -119,6 +132,57 @@ def _frozen(name: str) -> Injury:
 
 def _wrong_clock(name: str, minutes: float) -> Injury:
     return lambda scene: scene.system.with_clock(name, minutes)
+
+
+def _impostor(name: str, *words: str) -> Injury:
+    """Something else runs in place of a process: `impostors.py`."""
+
+    def other(unit: Unit) -> Unit:
+        argv = (sys.executable, "-m", "tests.rehearsal.impostors", *words)
+        return replace(unit, command=replace(unit.command, argv=argv))
+
+    return lambda scene: scene.system.replaced(name, other)
+
+
+@asynccontextmanager
+async def _bad_release(scene: Scene) -> AsyncIterator[None]:
+    """In the end the release before runs again, and what was parked is replayed."""
+    async with _impostor("routing-worker", "bad-release", "worker")(scene):
+        yield
+    places = of_system(scene.system.system)
+    for parked in await letters.read(places):
+        await asyncio.to_thread(letters.settle, places, parked, "replay", "mended", 20.0, lambda _: None)
+
+
+def _another_key(unit: Unit) -> Unit:
+    environment = {**unit.command.environment, "BDCAN_COUNCIL_API_KEY": "another key"}
+    return replace(unit, command=replace(unit.command, environment=environment))
+
+
+_ON_A_FULL_DISK = """
+mount -t tmpfs -o size=4m tmpfs "$1"
+cd "$1"
+head -c 3900k /dev/zero > filled
+shift
+exec "$@"
+"""
+
+
+def _disk_filled(scene: Scene) -> AbstractAsyncContextManager[None]:
+    """A worker stands on a disk of its own, of which 95 % are in use. Linux alone can do this, without root."""
+    place = scene.root.directory / "small-disk"
+    place.mkdir(exist_ok=True)
+
+    def other(unit: Unit) -> Unit:
+        alone = ("unshare", "--user", "--map-current-user", "--keep-caps", "--mount")
+        argv = (*alone, "bash", "-euc", _ON_A_FULL_DISK, "disk", str(place), *unit.command.argv)
+        return replace(unit, command=replace(unit.command, argv=argv))
+
+    return scene.system.replaced("foodhub-worker", other)
+
+
+def _unwatched(name: str) -> Injury:
+    return lambda scene: scene.watching.away(name)
 
 
 def _full(database: str) -> Injury:
@@ -178,7 +242,39 @@ FAULTS = (
         ("CouncilTakesNoCases",),
         ("safeguarding-adult",),
     ),
+    Fault(
+        "the council is slow",
+        _impostor("council", "council", "slow"),
+        ("SafeguardingNotHandedOver",),
+        ("CouncilTakesNoCases",),
+        ("safeguarding-adult",),
+    ),
+    Fault(
+        "the council refuses each case",
+        _impostor("council", "council", "refusing"),
+        ("CouncilTakesNoCases",),
+        needs=("debt",),
+        cause="council-422",
+    ),
+    Fault(
+        "the council does not know our key",
+        lambda scene: scene.system.replaced("council", _another_key),
+        ("CouncilTakesNoCases",),
+        ("SafeguardingNotHandedOver",),
+        ("debt", "safeguarding-adult"),
+        cause="council-401",
+    ),
+    Fault(
+        "a bad release: a handler raises",
+        _bad_release,
+        ("DeadLetters", "ConsumerStopped"),
+        ("DeadLetters", "ConsumerStopped"),
+        cause="referrals",
+    ),
     Fault("a sender floods bad records", _flooded, ("SenderFloods",), ("BadInput",)),
     Fault("a clock ten minutes off", _wrong_clock("routing-worker", 10), ("ClockWrong",)),
+    Fault("a disk is 95 % full", _disk_filled, ("DiskFillsUp",)),
+    Fault("Prometheus is away", _unwatched("prometheus"), (WATCHDOG_SILENT,)),
+    Fault("Alertmanager is away", _unwatched("alertmanager"), (WATCHDOG_SILENT,)),
 )
 """The faults of processes and machines. Those of promises are in promises.py."""

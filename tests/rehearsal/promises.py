@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bdcan_simulator.coordinators import COORDINATOR
+from bdcan_simulator.pantry import delivery
+from bdcan_simulator.pickers import PICKER
 
 from .faults import Fault, Injury, Scene
 
@@ -16,6 +18,8 @@ SPEED = 2400.0
 """An hour of domain time takes a second and a half: the two days of an ordinary call, 72 seconds."""
 _A_FULL_TRIAGE = 25
 _LOOK_SECONDS = 0.2
+_PARCELS_IN_STOCK = 20
+_NOT_COLLECTED_AFTER = timedelta(days=2)
 
 
 def _waits(*needs: str, times: int = 1, postcode: str | None = "IG11 7LU") -> Injury:
@@ -74,8 +78,44 @@ def _confirmed(need: str) -> Injury:
     return injury
 
 
+@asynccontextmanager
+async def _not_collected(scene: Scene) -> AsyncIterator[None]:
+    """A parcel is packed, and the volunteer of the hub answers no offer. It begins when the parcel is two days old."""
+    async with _confirmed("food-parcel")(scene):
+        parcel = await _parcel(scene)
+        await scene.act(COORDINATOR, "volunteer-match", "/v1/volunteers", _volunteer(parcel["hub_id"]))
+        stock = {"site_id": parcel["site_id"], "lines": delivery(_PARCELS_IN_STOCK)}
+        await scene.act(PICKER, "foodhub", "/v1/stock-receipts", stock)
+        await _parcel(scene, "reserved")
+        for step in ("picking", "packing"):
+            await scene.act(PICKER, "foodhub", f"/v1/parcels/{parcel['parcel_id']}/{step}", {})
+        begins_at = datetime.fromisoformat(parcel["requested_at"]) + _NOT_COLLECTED_AFTER
+        await asyncio.sleep(max(0.0, scene.clock.real_seconds(begins_at - scene.clock.now())))
+        yield
+
+
+def _volunteer(hub: str) -> dict[str, Any]:
+    return {
+        "name": "Volunteer Example",
+        "phone": "020 7946 9999",
+        "hub_ids": [hub],
+        "task_kinds": ["parcel-delivery"],
+        "has_car": True,
+    }
+
+
 async def _hub_with_work(scene: Scene) -> str:
     return str((await _call(scene))["hub_id"])
+
+
+async def _parcel(scene: Scene, *states: str) -> dict[str, Any]:
+    """The parcel of the last referral, as soon as it is there, or in one of these states."""
+    while True:
+        answer = await scene.client.get(PICKER, "foodhub", "/v1/parcels")
+        for parcel in answer.json()["items"]:
+            if parcel["referral_id"] == scene.last and (not states or parcel["state"] in states):
+                return parcel
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _call(scene: Scene) -> dict[str, Any]:
@@ -108,5 +148,12 @@ PROMISES = (
         _confirmed("food-parcel"),
         *("NoStock", "ParcelsShort"),
         beside=("ParcelsLate",),
+    ),
+    # last: from here on there are stock and a volunteer
+    _fault(
+        "parcels are not collected",
+        _not_collected,
+        "ParcelsNotCollected",
+        beside=("ParcelsLate", "TasksLate", "TasksUnfilled"),
     ),
 )

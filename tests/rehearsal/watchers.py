@@ -6,13 +6,17 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from bdcan_local.catcher import Catcher
 from bdcan_local.errors import PlatformError
 from bdcan_local.ports import LOOPBACK, free_ports
 from bdcan_local.prometheus_config import config
@@ -21,52 +25,125 @@ from bdcan_local.root import Root
 _ALERTMANAGER = Path("deploy/alertmanager/alertmanager.yml")
 _BUILD = Path("deploy/prometheus/check.sh")
 _READY_SECONDS = 30.0
+RESEND = "--rules.alert.resend-delay=10s"
+"""As in compose: Alertmanager takes an alert for ended that it has not heard of for four times as long."""
 _LOOK_BACK = frozenset({"HttpBudgetBurnsFast", "HttpBudgetBurns", "RecordsSlow", "Restarting"})
 """Alerts that judge the last hour, or the last quarter of one: they go on after an outage, and say nothing of the next fault."""
 
 
+WATCHDOG_SILENT = "(the watchdog is silent)"
+"""What somebody hears of who waits for the watchdog outside."""
+_SILENT_SECONDS = 40.0
+"""The watchdog is told every twenty seconds: this is one time left out."""
+
+
+@dataclass
+class Watcher:
+    """A program that watches; it can be stopped and started again where it was."""
+
+    command: list[str]
+    directory: Path
+    port: int
+    client: httpx.AsyncClient
+    process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Start it, and wait until it is ready."""
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: ASYNC220 # starting takes milliseconds
+                [*self.command, f"--web.listen-address={LOOPBACK}:{self.port}"], stdout=log, stderr=log
+            )
+        await _ready(self.client)
+
+    def stop(self) -> None:
+        """Stop it."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(10)
+            self.process = None
+
+
+@dataclass
 class Watchers:
     """What fires now, before and after inhibition."""
 
-    def __init__(self, prometheus: httpx.AsyncClient, alertmanager: httpx.AsyncClient) -> None:
-        self._prometheus, self._alertmanager = prometheus, alertmanager
+    prometheus: Watcher
+    alertmanager: Watcher
+    catcher: Catcher
+    _watchdogs: int = 0
+    _heard: float = field(default_factory=lambda: -_SILENT_SECONDS)
 
-    async def firing(self) -> dict[str, str]:
-        """Alerts that somebody would hear of, with their severity. The watchdog is none."""
-        answer = await self._alertmanager.get(
-            "/api/v2/alerts", params={"active": "true", "inhibited": "false", "silenced": "false"}
+    async def firing(self) -> Mapping[str, frozenset[str]]:
+        """Alerts that somebody would hear of, with what their labels say. The watchdog is one when it is silent."""
+        answer = await self._ask(
+            self.alertmanager,
+            "/api/v2/alerts",
+            {"active": "true", "inhibited": "false", "silenced": "false"},
         )
-        found = {alert["labels"]["alertname"]: alert["labels"].get("severity", "") for alert in answer.json()}
-        return {
-            name: severity
-            for name, severity in found.items()
-            if severity in {"page", "ticket"} and name not in _LOOK_BACK
-        }
+        found: dict[str, frozenset[str]] = {}
+        for alert in answer or ():
+            name, severity = alert["labels"]["alertname"], alert["labels"].get("severity", "")
+            if severity in {"page", "ticket"} and name not in _LOOK_BACK:
+                found[name] = found.get(name, frozenset()) | {*alert["labels"].values()}
+        if self._is_silent():
+            found[WATCHDOG_SILENT] = frozenset()
+        return found
 
     async def active(self) -> set[str]:
         """Alerts that Prometheus holds true, also where another hides them."""
-        answer = await self._prometheus.get("/api/v1/alerts")
+        answer = await self._ask(self.prometheus, "/api/v1/alerts")
         return {
             alert["labels"]["alertname"]
-            for alert in answer.json()["data"]["alerts"]
+            for alert in (answer or {"data": {"alerts": []}})["data"]["alerts"]
             if alert["state"] == "firing" and alert["labels"].get("severity") in {"page", "ticket"}
         } - _LOOK_BACK
+
+    @asynccontextmanager
+    async def away(self, name: str) -> AsyncIterator[None]:
+        """`prometheus` or `alertmanager` does not run inside the block."""
+        watcher: Watcher = getattr(self, name)
+        watcher.stop()
+        yield
+        await watcher.start()
+
+    async def _ask(self, watcher: Watcher, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """The answer; None while it is away."""
+        if watcher.process is None:
+            return None
+        return (await watcher.client.get(path, params=params)).json()
+
+    def _is_silent(self) -> bool:
+        now = time.monotonic()
+        if self.catcher.watchdogs > self._watchdogs:
+            self._watchdogs, self._heard = self.catcher.watchdogs, now
+        return now - self._heard > _SILENT_SECONDS
 
 
 @asynccontextmanager
 async def watchers(root: Root) -> AsyncIterator[Watchers]:
     """Both, started and ready. Raises PlatformError where a program is missing."""
-    async with _alertmanager(root) as (alertmanager, port), prometheus(root, port) as client:
-        yield Watchers(client, alertmanager)
+    with _catcher() as catcher:
+        async with (
+            _alertmanager(root, catcher.server_port) as alertmanager,
+            _prometheus(root, alertmanager.port) as prometheus,
+        ):
+            yield Watchers(prometheus, alertmanager, catcher)
 
 
 @asynccontextmanager
-async def prometheus(root: Root, alertmanager: int | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """A Prometheus that watches the running system; `alertmanager`: the port to send alerts to.
+async def prometheus(root: Root) -> AsyncIterator[httpx.AsyncClient]:
+    """A Prometheus that watches the running system.
 
     Raises:
         PlatformError: it is not installed.
     """
+    async with _prometheus(root, None) as watcher:
+        yield watcher.client
+
+
+@asynccontextmanager
+async def _prometheus(root: Root, alertmanager: int | None) -> AsyncIterator[Watcher]:
+    """`alertmanager`: the port to send alerts to."""
     directory = _empty(root, "prometheus")
     said: dict[str, Any] = json.loads(config(root))
     if alertmanager is not None:
@@ -75,23 +152,35 @@ async def prometheus(root: Root, alertmanager: int | None = None) -> AsyncIterat
     settings = directory / "prometheus.yml"
     settings.write_text(json.dumps(said), "utf-8")
     command = [program("prometheus"), f"--config.file={settings}", f"--storage.tsdb.path={directory}/tsdb"]
-    async with _started(command, directory) as (client, _):
-        yield client
+    async with _started([*command, RESEND], directory) as watcher:
+        yield watcher
+
+
+@contextmanager
+def _catcher() -> Iterator[Catcher]:
+    """Hears the watchdog."""
+    with Catcher(LOOPBACK, 0) as catcher:
+        threading.Thread(target=catcher.serve_forever, daemon=True).start()
+        try:
+            yield catcher
+        finally:
+            catcher.shutdown()
 
 
 @asynccontextmanager
-async def _alertmanager(root: Root) -> AsyncIterator[tuple[httpx.AsyncClient, int]]:
+async def _alertmanager(root: Root, catcher: int) -> AsyncIterator[Watcher]:
     directory = _empty(root, "alertmanager")
-    _write_receivers(directory, settings := directory / "alertmanager.yml")
+    _write_receivers(directory, settings := directory / "alertmanager.yml", catcher)
     command = [program("alertmanager"), f"--config.file={settings}", f"--storage.path={directory}/alerts"]
-    async with _started([*command, "--cluster.listen-address="], directory) as started:
-        yield started
+    async with _started([*command, "--cluster.listen-address="], directory) as watcher:
+        yield watcher
 
 
-def _write_receivers(directory: Path, settings: Path) -> None:
+def _write_receivers(directory: Path, settings: Path, catcher: int) -> None:
+    """The watchdog goes to the catcher; who would be rung or told is read from Alertmanager itself."""
     settings.write_text(_ALERTMANAGER.read_text("utf-8").replace("/etc/receivers", str(directory)), "utf-8")
-    for name in ("page", "ticket", "watchdog"):
-        (directory / f"{name}.url").write_text(f"http://{LOOPBACK}:9/", "utf-8")  # nobody listens there
+    for name, port in (("page", 9), ("ticket", 9), ("watchdog", catcher)):  # nobody listens on 9
+        (directory / f"{name}.url").write_text(f"http://{LOOPBACK}:{port}/{name}", "utf-8")
 
 
 def program(name: str) -> str:
@@ -114,19 +203,15 @@ def _empty(root: Root, name: str) -> Path:
 
 
 @asynccontextmanager
-async def _started(command: list[str], directory: Path) -> AsyncIterator[tuple[httpx.AsyncClient, int]]:
+async def _started(command: list[str], directory: Path) -> AsyncIterator[Watcher]:
     [port] = free_ports(1)
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: ASYNC220 # starting takes milliseconds
-            [*command, f"--web.listen-address={LOOPBACK}:{port}"], stdout=log, stderr=log
-        )
+    async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=10) as client:
+        watcher = Watcher(command, directory, port, client)
         try:
-            async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=10) as client:
-                await _ready(client)
-                yield client, port
+            await watcher.start()
+            yield watcher
         finally:
-            process.terminate()
-            process.wait(10)
+            watcher.stop()
 
 
 async def _ready(client: httpx.AsyncClient) -> None:

@@ -117,9 +117,15 @@ class Injured:
     @asynccontextmanager
     async def with_clock(self, name: str, minutes: float) -> AsyncIterator[None]:
         """A process has a clock that is so many (domain) minutes ahead, or behind if negative, inside the block."""
+        async with self.replaced(name, lambda unit: with_wrong_clock(unit, minutes)):
+            yield
+
+    @asynccontextmanager
+    async def replaced(self, name: str, other: Callable[[Unit], Unit]) -> AsyncIterator[None]:
+        """Another process of the same name runs inside the block."""
         right = self.unit(name)
         await self.stop(name)
-        await self.start(with_wrong_clock(right, minutes))
+        await self.start(other(right))
         yield
         await self.stop(name)
         await self.start(right)
