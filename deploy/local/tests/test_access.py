@@ -153,7 +153,11 @@ def test_only_routing_creates_topics_and_only_under_its_name() -> None:
 
 def test_topic_settings_follow_retention_and_compaction() -> None:
     plain, compacted = topic_specs(TOPICS)
-    assert dict(plain.config) == {"cleanup.policy": "delete", "retention.ms": "172800000"}
+    assert dict(plain.config) == {
+        "cleanup.policy": "delete",
+        "retention.ms": "172800000",
+        "segment.ms": "86400000",
+    }
     assert dict(compacted.config)["compression.type"] == "gzip"  # systems outside read what a service writes
     assert dict(compacted.config)["cleanup.policy"] == "compact"
 

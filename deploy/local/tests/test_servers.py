@@ -1,6 +1,8 @@
 """The two servers that every other test uses: they authenticate, and they keep their data."""
 
 import asyncio
+from contextlib import suppress
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -9,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from bdcan_local.cluster import Cluster
 from bdcan_local.servers import KafkaBroker, PostgresServer
+from bdcan_local.settings import Settings
 
 
 async def test_role_owns_its_fresh_database(
@@ -106,3 +109,20 @@ async def test_broker_that_starts_again_knows_its_users_after_many_were_removed(
     await asyncio.to_thread(come_and_go)
     await kafka_broker.stop(kill=False)
     await kafka_broker.start()  # raises where the administrator is refused
+
+
+async def test_log_of_postgres_quotes_no_row(
+    postgres_server: PostgresServer, platform_directory: Path, platform_settings: Settings
+) -> None:
+    if platform_settings.test_backend != "embedded":
+        pytest.skip("a container keeps its log to itself")
+    connection = await asyncpg.connect(await postgres_server.database())
+    await connection.execute("CREATE TABLE resident (name text UNIQUE, age int CHECK (age > 0))")
+    for age in (-1, 80, 80):
+        with suppress(asyncpg.IntegrityConstraintViolationError):
+            await connection.execute("INSERT INTO resident VALUES ($1, $2)", "Zebedee Quorlix", age)
+    await connection.close()
+    log = (platform_directory / "postgres.log").read_text()
+    assert "violates unique constraint" in log
+    assert "violates check constraint" in log
+    assert "Zebedee" not in log

@@ -21,6 +21,8 @@ RECONCILE = "bdcan-reconcile"
 """Who reconciles: it may see where topics end and how far groups have come, and no record."""
 EXPORTER = "bdcan-exporter"
 """Kafka's exporter for Prometheus, which compose has: it may see the same."""
+LONGEST_SEGMENT = timedelta(days=1)
+"""So much longer than its time may Kafka keep a record."""
 PULSE = "bdcan.routing.pulse"
 """The Faust application in routing: the one program that makes topics (changelogs) of its own."""
 
@@ -192,8 +194,15 @@ def _config(topic: Topic) -> dict[str, str]:
         # a reader that was away for a week must still see that something was deleted
         seven_days = _milliseconds(timedelta(days=7))
         return readable | {"cleanup.policy": "compact", "delete.retention.ms": seven_days}
-    retention = "-1" if topic.retention is None else _milliseconds(topic.retention)
-    return readable | {"cleanup.policy": "delete", "retention.ms": retention}
+    if topic.retention is None:
+        return readable | {"cleanup.policy": "delete", "retention.ms": "-1"}
+    # Kafka deletes whole segments, by their newest record: one that is a week long would keep its oldest a week too long
+    segment = min(LONGEST_SEGMENT, topic.retention)
+    return readable | {
+        "cleanup.policy": "delete",
+        "retention.ms": _milliseconds(topic.retention),
+        "segment.ms": _milliseconds(segment),
+    }
 
 
 def _milliseconds(span: timedelta) -> str:

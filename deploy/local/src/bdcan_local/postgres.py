@@ -28,7 +28,7 @@ SUPERUSER = "postgres"
 _MARKER = "complete.json"
 _MAJOR = 18
 _SYSTEM_USER = "bdcan_postgres"
-# The fault runs judge by the times of commits what a service knew, and when.
+# The fault runs judge by the times of commits what a service knew, and when. A terse log quotes no row of a refused statement.
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -40,6 +40,7 @@ _SETTINGS = {
     "wal_compression": "on",
     "track_commit_timestamp": "on",
     "log_min_messages": "warning",
+    "log_error_verbosity": "terse",
     "log_line_prefix": "%m %q%u@%d ",
     "timezone": "UTC",
     "log_timezone": "UTC",
