@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +94,12 @@ CHASSIS_COLUMNS = (
     Columns("chassis.trace", ids="subject", plain="traceparent moved_at"),
 )
 """The tables of every service."""
+
+COLUMNS = CHASSIS_COLUMNS
+"""Under the name that the list has in every package with tables."""
+
+
+def columns_in(packages: Iterable[str]) -> list[Columns]:
+    """What these packages with tables say of their columns; nothing where they have no module `columns`."""
+    modules = (f"{package}.columns" for package in packages)
+    return [one for module in modules if find_spec(module) for one in import_module(module).COLUMNS]

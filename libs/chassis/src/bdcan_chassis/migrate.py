@@ -1,6 +1,7 @@
 """Migrations: plain SQL files, forward only. Each is applied once, in its own transaction, and never edited afterwards.
 
-The chassis's files go first, then the service's. The last step gives the run-time role its grants (`privileges`). The database keeps each applied file's sha256: to edit such a file is
+The chassis's files go first, then the service's. The last steps give the run-time role its grants (`privileges`) and keep what is about
+people out of the planner's statistics (`samples`). The database keeps each applied file's sha256: to edit such a file is
 an error. The runner polls `pg_try_advisory_lock`, because a lock that waits deadlocks with CREATE INDEX CONCURRENTLY.
 A file whose first line is `-- no transaction` runs statement by statement outside a transaction, for such an index.
 """
@@ -16,10 +17,12 @@ from importlib.resources.abc import Traversable
 
 import asyncpg
 
+from bdcan_chassis.columns import columns_in
 from bdcan_chassis.database import backoff_seconds, dedicated_connection
 from bdcan_chassis.errors import DATABASE_ERRORS, ConfigurationError, is_transient
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.privileges import grant, role_of
+from bdcan_chassis.samples import take_no_samples
 
 log = get_logger(__name__)
 _LOCK = 0x6264_6361_6E6D_6967  # "bdcanmig": one migration runner a database
@@ -57,7 +60,7 @@ def migrations_in(package: str) -> list[Migration]:
 
 
 async def migrate(dsn: str, packages: list[str], *, patience: float = 60.0) -> list[str]:
-    """Apply the missing files as the owner of the database, and give the run-time role its grants; returns the files' names.
+    """Apply the missing files as the owner of the database, and what follows from the tables that there are; returns the files' names.
 
     Waits up to `patience` seconds for the database and for another runner. The files themselves may take as long as they
     need. Raises ConfigurationError if an applied file was changed or the role is no owner, and TimeoutError after the wait.
@@ -74,6 +77,7 @@ async def migrate(dsn: str, packages: list[str], *, patience: float = 60.0) -> l
                     role = await role_of(connection)
                     done = await _apply(connection, wanted)
                     await grant(connection, role)
+                    await take_no_samples(connection, columns_in(packages))
                     return done
             except DATABASE_ERRORS as error:
                 waiting.reschedule(until)
