@@ -62,22 +62,23 @@ async def gather_facts(client: Client, ledger: Ledger) -> Facts:
 
 
 async def _referrals(client: Client, ledger: Ledger) -> dict[tuple[str, str], list[Details]]:
-    found: list[tuple[tuple[str, str], str]] = []
+    # whoever was erased has no reference any more
+    found = dict(ledger.erased)
     for system in SYSTEMS:
         async for item in every(client, READER, "intake", "/v1/referrals", source=system.name):
             key = (system.name, item.get("reference") or "")
             if key in ledger.submissions:
-                found.append((key, item["referral_id"]))
+                found[item["referral_id"]] = key
                 ledger.learn(*key, item["referral_id"])
     by_key: dict[tuple[str, str], list[Details]] = defaultdict(list)
 
-    async def read(item: tuple[tuple[str, str], str]) -> None:
-        key, referral_id = item
+    async def read(item: tuple[str, tuple[str, str]]) -> None:
+        referral_id, key = item
         answer = await client.get(READER, "intake", f"/v1/referrals/{referral_id}")
         if answer.ok:
             by_key[key].append(answer.json())
 
-    await client.for_each(found, read, at_once=12)
+    await client.for_each(found.items(), read, at_once=12)
     return dict(by_key)
 
 

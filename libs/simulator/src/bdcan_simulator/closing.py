@@ -81,7 +81,7 @@ def _on_purpose(report: Report) -> Table:
 
 
 def _scenes(report: Report) -> Table:
-    table = Table(title="Five scenes of the day", title_justify="left", show_header=False)
+    table = Table(title="Six scenes of the day", title_justify="left", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column()
     for scene in report.scenes.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +24,8 @@ from bdcan_simulator.report import Effort, ended, make_report
 from bdcan_simulator.settings import Settings
 
 _SILENT_SECONDS = 120
+_ERASED_SHARE = 0.01
+"""The share of residents who ask to be erased."""
 
 
 async def demo(settings: Settings, console: Console) -> int:
@@ -75,4 +78,13 @@ async def _play(settings: Settings, watch: Callable[[Stages], None]) -> AsyncIte
     borough = Borough(settings.seed, postcodes(settings.gazetteer))
     ledger = Ledger(run=f"r{int(time.time()):x}{secrets.token_hex(2)}")
     async with open_client(endpoints.apis, Identities.of(endpoints)) as client:
-        yield Play(endpoints, client, borough, settings.referrals, ledger, watch, settings.spread_seconds)
+        yield Play(
+            endpoints,
+            client,
+            borough,
+            settings.referrals,
+            ledger,
+            watch,
+            settings.spread_seconds,
+            erasures=math.ceil(settings.referrals * _ERASED_SHARE),
+        )

@@ -50,7 +50,9 @@ async def withdraw_some(client: Client, ledger: Ledger) -> None:
     withdrawing = [
         s
         for s in ledger.through(Door.HTTP)
-        if s.referral_id and chance(ledger.run, s.reference, "withdraws") < _WITHDRAWN
+        if s.referral_id
+        and (s.source, s.reference) not in ledger.erasures
+        and chance(ledger.run, s.reference, "withdraws") < _WITHDRAWN
     ]
     await client.for_each(withdrawing, withdraw, at_once=1)
 

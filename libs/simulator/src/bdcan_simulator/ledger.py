@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 from bdcan_simulator.borough import Door, Resident
 
-_DONE_FOR_GOOD = ("volunteers active", "triage decisions", "tasks completion", "parcels packed")
+_DONE_FOR_GOOD = (
+    "volunteers active",
+    "triage decisions",
+    "tasks completion",
+    "parcels packed",
+    "erasures done",
+)
+_NOBODY: Mapping[int, Moment] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -59,6 +69,45 @@ class Told:
         self.last = state
 
 
+class Moment(StrEnum):
+    """When a resident asks to be erased."""
+
+    AT_ONCE = "at once"
+    PLACED = "when a hub had the request"
+    RUNG = "after a call"
+    IN_HAND = "while somebody was at work for them"
+    ENDED = "after the end"
+
+
+@dataclass(slots=True)
+class Erasure:
+    """A resident who asks to be erased, and what became of that. `receipt`: as intake shows it."""
+
+    moment: Moment
+    referral_id: str | None = None
+    """None until intake took the request."""
+    rows_shown: int = 0
+    receipt: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all five services have erased."""
+        return self.receipt.get("state") == "done"
+
+    @property
+    def rows(self) -> Counter[str]:
+        """How many rows the services erased, by kind."""
+        rows: Counter[str] = Counter()
+        for answer in self.receipt["answers"]:
+            rows.update(answer["rows"])
+        return rows
+
+    @property
+    def kept(self) -> set[str]:
+        """Codes of what stays without the person."""
+        return {code for answer in self.receipt["answers"] for code in answer["keeps"]}
+
+
 _BAD = re.compile(r"r[0-9a-f]{12}-bad-.+")
 
 
@@ -93,13 +142,27 @@ class Ledger:
     """The uploads that intake took."""
     done: Counter[str] = field(default_factory=Counter)
     """What the people did: calls, tasks, parcels, decisions."""
+    erasures: dict[tuple[str, str], Erasure] = field(default_factory=dict)
+    """Who asks to be erased, by source and reference."""
 
-    def enter(self, residents: Iterable[Resident]) -> None:
-        """Write down everyone who will ask for help."""
+    def enter(self, residents: Iterable[Resident], erasing: Mapping[int, Moment] = _NOBODY) -> None:
+        """Write down everyone who will ask for help; and of them, by number, who will ask to be erased."""
         for resident in residents:
             reference = f"{self.run}-{resident.number:06d}"
             submission = Submission(resident, resident.system.name, reference)
             self.submissions[submission.source, reference] = submission
+            if resident.number in erasing:
+                self.erasures[submission.source, reference] = Erasure(erasing[resident.number])
+
+    @property
+    def met(self) -> list[Erasure]:
+        """The requests to be erased that all five services have met."""
+        return [erasure for erasure in self.erasures.values() if erasure.is_done]
+
+    @property
+    def erased(self) -> dict[str, tuple[str, str]]:
+        """The referrals whose resident asked to be erased, with source and reference."""
+        return {erasure.referral_id: key for key, erasure in self.erasures.items() if erasure.referral_id}
 
     def through(self, door: Door) -> list[Submission]:
         """The submissions of one door, in order."""

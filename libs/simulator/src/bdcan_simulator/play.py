@@ -19,6 +19,7 @@ from bdcan_simulator.coordinators import Coordinators, hub_ids
 from bdcan_simulator.directory import READER, Directory
 from bdcan_simulator.doorstep import Doorstep
 from bdcan_simulator.endpoints import Endpoints
+from bdcan_simulator.erasures import Erasures, who_asks
 from bdcan_simulator.inbound_topic import InboundTopic
 from bdcan_simulator.ledger import Ledger
 from bdcan_simulator.pace import Pace
@@ -61,7 +62,7 @@ class Play:
     """One run against one system. `watch` is shown the stages whenever they were looked at.
 
     `spread_seconds`: real time over which the submissions go in; all at once with 0. `still_seconds`: the play gives
-    up after so long without progress, however slow the machine is.
+    up after so long without progress, however slow the machine is. `erasures`: how many residents ask to be erased.
     """
 
     endpoints: Endpoints
@@ -72,6 +73,7 @@ class Play:
     watch: Callable[[Stages], None]
     spread_seconds: float = 0.0
     still_seconds: float = 90.0
+    erasures: int = 0
     inbound: InboundTopic = field(init=False)
     hubs: tuple[str, ...] = ()
     _over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -79,6 +81,8 @@ class Play:
 
     def __post_init__(self) -> None:
         self.inbound = InboundTopic(self.endpoints, self.ledger)
+        residents = list(self.borough.residents(self.referrals))
+        self.ledger.enter(residents, who_asks(residents, self.erasures))
 
     async def run(self, seconds: float | None = None) -> Ending:
         """Play until all is settled or nothing moves; for so many seconds at most, if any are given."""
@@ -107,6 +111,7 @@ class Play:
                 Callers(self.client, self.ledger, directory, clock).work(self.hubs, self._over),
                 Changes(self.client, self.ledger).work(self._over),
                 Checks(self.client, self.ledger, clock).work(self._over),
+                Erasures(self.client, self.ledger).work(self._over),
                 Doorstep(self.client, self.ledger, clock).work(self._over),
                 Pickers(self.client, self.ledger, self.referrals).work(SITES, self._over),
             ):
@@ -120,7 +125,6 @@ class Play:
             people.create_task(self._submit())
 
     async def _submit(self) -> None:
-        self.ledger.enter(self.borough.residents(self.referrals))
         pace = Pace(self.spread_seconds)
         async with asyncio.TaskGroup() as systems:
             systems.create_task(front_door.submit_all(self.client, self.ledger, pace))
@@ -151,7 +155,12 @@ class Play:
         return ending
 
     async def _all_wait(self) -> bool:
-        """Whether each open referral waits for a later hour: because nobody answered, or with another one that shares the call."""
+        """Whether each open referral waits for a later hour, and everybody who asked is erased.
+
+        It waits because nobody answered, or with another one that shares the call.
+        """
+        if not all(erasure.is_done for erasure in self.ledger.erasures.values()):
+            return False
         now = self.endpoints.clock.now()
         links: dict[str, set[str]] = {}
         for system in SYSTEMS:

@@ -45,9 +45,20 @@ _ASKED = "parcel.requested"
 _CHANGES = {"referral.amended", "referral.reassigned", "welfare-call.completed"}
 """After each of these, a parcel may be asked for again: its contents or its time changed."""
 
-_CLOSED, _REOPENED = "referral.closed", "referral.reopened"
-_OUT, _BACK = "parcel.dispatched", "parcel.returned"
-"""A parcel goes out as often as it came back, and once more: a foodhub that catches up tells all of it in one instant."""
+_THERE_AND_BACK = (
+    ("parcel.dispatched", "parcel.returned", "parcel_id"),
+    ("task.accepted", "task.failed", "task_id"),
+    ("referral.closed", "referral.reopened", None),
+)
+"""A thing, by the detail that names it, goes there as often as it came back, and once more.
+
+All of it may have one time: where a clock waits for the last change of a row, or a service catches up with events that crossed.
+"""
+
+_COUNTED = {kind for there, back, _ in _THERE_AND_BACK for kind in (there, back)}
+
+_THINGS = ("task_id", "parcel_id", "escalation_id")
+"""The detail that names what a line is about."""
 
 
 class Refused(BaseModel):
@@ -74,6 +85,17 @@ class ByKafka(BaseModel):
     closed: int
     ends_missing: int = Field(description="closed referrals whose sender was not told so")
     ends_twice: int = Field(description="referrals whose sender was told of one end twice")
+
+
+class Erasures(BaseModel):
+    """Residents who asked to be erased: each is, by all five services. Rows by kind, as the receipts count them."""
+
+    asked: int
+    erased: int
+    by_moment: dict[str, int]
+    rows_shown: int = Field(description="rows that the exports before showed to them")
+    rows_erased: dict[str, int]
+    kept: list[str] = Field(description="codes of what stays without the person")
 
 
 class OpenNeeds(BaseModel):
@@ -115,6 +137,7 @@ class Report(BaseModel):
     refused: list[Refused]
     sent_twice: dict[str, SentTwice]
     by_kafka: ByKafka
+    erasures: Erasures
     stock_balanced: bool
     referrals_per_second: float
     requests: int
@@ -124,7 +147,7 @@ class Report(BaseModel):
     answers_4xx: dict[str, int]
     broken: dict[str, int] = Field(description="routes that answered 500 again and again")
     people_did: dict[str, int] = Field(description="what the residents, volunteers and staff did")
-    scenes: dict[str, str] = Field(description="five scenes, and what the system did about each")
+    scenes: dict[str, str] = Field(description="six scenes, and what the system did about each")
 
 
 class Effort(BaseModel):
@@ -188,6 +211,7 @@ def make_report(
             for door, count in sorted(ledger.sent_twice.items())
         },
         by_kafka=_by_kafka(ledger, facts),
+        erasures=_erasures(ledger),
         stock_balanced=facts.summaries.get("foodhub", {}).get("stock", {}).get("balanced", False),
         referrals_per_second=round(len(referrals) / effort.seconds, 1) if effort.seconds else 0.0,
         requests=sum(effort.requests_by_route.values()),
@@ -206,6 +230,7 @@ def make_report(
         and report.parked == 0
         and report.by_kafka.ends_missing == 0
         and report.by_kafka.ends_twice == 0
+        and report.erasures.erased == report.erasures.asked
         and report.stock_balanced
         and all(r.answer for r in report.refused)
         and ending is Ending.SETTLED
@@ -234,6 +259,18 @@ def _by_kafka(ledger: Ledger, facts: Facts) -> ByKafka:
         closed=len(over),
         ends_missing=sum(ledger.told[one].last != "closed" for one in over),
         ends_twice=sum(one.ended_twice for one in ledger.told.values()),
+    )
+
+
+def _erasures(ledger: Ledger) -> Erasures:
+    rows = sum((one.rows for one in ledger.met), Counter[str]())
+    return Erasures(
+        asked=len(ledger.erasures),
+        erased=len(ledger.met),
+        by_moment=_count(one.moment for one in ledger.met),
+        rows_shown=sum(one.rows_shown for one in ledger.met),
+        rows_erased=dict(sorted(rows.items())),
+        kept=sorted({code for one in ledger.met for code in one.kept}),
     )
 
 
@@ -299,38 +336,43 @@ def _stories(referrals: Iterable[Details]) -> dict[str, list[str]]:
 
 
 def _twice_in_timeline(timeline: list[Details]) -> Iterator[str]:
-    seen: Counter[Any] = Counter()
-    trips: dict[Any, Counter[str]] = defaultdict(Counter)
+    yield from dict.fromkeys([*_too_often(timeline), *_same_again(timeline)])
+
+
+def _too_often(timeline: list[Details]) -> Iterator[str]:
+    for there, back, name in _THERE_AND_BACK:
+        ways: dict[Any, Counter[str]] = defaultdict(Counter)
+        for line in timeline:
+            if line["kind"] in {there, back}:
+                ways[(line.get("detail") or {}).get(name)][line["kind"]] += 1
+        for way in ways.values():
+            if way[there] > way[back] + 1:
+                yield there
+            if way[back] > way[there]:
+                yield back
     changes = sum(line["kind"] in _CHANGES for line in timeline)
-    requests: Counter[Any] = Counter()
-    turns: Counter[str] = Counter()
+    asked = Counter(line["detail"].get("parcel_id") for line in timeline if line["kind"] == _ASKED)
+    if any(count > 1 + changes for count in asked.values()):
+        yield _ASKED
+
+
+def _same_again(timeline: list[Details]) -> Iterator[str]:
+    seen: Counter[Any] = Counter()
+    before: dict[Any, Any] = {}
     for line in timeline:
         kind, detail, need_id = line["kind"], line.get("detail") or {}, line.get("need_id")
-        if kind in {_OUT, _BACK}:
-            trips[detail.get("parcel_id")][kind] += 1
-            continue
-        if kind in {_CLOSED, _REOPENED}:
-            turns[kind] += 1  # several in one instant are right: events that crossed are followed one by one
-            continue
-        seen[kind, line["at"], need_id, json.dumps(detail, sort_keys=True)] += 1
-        if kind == _ASKED:
-            requests[detail.get("parcel_id")] += 1
+        same = kind, line["at"], need_id, json.dumps(detail, sort_keys=True)
+        thing = next((detail[name] for name in _THINGS if name in detail), None)
+        # a thing may be in one state twice within an instant, but not without leaving it between
+        is_another = thing is not None and before.get(thing) != same
+        before[thing] = same
+        if kind not in _COUNTED:
+            seen[same] = max(seen[same], 1) if is_another else seen[same] + 1
         if kind in _ONCE:
             field = _ONCE[kind]
             seen[kind, need_id if field is None else detail.get(field)] += 1
-    if any(count > 1 + changes for count in requests.values()):
-        yield _ASKED
-    for parcel in trips.values():
-        if parcel[_OUT] > parcel[_BACK] + 1:
-            yield _OUT
-        if parcel[_BACK] > parcel[_OUT]:
-            yield _BACK
-    # a referral closes again only after something opened it again: a new need, or one that was given back
-    if turns[_CLOSED] > turns[_REOPENED] + 1:
-        yield _CLOSED
-    if turns[_REOPENED] > turns[_CLOSED]:
-        yield _REOPENED
-    yield from dict.fromkeys(key[0] for key in _repeated(seen))
+    for kind, *_ in _repeated(seen):
+        yield kind
 
 
 def _open_by_owner(needs: list[Details], now: datetime) -> dict[str, OpenNeeds]:

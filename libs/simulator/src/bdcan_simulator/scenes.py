@@ -1,4 +1,4 @@
-"""Five scenes of the play in a sentence each: what happened, and what the system did. All from what its APIs say."""
+"""Six scenes of the play in a sentence each: what happened, and what the system did. All from what its APIs say."""
 
 from __future__ import annotations
 
@@ -125,6 +125,19 @@ def _repeated_row(ledger: Ledger, facts: Facts) -> str | None:
     )
 
 
+def _erasure(ledger: Ledger, facts: Facts) -> str | None:
+    del facts
+    if not (met := ledger.met):
+        return None
+    moments = _counts(Counter(one.moment.value for one in met))
+    kept = sorted({code.replace("-", " ") for one in met for code in one.kept})
+    return (
+        f"{_many(len(met), 'resident')} asked what is held about them, were shown {sum(one.rows_shown for one in met)} rows, and asked "
+        f"to be erased ({moments}). The five services deleted or emptied {sum(one.rows.total() for one in met)} rows. "
+        f"What stays says no more who they are: {', '.join(kept)}."
+    )
+
+
 _SCENES: MappingProxyType[str, Callable[[Ledger, Facts], str | None]] = MappingProxyType(
     {
         "A changed allergy": _changed_allergy,
@@ -132,6 +145,7 @@ _SCENES: MappingProxyType[str, Callable[[Ledger, Facts], str | None]] = MappingP
         "A give-back by the council": _give_back,
         "An undo": _undo,
         "A repeated row": _repeated_row,
+        "An erasure": _erasure,
     }
 )
 

@@ -10,7 +10,7 @@ import pytest
 from bdcan_contracts.vocabulary import NEEDS
 from bdcan_simulator.audit import Facts
 from bdcan_simulator.borough import Borough, Door
-from bdcan_simulator.ledger import BadInput, Ledger
+from bdcan_simulator.ledger import BadInput, Erasure, Ledger, Moment
 from bdcan_simulator.play import Ending
 from bdcan_simulator.postcodes import MadeUpPostcodes
 from bdcan_simulator.report import Effort, Report, make_report
@@ -113,6 +113,22 @@ def test_end_that_its_sender_was_told_of_twice_fails_the_run(given):
     assert (report.by_kafka.ends_twice, report.passed) == (1, False)
 
 
+def test_resident_who_asked_and_is_not_erased_fails_the_run(given):
+    ledger, facts = given
+    key = next(iter(facts.referrals))
+    ledger.erasures[key] = Erasure(Moment.AT_ONCE, receipt={"state": "waiting"})
+    report = judge(given)
+    assert (report.erasures.asked, report.erasures.erased, report.passed) == (1, 0, False)
+    rows = [{"rows": {"notes": 1}, "keeps": ["needs"]}, {"rows": {"notes": 1, "homes": 1}, "keeps": []}]
+    ledger.erasures[key].receipt = {"state": "done", "answers": rows}
+    report = judge(given)
+    assert (report.erasures.erased, report.erasures.rows_erased, report.passed) == (
+        1,
+        {"homes": 1, "notes": 2},
+        True,
+    )
+
+
 def test_submission_without_a_referral_is_lost(given):
     facts = given[1]
     key = next(iter(facts.referrals))
@@ -178,6 +194,13 @@ def test_two_referrals_for_one_reference_are_one_effect_twice(given):
         [line("welfare-call.unanswered", 7, attempt=1), line("welfare-call.unanswered", 7, attempt=1)],
         [line("parcel.delivered", 8, parcel_id="p"), line("parcel.delivered", 9, parcel_id="p")],
         [line("parcel.requested", 33 + n, parcel_id="p") for n in range(5)],
+        [line("task.accepted", 5, task_id="t"), line("task.accepted", 5, task_id="t")],
+        [line("task.accepted", 5, task_id="t"), line("task.accepted", 6, task_id="t")],
+        [
+            line("task.failed", 5, task_id="t"),
+            line("task.accepted", 6, task_id="t"),
+            line("task.failed", 7, task_id="t"),
+        ],
     ],
 )
 def test_event_that_happened_twice_is_named(given, extra):
@@ -191,6 +214,12 @@ def test_events_that_may_happen_twice_are_not_named(given):
         line("task.accepted", 5, task_id="t"),
         line("task.failed", 6, task_id="t", reason="nobody-at-home"),
         line("task.accepted", 8, task_id="t"),
+        line("task.accepted", 8, task_id="u"),
+        line("task.failed", 8, task_id="u"),
+        line("task.accepted", 8, task_id="u"),
+        line("parcel.reserved", 8, parcel_id="p"),
+        line("parcel.stopped", 8, parcel_id="p"),
+        line("parcel.reserved", 8, parcel_id="p"),
         line("parcel.delivered", 8, parcel_id="p"),
         line("parcel.delivered", 8, parcel_id="q"),
         line("welfare-call.unanswered", 7, attempt=1),

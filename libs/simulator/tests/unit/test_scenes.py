@@ -1,4 +1,4 @@
-"""The five scenes: each is told from what the system says, or said not to have occurred."""
+"""The six scenes: each is told from what the system says, or said not to have occurred."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 
 from bdcan_simulator.audit import Facts
 from bdcan_simulator.borough import Borough, Door
-from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.ledger import Erasure, Ledger, Moment
 from bdcan_simulator.postcodes import MadeUpPostcodes
 from bdcan_simulator.scenes import NOT_THIS_TIME, tell_scenes
 
-ALLERGY, CHECK, GIVE_BACK, UNDO, ROW = (
-    "A changed allergy", "A lapsed check", "A give-back by the council", "An undo", "A repeated row",
+ALLERGY, CHECK, GIVE_BACK, UNDO, ROW, ERASURE = (
+    "A changed allergy", "A lapsed check", "A give-back by the council", "An undo", "A repeated row", "An erasure",
 )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_a_scene_that_did_not_occur_is_said_not_to_have_occurred(day: Day) -> No
     day.happens("task.failed", task_id="t-1", reason="nobody-at-home")
     day.happens("welfare-call.reopened", reason="not-reached")
     assert set(tell_scenes(day.ledger, day.facts).values()) == {NOT_THIS_TIME}
-    assert tell_scenes(day.ledger, day.facts).keys() == {ALLERGY, CHECK, GIVE_BACK, UNDO, ROW}
+    assert tell_scenes(day.ledger, day.facts).keys() == {ALLERGY, CHECK, GIVE_BACK, UNDO, ROW, ERASURE}
 
 
 def test_what_followed_a_changed_allergy_is_counted(day: Day) -> None:
@@ -113,3 +113,20 @@ def test_a_repeated_row_is_told_with_what_it_repeats(day: Day, copies: int, seco
     assert "Lists repeated 1 row." in day.tell(ROW)
     assert "line 4: r-1, closed" in day.tell(ROW)
     assert day.tell(ROW).endswith(f"{second} led to a second referral.")
+
+
+def test_what_an_erasure_took_and_left_is_counted(day: Day) -> None:
+    asked = Erasure(Moment.RUNG, "r-1", 7)
+    day.ledger.erasures[day.key] = asked
+    assert day.tell(ERASURE) == NOT_THIS_TIME
+    asked.receipt = {
+        "state": "done",
+        "answers": [
+            {"rows": {"residents": 1, "notes": 2}, "keeps": ["needs"]},
+            {"rows": {"homes": 1}, "keeps": ["case-numbers"]},
+        ],
+    }
+    assert day.tell(ERASURE) == (
+        "1 resident asked what is held about them, were shown 7 rows, and asked to be erased (1 after a call). "
+        "The five services deleted or emptied 4 rows. What stays says no more who they are: case numbers, needs."
+    )

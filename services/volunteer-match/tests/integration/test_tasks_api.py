@@ -9,7 +9,7 @@ import pytest
 from volunteer_match_story import assigned, need, only_call, open_task, report, say, task, volunteer
 
 from bdcan_chassis.testing.harness import Harness
-from bdcan_contracts.models import TaskAccepted, TaskCompleted, TaskConcernRaised
+from bdcan_contracts.models import TaskAccepted, TaskCompleted, TaskConcernRaised, TaskFailed
 from bdcan_contracts.vocabulary import NeedCode
 
 
@@ -92,6 +92,24 @@ async def test_times_stay_in_order_between_processes_with_different_clocks(
     told = [e.time for e in await given.emitted()]
     assert len(told) == 8
     assert told == sorted(told)
+
+
+async def test_task_accepted_twice_in_one_instant_was_handed_back_between(given: Harness) -> None:
+    helpers, right = [await volunteer(given), await volunteer(given)], given.clock.instant
+    given.clock.instant = right + timedelta(minutes=10)
+    task_id = await open_task(given)
+    given.clock.instant = right
+    await given.emitted()
+    while helpers:
+        await given.run("match")
+        holder = UUID((await task(given, task_id))["volunteer_id"])
+        assert await say(given, task_id, "acceptance", holder) == 200
+        helpers.remove(holder)
+        if helpers:
+            assert await say(given, task_id, "failure", holder, reason="nobody-home") == 200
+    told = await given.emitted(TaskAccepted, TaskFailed)
+    assert [type(e.data) for e in told] == [TaskAccepted, TaskFailed, TaskAccepted]
+    assert len({e.time for e in told}) == 1
 
 
 async def test_a_concern_is_about_safeguarding(given: Harness) -> None:
