@@ -25,6 +25,8 @@ from bdcan_local.processes import SERVICES, System, own_name
 from bdcan_reconcile.reading import read_store
 from bdcan_reconcile.rows import Case, Stores
 
+from .scan import Trace
+
 LATE = timedelta(minutes=30)
 """Domain time by which a deadline may be late before it counts as forgotten: 15 s at a demo's speed."""
 
@@ -64,6 +66,8 @@ class Sent:
     references: frozenset[tuple[str, str]] = frozenset()
     bad_references: frozenset[str] = frozenset()
     done: Counter[str] = field(default_factory=Counter)
+    erased: Mapping[UUID, tuple[str, str]] = field(default_factory=dict)
+    """Referrals whose resident asked to be erased, with source and reference."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class Evidence:
         stores: what reconcile reads of the databases, and the council's cases.
         unclean: processes that did not end well when they were asked to.
         absent: processes that did not come back.
+        unerased: residents who asked to be erased, and are not.
+        traces: where values of those who are erased were found.
     """
 
     now: datetime
@@ -89,6 +95,8 @@ class Evidence:
     stores: Stores
     unclean: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    unerased: tuple[str, ...] = ()
+    traces: tuple[Trace, ...] = ()
 
     def of(self, service: str, query: str) -> list[Row]:
         """The rows of a query."""
@@ -113,6 +121,11 @@ QUERIES: dict[tuple[str, str], str] = {
         SELECT id, source, coalesce(reference, past_reference) AS reference, state, hub_id, out_of_area, withdrawn_reason, outcome,
             previous_referral_id
         FROM referral
+    """,
+    ("intake", "person"): """
+        SELECT referral_id FROM resident
+        WHERE num_nonnulls(name, phone, phone_e164, email, birth_date, nhs_number, address, postcode, notes) > 0
+        UNION ALL SELECT referral_id FROM note
     """,
     ("intake", "timeline"): "SELECT referral_id, event_key, at, kind FROM timeline",
     ("volunteer-match", "attempt"): """

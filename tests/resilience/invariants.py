@@ -12,12 +12,15 @@ from bdcan_chassis.dispatch import position_key
 from bdcan_contracts.catalogue import CATALOGUE, INBOUND_REFERRALS
 from bdcan_contracts.envelope import consumed_types
 from bdcan_contracts.models import Household
+from bdcan_contracts.vocabulary import Reason
 from bdcan_foodhub.domain.contents import contents
 from bdcan_foodhub.domain.items import FORBIDDEN, ITEMS
 from bdcan_local.processes import SERVICES
+from bdcan_reconcile.rules import ENDED
 from bdcan_reconcile.rules import judge as reconciled
 
 from .evidence import LATE, Evidence, Record, Row
+from .scan import remains
 
 _OWN = ("bdcan.intake.referral.", "bdcan.intake.safeguarding-concern.")
 _NOTES = frozenset({"assignment.overdue"})
@@ -28,10 +31,14 @@ _AMENDED = "bdcan.intake.referral.amended.v1"
 
 
 def one_referral_each(e: Evidence) -> Iterator[str]:
-    """Each input has one referral, or a chain: whoever asks again after the end gets a new one, linked to the one before."""
+    """Each input has one referral, or a chain: whoever asks again after the end gets a new one, linked to the one before.
+
+    The referral of somebody who was erased has lost its reference.
+    """
     found: dict[tuple[str, str], list[Row]] = {}
     for referral in e.of("intake", "referral"):
-        found.setdefault((referral["source"], referral["reference"]), []).append(referral)
+        key = e.sent.erased.get(referral["id"], (referral["source"], referral["reference"]))
+        found.setdefault(key, []).append(referral)
     for source, reference in sorted(e.sent.references):
         referrals = found.get((source, reference), [])
         followed = Counter(r["previous_referral_id"] for r in referrals)
@@ -121,6 +128,8 @@ def what_leaves_fits(e: Evidence) -> Iterator[str]:
             amended[r.referral_id].append(r)
     for parcel in e.of("foodhub", "parcel"):
         what, left = f"parcel {parcel['parcel_id']}", parcel["departure"]
+        if parcel["referral_id"] in e.sent.erased:
+            continue  # what was known of them went with them
         if parcel["state"] in {"dispatched", "delivered"} and left is None:
             yield f"{what} has left, and nobody noted what was known"
         if left is None or left["kept"]:
@@ -147,12 +156,13 @@ def what_leaves_fits(e: Evidence) -> Iterator[str]:
 
 
 def timelines_are_complete(e: Evidence) -> Iterator[str]:
-    """What the services did is in intake's timelines, once each, and nothing else is."""
+    """What the services did is in intake's timelines, once each, and nothing else is. Who was erased has none."""
     heard = {name for topic, name in consumed_types(CATALOGUE, "intake") if topic != INBOUND_REFERRALS}
     happened = {
         (r.referral_id, r.key): r.type
         for r in e.records
         if r.type and r.referral_id and (r.type in heard or r.type.startswith(_OWN))
+        if r.referral_id not in e.sent.erased
     }
     told = {
         (t["referral_id"], t["event_key"]): t["kind"]
@@ -280,7 +290,9 @@ def answers_were_kept(e: Evidence) -> Iterator[str]:
         "tasks concerns": len(e.of("volunteer-match", "concern")),
         "parcels packed": len(packed),
         "stock deliveries": len({m["cause"] for m in movements if m["kind"] == "received"}),
-        "withdrawals": sum(r["withdrawn_reason"] is not None for r in e.of("intake", "referral")),
+        "withdrawals": sum(
+            r["withdrawn_reason"] not in {None, Reason.PERSON_ERASED} for r in e.of("intake", "referral")
+        ),
     }
     for what, stored in figures.items():
         if done[what] != stored:
@@ -298,6 +310,19 @@ def processes_stop_and_come_back(e: Evidence) -> Iterator[str]:
     yield from e.absent
 
 
+def nobody_erased_left_a_trace(e: Evidence) -> Iterator[str]:
+    """Whoever asked is erased: their needs have ended, and a scan finds nothing beyond what docs/privacy.md says."""
+    yield from e.unerased
+    for row in e.of("intake", "person"):
+        if row["referral_id"] in e.sent.erased:
+            yield f"{row['referral_id']}: intake still knows who was erased"
+    for need in e.stores.needs:
+        if need.referral_id in e.sent.erased and need.state not in ENDED:
+            yield f"{need.referral_id}: need {need.need_id} is {need.state}, and whose it was is erased"
+    for place, count in Counter(trace.place for trace in e.traces if not remains(trace)).items():
+        yield f"{place}: {count} values of residents who were erased"
+
+
 INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "each input has exactly one referral": one_referral_each,
     "nobody falls through a gap": nobody_falls_through,
@@ -313,6 +338,7 @@ INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "an event is one event": events_are_unique,
     "nothing valid is parked": nothing_valid_is_parked,
     "what was answered is on disk": answers_were_kept,
+    "nobody who was erased has left a trace": nobody_erased_left_a_trace,
     "the simulator's own report passes": the_play_came_out_well,
     "processes stop cleanly and come back": processes_stop_and_come_back,
 }

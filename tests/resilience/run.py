@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from bdcan_local.settings import read_settings
 from bdcan_reconcile.council import read_cases
@@ -15,6 +17,7 @@ from bdcan_simulator.audit import Facts, gather_facts
 from bdcan_simulator.borough import Borough
 from bdcan_simulator.client import Client, ServiceError, open_client
 from bdcan_simulator.endpoints import Endpoints, read_endpoints
+from bdcan_simulator.erasures import who_asks
 from bdcan_simulator.identity import Identities
 from bdcan_simulator.ledger import Ledger
 from bdcan_simulator.play import Ending, Play
@@ -25,6 +28,8 @@ from .evidence import LATE, Evidence, Sent, databases, read_records, read_rows, 
 from .faults import Faults
 from .invariants import judge
 from .network import toxiproxy
+from .planted import Planted, values
+from .scan import in_system, remains
 from .schedule import NETWORK, Fault, plan
 from .system import Injured, injured
 from .watch import Log, Progress, memory_table, recovered, recovery_table, strike_all
@@ -33,8 +38,10 @@ _SETTLE_SECONDS = 300.0
 _STILL_SECONDS = 240.0
 """Longer than any fault with its recovery on a slow machine: until then the play does not give up."""
 
-_STILL_MOVING_SECONDS = 60.0
+_STILL_MOVING_SECONDS = 90.0
 _SHOWN = 5
+_MOST_ERASURES = 20
+_ERASURES_SHARE = 0.2
 
 Say = Callable[[str], None]
 
@@ -100,7 +107,9 @@ async def done(run: Run, say: Say) -> AsyncIterator[Done]:
 
 async def _play(run: Run, system: Injured, faults: list[Fault], say: Say) -> Done:
     endpoints = read_endpoints(system.system.data.parent / "run" / "endpoints.json")
-    borough = Borough(run.seed, postcodes(None))
+    erasures = min(_MOST_ERASURES, int(run.referrals * _ERASURES_SHARE))
+    asking = who_asks(Borough(run.seed, postcodes(None)).residents(run.referrals), erasures)
+    borough = Planted(run.seed, postcodes(None), frozenset(asking))
     ledger = Ledger(run=f"r{int(time.time()):x}")
     hand = Faults(system)
     memory = system.memory()
@@ -115,6 +124,7 @@ async def _play(run: Run, system: Injured, faults: list[Fault], say: Say) -> Don
             progress.watch,
             spread_seconds=run.seconds,
             still_seconds=_STILL_SECONDS,
+            erasures=erasures,
         )
         log = Log(run.directory / "faults.jsonl", say)
         progress.phase("load under faults")
@@ -143,12 +153,36 @@ async def _play(run: Run, system: Injured, faults: list[Fault], say: Say) -> Don
     for table in (
         recovery_table(log.struck),
         progress.table(),
+        _erased(ledger, evidence),
         memory_table(memory, system.memory()),
     ):
         say("")
         for line in table:
             say(line)
     return Done(run, system, faults, evidence, judge(evidence))
+
+
+def _erased(ledger: Ledger, evidence: Evidence) -> list[str]:
+    """How many were erased, asked when, and what a scan found of them."""
+    moments = ", ".join(
+        f"{n} {moment}" for moment, n in Counter(one.moment.value for one in ledger.met).items()
+    )
+    where = Counter(trace.place.partition(":")[0] for trace in evidence.traces if remains(trace))
+    return [
+        f"{len(ledger.met)} of {len(ledger.erasures)} residents are erased, who asked {moments}",
+        f"{len(_looked_for(ledger))} values of theirs were looked for in tables, topics, metrics and files; found as docs/privacy.md says:",
+        *(f"  {count} in {place}" for place, count in sorted(where.items())),
+    ]
+
+
+def _looked_for(ledger: Ledger) -> list[str]:
+    """The values of all who are erased, with the references of their requests."""
+    return [
+        value
+        for (source, reference), erasure in ledger.erasures.items()
+        if erasure.is_done
+        for value in (*values(ledger.submissions[source, reference].resident), reference)
+    ]
 
 
 async def _to_its_end(play: Play, seconds: float, absent: list[str]) -> Ending:
@@ -216,6 +250,7 @@ async def _gather(
             frozenset(ledger.submissions),
             frozenset(bad.reference for bad in ledger.bad if bad.reference),
             ledger.done,
+            {UUID(referral_id): key for referral_id, key in ledger.erased.items()},
         ),
         verdict=_verdict(report, facts),
         rows=rows,
@@ -223,11 +258,17 @@ async def _gather(
         stores=stores,
         unclean=tuple(unclean),
         absent=tuple(absent),
+        unerased=tuple(
+            f"{source} {reference}: asked to be erased {erasure.moment}, and is not: {erasure.receipt.get('missing')}"
+            for (source, reference), erasure in ledger.erasures.items()
+            if not erasure.is_done
+        ),
+        traces=tuple(await in_system(_looked_for(ledger), system.system)),
     )
 
 
 async def _come_to_rest(system: Injured, endpoints: Endpoints) -> None:
-    """Wait until what is under way has arrived: no unsent event, no due deadline, and every inbox stands still."""
+    """Wait until what is under way has arrived: no unsent event, no due deadline, nobody to erase, and every inbox stands still."""
     end, before = time.monotonic() + _STILL_MOVING_SECONDS, None
     async with databases(system.system) as connections:
         while time.monotonic() < end:
@@ -267,6 +308,7 @@ def _verdict(report: Report, facts: Facts) -> tuple[str, ...]:
 
 
 _UNDER_WAY = """
-SELECT (SELECT count(*) FROM chassis.outbox), (SELECT count(*) FROM chassis.deadline WHERE due_at < $1),
+SELECT (SELECT count(*) FROM chassis.outbox),
+    (SELECT count(*) FROM chassis.deadline WHERE due_at < $1 OR kind = 'erasure'),
     (SELECT count(*) FROM chassis.inbox)
 """

@@ -17,10 +17,11 @@ from bdcan_contracts.catalogue import CATALOGUE
 from bdcan_contracts.envelope import consumed_types
 from bdcan_foodhub.domain.contents import contents
 from bdcan_local.processes import SERVICES
-from bdcan_reconcile.rows import Stores, Unsent
+from bdcan_reconcile.rows import Need, Stores, Unsent
 
 from .evidence import QUERIES, Evidence, Record, Sent
 from .invariants import INVARIANTS, judge
+from .scan import Trace
 
 NOW = datetime(2020, 3, 23, 18, tzinfo=UTC)
 FED, ADVISED, NEED_OF_FED, PARCEL, CASE, CALL = (uuid4() for _ in range(6))
@@ -275,6 +276,32 @@ def test_event_resent_with_another_body_is_found() -> None:
     assert broken(replace(evidence, records=[*evidence.records, other])) == {"an event is one event"}
 
 
+def test_history_of_somebody_who_was_erased_has_no_details_and_no_trace() -> None:
+    name = "nobody who was erased has left a trace"
+    evidence = sound()
+    rows: Rows = deepcopy(dict(evidence.rows))
+    for row in rows["intake", "referral"]:
+        row["reference"] = None if row["id"] == FED else row["reference"]
+    rows["intake", "timeline"] = [t for t in rows["intake", "timeline"] if t["referral_id"] != FED]
+    rows["foodhub", "parcel"][0]["departure"] = None
+    sent = replace(evidence.sent, erased={FED: ("phone", "1")})
+    erased = replace(evidence, sent=sent, rows=rows)
+    assert broken(erased) == set()
+    assert broken(replace(erased, rows=evidence.rows)) >= {"timelines are complete"}
+    known = {**rows, ("intake", "person"): [{"referral_id": FED}]}
+    need = Need(FED, NEED_OF_FED, "food-parcel", "food", "in-hand", None, "foodhub", NOW)
+    assert broken(replace(erased, rows=known)) == {name}
+    assert name in broken(replace(erased, stores=Stores(NOW, needs=[need])))
+    assert broken(replace(erased, unerased=("phone 1: asked to be erased at once, and is not",))) == {name}
+    for place, value, breaks in (
+        ("topic bdcan.intake.inbound-referrals.v1: body", "Zebedee", False),
+        ("topic bdcan.intake.inbound-receipts.v1: key", "r6b09f4f8-000537", False),
+        ("topic bdcan.intake.inbound-receipts.v1: body", "Zebedee", True),
+        ("intake: table public.note.text", "Zebedee", True),
+    ):
+        assert broken(replace(erased, traces=(Trace(place, value),))) == ({name} if breaks else set())
+
+
 def test_allergy_that_foodhub_had_heard_must_count() -> None:
     evidence = sound()
     amended = Record(
@@ -357,6 +384,7 @@ def test_every_invariant_has_a_test() -> None:
         "an event is one event",
         "each record of an outsider has one receipt",
         "nobody falls through a gap",
+        "nobody who was erased has left a trace",
         "the simulator's own report passes",
         "processes stop cleanly and come back",
     }

@@ -8,13 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
+
+from bdcan_local.kafka import ADMIN, client_options
 
 from .evidence import databases, read_rows, read_stores
 from .invariants import judge
 from .run import Done, Run, done
+from .scan import REMAINS, in_system
 from .schedule import NETWORK, Kind, plan
 
-SEED, SECONDS, REFERRALS = 8, 55.0, 80
+SEED, SECONDS, REFERRALS = 8, 55.0, 100
 
 DOCTORED: dict[str, tuple[str, str]] = {
     "each input has exactly one referral": (
@@ -55,6 +59,10 @@ DOCTORED: dict[str, tuple[str, str]] = {
         "intake",
         "INSERT INTO chassis.parked_key (consumer, topic, record_key) VALUES ('help', 'a topic', 'a key')",
     ),
+    "nobody who was erased has left a trace": (
+        "intake",
+        "UPDATE resident SET name = 'x' WHERE referral_id IN (SELECT subject_id FROM chassis.erasure)",
+    ),
     "what was answered is on disk": ("volunteer-match", "DELETE FROM call_attempt"),
 }
 """By invariant: whose database, and what is done to it (and rolled back)."""
@@ -73,7 +81,7 @@ async def test_invariants_hold_after_every_fault_and_each_can_fail(
 
     async with done(Run(SEED, SECONDS, REFERRALS, tmp_path / "run"), say) as result:
         assert {name: found for name, found in result.offences.items() if found} == {}
-        assert said[-1] == "PASSED   again: make resilience SECONDS=55 SEED=8 REFERRALS=80"
+        assert said[-1] == "PASSED   again: make resilience SECONDS=55 SEED=8 REFERRALS=100"
         struck = [json.loads(line) for line in (tmp_path / "run" / "faults.jsonl").read_text().splitlines()]
         assert {(f["at"], f["kind"], f["victim"]) for f in struck} == {
             (f.at, f.kind, f.victim) for f in result.faults
@@ -81,6 +89,13 @@ async def test_invariants_hold_after_every_fault_and_each_can_fail(
         assert any(fault.kind in NETWORK for fault in result.faults) or "LEFT OUT" in said[0]
         for invariant, (service, sql) in DOCTORED.items():
             assert invariant in await _broken_by(result, service, sql), invariant
+        assert len(result.evidence.sent.erased) == 20
+        assert {trace.place.partition(":")[0] for trace in result.evidence.traces} == set(REMAINS)
+        assert await _places_of_a_planted_leak(result) == {
+            "file logs/intake-api.log",
+            "volunteer-match: table welfare_call.warnings",
+            "topic bdcan.foodhub.stock.v1: body",
+        }
 
 
 async def _broken_by(result: Done, service: str, sql: str) -> set[str]:
@@ -97,3 +112,18 @@ async def _broken_by(result: Done, service: str, sql: str) -> set[str]:
     return {
         name for name, found in judge(replace(result.evidence, rows=rows, stores=stores)).items() if found
     }
+
+
+async def _places_of_a_planted_leak(result: Done) -> set[str]:
+    """Write a value to a log, a table and a topic of the running system, and scan for it."""
+    system, value = result.system.system, "Zqx Plantedleak"
+    with (system.data.parent / "logs" / "intake-api.log").open("a") as log:
+        log.write(value)
+    async with databases(system) as connections:
+        await connections["volunteer-match"].execute("UPDATE welfare_call SET warnings = ARRAY[$1]", value)
+    options = client_options(system.kafka.bootstrap, ADMIN, system.kafka.password)
+    producer = AIOKafkaProducer(**options, compression_type="zstd")
+    await producer.start()
+    await producer.send_and_wait("bdcan.foodhub.stock.v1", value.encode(), key=b"a key")
+    await producer.stop()
+    return {trace.place for trace in await in_system([value], system)}

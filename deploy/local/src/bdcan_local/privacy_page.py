@@ -67,10 +67,25 @@ Each answer leaves an audit row: who, what, when, why. The resident can be shown
 _TOPICS = """
 ## What travels
 Events carry ids and codes. These topics carry a field that says who somebody is or where they live; Kafka deletes a record after
-the time in the last column. A hub's name is an organisation's; `unclear` in a receipt names fields, and not what was in them.
+the time in the last column, and a day later at most: it deletes a day's records together. A hub's name is an organisation's; `unclear` in a receipt names fields, and not what was in them.
 
 | topic | fields | how long |
 | --- | --- | --- |
+"""
+
+_REMAINS = """
+## What an erasure cannot reach
+An erasure empties or deletes rows. Each fault run erases twenty residents, and then looks for their 1,300 values in every table, topic,
+page of metrics, log and other file (`tests/resilience/scan.py`). They are found in the first two places of this list alone:
+
+| where | what remains | how long |
+| --- | --- | --- |
+| `bdcan.intake.inbound-referrals.v1`, and each sender's own topic like it | what the upstream system published itself | as above |
+| `bdcan.intake.inbound-receipts.v1`, and each sender's own topic like it | the sender's reference | as above |
+| `bdcan.intake.referrals.v1`, `bdcan.intake.outreach-referrals.v1` | the postcode | as above |
+| PostgreSQL's raw files and its log | the bytes of rows that were emptied or deleted. No query shows them | until they are written over, usually within days; keep the disk encrypted |
+| a backup | the person, as they were when it was made | {days} days |
+| Community Solutions | what was handed over to them | as they say: ask them |
 """
 
 
@@ -115,6 +130,7 @@ def page() -> str:
         + purposes
         + _TOPICS
         + "".join(_topics())
+        + _REMAINS.format(days=KEPT_FOR.days)
     )
 
 
