@@ -47,6 +47,14 @@ def board() -> Board:
                 unit="dtdurations",
                 leads=[runbook("Keys")],
             ),
+            figure(
+                "First Kafka user to end, in",
+                "In how much time the first system outside has no Kafka user any more. Below zero it has ended.",
+                Query("min(bdcan_kafka_user_expires_timestamp_seconds) - time()"),
+                thresholds=((None, "red"), (0, "orange"), (_FORTNIGHT, "green")),
+                unit="dtdurations",
+                leads=[runbook("Upstream systems and systems that read")],
+            ),
         ],
     )
     made.row(
@@ -74,6 +82,14 @@ def board() -> Board:
                 Query(
                     "sort_desc(sum by (sender, code) (increase(bdcan_intake_inbound_problems_total[24h])) > 0)",
                     "{{sender}} {{code}}",
+                ),
+            ),
+            lines(
+                "Later receipts, per hour",
+                "What senders hear of how their referrals go on: progressed, then closed. A sender whose referrals never close looks here.",
+                Query(
+                    "sum by (sender, kind) (rate(bdcan_intake_later_receipts_total[$__rate_interval])) * 3600",
+                    "{{sender}} {{kind}}",
                 ),
             ),
         ],

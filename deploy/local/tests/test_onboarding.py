@@ -17,7 +17,7 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from bdcan_chassis.http.credentials import watch_api_keys
+from bdcan_chassis.http.credentials import watch_api_keys, watch_kafka_users
 from bdcan_contracts.catalogue import CATALOGUE, DEMAND_SIGNALS, INBOUND_RECEIPTS, INBOUND_REFERRALS
 from bdcan_contracts.upstreams import Upstreams, parse
 from bdcan_local import access, chain, cli, onboarding
@@ -174,6 +174,8 @@ async def test_user_whose_time_is_over_is_swept(platform: Platform) -> None:
     name = fresh("river-surgery")
     told = await platform.bdcan("upstream", "add", name, "--kafka", "--expires", "1")
     assert await platform.bdcan("upstream", "sweep") == {"ended": []}
+    ends = watch_kafka_users(platform.store.outside_file).get()  # as intake does, for its metric
+    assert timedelta(hours=23) < ends[f"upstream-{name}"] - datetime.now(UTC) < timedelta(hours=25)
     holder = platform.store.outside().holder(f"upstream-{name}")
     platform.store.keep_outside(platform.store.outside().put(holder.end(datetime.now(UTC))))
     [listed] = [one for one in await platform.bdcan("upstream", "list") if one["name"] == name]

@@ -122,6 +122,24 @@ def test_damaged_list_of_upstream_systems_keeps_the_last_good_one(
     assert gauge._value.get() == 0
 
 
+def test_end_of_a_kafka_user_is_told_once_no_other_lasts_longer(tmp_path: Path) -> None:
+    file = tmp_path / "outside.json"
+    watched = credentials.watch_kafka_users(file)
+    assert watched.get() == {}
+    first, last = datetime.now(UTC), datetime.now(UTC) + timedelta(days=9)
+    ends = [{"user": "a", "ends_at": first.isoformat()}, {"user": "a.2", "ends_at": last.isoformat()}]
+    holders = [
+        {"name": "upstream-river", "issued": 2, "users": ends},
+        {"name": "consumer-report", "users": [*ends, {"user": "b"}]},
+        {"name": "upstream-gone", "issued": 1},
+    ]
+    replace(file, json.dumps({"holders": holders, "readers": []}))
+    assert watched.get() == {"upstream-river": last}
+    replace(file, "{")
+    assert watched.get() == {"upstream-river": last}
+    assert metrics.CREDENTIALS_UNREADABLE.labels("BDCAN_OUTSIDE_FILE")._value.get() == 1
+
+
 async def test_a_revoked_token_stops_working_though_it_was_just_checked(ledger: Harness) -> None:
     token = ledger.token("ada", scope="tasks:read", hub="north", jti="t-1")
     other = ledger.token("ada", scope="tasks:read", hub="north", jti="t-2")

@@ -76,8 +76,14 @@ def main(arguments: list[str] | None = None) -> int:
         path.chmod(0o755)
     os.chown(directory / "kafka" / ADMIN, _KAFKA_USER, _KAFKA_USER)
     os.chown(directory / "postgres" / SUPERUSER, _POSTGRES_USER, _POSTGRES_USER)
-    for public in (store.jwks_file, store.api_keys_file, store.revocations_file, store.upstreams_file):
-        # public keys, hashes of long random keys, ids of tokens, names of organisations
+    for public in (
+        store.jwks_file,
+        store.api_keys_file,
+        store.revocations_file,
+        store.upstreams_file,
+        store.outside_file,
+    ):
+        # public keys, hashes of long random keys, ids of tokens, names of organisations, when their users end
         public.chmod(0o644)
     return 0
 

@@ -251,6 +251,7 @@ def _service_environment(system: System, service: str) -> dict[str, str]:
             environment["BDCAN_GRANT_SECRET"] = secrets.get("grant-secret")
             if service == "intake":
                 environment["BDCAN_UPSTREAMS_FILE"] = str(secrets.upstreams_file)
+                environment["BDCAN_OUTSIDE_FILE"] = str(secrets.outside_file)
         case "routing":
             environment["BDCAN_DATA_DIR"] = str(system.data / "pulse")
             if system.gazetteer is not None:

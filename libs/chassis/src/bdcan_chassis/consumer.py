@@ -36,6 +36,7 @@ from bdcan_chassis.logs import get_logger
 from bdcan_chassis.pauses import NOTHING_PAUSED, Pauses
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_chassis.subscription import Opaque
+from bdcan_chassis.unpacking import UNREAD
 from bdcan_contracts.envelope import Record
 
 log = get_logger(__name__)
@@ -216,6 +217,9 @@ class ConsumerLoop:
             self.progress.state, self.progress.detail = "running", ""
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> Polled:
+        return {place: list(map(_known, batch)) for place, batch in (await self._taken(consumer)).items()}
+
+    async def _taken(self, consumer: AIOKafkaConsumer) -> Polled:
         if not self._singly or not consumer.assignment():  # between two assignments nothing may spin
             return await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_records)
         for place in consumer.assignment():
@@ -283,6 +287,13 @@ class ConsumerLoop:
         newest = max(r.timestamp for r in records)
         if newest > 0:  # otherwise no record says when it was written
             metrics.EVENT_DELAY.labels(self.name).observe(max(0.0, time.time() - newest / 1000), exemplar)
+
+
+def _known(record: Record) -> Record:
+    """The record, or what stands for one of which only the position is known."""
+    if record.value is not UNREAD:
+        return record
+    return Opaque(record.topic, record.partition, record.offset, record.timestamp, reason="too-large")
 
 
 class _Rebalances(ConsumerRebalanceListener):

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from bdcan_chassis import unpacking
 from bdcan_chassis.settings import ServiceSettings
 
 START_SECONDS = 30.0
@@ -43,6 +44,7 @@ def make_consumer(
     settings: ServiceSettings, group: str, client_id: str, *, changing_topics: bool = False
 ) -> AIOKafkaConsumer:
     """A consumer that commits only when told to. With `changing_topics` it soon sees new topics and partitions."""
+    unpacking.install()
     return AIOKafkaConsumer(
         group_id=group,
         client_id=client_id,

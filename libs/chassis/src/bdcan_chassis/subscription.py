@@ -23,7 +23,10 @@ Handler: TypeAlias = Callable[[Batch[T], Tx], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """Stands for a record of which only the position is known: one of its header names is not UTF-8."""
+    """Stands for a record of which only the position is known.
+
+    `reason`: `bad-header`, one of its header names is not UTF-8; `too-large`, its batch is not unpacked (`unpacking.py`).
+    """
 
     topic: str
     partition: int
@@ -32,6 +35,7 @@ class Opaque:
     key: bytes | None = None
     headers: Headers = ()
     value: bytes | None = None
+    reason: str = "bad-header"
 
 
 RecordHandler: TypeAlias = Callable[[Sequence[Record], Tx], Awaitable[None]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bdcan_chassis.http.credentials import watch_upstreams
+from bdcan_chassis.http.credentials import watch_kafka_users, watch_upstreams
 from bdcan_chassis.service import Service
 from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_intake import api
@@ -10,7 +10,7 @@ from bdcan_intake.csv_file import OtherFileError
 from bdcan_intake.deadlines import DEADLINES
 from bdcan_intake.domain.errors import BrokenOffError, NotAllowedError, RefusedError, StaleError
 from bdcan_intake.erasing import ERASER
-from bdcan_intake.metrics import SAMPLES
+from bdcan_intake.metrics import SAMPLES, show_kafka_users
 from bdcan_intake.planners import PLANNERS
 from bdcan_intake.settings import Settings
 from bdcan_intake.store.retention import KEPT
@@ -25,6 +25,7 @@ def build() -> Service:
 def service(settings: Settings) -> Service:
     """The service with these settings."""
     upstreams = watch_upstreams(settings.upstreams_file).get
+    show_kafka_users(watch_kafka_users(settings.outside_file).get)
     return Service(
         name="intake",
         package="bdcan_intake",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -14,7 +14,7 @@ from bdcan_chassis.book import Book, Change, Decide
 from bdcan_chassis.subscription import Batch
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
-from bdcan_contracts.models import SafeguardingConcernRaised
+from bdcan_contracts.models import InboundReferralClosed, SafeguardingConcernRaised
 from bdcan_contracts.vocabulary import Channel
 from bdcan_intake import store
 from bdcan_intake.domain import news, timeline
@@ -27,20 +27,38 @@ from bdcan_intake.domain.referral import Referral
 from bdcan_intake.domain.rights import Erasure
 from bdcan_intake.domain.submission import Resident
 from bdcan_intake.domain.timeline import Entry
-from bdcan_intake.metrics import CLOSED, RECEIVED
+from bdcan_intake.metrics import CLOSED, LATER_RECEIPTS, RECEIVED
 
 T = TypeVar("T", bound=BaseModel)
 
 _CHANNELS = frozenset(Channel)
 
 
+class Told(NamedTuple):
+    """What a sender hears of a change, and on which topic."""
+
+    receipt: news.Receipt
+    sender: str
+    topic: str
+
+    def emit(self, tx: Tx) -> None:
+        """Publish the receipt, and count it."""
+        tx.emit(self.receipt, topic=self.topic)
+        kind = "closed" if isinstance(self.receipt, InboundReferralClosed) else "progressed"
+        tx.count(LATER_RECEIPTS.labels(self.sender, kind))
+
+
 class Referrals(Book[Referral]):
-    """Referrals with their needs. Every event that is emitted or handled gets its entry in the timeline."""
+    """Referrals with their needs. Every event that is emitted or handled gets its entry in the timeline.
+
+    `tells`: collects what senders hear of the changes. Whoever gives a list emits what is in it. Without one, `save` does.
+    """
 
     table = store.referrals.REFERRAL
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Tx, tells: list[Told] | None = None) -> None:
         super().__init__(tx)
+        self._tells = tells
         self._entries: list[Entry] = []
         self._written = 0
 
@@ -98,8 +116,12 @@ class Referrals(Book[Referral]):
             upstream = tx.upstreams.of_source(after.source)
             if before is None or upstream is None or upstream.receipts_topic is None or upstream.revoked_at:
                 continue
-            if told := news.receipt(before, after, tx.now):
-                tx.emit(told, topic=upstream.receipts_topic)
+            if receipt := news.receipt(before, after, tx.now):
+                told = Told(receipt, upstream.name, upstream.receipts_topic)
+                if self._tells is None:
+                    told.emit(tx)
+                else:
+                    self._tells.append(told)
 
 
 class Residents(Book[Resident]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple, TypeAlias, TypeVar, assert_never, cast
+from typing import Any, TypeAlias, TypeVar, assert_never, cast
 from uuid import UUID
 
 import msgspec
@@ -38,8 +38,7 @@ from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
 from bdcan_intake.books import KnownEvents, Referrals
 from bdcan_intake.domain.known_event import KnownEvent, know
 from bdcan_intake.domain.references import told, told_key
-from bdcan_intake.domain.referral import Referral
-from bdcan_intake.inbound_changes import Change, Wanted, change
+from bdcan_intake.inbound_changes import Answered, Change, Wanted, change
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -65,13 +64,6 @@ class Request(Struct, frozen=True):
         return self.reading.request or "", self.reading.dry_run
 
 
-class Answered(NamedTuple):
-    """The answer to a request, and whom it is about, as far as the request says."""
-
-    answer: Answer
-    person: Person = Person()
-
-
 AnswerAll: TypeAlias = Callable[[Sequence[Request], Tx], Awaitable[list[Answered]]]
 """Answers requests of one type, in their order: one `Answered` for each."""
 
@@ -95,7 +87,7 @@ async def submitted(requests: Sequence[Request], tx: Tx) -> list[Answered]:
 async def changed(requests: Sequence[Request], tx: Tx) -> list[Answered]:
     """Amend or withdraw the referrals that upstream systems sent before."""
     wanted = [Wanted(request.sender, cast("Change", request.reading.body)) for request in requests]
-    return [Answered(one.answer, one.person) for one in await change(wanted, tx)]
+    return await change(wanted, tx)
 
 
 REQUESTS: Mapping[str, AnswerAll] = {"submitted": submitted, "amended": changed, "withdrawn": changed}
@@ -122,6 +114,8 @@ async def on_records(batch: Sequence[Record], tx: Tx) -> None:
         else:
             receipt, result = _receipt(request, Answered(Refused((ID_REUSED,))), tx), "refused"
         tx.emit(receipt, cause=reading, topic=request.sender.receipts_topic)
+        for news in answered.told if answered else ():
+            news.emit(tx)
         _count(request, receipt, result, tx)
     await events.save()
 
@@ -130,7 +124,11 @@ def _request(record: Record, tx: Tx) -> Request:
     sender = tx.upstreams.of_inbound_topic(record.topic)
     if sender is None:  # it was there when the topic was subscribed to
         raise BadRecordError("unknown-sender", "no upstream system writes to this topic any more")
-    return Request(sender, read(record, sender, tx.catalogue, opaque=isinstance(record, Opaque)))
+    return Request(sender, read(record, sender, tx.catalogue, opaque=_why_opaque(record)))
+
+
+def _why_opaque(record: Record) -> str | None:
+    return record.reason if isinstance(record, Opaque) else None
 
 
 def _key(request: Request) -> UUID:
@@ -182,7 +180,7 @@ async def _rehearse(answer: AnswerAll, request: Request, tx: Tx) -> Answered:
     finally:
         await savepoint.rollback()
         tx.rewind(mark)
-    return answered
+    return answered._replace(told=())
 
 
 def _again(request: Request, event: KnownEvent) -> Receipt:
@@ -195,10 +193,10 @@ def _again(request: Request, event: KnownEvent) -> Receipt:
 
 
 def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
-    reading, (answer, person) = request.reading, answered
+    reading, (answer, person, name, _) = request.reading, answered
     common: dict[str, Any] = {
         "source": reading.source,
-        "reference": told(reading.source, reading.reference, person),
+        "reference": name or told(reading.source, reading.reference, person),
         "record": _quoted(request, person),
         "request": reading.request,
         "dry_run": reading.dry_run or None,
@@ -206,7 +204,7 @@ def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
     match answer:
         case Accepted(referral):
             return InboundReferralAccepted(
-                **common | {"reference": _name_of(referral, common["reference"])},
+                **common,
                 referral_id=referral.referral_id,
                 duplicate=False,
                 previous_referral_id=referral.previous_referral_id,
@@ -229,12 +227,6 @@ def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
             return InboundReferralRefused(**common, problems=_told(problems), refused_at=tx.now)
         case _:
             assert_never(answer)
-
-
-def _name_of(referral: Referral, reference: Any) -> Any:
-    """The reference; its hash where receipts have named it so before: they name a referral alike, whatever is amended."""
-    name = referral.told_reference or ""
-    return name if name.startswith("sha256:") else reference
 
 
 def _quoted(request: Request, person: Person) -> QuotedRecord:

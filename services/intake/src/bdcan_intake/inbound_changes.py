@@ -6,6 +6,7 @@ earlier one of that reference that `referral_id` names. What a rule refuses is a
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
@@ -22,8 +23,8 @@ from bdcan_contracts.models import InboundReferralAmended, InboundReferralWithdr
 from bdcan_contracts.typed import one_line
 from bdcan_contracts.upstreams import Upstream
 from bdcan_intake import store
-from bdcan_intake.admission import ERASED, Accepted, Refused, take_note
-from bdcan_intake.books import Referrals, Residents
+from bdcan_intake.admission import ERASED, Accepted, Answer, Refused, take_note
+from bdcan_intake.books import Referrals, Residents, Told
 from bdcan_intake.domain import changes
 from bdcan_intake.domain.audience import is_sensitive
 from bdcan_intake.domain.changes import Amendment
@@ -41,33 +42,52 @@ class Wanted(NamedTuple):
     body: Change
 
 
-class Changed(NamedTuple):
-    """The answer, and whom the referral is about, as far as anybody knows."""
+class Answered(NamedTuple):
+    """The answer to a request, and whom it is about, as far as anybody says.
 
-    answer: Accepted | Refused
+    `name` is how earlier receipts name the referral, `told` what the sender hears after the answer.
+    """
+
+    answer: Answer
     person: Person = Person()
+    name: str | None = None
+    told: tuple[Told, ...] = ()
 
 
-async def change(wanted: Sequence[Wanted], tx: Tx) -> list[Changed]:
+async def change(wanted: Sequence[Wanted], tx: Tx) -> list[Answered]:
     """Make the changes that the rules allow, in their order; returns an answer for each."""
     referral_ids = await _named(wanted, tx)
     erased = await _erased(wanted, referral_ids, tx)
-    referrals, residents = Referrals(tx), Residents(tx)
+    told: list[Told] = []
+    referrals, residents = Referrals(tx, told), Residents(tx)
     await tx.write_added()  # the same batch may have brought the person a moment ago
     await referrals.lock_keys(referral_ids.values())
     await residents.lock_keys(referral_ids.values())
-    answers: list[Changed] = []
+    answers: list[Answered] = []
     for place, one in enumerate(wanted):
         if one.body.source not in one.sender.sources:
-            answers.append(Changed(Refused((NOT_YOURS,))))
+            answers.append(Answered(Refused((NOT_YOURS,))))
         elif place in referral_ids:
             answers.append(await _change(one, referrals, residents, referral_ids[place]))
         else:
             unknown = ERASED if place in erased else UNKNOWN_REFERENCE
-            answers.append(Changed(Refused((unknown, *_problems(one, tx)))))
+            answers.append(Answered(Refused((unknown, *_problems(one, tx)))))
     await residents.save()
     await referrals.save()
-    return answers
+    return _with_news(answers, referral_ids, told)
+
+
+def _with_news(
+    answers: Sequence[Answered], referral_ids: Mapping[int, UUID], told: Sequence[Told]
+) -> list[Answered]:
+    """The answers, each with what its sender hears next: after the last change that a referral took in this unit."""
+    last = {
+        referral_ids[place]: place for place, one in enumerate(answers) if isinstance(one.answer, Accepted)
+    }
+    news = defaultdict[int, list[Told]](list)
+    for one in told:
+        news[last[one.receipt.referral_id]].append(one)
+    return [one._replace(told=tuple(news[place])) for place, one in enumerate(answers)]
 
 
 def _problems(wanted: Wanted, tx: Tx) -> tuple[Problem, ...]:
@@ -76,9 +96,9 @@ def _problems(wanted: Wanted, tx: Tx) -> tuple[Problem, ...]:
     return ()
 
 
-async def _change(wanted: Wanted, referrals: Referrals, residents: Residents, referral_id: UUID) -> Changed:
+async def _change(wanted: Wanted, referrals: Referrals, residents: Residents, referral_id: UUID) -> Answered:
     """Make one change. What a rule refuses has changed nothing."""
-    known = residents[referral_id]
+    known, name = residents[referral_id], referrals[referral_id].told_reference
     try:
         match wanted.body:
             case InboundReferralWithdrawn() as body:
@@ -86,10 +106,10 @@ async def _change(wanted: Wanted, referrals: Referrals, residents: Residents, re
             case InboundReferralAmended() as body:
                 await _amend(wanted.sender, body, referrals, residents, referral_id)
     except RefusedError as refused:
-        return Changed(Refused(refused.errors), known)
+        return Answered(Refused(refused.errors), known, name)
     except (NotAllowedError, StaleError) as refused:
-        return Changed(Refused((Problem("", refused.code, str(refused)),)), known)
-    return Changed(Accepted(referrals[referral_id]), residents[referral_id])
+        return Answered(Refused((Problem("", refused.code, str(refused)),)), known, name)
+    return Answered(Accepted(referrals[referral_id]), residents[referral_id], name)
 
 
 async def _amend(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
 from prometheus_client import Counter
 
 from bdcan_chassis.housekeeping import Sample
@@ -78,6 +81,16 @@ INBOUND_PROBLEMS = Counter(
     "Refused records of upstream systems by what is wrong with them",
     ["sender", "code"],
 )
+LATER_RECEIPTS = Counter(
+    "bdcan_intake_later_receipts_total",
+    "Receipts that tell an upstream system how a referral goes on: progressed, or closed",
+    ["sender", "kind"],
+)
+KAFKA_USERS = Sampled(
+    "bdcan_kafka_user_expires_timestamp_seconds",
+    "When the last Kafka user of a system outside ends; a system with a user that does not end has none",
+    ["name"],
+)
 
 SAMPLES = (
     Sample(REFERRALS, summary.GAUGE_REFERRALS),
@@ -91,3 +104,8 @@ SAMPLES = (
     Sample(IMPORTS, GAUGE_IMPORTS),
 )
 """What housekeeping reads."""
+
+
+def show_kafka_users(ends: Callable[[], Mapping[str, datetime]]) -> None:
+    """Show when the users end, as it is at each scrape."""
+    KAFKA_USERS.set_function(lambda: {(name,): at.timestamp() for name, at in ends().items()})

@@ -20,3 +20,7 @@ class Settings(GrantSettings):
         default=None,
         description="JSON: the upstream systems, as `bdcan upstream` writes them; it may be missing",
     )
+    outside_file: Path | None = Field(
+        default=None,
+        description="JSON: the Kafka users of systems outside, as `bdcan upstream` and `bdcan consumer` write them; it may be missing",
+    )

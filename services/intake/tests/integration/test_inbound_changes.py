@@ -142,6 +142,76 @@ async def test_withdrawal_ends_the_referral_and_its_sender_hears_of_the_end(give
     assert (await shown(given, referral_id))["outcome"] == "withdrawn"
 
 
+async def told_in_order(given: Harness) -> list[tuple[str, str]]:
+    """What the sender reads: the request or the state that each receipt is about, with the record's key."""
+    kinds = (m.InboundReferralAccepted, m.InboundReferralRefused)
+    later = (m.InboundReferralProgressed, m.InboundReferralClosed)
+    said: list[tuple[str, str]] = []
+    for event in await given.emitted(*kinds, *later):
+        body: Any = event.data
+        kind = body.request if isinstance(event.data, kinds) else getattr(body, "state", "closed")
+        said.append((kind, body.reference))
+    return said
+
+
+async def test_receipt_of_a_change_comes_before_what_follows_from_it(given: Harness):
+    await sent(given)
+    await given.deliver(record(given, amended(add_needs=("domestic-abuse",))))
+    assert [kind for kind, _ in await told_in_order(given)] == ["amended", "received"]
+    await sent(given, reference="NS-2")
+    await given.deliver(record(given, withdrawn(reference="NS-2")))
+    assert [kind for kind, _ in await told_in_order(given)] == ["withdrawn", "closed"]
+
+
+async def test_batch_tells_of_an_end_between_the_receipts_around_it(given: Harness):
+    await given.deliver(
+        record(given, submitted()),
+        record(given, submitted(reference="NS-2")),
+        record(given, withdrawn()),
+        record(given, withdrawn(reference="NS-2")),
+        record(given, withdrawn()),
+        record(given, submitted(notes="She needs help again.")),
+    )
+    said = await told_in_order(given)
+    assert [kind for kind, name in said if name == "NS-1"] == [
+        "submitted",
+        "withdrawn",
+        "closed",
+        "withdrawn",
+        "submitted",
+    ]
+    assert [kind for kind, name in said if name == "NS-2"] == ["submitted", "withdrawn", "closed"]
+
+
+async def test_end_follows_the_last_of_several_changes(given: Harness):
+    await given.deliver(record(given, submitted(needs=("shopping", "errand"))))
+    await told_in_order(given)
+    await given.deliver(
+        record(given, amended(withdraw_needs=("errand",))),
+        record(given, amended(withdraw_needs=("shopping",), add_needs=("food-parcel",))),
+        record(given, withdrawn()),
+        record(given, amended(notes="Too late.")),
+    )
+    said = [kind for kind, _ in await told_in_order(given) if kind in {"amended", "withdrawn", "closed"}]
+    assert said == ["amended", "amended", "withdrawn", "closed", "amended"]
+
+
+async def test_receipts_name_a_referral_alike_whatever_is_amended(given: Harness):
+    await sent(given, person=m.Person(phone="07700 900417"), reference="Example-1")
+    await given.deliver(
+        record(given, amended(reference="Example-1", person=m.Person(name="Amina Example"))),
+        record(given, amended(reference="Example-1", version=7)),
+        record(given, withdrawn(reference="Example-1")),
+    )
+    assert {name for _, name in await told_in_order(given)} == {"Example-1"}
+
+
+async def test_dry_run_tells_nothing_that_would_follow(given: Harness):
+    await sent(given)
+    await given.deliver(record(given, withdrawn(), ce_dryrun="true"))
+    assert [kind for kind, _ in await told_in_order(given)] == ["withdrawn"]
+
+
 async def test_changes_in_one_batch_keep_their_order(given: Harness):
     accepted = await receipts(
         given,

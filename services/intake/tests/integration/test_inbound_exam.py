@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from bdcan_chassis.consumer import ConsumerLoop
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.relay import Relay
+from bdcan_chassis.testing import wire
 from bdcan_chassis.testing.harness import Harness
 from bdcan_chassis.wake import Wakes
 from bdcan_contracts.catalogue import CATALOGUE, INBOUND_RECEIPTS, INBOUND_REFERRALS
@@ -112,6 +113,10 @@ class Paper:
         quoted = more.pop("quoted_id", whole.get("id"))
         return self._add(Case(name, value, headers, codes, quoted_id=quoted, **more))
 
+    def unread(self, name: str, *codes: str) -> Case:
+        """A record of which intake knows the position alone."""
+        return self._add(Case(name, None, [], codes))
+
     def _add(self, case: Case) -> Case:
         self.cases.append(case)
         return case
@@ -181,6 +186,10 @@ def questions(paper: Paper) -> None:
     b("an unknown type", "unknown-type", put={"ce_type": "org.example.help.v1"})
     b("an unknown version", "unknown-version", put={"ce_type": SUBMITTED.replace(".v1", ".v9")})
     b("a type of another topic", "misplaced", put={"ce_type": SUBMITTED.replace("submitted", "accepted")})
+    b("a null type", "missing", put={"ce_type": None})
+    b("a null content type", drop=["content-type"], add=[("content-type", None)])
+    b("a null time", put={"ce_time": None})
+    b("an id twice, once null", "bad-header", add=[("ce_id", None)])
     b("an id twice", "bad-header", add=[("ce_id", "again")])
     b("a type twice", "bad-header", add=[("ce_type", SUBMITTED)])
     b("a source that is not UTF-8", "bad-header", put={"ce_source": b"\xff"})
@@ -213,6 +222,19 @@ def questions(paper: Paper) -> None:
     b("half a character in a name", body=paper.body(person={"name": "Resident \ud83d"}))
     b("half a character in a reference", "half-character", body=paper.body(reference="R\ud83d"))
     b("U+0000 in a name", body=paper.body(person={"name": "Resi\0dent"}))
+    b("half a character in notes, alone and between others", body=paper.body(notes="\ude00 a \ud83d\ud83d b"))
+    b("half a character in a key", body=paper.body(**{"\ud83d": "x"}))
+    b("half a character in a need", "string-pattern-mismatch", body=paper.body(needs=["shop\ud83d"]))
+    b(
+        "half a character in the source",
+        "string-pattern-mismatch",
+        "half-character",
+        body=paper.body(source=f"{source}\udc00"),
+    )
+    s("structured, half a character in the id", "bad-header", event={"id": "x\ud83d"}, quoted_id="x\ufffd")
+    s("structured, half a character in the subject", "bad-header", "misplaced", event={"subject": "\udc00"})
+    b("control characters in every text", body=paper.body(person={"name": "A\x07\x1b[2J"}, notes="\x01\x9f"))
+    b("a control character in a reference", body=paper.body(reference="bell\x07"))
     b("a dry run", put={"ce_dryrun": "true"}, dry_run=True)
     b(
         "a dry run of a bad one",
@@ -280,15 +302,25 @@ class Hall:
         path.with_suffix(".new").write_bytes(dump(one.upstream for one in self.senders))
         path.with_suffix(".new").replace(path)
 
-    async def send(self, sender: Sender, cases: Sequence[Case]) -> None:
-        """Write records in their order, and note where each is."""
-        await asyncio.to_thread(self._send, sender, cases)
+    async def send(self, sender: Sender, cases: Sequence[Case], *, transaction: bool | None = None) -> None:
+        """Write records in their order, and note where each is. `transaction`: they are in one, and whether it is committed."""
+        await asyncio.to_thread(self._send, sender, cases, transaction)
 
-    def _send(self, sender: Sender, cases: Sequence[Case]) -> None:
-        producer = Producer(
-            self.options
-            | {"message.max.bytes": 4_000_000, "compression.type": "gzip", "enable.idempotence": True}
-        )
+    async def send_batch(self, sender: Sender, cases: Sequence[Case], batch: bytes) -> None:
+        """Write a batch as it is, one case for each record."""
+        topic = sender.upstream.inbound_topic or ""
+        first = await wire.send_batch(self.broker.client_options(), topic, 0, batch, len(cases))
+        for number, case in enumerate(cases):
+            case.place = (topic, 0, first + number)
+
+    def _send(self, sender: Sender, cases: Sequence[Case], transaction: bool | None) -> None:
+        options = {"message.max.bytes": 6_000_000, "compression.type": "gzip", "enable.idempotence": True}
+        if transaction is not None:
+            options["transactional.id"] = secrets.token_hex(4)
+        producer = Producer(self.options | options)
+        if transaction is not None:
+            producer.init_transactions(30)
+            producer.begin_transaction()
         for case in cases:
 
             def noted(error: Any, message: Message, case: Case = case) -> None:
@@ -305,6 +337,8 @@ class Hall:
                 on_delivery=noted,
             )
             producer.flush(30)
+        if transaction is not None:
+            (producer.commit_transaction if transaction else producer.abort_transaction)(30)
 
     async def answered(self, cases: Sequence[Case]) -> None:
         """Wait until each of these records has a receipt, and all receipts are read."""
@@ -433,6 +467,8 @@ async def test_every_record_gets_exactly_one_receipt_that_quotes_it(hall: Hall) 
     assert not await hall.given.fetch("SELECT FROM chassis.dead_letter")
     await _holds_what_it_accepted(hall, cases)
     _tells_the_same_again(hall, paper)
+    await _survives_batches_that_no_client_writes(hall, surgery)
+    await _answers_what_was_committed_alone(hall, surgery)
     await _answers_whoever_was_revoked(hall, surgery)
     await _reads_new_partitions(hall, pharmacy)
 
@@ -453,6 +489,39 @@ def _tells_the_same_again(hall: Hall, paper: Paper) -> None:
     sender = paper.sender.upstream.name
     assert metrics.INBOUND_RECORDS.labels(sender, "repeated")._value.get() == 2
     assert metrics.INBOUND_PROBLEMS.labels(sender, "id-reused")._value.get() == 4
+
+
+async def _survives_batches_that_no_client_writes(hall: Hall, sender: Sender) -> None:
+    """Each gets its receipt, and what comes behind it on the same partition is not held up."""
+    paper = Paper(sender)
+    for codec, unpacked in (("gzip", 100_000_000), ("lz4", 100_000_000), ("zstd", 500_000_000)):
+        batch = wire.bomb(codec, unpacked)
+        assert len(batch) < 1_000_000
+        await hall.send_batch(sender, [paper.unread(f"a bomb of {codec}", "too-large")], batch)
+    several = [paper.unread(f"record {number} of a bomb", "too-large") for number in range(3)]
+    await hall.send_batch(sender, several, wire.bomb("zstd", 20_000_000, records=3))
+    named = paper.unread("a header whose name is not UTF-8", "bad-header")
+    body = json.dumps(paper.body()).encode()
+    await hall.send_batch(sender, [named], wire.with_header_name(b"\xff\xfe", body))
+    huge = json.dumps(paper.body()).encode().ljust(5_000_000)
+    large = paper.binary("5 MB", "too-large", value=huge, event_id="5 MB", partition=0)
+    last = paper.binary("behind all of them", event_id="behind", body=sender.body("S-1"), partition=0)
+    await hall.send(sender, [large, last])
+    await hall.answered(paper.cases)
+    assert [wrong for case in paper.cases if (wrong := hall.mark(case))] == []
+    assert not await hall.given.fetch("SELECT FROM chassis.dead_letter")
+
+
+async def _answers_what_was_committed_alone(hall: Hall, sender: Sender) -> None:
+    paper = Paper(sender)
+    body = sender.body("T-1")
+    aborted = paper.binary("what was aborted", event_id="in a transaction", body=body, partition=0)
+    kept = paper.binary("what was committed", event_id="in a transaction", body=body, partition=0)
+    await hall.send(sender, [aborted], transaction=False)
+    await hall.send(sender, [kept], transaction=True)
+    await hall.answered([kept])
+    assert hall.mark(kept) is None
+    assert aborted.place not in hall.receipts
 
 
 async def _answers_whoever_was_revoked(hall: Hall, sender: Sender) -> None:

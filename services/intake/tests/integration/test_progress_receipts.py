@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -23,9 +24,11 @@ from bdcan_contracts import upstreams as u
 from bdcan_contracts import vocabulary
 from bdcan_contracts.catalogue import INBOUND_RECEIPTS, INBOUND_REFERRALS
 from bdcan_contracts.vocabulary import NeedCode
+from bdcan_intake import store
 from bdcan_intake.app import service
 from bdcan_intake.books import Referrals
 from bdcan_intake.domain.referral import Referral
+from bdcan_intake.metrics import LATER_RECEIPTS
 from bdcan_intake.settings import Settings
 
 NORTH = u.Upstream(
@@ -112,6 +115,53 @@ async def test_sender_hears_of_each_step_on_its_own_topic(given: Harness):
     assert {(body.source, body.reference, body.referral_id) for _, body in told} == {
         ("north-surgery", "NS-1", r.referral_id)
     }
+
+
+async def test_later_receipts_are_counted_by_sender(given: Harness):
+    def counted(kind: str) -> float:
+        return LATER_RECEIPTS.labels("north-surgery", kind)._value.get()
+
+    r = await sent(given, NeedCode.SHOPPING)
+    before = counted("progressed"), counted("closed")
+    await given.deliver(s.assigned(r))
+    assert (counted("progressed"), counted("closed")) == (before[0] + 1, before[1])
+    answer = await given.http.post(f"/v1/referrals/{r.referral_id}/withdrawal", json={"reason": "moved-away"})
+    assert answer.status_code == 200, answer.text
+    assert (counted("progressed"), counted("closed")) == (before[0] + 1, before[1] + 1)
+
+
+BACKFILL = (Path(store.__file__).parent / "migrations" / "0100_names_of_earlier_referrals.sql").read_text(
+    "utf-8"
+)
+
+
+async def forgotten(given: Harness, referral_id: UUID) -> None:
+    """The referral as it was before receipts had names."""
+    await given.owner.execute("UPDATE referral SET told_reference = NULL WHERE id = $1", referral_id)
+
+
+async def test_sender_of_a_referral_from_before_hears_how_it_goes_on(given: Harness):
+    r = await sent(given, NeedCode.SHOPPING)
+    unnamed = await sent(given, NeedCode.SHOPPING, reference=None)
+    for one in (r, unnamed):
+        await forgotten(given, one.referral_id)
+    await given.owner.execute(BACKFILL)
+    await given.deliver(s.assigned(r), s.assigned(unnamed))
+    told = {body.referral_id: body.reference for _, body in await receipts(given)}
+    digest = hashlib.sha256(b"north-surgery:NS-1").hexdigest()[:32]
+    assert told == {r.referral_id: f"sha256:{digest}", unnamed.referral_id: str(unnamed.referral_id)}
+
+
+async def test_names_are_given_to_no_referral_that_has_ended_or_hides_something(given: Harness):
+    concern = await sent(given, NeedCode.SHOPPING, NeedCode.DOMESTIC_ABUSE, reference="NS-2")
+    ended = await sent(given, NeedCode.SHOPPING, reference="NS-3")
+    await given.http.post(f"/v1/referrals/{ended.referral_id}/withdrawal", json={"reason": "moved-away"})
+    named = await sent(given, NeedCode.SHOPPING)
+    for one in (concern, ended):
+        await forgotten(given, one.referral_id)
+    await given.owner.execute(BACKFILL)
+    names = [(await stored(given, one.referral_id)).told_reference for one in (concern, ended, named)]
+    assert names == [None, None, "NS-1"]
 
 
 @pytest.mark.parametrize("source", ["south-charity", "south-food", "phone-desk"])

@@ -143,6 +143,27 @@ def watch_upstreams(path: Path | None) -> WatchedFile[Upstreams]:
     return WatchedFile("BDCAN_UPSTREAMS_FILE", path, parse, Upstreams(), may_miss=True)
 
 
+class _KafkaUser(BaseModel):
+    ends_at: AwareDatetime | None = None
+
+
+class _Holder(BaseModel):
+    name: str
+    users: list[_KafkaUser] = []
+
+
+class _Outside(BaseModel):
+    holders: list[_Holder] = []
+
+
+def watch_kafka_users(path: Path | None) -> WatchedFile[dict[str, datetime]]:
+    """When the last Kafka user of each system outside ends, where all of its users end. Raises ConfigurationError.
+
+    A file that does not exist yet names none.
+    """
+    return WatchedFile("BDCAN_OUTSIDE_FILE", path, _kafka_users, {}, may_miss=True)
+
+
 def watch_secrets(
     setting: str, path: Path | None, otherwise: tuple[bytes, ...]
 ) -> WatchedFile[tuple[bytes, ...]]:
@@ -155,6 +176,15 @@ def _secrets(content: bytes) -> tuple[bytes, ...]:
     if not found:
         raise ValueError("no secret")
     return found
+
+
+def _kafka_users(content: bytes) -> dict[str, datetime]:
+    ends: dict[str, datetime] = {}
+    for holder in _Outside.model_validate_json(content).holders:
+        found = [user.ends_at for user in holder.users if user.ends_at is not None]
+        if found and len(found) == len(holder.users):
+            ends[holder.name] = max(found)
+    return ends
 
 
 def _api_keys(content: bytes) -> dict[str, ApiKey]:

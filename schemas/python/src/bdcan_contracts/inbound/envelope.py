@@ -58,13 +58,21 @@ class _Found:
         self.problems.append(Problem(field, code, message))
 
 
-def open_envelope(headers: Headers, value: bytes | None, *, opaque: bool = False) -> Envelope:
-    """Take a record apart. `opaque`: a header has a name that is not UTF-8, and none can be read."""
+_OPAQUE = {
+    "bad-header": ("headers", "a header's name is not UTF-8: send names of plain letters"),
+    "too-large": ("", "the batch that the record is in unpacks to more than 32 MiB: send smaller ones"),
+}
+"""Why nothing but a record's position is known."""
+
+
+def open_envelope(headers: Headers, value: bytes | None, *, opaque: str | None = None) -> Envelope:
+    """Take a record apart. `opaque`: why nothing of it can be read, as a code."""
     found = _Found()
     binary, content_type, traceparent = _headers(headers, found)
     media, is_large = _media_type(content_type), value is not None and len(value) > MAX_BYTES
     if opaque:
-        found.wrong("headers", "bad-header", "a header's name is not UTF-8: send names of plain letters")
+        field, message = _OPAQUE[opaque]
+        found.wrong(field, opaque, message)
     if is_large:
         found.wrong(
             "", "too-large", f"the record's value has more than {MAX_BYTES} bytes: send a shorter one"

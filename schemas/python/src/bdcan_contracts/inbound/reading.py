@@ -56,8 +56,8 @@ class Reading(Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
-def read(record: Record, sender: Upstream, catalogue: Catalogue, *, opaque: bool = False) -> Reading:
-    """Read a record of an upstream system. `opaque`: nothing but its position is known."""
+def read(record: Record, sender: Upstream, catalogue: Catalogue, *, opaque: str | None = None) -> Reading:
+    """Read a record of an upstream system. `opaque`: why nothing but its position is known, as a code."""
     envelope = open_envelope(record.headers, record.value, opaque=opaque)
     said, problems = envelope.attributes, list(envelope.problems)
     value = envelope.data
