@@ -33,6 +33,8 @@ SILENT_IN_CALM = {
     "doors: Share refused": "a record that comes in",
     "doors: What is wrong, last 24 hours": "a record that is refused",
     "doors: First key to end, in": "a key with an end",
+    "doors: First Kafka user to end, in": "a user with an end",
+    "doors: Later receipts, per hour": "minutes of history",
     "escalations: Open by lane and state": "five cases of one kind: fewer are shown to nobody",
     "food: Parcels that lack an item": "an item that is short",
     "food: Stock moved, per hour": "minutes of history",

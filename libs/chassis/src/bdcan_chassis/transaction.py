@@ -401,6 +401,17 @@ class Transactions:
             await tx.flush()
         self.committed(tx)
 
+    @asynccontextmanager
+    async def rehearsal(self, traceparent: str | None = None) -> AsyncIterator[Tx]:
+        """A transaction that is rolled back at the end of the block: whoever flushes it learns what a commit would refuse."""
+        async with self.pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield self.on(connection, traceparent)
+            finally:
+                await transaction.rollback()
+
     def committed(self, tx: Tx) -> None:
         """Count what happened, and wake whoever waits for it. Whoever opened the transaction calls this after the commit."""
         for counter in tx.counted:

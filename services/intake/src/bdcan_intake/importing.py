@@ -3,18 +3,23 @@
 A file is not one transaction. Each row is worth taking on, the other services can begin, and intake serves callers between
 two chunks. Each transaction brings the figures of the import up to date, so that they are true whatever happens next. If
 the import breaks off, the sender hands the file in again: the rows that are in are then duplicates.
+
+A dry run does the same in one transaction (`Rehearsal`), which is rolled back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
+from typing import Protocol
 from uuid import UUID
 
 from bdcan_chassis.database import backoff_seconds
 from bdcan_chassis.errors import DATABASE_ERRORS, is_transient
-from bdcan_chassis.transaction import Transactions, Tx
+from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_intake import csv_file, store
 from bdcan_intake.admission import Accepted, Duplicate, Refused, take_on
@@ -32,10 +37,37 @@ _TRIES = 6
 _PAUSE_SECONDS = 2.0
 
 
+class Units(Protocol):
+    """Where the transactions of an import come from."""
+
+    @property
+    def today(self) -> date: ...  # noqa: D102
+
+    def begin(self, traceparent: str | None = None) -> AbstractAsyncContextManager[Tx]: ...  # noqa: D102
+
+
+class Rehearsal:
+    """Gives one transaction again and again. Whoever opened it rolls it back: the import leaves nothing behind."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+
+    @property
+    def today(self) -> date:
+        """The local date."""
+        return self._tx.today
+
+    @asynccontextmanager
+    async def begin(self, traceparent: str | None = None) -> AsyncIterator[Tx]:  # noqa: ARG002 # it has begun
+        """The transaction. It goes on after the block."""
+        yield self._tx
+        await self._tx.flush()
+
+
 class Importing:
     """Runs one import. Each of its transactions leaves a true record."""
 
-    def __init__(self, transactions: Transactions, import_id: UUID, traceparent: str | None) -> None:
+    def __init__(self, transactions: Units, import_id: UUID, traceparent: str | None) -> None:
         self._transactions = transactions
         self._import_id = import_id
         self._traceparent = traceparent
@@ -75,8 +107,8 @@ class Importing:
         """Take on all rows, `chunk` in one transaction; returns the import. Raises BrokenOffError."""
         for start in range(0, len(sheet.records), chunk):
             await self._take_on(sheet, source, start, start + chunk)
-        async with self._transactions.pool.acquire() as connection:
-            [done] = await store.imports.IMPORT.get.all(connection, keys=[self._import_id])
+        async with self._transactions.begin(self._traceparent) as tx:
+            [done] = await store.imports.IMPORT.get.all(tx.connection, keys=[self._import_id])
         return done
 
     async def _unreadable(self, sha256: str, wrong: Sequence[Problem]) -> None:
@@ -99,7 +131,7 @@ class Importing:
                 async with self._transactions.begin(self._traceparent) as tx:
                     return await self._chunk(tx, rows, start)
             except DATABASE_ERRORS as error:
-                if not is_transient(error):
+                if not is_transient(error) or isinstance(self._transactions, Rehearsal):
                     raise
                 if attempt >= _TRIES:
                     raise self._broken_off(sheet, start) from error

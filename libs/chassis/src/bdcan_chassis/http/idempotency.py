@@ -21,7 +21,6 @@ import hashlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Annotated, TypeAlias
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -98,13 +97,10 @@ class Once:
         return Response(body, status, media_type="application/json" if body else None)
 
     async def _rehearsed(self, work: Callable[[Tx], Awaitable[BaseModel | None]], status: int) -> Response:
-        body = b""
-        with suppress(_RolledBackError):
-            async with self._transactions.begin(self._request.state.traceparent) as tx:
-                result = await work(tx)
-                body = b"" if result is None else _dump(result)
-                await tx.flush()  # what the last statement refuses is refused here, too
-                raise _RolledBackError
+        async with self._transactions.rehearsal(self._request.state.traceparent) as tx:
+            result = await work(tx)
+            body = b"" if result is None else _dump(result)
+            await tx.flush()  # what the last statement refuses is refused here, too
         return Response(body, status, {"Dry-Run": "true"}, media_type="application/json" if body else None)
 
     async def _replayed(self, caller: str, key: str, digests: tuple[bytes, ...]) -> Response | None:
@@ -137,10 +133,6 @@ class Once:
             return (of_bytes.digest(),)
         hasher.update(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
         return hasher.digest(), of_bytes.digest()
-
-
-class _RolledBackError(Exception):
-    """Leaves the transaction of a dry run, which has its answer, without a trace."""
 
 
 def _key(request: Request) -> str | None:

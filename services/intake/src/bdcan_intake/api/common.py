@@ -9,7 +9,7 @@ from datetime import date
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
@@ -32,6 +32,9 @@ Writer = Annotated[Caller, Depends(needs("referrals:write"))]
 
 Amender = Annotated[Caller, Depends(needs("referrals:write", "referrals:amend"))]
 """Who may correct what a referral says and add notes; a hub's people may, without handing in referrals."""
+
+
+DryRun = Annotated[bool, Query(description="answer as if, and store nothing")]
 
 
 class _Submitting(Authentication):

@@ -26,10 +26,10 @@ from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
 from bdcan_contracts.typed.text import compatible
 from bdcan_intake import csv_file
-from bdcan_intake.api.common import Reader, Sender, source_of
+from bdcan_intake.api.common import DryRun, Reader, Sender, source_of
 from bdcan_intake.domain.imports import Import, ImportState
 from bdcan_intake.domain.referral import ReferralState
-from bdcan_intake.importing import Importing
+from bdcan_intake.importing import Importing, Rehearsal
 from bdcan_intake.settings import Settings
 from bdcan_intake.store.imports import DUPLICATES_OF, FIND, IMPORT, PROBLEMS_OF, DuplicateFound
 
@@ -76,12 +76,32 @@ class DuplicateShown(BaseModel):
     open: bool
 
 
+class ProblemShown(BaseModel):
+    """What is wrong with a row: its line in the file, the column, and what to correct."""
+
+    model_config = ConfigDict(from_attributes=True)
+    line: int
+    reference: str | None = None
+    field: str
+    code: str
+    message: str
+
+
 class ImportWithRows(ImportShown):
-    """An import with its first duplicate rows. `duplicates_url` has all of them."""
+    """An import with its first duplicate rows. `duplicates_url` has all of them.
+
+    The answer of a dry run has no URLs, because nothing was stored: `problems` names what is wrong.
+    """
 
     duplicate_rows: Annotated[
         list[DuplicateShown], Field(description=f"the first {_MOST_ROWS}, with the states of now")
     ]
+    problems: Annotated[
+        list[ProblemShown] | None, Field(description=f"of a dry run: the first {_MOST_ROWS}")
+    ] = None
+    dry_run: Annotated[
+        bool | None, Field(description="nothing was stored: new ids in the answer belong to nothing")
+    ] = None
 
 
 _FILE = {"type": "string", "format": "binary"}
@@ -102,6 +122,7 @@ def router(settings: Settings) -> Routes:
     )
     async def hand_in(
         request: Request,
+        response: Response,
         caller: Sender,
         source: Annotated[
             Slug | None,
@@ -109,6 +130,7 @@ def router(settings: Settings) -> Routes:
                 min_length=3, max_length=40, description="one of the caller's sources; by default the first"
             ),
         ] = None,
+        dry_run: DryRun = False,
     ) -> ImportWithRows:
         # no Idempotency-Key is needed: each row is known by its reference, or by what it says
         if request.headers.get("Content-Type", "").lower().startswith("multipart/"):
@@ -116,6 +138,9 @@ def router(settings: Settings) -> Routes:
                 "This is a form with a file in it. Send the file itself: curl --data-binary @list.csv, not -F or --form."
             )
         source = source_of(request, caller, source)
+        if dry_run:
+            response.headers["Dry-Run"] = "true"
+            return await _rehearsed(request, source, caller, settings)
         importing = Importing(transactions_of(request), new_id(), request.state.traceparent)
         await importing.receive(source, caller.name)
         try:
@@ -123,11 +148,7 @@ def router(settings: Settings) -> Routes:
         except BodyError:
             await importing.break_off()
             raise
-        try:
-            sheet = await importing.read(content, settings.import_rows)
-        except csv_file.FileError as error:
-            raise InvalidError(str(error), code="bad-file", errors=error.errors) from None
-        done = await importing.take_on(sheet, source, settings.import_chunk)
+        done = await _run(importing, content, source, settings)
         async with reading(request) as connection:
             return await _with_rows(connection, done)
 
@@ -166,7 +187,7 @@ def router(settings: Settings) -> Routes:
     async def errors(request: Request, import_id: UUID, caller: Reader) -> Response:
         async with reading(request) as connection:
             shown = _must_see(caller, await IMPORT.get.first(connection, keys=[import_id]))
-            found = await PROBLEMS_OF.all(connection, import_id=import_id)
+            found = await PROBLEMS_OF.all(connection, import_id=import_id, limit=None)
         listed = [(str(p.line), p.reference or "", p.field, p.code, p.message) for p in found]
         if shown.unlisted:
             message = (
@@ -195,6 +216,30 @@ def router(settings: Settings) -> Routes:
         )
 
     return routes
+
+
+async def _run(importing: Importing, content: bytes, source: str, settings: Settings) -> Import:
+    """The import of a file that has arrived. Raises InvalidError where nobody can read it."""
+    try:
+        sheet = await importing.read(content, settings.import_rows)
+    except csv_file.FileError as error:
+        raise InvalidError(str(error), code="bad-file", errors=error.errors) from None
+    return await importing.take_on(sheet, source, settings.import_chunk)
+
+
+async def _rehearsed(request: Request, source: str, caller: Caller, settings: Settings) -> ImportWithRows:
+    """The answer as if."""
+    content = await request.body()
+    async with transactions_of(request).rehearsal(request.state.traceparent) as tx:
+        importing = Importing(Rehearsal(tx), new_id(), request.state.traceparent)
+        await importing.receive(source, caller.name)
+        done = await _run(importing, content, source, settings)
+        problems = await PROBLEMS_OF.all(tx.connection, import_id=done.import_id, limit=_MOST_ROWS)
+        shown = await _with_rows(tx.connection, done)
+    said = list(map(ProblemShown.model_validate, problems))
+    return shown.model_copy(
+        update={"problems": said, "dry_run": True, "errors_url": None, "duplicates_url": None}
+    )
 
 
 def _must_see(caller: Caller, found: Import | None) -> Import:

@@ -27,6 +27,7 @@ from bdcan_intake import forms, store
 from bdcan_intake.admission import Accepted, Duplicate, Refused, take_note, take_on
 from bdcan_intake.api.common import (
     Amender,
+    DryRun,
     Reader,
     Sender,
     Unread,
@@ -181,15 +182,15 @@ class NoteTaken(BaseModel):
 
     referral_id: UUID
     note_id: UUID | None = None
+    dry_run: Annotated[bool | None, Field(description="nothing was stored: `note_id` belongs to nothing")] = (
+        None
+    )
 
 
 class Withdrawal(bodies.Body):
     """Why, as a code: `no-longer-needed`, `moved-away`, `made-in-error`."""
 
     reason: bodies.Reason
-
-
-DryRun = Annotated[bool, Query(description="answer as if, and store nothing")]
 
 
 def router() -> Routes:
@@ -326,6 +327,7 @@ def _changing(routes: Routes) -> None:
         caller: Amender,
         once: OnceOnly,
         body: Annotated[Any, Unread(forms.CorrectionForm), Body()],
+        dry_run: DryRun = False,
     ) -> Response:
         """Put right what is kept about the person of a referral that has ended. The audit knows who did it, and why."""
         form = filled_in(request, forms.read_correction, body)
@@ -341,12 +343,19 @@ def _changing(routes: Routes) -> None:
                 Act.PERSON_CORRECTED, caller.name, referral_id, form.reason, fields=sorted(correction.person)
             )
 
-        return await once(work, status=204)
+        return await once(work, status=204, dry_run=dry_run)
 
     @routes.post("/{referral_id}/notes", status_code=201, response_model=NoteTaken)
-    async def note(referral_id: UUID, body: NoteForm, caller: Amender, once: OnceOnly) -> Response:
+    async def note(
+        referral_id: UUID, body: NoteForm, caller: Amender, once: OnceOnly, dry_run: DryRun = False
+    ) -> Response:
         """Add a note about the resident, at any time. It is read through a disclosure. One that says they died stops the calls."""
-        return await once(lambda tx: _note(tx, referral_id, body, caller), status=201)
+
+        async def work(tx: Tx) -> BaseModel:
+            taken = await _note(tx, referral_id, body, caller)
+            return taken.model_copy(update={"dry_run": True}) if dry_run else taken
+
+        return await once(work, status=201, dry_run=dry_run)
 
 
 async def _note(tx: Tx, referral_id: UUID, body: NoteForm, caller: Caller) -> NoteTaken:

@@ -62,9 +62,9 @@ DUPLICATES_OF = Query(
     DuplicateFound,
 )
 
-# The problems of a file, in its order.
+# The problems of a file, in its order. limit NULL: all.
 PROBLEMS_OF = PROBLEM.query(
-    "SELECT {columns} FROM referral_import_error WHERE import_id = :import_id ORDER BY place"
+    "SELECT {columns} FROM referral_import_error WHERE import_id = :import_id ORDER BY place LIMIT :limit::int"
 )
 
 # How many problems of a file are on record.
