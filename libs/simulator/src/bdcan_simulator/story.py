@@ -23,6 +23,7 @@ _WORDS = {
     "welfare-call.completed": "{hub_id} rang and spoke to the resident.",
     "welfare-call.unanswered": "{hub_id} rang, {outcome}; the next call is due {next_attempt_at}.",
     "welfare-call.exhausted": "Nobody was reached after {attempts} calls: a welfare concern.",
+    "welfare-call.overdue": "Nobody at {hub_id} has rung by {due_at}: an alarm is raised.",
     "welfare-call.reopened": "{hub_id} rings again ({reason}): due {due_at}.",
     "task.opened": "A volunteer is sought: {kind}.",
     "task.accepted": "A volunteer accepted: {kind}.",

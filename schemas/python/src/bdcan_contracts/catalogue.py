@@ -488,6 +488,7 @@ WELFARE_CALLS = Topic(
         "bdcan.volunteer-match.welfare-call.unanswered.v1",
         "bdcan.volunteer-match.welfare-call.exhausted.v1",
         "bdcan.volunteer-match.welfare-call.held.v1",
+        "bdcan.volunteer-match.welfare-call.overdue.v1",
         "bdcan.volunteer-match.welfare-call.reopened.v1",
     ),
     writers=("volunteer-match",),
@@ -499,6 +500,7 @@ WELFARE_CALLS = Topic(
                 "bdcan.volunteer-match.welfare-call.unanswered.v1",
                 "bdcan.volunteer-match.welfare-call.exhausted.v1",
                 "bdcan.volunteer-match.welfare-call.held.v1",
+                "bdcan.volunteer-match.welfare-call.overdue.v1",
                 "bdcan.volunteer-match.welfare-call.reopened.v1",
             ),
         ),
@@ -1037,6 +1039,12 @@ CATALOGUE = Catalogue(
             "bdcan.volunteer-match.welfare-call.held.v1",
             models.WelfareCallHeld,
             "urn:bdcan:schema:bdcan.volunteer-match.welfare-call.held.v1",
+            (WELFARE_CALLS,),
+        ),
+        EventType(
+            "bdcan.volunteer-match.welfare-call.overdue.v1",
+            models.WelfareCallOverdue,
+            "urn:bdcan:schema:bdcan.volunteer-match.welfare-call.overdue.v1",
             (WELFARE_CALLS,),
         ),
         EventType(

@@ -1699,6 +1699,29 @@ class WelfareCallHeld(_Body):
     """When it began, or became overdue."""
 
 
+class WelfareCallOverdue(_Body):
+    """Nobody has called by the promised time: an alarm. It comes again until somebody calls, or the call is
+    not wanted any more.
+    """
+
+    referral_id: UUID
+    """The referral: one request for help."""
+    call_id: UUID
+    """The round of welfare calls."""
+    hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """The locality hub."""
+    attempts: Annotated[int, Whole(0, 2147483647)]
+    """Calls of this round so far."""
+    due_at: AwareDatetime
+    """When somebody should have called."""
+    critical: bool
+    """Whether the call is so late that somebody else must step in."""
+    next_alarm_at: AwareDatetime
+    """When the next alarm comes, if nobody calls until then."""
+    overdue_at: AwareDatetime
+    """When the alarm was raised."""
+
+
 class WelfareCallReopened(_Body):
     """What a call reported no longer counts: a person undid it or wants another call. The resident is rung
     again.

@@ -50,6 +50,7 @@ _HELP = Consumer(
         On(WELFARE_CALLS, m.WelfareCallUnanswered, follow(progress.call_unanswered)),
         On(WELFARE_CALLS, m.WelfareCallExhausted, on_call_exhausted),
         On(WELFARE_CALLS, m.WelfareCallHeld, follow(progress.call_held)),
+        On(WELFARE_CALLS, m.WelfareCallOverdue, on_noted),
         On(WELFARE_CALLS, m.WelfareCallReopened, follow(progress.call_reopened)),
         On(TASKS, m.TaskOpened, follow(progress.task_opened)),
         On(TASKS, m.TaskAccepted, with_doer(on_noted)),

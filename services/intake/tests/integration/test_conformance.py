@@ -53,6 +53,7 @@ class TestConformanceOfTheTimeline(Conformance):
         food, shopping = (n.need_id for n in r.needs)
         events = (
             s.assigned(r),
+            s.late_call(r),
             s.unanswered(r),
             s.confirmed(r),
             s.task(m.TaskOpened, r, shopping, vocabulary.TaskKind.SHOPPING),

@@ -420,6 +420,7 @@ async def test_timeline_tells_of_held_and_reopened_calls_and_of_changed_tasks(gi
     need_id, kind = r.needs[0].need_id, vocabulary.TaskKind.SHOPPING
     for event in (
         s.assigned(r),
+        s.late_call(r),
         s.held(r, "no-consent"),
         s.confirmed(r),
         s.task(m.TaskOpened, r, need_id, kind),
@@ -429,6 +430,11 @@ async def test_timeline_tells_of_held_and_reopened_calls_and_of_changed_tasks(gi
     ):
         await given.deliver(event)
     told = {entry["kind"]: entry["detail"] for entry in (await shown(given, r))["timeline"]}
+    assert told["welfare-call.overdue"] == {
+        "hub_id": s.HUB,
+        "due_at": "2020-03-23T09:00:00Z",
+        "critical": False,
+    }
     assert told["welfare-call.held"]["reason"] == "no-consent"
     assert told["welfare-call.reopened"]["reason"] == "outcome-undone"
     assert told["task.changed"]["facts"] == "flags"

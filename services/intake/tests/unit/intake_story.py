@@ -147,6 +147,19 @@ def exhausted(r: Referral, *concern: m.Need) -> m.WelfareCallExhausted:
     )
 
 
+def late_call(r: Referral) -> m.WelfareCallOverdue:
+    return m.WelfareCallOverdue(
+        referral_id=r.referral_id,
+        call_id=uuid5(r.referral_id, "welfare-call"),
+        hub_id=HUB,
+        attempts=0,
+        due_at=T0,
+        critical=False,
+        next_alarm_at=minutes(300),
+        overdue_at=T0,
+    )
+
+
 def held(r: Referral, reason: str = "not-reached", **more: Any) -> m.WelfareCallHeld:
     return m.WelfareCallHeld(
         **{

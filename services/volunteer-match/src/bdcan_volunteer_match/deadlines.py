@@ -8,7 +8,7 @@ from types import MappingProxyType
 from bdcan_chassis.deadlines import DeadlineHandler, Due
 from bdcan_chassis.transaction import Tx
 from bdcan_volunteer_match.books import Calls, Tasks, Volunteers
-from bdcan_volunteer_match.domain.call import CLAIM, REVIEW, fall_overdue, lapse
+from bdcan_volunteer_match.domain.call import CALL, CLAIM, REVIEW, fall_overdue, lapse, nobody_called
 from bdcan_volunteer_match.domain.task import DEADLINE, on_deadline
 from bdcan_volunteer_match.domain.volunteer import CHECK, RETURN, come_back, lapse_check
 
@@ -38,8 +38,14 @@ async def on_review_due(due: Sequence[Due], tx: Tx) -> None:
     await Calls(tx).handle_due(due, fall_overdue)
 
 
+async def on_nobody_called(due: Sequence[Due], tx: Tx) -> None:
+    """Nobody has rung in time."""
+    await Calls(tx).handle_due(due, nobody_called)
+
+
 DEADLINES: Mapping[str, DeadlineHandler] = MappingProxyType(
     {
+        CALL: on_nobody_called,
         CLAIM: on_claim_over,
         REVIEW: on_review_due,
         DEADLINE: on_task_due,

@@ -22,7 +22,9 @@ from bdcan_volunteer_match.domain.call import (
     claim,
     close,
     give_back,
+    give_up,
     lapse,
+    nobody_called,
     withdraw,
 )
 from bdcan_volunteer_match.domain.errors import NotAllowedError
@@ -132,6 +134,25 @@ class Calls(RuleBasedStateMachine):
         self.now += timedelta(minutes=minutes)
         if self.call is not None:
             self.call = lapse(self.call, self.now).state
+            step = nobody_called(self.call, self.now)
+            assert len(step.events) == (self.call.alarm_at is not None and self.call.alarm_at <= self.now)
+            self.call = step.state
+
+    @rule(caller=CALLERS, reason=st.sampled_from([None, "gone-home"]))
+    def a_claim_ends_by_hand(self, caller: str, reason: str | None) -> None:
+        if self.call is None:
+            return
+        try:
+            self.call = give_up(self.call, caller, reason).state
+        except NotAllowedError:
+            assert self.call.claimed_by is None or (self.call.claimed_by != caller and reason is None)
+        else:
+            assert self.call.claimed_by is None
+
+    @invariant()
+    def every_call_that_must_be_made_has_an_alarm_ahead(self) -> None:
+        if self.call is not None:
+            assert (self.call.alarm_at is None) == (self.call.must_be_made_by is None)
 
     @rule(caller=CALLERS)
     def the_resident_answers(self, caller: str) -> None:

@@ -38,6 +38,7 @@ _HIDDEN_KINDS = (
     "referral.reopened",
     "welfare-call.exhausted",
     "welfare-call.held",
+    "welfare-call.overdue",
     "welfare-call.reopened",
 )
 _HIDDEN_DETAILS = _AUTHOR | {"priority", "outcome", "needs", "contact_due_at"}

@@ -45,6 +45,7 @@ TOLD: dict[type[BaseModel], tuple[str, ...]] = {
     models.WelfareCallUnanswered: ("hub_id", "attempt", "outcome", "next_attempt_at"),
     models.WelfareCallExhausted: ("hub_id", "attempts"),
     models.WelfareCallHeld: ("hub_id", "reason", "review_by", "overdue"),
+    models.WelfareCallOverdue: ("hub_id", "due_at", "critical"),
     models.WelfareCallReopened: ("hub_id", "reason", "due_at"),
     models.TaskOpened: ("task_id", "kind", "due_at"),
     models.TaskAccepted: ("task_id", "kind"),

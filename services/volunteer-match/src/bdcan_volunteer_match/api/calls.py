@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from bdcan_chassis.database import Connection
 from bdcan_chassis.grants import Grant
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.bodies import Body, Slug
+from bdcan_chassis.http.bodies import Body, Reason, Slug
 from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked, Paging
@@ -27,7 +27,8 @@ from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub
 from bdcan_volunteer_match.books import Calls, Tasks, holders_of
 from bdcan_volunteer_match.domain import report
 from bdcan_volunteer_match.domain import task as tasking
-from bdcan_volunteer_match.domain.call import LIVE, CallState, WelfareCall
+from bdcan_volunteer_match.domain.call import LIVE, CallState, WelfareCall, give_up
+from bdcan_volunteer_match.domain.call_list import Urgency, urgency_of
 from bdcan_volunteer_match.domain.following import follow
 from bdcan_volunteer_match.domain.joining import (
     Likeness,
@@ -91,6 +92,9 @@ class CallView(BaseModel):
     attempts: int = Field(description="calls of this round so far")
     not_before: datetime = Field(description="the slot of the next call begins")
     due_at: datetime = Field(description="the next call is due")
+    urgency: Urgency | None = Field(
+        default=None, description="the group of the list of calls; absent where nobody has to ring"
+    )
     needs: list[AskedNeed] = Field(validation_alias="asks", description="what to ask about")
     household: Household | None = None
     diets: list[str]
@@ -114,6 +118,12 @@ class CallView(BaseModel):
     linked: list[LinkedView] = Field(
         default=[], validation_alias="shown_links", description="those of them that the caller may see"
     )
+
+
+class ReleaseBody(Body):
+    """Why somebody else's claim ends, as a code. Nobody needs a reason for their own."""
+
+    reason: Reason | None = None
 
 
 class FindingBody(Body):
@@ -171,7 +181,6 @@ class OutcomeView(BaseModel):
 
 def router(settings: Settings) -> Routes:
     """The routes."""
-    grants = settings.grant_keys
     router = Routes(prefix="/v1/welfare-calls", tags=["welfare calls"])
 
     @router.get("", response_model_exclude_none=True)
@@ -192,10 +201,13 @@ def router(settings: Settings) -> Routes:
     ) -> Page[CallView]:
         """Calls, the soonest due first."""
         due_at, referral_id = paging.after(datetime, UUID)
+        now = transactions_of(request).clock.now()
         if review:
             async with reading(request) as connection:
                 await must_be_hub(connection, hub)
-            return await _reviews(request, paging, caller, hubs_to_show(caller, hub), due_at, referral_id)
+            return await _reviews(
+                request, paging, caller, hubs_to_show(caller, hub), due_at, referral_id, now
+            )
         page = {
             "hubs": hubs_to_show(caller, hub),
             "due_at": due_at,
@@ -206,11 +218,10 @@ def router(settings: Settings) -> Routes:
         async with reading(request) as connection:
             await must_be_hub(connection, hub)
             if state is CallState.DUE:
-                now = transactions_of(request).clock.now()
                 found = await store.calls.FIND_DUE.all(connection, now=now, **page)
             else:
                 found = await store.calls.FIND.all(connection, state=state, **page)
-            views = await _views(connection, found, caller)
+            views = await views_of(connection, found, caller, now)
         return paging.page(found, views.__getitem__, lambda call: (call.due_at, call.referral_id))
 
     @router.get("/{call_id}", response_model_exclude_none=True)
@@ -218,20 +229,31 @@ def router(settings: Settings) -> Routes:
         """One call."""
         async with reading(request) as connection:
             call = _visible(await store.calls.GET_ROUND.first(connection, call_id=call_id), caller)
-            return await view_of(connection, call, caller)
+            return await view_of(connection, call, caller, transactions_of(request).clock.now())
 
     @router.post("/{call_id}/claim", response_model=CallView)
     async def claim_call(call_id: UUID, caller: Writer, once: OnceOnly) -> Response:
         """Take a call for 30 minutes, so that nobody else calls the same person. Referrals that share it come with it."""
+        return await once(lambda tx: claimed(Calls(tx), call_id, caller, settings))
+
+    @router.post("/{call_id}/release", response_model=CallView)
+    async def release_call(call_id: UUID, body: ReleaseBody, caller: Writer, once: OnceOnly) -> Response:
+        """End a claim: the call is on the list again, with those that were claimed with it.
+
+        Somebody else's claim is ended for a reason, which is kept.
+        """
 
         async def work(tx: Tx) -> BaseModel:
             calls = Calls(tx)
             call, others = await locked_calls(calls, call_id, caller)
-            taken = [calls.put(step) for step in claim_all(call, others, caller.name, tx.now)]
+            together = claimed_together(call, others, call.claimed_by or "")
+            for one in (call, *together):
+                calls.put(give_up(one, caller.name, body.reason))
             await calls.save()
-            view = await view_of(tx.connection, taken[0], caller)
-            grant = _grant([*taken, *claimed_together(taken[0], others, caller.name)], caller, tx.now)
-            return view.model_copy(update={"grant": grants.sign(grant)})
+            if call.claimed_by != caller.name:
+                reason = body.reason or ""
+                await store.decisions.record(tx, call.referral_id, "release", caller.name, reason)
+            return await view_of(tx.connection, calls[call.referral_id], caller, tx.now)
 
         return await once(work)
 
@@ -276,6 +298,17 @@ def router(settings: Settings) -> Routes:
         return await once(work)
 
     return router
+
+
+async def claimed(calls: Calls, call_id: UUID, caller: Caller, settings: Settings) -> CallView:
+    """The call, which the caller has claimed now, with the grant for name and number. Raises NotAllowedError."""
+    tx = calls.tx
+    call, others = await locked_calls(calls, call_id, caller)
+    taken = [calls.put(step) for step in claim_all(call, others, caller.name, tx.now)]
+    await calls.save()
+    view = await view_of(tx.connection, taken[0], caller, tx.now)
+    grant = _grant([*taken, *claimed_together(taken[0], others, caller.name)], caller, tx.now)
+    return view.model_copy(update={"grant": settings.grant_keys.sign(grant)})
 
 
 def _grant(taken: Sequence[WelfareCall], caller: Caller, now: datetime) -> Grant:
@@ -328,27 +361,33 @@ def _steps(
     return steps
 
 
-async def view_of(connection: Connection, call: WelfareCall, caller: Caller) -> CallView:
+async def view_of(connection: Connection, call: WelfareCall, caller: Caller, now: datetime) -> CallView:
     """A call as the caller may see it, with the referrals that are linked with it."""
-    return (await _views(connection, [call], caller))[call]
+    return (await views_of(connection, [call], caller, now))[call]
 
 
-async def _views(connection: Connection, calls: Sequence[WelfareCall], caller: Caller) -> _Views:
+async def views_of(
+    connection: Connection, calls: Sequence[WelfareCall], caller: Caller, now: datetime
+) -> Views:
+    """These calls as the caller may see them now."""
     ids = {other_id for call in calls for other_id in call.linked_ids}
     found = await store.calls.OF_REFERRALS.all(connection, referral_ids=list(ids)) if ids else []
-    return _Views([other for other in found if other.hub_id and caller.sees_hub(other.hub_id)])
+    return Views([other for other in found if other.hub_id and caller.sees_hub(other.hub_id)], now)
 
 
-class _Views:
+class Views:
     """Calls as somebody may see them. `others`: the linked calls that they may see."""
 
-    def __init__(self, others: Sequence[WelfareCall]) -> None:
-        self._others = others
+    def __init__(self, others: Sequence[WelfareCall], now: datetime) -> None:
+        self._others, self._now = others, now
 
     def __getitem__(self, call: WelfareCall) -> CallView:
         view = CallView.model_validate(call)
         return view.model_copy(
-            update={"linked": [_linked_view(call, o) for o in self._others if linked(call, o)]}
+            update={
+                "linked": [_linked_view(call, o) for o in self._others if linked(call, o)],
+                "urgency": urgency_of(call, self._now),
+            }
         )
 
 
@@ -375,12 +414,13 @@ async def _reviews(
     hubs: list[str] | None,
     review_by: datetime | None,
     referral_id: UUID | None,
+    now: datetime,
 ) -> Page[CallView]:
     async with reading(request) as connection:
         found = await store.calls.FIND_REVIEWS.all(
             connection, hubs=hubs, review_by=review_by, referral_id=referral_id, limit=paging.rows
         )
-        views = await _views(connection, found, caller)
+        views = await views_of(connection, found, caller, now)
     return paging.page(found, views.__getitem__, lambda call: (call.review_by, call.referral_id))
 
 

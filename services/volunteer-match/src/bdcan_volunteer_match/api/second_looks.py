@@ -119,7 +119,7 @@ async def _change(
                 tasks.put(tasking.undo(task, before, tx.now))
             tasks.put(follow(tasks[task.task_id], before, changed, holders.get(task.volunteer_id), tx.now))
     await tasks.save()
-    return await view_of(tx.connection, changes[0][1].state, caller)
+    return await view_of(tx.connection, changes[0][1].state, caller, tx.now)
 
 
 def _also(

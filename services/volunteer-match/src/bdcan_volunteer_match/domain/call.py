@@ -35,6 +35,7 @@ from bdcan_contracts.models import (
     ReferralReassigned,
     ReferralReopened,
     WelfareCallHeld,
+    WelfareCallOverdue,
 )
 from bdcan_contracts.vocabulary import Fact, Flag, Reason
 from bdcan_volunteer_match.domain.errors import NotAllowedError
@@ -45,6 +46,9 @@ CLAIM = "claim"
 
 CLAIM_FOR = timedelta(minutes=30)
 """How long a call belongs to the caller who claimed it."""
+
+CALL = "call"
+"""Deadline: somebody must have rung."""
 
 REVIEW = "review"
 """Deadline: a person must have looked at the referral."""
@@ -58,6 +62,9 @@ REVIEW_WITHIN = {
 
 It runs by the clock, at weekends and on bank holidays, too: somebody may lie behind the door.
 """
+
+CRITICAL_AFTER = REVIEW_WITHIN
+"""How late a call may be until it is critically overdue: then as much time has passed as a person has to look."""
 
 STOPS: Mapping[str, Reason] = MappingProxyType({"no-consent": Reason.NO_CONSENT, "deceased": Reason.DECEASED})
 """Flags with which nobody rings and nobody comes, until a person has looked."""
@@ -152,7 +159,8 @@ class WelfareCall(Struct, frozen=True):
     `review_by`. `cleared`: flags of STOPS with which a person has allowed to ring all the same. `warnings`: facts that
     changed since the caller claimed the call. `address_version`: the last amendment that changed the address.
     `same_person_ids`, `same_household_ids`: other referrals that intake links, as of `linked_at`. `claimed_with`: the
-    referral whose call the caller took; this one was claimed with it, because one call serves both.
+    referral whose call the caller took; this one was claimed with it, because one call serves both. `alarm_at`: when nobody
+    has rung, and an alarm is raised (again).
     """
 
     referral_id: UUID
@@ -188,6 +196,7 @@ class WelfareCall(Struct, frozen=True):
     same_household_ids: tuple[UUID, ...] = ()
     linked_at: datetime | None = None
     claimed_with: UUID | None = None
+    alarm_at: datetime | None = None
 
     @property
     def linked_ids(self) -> frozenset[UUID]:
@@ -208,6 +217,11 @@ class WelfareCall(Struct, frozen=True):
     def asks(self) -> tuple[CallNeed, ...]:
         """The needs that the round asks about."""
         return tuple(need for need in self.needs if need.open)
+
+    @property
+    def must_be_made_by(self) -> datetime | None:
+        """By when somebody must have rung; None where nobody has to ring."""
+        return self.due_at if self.state in LIVE and self.review is None and self.hub_id else None
 
     @property
     def waiting(self) -> CallState:
@@ -522,9 +536,48 @@ def looked_at(
     return moved(before, replace(after, **NO_REVIEW), *events)
 
 
+def nobody_called(call: WelfareCall, now: datetime) -> Step[WelfareCall]:
+    """Nobody has rung by the promised time: an alarm, and again until somebody does."""
+    due_at = call.must_be_made_by
+    if call.alarm_at is None or call.alarm_at > now or due_at is None or call.hub_id is None:
+        return Step(call)
+    critical_at = due_at + CRITICAL_AFTER[call.priority]
+    alarm_at = critical_at if now < critical_at else now + CRITICAL_AFTER[call.priority]
+    told = WelfareCallOverdue(
+        referral_id=call.referral_id,
+        call_id=call.call_id,
+        hub_id=call.hub_id,
+        attempts=call.attempts,
+        due_at=due_at,
+        critical=now >= critical_at,
+        next_alarm_at=alarm_at,
+        overdue_at=now,
+    )
+    return moved(call, replace(call, alarm_at=alarm_at), told)
+
+
+def give_up(call: WelfareCall, caller: str, reason: str | None) -> Step[WelfareCall]:
+    """End a claim by hand: the call is on the list again. Raises NotAllowedError.
+
+    Another than the caller says why: somebody may be on the telephone.
+    """
+    if call.state is not CallState.CLAIMED:
+        raise NotAllowedError("not-claimed", "Nobody has claimed this call.")
+    if call.claimed_by != caller and reason is None:
+        raise NotAllowedError(
+            "claimed-by-other", "Somebody else has claimed this call. To end their claim, send a reason."
+        )
+    return moved(call, replace(call, state=call.waiting, **UNCLAIMED))
+
+
 def moved(before: WelfareCall | None, after: WelfareCall, *events: BaseModel) -> Step[WelfareCall]:
-    """A step whose deadlines follow the claim and the review."""
+    """A step whose deadlines follow the claim, the review and the time by which somebody must ring."""
     deadlines: dict[str, datetime | None] = {}
+    promised = after.must_be_made_by
+    if (before and before.must_be_made_by) != promised or (promised and after.alarm_at is None):
+        after = replace(after, alarm_at=promised)
+    if (before and before.alarm_at) != after.alarm_at:
+        deadlines[CALL] = after.alarm_at
     if (before and before.claim_expires_at) != after.claim_expires_at:
         deadlines[CLAIM] = after.claim_expires_at
     if (before and before.review_by) != after.review_by:

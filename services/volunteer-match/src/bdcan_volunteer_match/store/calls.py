@@ -40,24 +40,38 @@ GET_ROUND = CALL.query("SELECT {columns} FROM welfare_call WHERE call_id = :call
 # The referral whose present round this is, locked.
 LOCK_ROUND = CALL.query("SELECT {columns} FROM welfare_call WHERE call_id = :call_id FOR NO KEY UPDATE")
 
-# A page of the calls of these hubs (NULL: of all) that should be made now, the soonest due first. Of linked referrals that
-# share a call, the one that is due first stands for all.
+# A call that should be made now at one of these hubs (NULL: at any). Of linked referrals that share a call, the one that is
+# due first stands for all.
+_MAY_BE_MADE = """
+    state IN ('due', 'unanswered') AND review IS NULL AND not_before <= :now
+    AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
+    AND NOT EXISTS (
+        SELECT FROM welfare_call AS other
+        WHERE other.referral_id = ANY (welfare_call.same_person_ids || welfare_call.same_household_ids)
+            AND other.state IN ('due', 'unanswered', 'claimed') AND other.review IS NULL
+            AND other.hub_id = welfare_call.hub_id
+            AND (other.due_at, other.referral_id) < (welfare_call.due_at, welfare_call.referral_id)
+    )
+"""
+
+_BANDS = """
+    unnest(:priorities::text[], :afters::timestamptz[], :untils::timestamptz[])
+    WITH ORDINALITY AS bands (of_priority, due_after, due_until, band)
+"""
+
+_IN_BAND = """
+    priority = of_priority AND due_at > coalesce(due_after, '-infinity') AND due_at <= coalesce(due_until, 'infinity')
+"""
+
+# A page of the calls of these hubs (NULL: of all) that should be made now, the soonest due first.
 FIND_DUE = CALL.query(
-    """
-    SELECT {columns} FROM welfare_call
-    WHERE state IN ('due', 'unanswered') AND review IS NULL AND not_before <= :now
-        AND (NOT :linked::boolean OR same_person_ids <> '{}' OR same_household_ids <> '{}')
-        AND NOT EXISTS (
-            SELECT FROM welfare_call AS other
-            WHERE other.referral_id = ANY (welfare_call.same_person_ids || welfare_call.same_household_ids)
-                AND other.state IN ('due', 'unanswered', 'claimed') AND other.review IS NULL
-                AND other.hub_id = welfare_call.hub_id
-                AND (other.due_at, other.referral_id) < (welfare_call.due_at, welfare_call.referral_id)
-        )
-        AND (:hubs::text[] IS NULL OR hub_id = ANY (:hubs))
+    f"""
+    SELECT {{columns}} FROM welfare_call
+    WHERE {_MAY_BE_MADE}
+        AND (NOT :linked::boolean OR same_person_ids <> '{{}}' OR same_household_ids <> '{{}}')
         AND (:due_at::timestamptz IS NULL OR (due_at, referral_id) > (:due_at, :referral_id::uuid))
     ORDER BY due_at, referral_id LIMIT :limit
-    """
+    """  # noqa: S608 # of constants
 )
 
 # A page of the calls of these hubs (NULL: of all) in this state (NULL: in any), the soonest due first.
@@ -71,6 +85,39 @@ FIND = CALL.query(
     ORDER BY due_at, referral_id LIMIT :limit
     """
 )
+
+# A page of the list of calls: those that should be made now at these hubs (NULL: at all), band by band. Of linked referrals
+# that share a call, the one that is due first stands for all.
+FIND_LIST = CALL.query(
+    f"""
+    SELECT {{columns}} FROM {_BANDS}
+    CROSS JOIN LATERAL (
+        SELECT * FROM welfare_call
+        WHERE {_MAY_BE_MADE} AND {_IN_BAND}
+            AND (:due_at::timestamptz IS NULL OR band > :band::int
+                OR (band = :band AND (due_at, referral_id) > (:due_at, :referral_id::uuid)))
+        ORDER BY due_at, referral_id LIMIT :limit
+    ) AS welfare_call
+    ORDER BY band, due_at, referral_id LIMIT :limit
+    """  # noqa: S608 # of constants
+)
+
+# How many calls should be made now at these hubs (NULL: at all), by hub and band.
+COUNT_LIST = Statement(
+    f"""
+    SELECT hub_id, band, count(*) AS number FROM {_BANDS}
+    JOIN welfare_call ON {_MAY_BE_MADE} AND {_IN_BAND}
+    GROUP BY hub_id, band
+    """  # noqa: S608 # of constants
+)
+
+# The calls that somebody has claimed, the longest first.
+CLAIMED_BY = CALL.query(
+    "SELECT {columns} FROM welfare_call WHERE state = 'claimed' AND claimed_by = :caller ORDER BY claim_expires_at"
+)
+
+# One caller at a time is given the next call.
+LOCK_NEXT = Statement("SELECT pg_advisory_xact_lock(hashtextextended('bdcan.volunteer-match.next-call', 0))")
 
 # How many welfare calls there are, by hub and state. One that no hub has yet is with none.
 COUNT_BY_STATE = Statement(

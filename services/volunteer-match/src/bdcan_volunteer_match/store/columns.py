@@ -43,7 +43,7 @@ COLUMNS = (
         person="household diets flags warnings last cleared",
         accounts="claimed_by",
         ids="referral_id call_id closed_needs needs same_person_ids same_household_ids claimed_with",
-        plain="state hub_id assignment_version amendment_version priority outreach confirm_at_call attempts misses not_before due_at claim_expires_at ended withdrawn changed_at review review_by review_overdue address_version linked_at",
+        plain="state hub_id assignment_version amendment_version priority outreach confirm_at_call attempts misses not_before due_at claim_expires_at ended withdrawn changed_at review review_by review_overdue address_version linked_at alarm_at",
         ends="claimed_by goes when the claim ends",
     ),
 )

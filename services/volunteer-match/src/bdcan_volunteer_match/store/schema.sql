@@ -212,6 +212,7 @@ CREATE TABLE public.welfare_call (
     same_household_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     linked_at timestamp with time zone,
     claimed_with uuid,
+    alarm_at timestamp with time zone,
     CONSTRAINT welfare_call_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT welfare_call_check CHECK (((misses >= 0) AND (misses <= attempts))),
     CONSTRAINT welfare_call_check1 CHECK (((state = ANY (ARRAY['awaiting'::text, 'cancelled'::text])) OR ((hub_id IS NOT NULL) AND (not_before IS NOT NULL) AND (due_at IS NOT NULL)))),
@@ -282,6 +283,8 @@ CREATE INDEX volunteer_check_by_volunteer ON public.volunteer_check USING btree 
 CREATE INDEX volunteer_state ON public.volunteer USING btree (state, volunteer_id);
 
 CREATE UNIQUE INDEX welfare_call_call_id ON public.welfare_call USING btree (call_id);
+
+CREATE INDEX welfare_call_list ON public.welfare_call USING btree (hub_id, priority, due_at, referral_id) WHERE ((state = ANY (ARRAY['due'::text, 'unanswered'::text])) AND (review IS NULL));
 
 CREATE INDEX welfare_call_review ON public.welfare_call USING btree (review_by, referral_id) WHERE (review IS NOT NULL);
 
