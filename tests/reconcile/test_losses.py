@@ -82,6 +82,7 @@ LOSSES: dict[str, tuple[str, str, set[str]]] = {
         ),
         {"nobody-rings"},
     ),
+    "nobody is told when nobody rings": ("volunteer-match", deadline_of("call"), {"deadline-missing"}),
     "a claimed call has no deadline": (
         "volunteer-match",
         update(

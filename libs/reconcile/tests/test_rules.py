@@ -63,8 +63,8 @@ def story() -> Stores:
         Assignment(HELPED, "assigned", "north", 1, None, NOW, None),
     ]
     s.calls = [
-        Call(CALLED, uuid4(), "claimed", "north", False, SOON, SOON, None, None, NOW, SOON, None),
-        Call(HELPED, uuid4(), "answered", "north", False, SOON, None, None, None, NOW, None, None),
+        Call(CALLED, uuid4(), "claimed", "north", False, SOON, SOON, None, None, NOW, SOON, None, SOON),
+        Call(HELPED, uuid4(), "answered", "north", False, SOON, None, None, None, NOW, None, None, None),
     ]
     s.tasks = [
         Task(HELPED, DELIVERY, FOOD, PARCEL, "parcel-delivery", "open", "north", SOON, None, SOON, NOW, SOON),
@@ -115,6 +115,7 @@ FAULTS: list[tuple[str, Callable[[Stores], object], set[tuple[str, UUID | None]]
     ("hub differs", changed("foodhub", 0, hub_id="south"), {("hub-differs", HELPED)}),
     ("call deleted", gone("calls", 0), {("nobody-rings", CALLED)}),
     ("call over", changed("calls", 0, state="answered", claim_look_at=None), {("nobody-rings", CALLED)}),
+    ("call without alarm", changed("calls", 0, alarm_look_at=None), {("deadline-missing", CALLED)}),
     ("claim without end", changed("calls", 0, claim_look_at=None), {("deadline-missing", CALLED)}),
     ("call due never", changed("calls", 0, due_at=None), {("deadline-missing", CALLED)}),
     ("review without end", changed("calls", 0, review="no-consent"), {("deadline-missing", CALLED)}),

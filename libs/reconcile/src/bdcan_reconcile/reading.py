@@ -191,9 +191,10 @@ WHERE $1::uuid[] IS NULL OR t.referral_id = ANY ($1)
 
 _CALLS = """
 SELECT t.referral_id, t.call_id, t.state, t.hub_id, t.ended, t.due_at, t.claim_expires_at, t.review, t.review_by,
-    t.changed_at, c.due_at, r.due_at
+    t.changed_at, c.due_at, r.due_at, a.due_at
 FROM welfare_call AS t LEFT JOIN chassis.deadline AS c ON c.kind = 'claim' AND c.subject = t.referral_id
     LEFT JOIN chassis.deadline AS r ON r.kind = 'review' AND r.subject = t.referral_id
+    LEFT JOIN chassis.deadline AS a ON a.kind = 'call' AND a.subject = t.referral_id
 WHERE $1::uuid[] IS NULL OR t.referral_id = ANY ($1)
 """
 

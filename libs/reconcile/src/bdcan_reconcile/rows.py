@@ -75,6 +75,7 @@ class Call(Struct, frozen=True, gc=False):
     changed_at: datetime | None
     claim_look_at: datetime | None
     review_look_at: datetime | None
+    alarm_look_at: datetime | None
 
 
 class Task(Struct, frozen=True, gc=False):

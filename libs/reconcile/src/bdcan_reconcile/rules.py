@@ -378,13 +378,15 @@ def open_things_are_looked_at_again(index: Index) -> Iterator[Culprit]:
 
 
 def calls_are_looked_at_again(index: Index) -> Iterator[Culprit]:
-    """A claim runs out, a person's look is waited for until a time, and a call that is to be made has a time."""
+    """A claim runs out, a person's look is waited for until a time, and a call that is to be made has a time and an alarm."""
     for c in index.stores.calls:
         about = f"call {c.call_id}"
         if c.state == "claimed" and c.claim_look_at is None:
             yield _unwatched(_MATCH, c.referral_id, about, "claim", c.referral_id, c.claim_expires_at)
         if c.review is not None and c.review_look_at is None:
             yield _unwatched(_MATCH, c.referral_id, about, "review", c.referral_id, c.review_by)
+        if c.state in LIVE_CALL and c.review is None and c.due_at is not None and c.alarm_look_at is None:
+            yield _unwatched(_MATCH, c.referral_id, about, "call", c.referral_id, c.due_at)
         if c.state in LIVE_CALL and c.due_at is None:
             says, repair = f"is {c.state}, and is due at no time", again(c.referral_id, _MATCH)
             yield _culprit("deadline-missing", c.referral_id, about, says, repair, _MATCH)

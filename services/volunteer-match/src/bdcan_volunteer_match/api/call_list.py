@@ -144,8 +144,8 @@ def _limits(groups: Sequence[Band], urgency: Sequence[Urgency] | None) -> dict[s
     asked = [band if urgency is None or band.urgency in urgency else None for band in groups]
     return {
         "priorities": [band.priority if band else None for band in asked],
-        "afters": [band.after if band else None for band in asked],
-        "untils": [band.until if band else None for band in asked],
+        "later_than": [band.after if band else None for band in asked],
+        "not_later": [band.until if band else None for band in asked],
     }
 
 

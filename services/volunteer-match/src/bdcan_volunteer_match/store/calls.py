@@ -55,7 +55,7 @@ _MAY_BE_MADE = """
 """
 
 _BANDS = """
-    unnest(:priorities::text[], :afters::timestamptz[], :untils::timestamptz[])
+    unnest(:priorities::text[], :later_than::timestamptz[], :not_later::timestamptz[])
     WITH ORDINALITY AS bands (of_priority, due_after, due_until, band)
 """
 
