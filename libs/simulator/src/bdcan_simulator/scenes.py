@@ -130,11 +130,12 @@ def _erasure(ledger: Ledger, facts: Facts) -> str | None:
     if not (met := ledger.met):
         return None
     moments = _counts(Counter(one.moment.value for one in met))
-    kept = sorted({code.replace("-", " ") for one in met for code in one.kept})
+    gone = sum((one.rows for one in met), Counter[str]())
+    shown = sum(one.rows_shown for one in met)
     return (
-        f"{_many(len(met), 'resident')} asked what is held about them, were shown {sum(one.rows_shown for one in met)} rows, and asked "
-        f"to be erased ({moments}). The five services deleted or emptied {sum(one.rows.total() for one in met)} rows. "
-        f"What stays says no more who they are: {', '.join(kept)}."
+        f"{_many(len(met), 'resident')} asked what is held about them, were shown {_many(shown, 'row')}, and asked to be erased "
+        f"({moments}). The five services deleted or emptied {_many(gone.total(), 'row')} ({', '.join(sorted(gone))}). "
+        "What stays are codes, ids and times: they say no more who it was about."
     )
 
 

@@ -128,5 +128,6 @@ def test_what_an_erasure_took_and_left_is_counted(day: Day) -> None:
     }
     assert day.tell(ERASURE) == (
         "1 resident asked what is held about them, were shown 7 rows, and asked to be erased (1 after a call). "
-        "The five services deleted or emptied 4 rows. What stays says no more who they are: case numbers, needs."
+        "The five services deleted or emptied 4 rows (homes, notes, residents). "
+        "What stays are codes, ids and times: they say no more who it was about."
     )
