@@ -11,7 +11,8 @@ import pytest
 
 from bdcan_contracts.__main__ import main
 
-EXAMPLES = Path(__file__).parents[2] / "schemas/examples/bdcan.intake.inbound-referral.submitted.v1"
+SOURCE = Path(__file__).parents[2] / "schemas/python"
+EXAMPLES = SOURCE.parent / "examples/bdcan.intake.inbound-referral.submitted.v1"
 BODY = {"source": "riverside-surgery", "reference": "R-1", "channel": "gp", "needs": ["errand"]}
 EVENT = {
     "specversion": "1.0",
@@ -100,3 +101,37 @@ def test_checker_needs_nothing_but_the_contracts() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "bdcan_chassis" not in done.stdout
     assert "bdcan_intake" not in done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a fresh environment that has the wheel of the contracts, and what that asks for."""
+    folder, uv = tmp_path_factory.mktemp("fresh"), Path(sys.executable).with_name("uv")
+    environment = folder / "environment"
+
+    def run(*words: str | Path) -> None:
+        done = subprocess.run(
+            [uv, "--quiet", *words], capture_output=True, text=True, check=False, cwd=folder
+        )
+        assert done.returncode == 0, done.stderr
+
+    run("build", "--wheel", SOURCE, "--out-dir", folder)
+    run("venv", "--python", sys.executable, environment)
+    [wheel] = folder.glob("*.whl")
+    run("pip", "install", "--python", environment, wheel)
+    return environment / "bin"
+
+
+@pytest.mark.parametrize("command", [("python", "-I", "-m", "bdcan_contracts"), ("bdcan-contracts",)])
+def test_checker_works_where_the_contracts_alone_are_installed(
+    installed: Path, command: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "good.json").write_text(json.dumps(EVENT | {"data": BODY, "time": "2020-03-23T09:00:00Z"}))
+    (tmp_path / "bad.json").write_text(json.dumps(BODY | {"needs": ["pony"]}))
+    (tmp_path / "amended.json").write_text(json.dumps(AMENDED | {"data": NAMED}))
+    program = [str(installed / command[0]), *command[1:], "check", "--json", "."]
+    bare = {"PYTHONTZPATH": "", "PATH": "/usr/bin:/bin"}  # a system without a database of time zones
+    done = subprocess.run(program, capture_output=True, text=True, check=False, cwd=tmp_path, env=bare)
+    assert done.returncode == 1, done.stderr
+    said = {one["file"]: [p["code"] for p in one["problems"]] for one in json.loads(done.stdout)}
+    assert said == {"amended.json": [], "bad.json": ["unknown-code"], "good.json": []}

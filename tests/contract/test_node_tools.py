@@ -83,6 +83,21 @@ async def test_a_typescript_client_compiles_strictly_and_calls(given: Harness, t
     }
 
 
+async def test_a_typescript_client_of_each_service_compiles_strictly_and_calls(
+    given: Harness, tmp_path: Path
+):
+    openapi = tmp_path / "openapi.json"
+    openapi.write_bytes((await given.http.get("/openapi.json")).content)
+    program = Path(__file__).with_name("operations.mts")
+
+    done = await asyncio.to_thread(
+        run, "client.mjs", openapi, program, tmp_path, given.url, given.http.headers["X-API-Key"]
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout) == {"status": 200, "letters": 0, "missing": "urn:bdcan:problem:not-found"}
+
+
 async def test_a_typescript_client_is_generated_without_a_warning(given: Harness, tmp_path: Path):
     openapi = tmp_path / "openapi.json"
     openapi.write_bytes((await given.http.get("/openapi.json")).content)
