@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import os
 import re
@@ -10,10 +11,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from bdcan_local import processes, runner
 from bdcan_local.access import (
@@ -24,7 +31,8 @@ from bdcan_local.access import (
     TopicSpec,
 )
 from bdcan_local.cluster import Cluster
-from bdcan_local.kafka import ADMIN, PROTOCOL, client_options
+from bdcan_local.kafka import ADMIN, PROTOCOL, Door, client_options
+from bdcan_local.ports import LOOPBACK, free_ports
 from bdcan_local.processes import System, Table
 from bdcan_local.root import Root
 from bdcan_local.settings import read_settings
@@ -70,10 +78,37 @@ def _services(system: System) -> list[Unit]:
 
 
 @pytest.fixture(scope="session")
-async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an authority of the tests (`authority.pem`), and what it signed for the broker (`broker.pem`)."""
+    folder = tmp_path_factory.mktemp("tls")
+    signer, signed_by = _certificate("an authority of the tests", None)
+    key, certificate = _certificate(LOOPBACK, (signer, signed_by))
+    (folder / "authority.pem").write_bytes(signed_by.public_bytes(Encoding.PEM))
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "broker.pem").write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return folder
+
+
+def _certificate(name: str, signed_by: tuple[Any, x509.Certificate] | None) -> tuple[Any, x509.Certificate]:
+    """A key and its certificate: an authority's own, or one for an address of this machine."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signer, issuer = (key, subject) if signed_by is None else (signed_by[0], signed_by[1].subject)
+    made = x509.CertificateBuilder(
+        issuer, subject, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1)
+    ).add_extension(x509.BasicConstraints(ca=signed_by is None, path_length=None), critical=True)
+    if signed_by is not None:
+        address = x509.IPAddress(ipaddress.ip_address(name))
+        made = made.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+    return key, made.sign(signer, hashes.SHA256())
+
+
+@pytest.fixture(scope="session")
+async def system(tmp_path_factory: pytest.TempPathFactory, tls: Path) -> AsyncIterator[System]:
     """PostgreSQL, Kafka, and intake's API and worker: what an upstream system meets."""
-    root = Root(tmp_path_factory.mktemp("system"))
-    plan = runner.Plan(usual_ports=False, table=Table(_migrations, _services))
+    root, [port] = Root(tmp_path_factory.mktemp("system")), free_ports(1)
+    door, table = Door("TLS", port, port, tls / "broker.pem"), Table(_migrations, _services)
+    plan = runner.Plan(usual_ports=False, table=table, kafka_doors=(door,))
     async with runner.running(root, read_settings(), plan, lambda _text: None) as running:
         yield running.system
 
@@ -110,6 +145,17 @@ def handed_over(system: System) -> dict[str, str]:
         "BDCAN_INBOUND_TOPIC": str(demo.inbound_topic),
         "BDCAN_RECEIPTS_TOPIC": str(demo.receipts_topic),
         "BDCAN_SOURCE": demo.sources[0],
+    }
+
+
+@pytest.fixture(scope="session")
+def by_tls(system: System, tls: Path) -> dict[str, str]:
+    """What the program of a system outside is told to come by TLS."""
+    [door] = system.kafka.doors
+    return {
+        "BDCAN_BOOTSTRAP": f"{LOOPBACK}:{door.port}",
+        "BDCAN_PROTOCOL": "SASL_SSL",
+        "BDCAN_CA_FILE": str(tls / "authority.pem"),
     }
 
 

@@ -76,6 +76,7 @@ async def test_reader_keeps_each_event_once_and_goes_on_where_it_stopped(
     reader: Mapping[str, str],
     tell: Callable[..., Any],
     built: Callable[..., Path],
+    by_tls: Mapping[str, str],
     tmp_path: Path,
 ) -> None:
     place = built(f"consuming/{framework}", (UV, "sync", "--frozen", "--quiet"), (CONTRACTS / "python",))
@@ -95,7 +96,7 @@ async def test_reader_keeps_each_event_once_and_goes_on_where_it_stopped(
     await tell("moved", moved)
     await tell("late", example(ReferralAssigned, referral_id=first.referral_id, hub_id="hub-1"))
     last = example(ReferralAssigned, referral_id=first.referral_id, version=3, hub_id="hub-3")
-    async with running(place, RUN[framework], environment) as process:
+    async with running(place, RUN[framework], {**environment, **by_tls}) as process:
         await tell("last", last)
         await kept(database, process, {str(first.referral_id): "hub-3", str(second.referral_id): "hub-1"})
     seen = {name for (name,) in fetch(database, "SELECT id FROM seen")}

@@ -64,7 +64,7 @@ def language(request: pytest.FixtureRequest) -> str:
 def run(
     language: str, need: Callable[..., None], built: Callable[..., Path], handed_over: Mapping[str, str]
 ) -> Run:
-    """Run the example with a reference; further arguments are settings."""
+    """Run the example with words, such as a reference; named arguments are settings."""
     example = EXAMPLES[language]
     need(example.tools)
     place = built(f"upstream/{language}", example.build)
@@ -72,10 +72,10 @@ def run(
     if language == "kcat":
         environment |= recent_librdkafka(place)
 
-    async def started(reference: str, **settings: str) -> Ended:
+    async def started(*words: str, **settings: str) -> Ended:
         process = await asyncio.create_subprocess_exec(
             *example.run,
-            reference,
+            *words,
             cwd=place,
             env={**environment, **settings},
             stdout=asyncio.subprocess.PIPE,
@@ -112,6 +112,22 @@ async def test_example_learns_that_its_referral_was_accepted(run: Run, language:
     assert (first.code, "accepted as referral" in first.said) == (0, True), first.said
     again = await run(reference)
     assert (again.code, "(a duplicate)" in again.said) == (0, True), again.said
+
+
+@pytest.mark.timeout(600)
+async def test_example_amends_and_withdraws_what_it_sent_also_by_tls(
+    run: Run, language: str, by_tls: Mapping[str, str]
+) -> None:
+    reference = f"{language}-{uuid4()}"
+    for words, said in (
+        ((reference,), "submit: it is received"),
+        (("amend", reference), "amend: it is received"),
+        (("withdraw", reference), "withdraw: it is closed"),
+    ):
+        ended = await run(*words, **by_tls)
+        assert (ended.code, f"({said})" in ended.said) == (0, True), ended.said
+    late = await run("amend", reference)
+    assert (late.code, "(not-allowed)" in late.said) == (1, True), late.said
 
 
 @pytest.mark.timeout(600)

@@ -139,6 +139,16 @@ def test_listener_for_a_proxy_advertises_the_proxy_and_authenticates() -> None:
     assert "ScramLoginModule" in settings["listener.name.intake.scram-sha-512.sasl.jaas.config"]
 
 
+def test_listener_with_a_keystore_speaks_tls() -> None:
+    door = Door("OUTSIDE", 3, 3, Path("broker.pem"))
+    configuration = Kafka(Path("kafka"), 1, 2, "secret", (), doors=(door,)).configuration("data")
+    settings = dict(line.split("=", 1) for line in configuration.splitlines())
+    protocols = settings["listener.security.protocol.map"].split(",")
+    assert protocols == ["CLIENT:SASL_PLAINTEXT", "OUTSIDE:SASL_SSL", "CONTROLLER:SASL_PLAINTEXT"]
+    assert settings["listener.name.outside.ssl.keystore.location"] == "broker.pem"
+    assert "listener.name.client.ssl.keystore.location" not in settings
+
+
 def test_full_disk_is_reported_with_the_space_needed(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="MB are needed"):
         Root(tmp_path).check_space(needed_bytes=2**60)

@@ -38,6 +38,7 @@ def password() -> str:
     return os.environ["BDCAN_PASSWORD"]
 
 
+ca_file = os.environ.get("BDCAN_CA_FILE")  # where no public authority signed the broker's certificate
 is_encrypted = os.environ.get("BDCAN_PROTOCOL", "SASL_SSL") == "SASL_SSL"
 broker = KafkaBroker(
     os.environ["BDCAN_BOOTSTRAP"],
@@ -46,7 +47,7 @@ broker = KafkaBroker(
         username=os.environ["BDCAN_USER"],
         password=password(),
         use_ssl=is_encrypted,
-        ssl_context=ssl.create_default_context() if is_encrypted else None,
+        ssl_context=ssl.create_default_context(cafile=ca_file) if is_encrypted else None,
     ),
 )
 app = FastStream(broker)

@@ -35,6 +35,7 @@ def password() -> str:
     return os.environ["BDCAN_PASSWORD"]
 
 
+ca_file = os.environ.get("BDCAN_CA_FILE")  # where no public authority signed the broker's certificate
 is_encrypted = os.environ.get("BDCAN_PROTOCOL", "SASL_SSL") == "SASL_SSL"
 app = faust.App(
     os.environ["BDCAN_GROUP"],  # begins with the prefix that you were given
@@ -43,7 +44,7 @@ app = faust.App(
         username=os.environ["BDCAN_USER"],
         password=password(),
         mechanism="SCRAM-SHA-512",
-        ssl_context=ssl.create_default_context() if is_encrypted else None,
+        ssl_context=ssl.create_default_context(cafile=ca_file) if is_encrypted else None,
     ),
     consumer_auto_offset_reset="earliest",
     topic_allow_declare=False,  # a reader may make no topics

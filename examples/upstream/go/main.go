@@ -1,4 +1,5 @@
 // Sends one request to BD CAN Plus and waits for its receipt: go run . [REFERENCE]
+// go run . amend REFERENCE and go run . withdraw REFERENCE change what was sent under that reference.
 // It ends with 0 when the request was accepted, with 1 when it was refused, with 2 when no receipt came in time.
 package main
 
@@ -6,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,10 +23,15 @@ import (
 )
 
 const (
-	submitted = "bdcan.intake.inbound-referral.submitted.v1"
-	accepted  = "bdcan.intake.inbound-referral.accepted.v1"
-	refused   = "bdcan.intake.inbound-referral.refused.v1"
+	accepted = "bdcan.intake.inbound-referral.accepted.v1"
+	refused  = "bdcan.intake.inbound-referral.refused.v1"
 )
+
+var types = map[string]string{
+	"submit":   "bdcan.intake.inbound-referral.submitted.v1",
+	"amend":    "bdcan.intake.inbound-referral.amended.v1",
+	"withdraw": "bdcan.intake.inbound-referral.withdrawn.v1",
+}
 
 type person struct {
 	Name     string `json:"name,omitempty"`
@@ -32,17 +39,21 @@ type person struct {
 	Postcode string `json:"postcode,omitempty"`
 }
 
-type referral struct {
+// request is the body of any request: what it does not say is left out.
+type request struct {
 	Source    string   `json:"source"`
 	Reference string   `json:"reference"`
-	Channel   string   `json:"channel"`
-	Person    person   `json:"person"`
-	Needs     []string `json:"needs"`
+	Channel   string   `json:"channel,omitempty"`
+	Person    *person  `json:"person,omitempty"`
+	Needs     []string `json:"needs,omitempty"`
+	Notes     string   `json:"notes,omitempty"`
+	Reason    string   `json:"reason,omitempty"`
 }
 
 type receipt struct {
 	ReferralID string `json:"referral_id"`
 	Duplicate  bool   `json:"duplicate"`
+	State      string `json:"state"`
 	Record     struct {
 		ID string `json:"id"`
 	} `json:"record"` // the record that it answers
@@ -54,23 +65,27 @@ type receipt struct {
 }
 
 func main() {
-	reference := fmt.Sprintf("go-%d", time.Now().Unix())
-	if len(os.Args) > 1 {
-		reference = os.Args[1]
+	verb, words := "submit", os.Args[1:]
+	if len(words) > 0 && types[words[0]] != "" {
+		verb, words = words[0], words[1:]
 	}
-	code, err := run(reference, setting("BDCAN_SOURCE", ""))
+	reference := fmt.Sprintf("go-%d", time.Now().Unix())
+	if len(words) > 0 {
+		reference = words[0]
+	}
+	code, err := run(verb, reference, setting("BDCAN_SOURCE", ""))
 	if err != nil {
 		log.Fatalf("%s: %v", reference, err) // ends with 1, as a refusal does: read the words
 	}
 	os.Exit(code)
 }
 
-func run(reference, source string) (int, error) {
+func run(verb, reference, source string) (int, error) {
 	seconds, err := strconv.Atoi(setting("BDCAN_WAIT_SECONDS", "60"))
 	if err != nil {
 		return 0, err
 	}
-	event := newReferral(reference, source)
+	event := newEvent(verb, reference, source)
 	if err := send(event); err != nil {
 		return 0, err
 	}
@@ -83,7 +98,11 @@ func run(reference, source string) (int, error) {
 	case err != nil:
 		return 0, err
 	case kind == accepted:
-		fmt.Printf("accepted as referral %s%s\n", found.ReferralID, map[bool]string{true: " (a duplicate)"}[found.Duplicate])
+		what := fmt.Sprintf("%s: it is %s", verb, found.State)
+		if found.Duplicate {
+			what = "a duplicate"
+		}
+		fmt.Printf("accepted as referral %s (%s)\n", found.ReferralID, what)
 		return 0, nil
 	}
 	fmt.Println("refused:")
@@ -97,25 +116,33 @@ func run(reference, source string) (int, error) {
 	return 1, nil
 }
 
-// newReferral makes a request. Send it again under the same id where you are not sure that it arrived.
-func newReferral(reference, source string) cloudevents.Event {
+// newEvent makes a request. Send it again under the same id where you are not sure that it arrived.
+func newEvent(verb, reference, source string) cloudevents.Event {
 	event := cloudevents.NewEvent()
 	event.SetID(rand.Text())
 	event.SetSource(source)
-	event.SetType(submitted)
+	event.SetType(types[verb])
 	event.SetSubject(source + ":" + reference)
 	event.SetTime(time.Now())
-	body := referral{
-		Source:    source,
-		Reference: reference,
-		Channel:   "gp",
-		Person:    person{Name: "Amina Example", Phone: "07700 900417", Postcode: "RM10 8XX"},
-		Needs:     []string{"food-parcel", "prescription"},
-	}
-	if err := event.SetData(cloudevents.ApplicationJSON, body); err != nil {
+	if err := event.SetData(cloudevents.ApplicationJSON, newRequest(verb, reference, source)); err != nil {
 		panic(err) // the body is a struct of texts
 	}
 	return event
+}
+
+// newRequest says what is asked. An amendment carries what changes, and nothing else.
+func newRequest(verb, reference, source string) request {
+	said := request{Source: source, Reference: reference}
+	switch verb {
+	case "withdraw":
+		said.Reason = "no-longer-needed"
+	case "amend":
+		said.Person, said.Notes = &person{Phone: "07700 900418"}, "Ring after ten."
+	default:
+		said.Channel, said.Needs = "gp", []string{"food-parcel", "prescription"}
+		said.Person = &person{Name: "Amina Example", Phone: "07700 900417", Postcode: "RM10 8XX"}
+	}
+	return said
 }
 
 // send writes the event in binary mode. The client retries for two minutes, and no retry makes a second record.
@@ -220,9 +247,26 @@ func connection(more ...kgo.Opt) []kgo.Opt {
 		kgo.SASL(auth.AsSha512Mechanism()),
 	}
 	if setting("BDCAN_PROTOCOL", "SASL_SSL") == "SASL_SSL" {
-		options = append(options, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
+		options = append(options, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities()}))
 	}
 	return append(options, more...)
+}
+
+// authorities is whom to trust: those of BDCAN_CA_FILE, where no public authority signed the broker's certificate.
+func authorities() *x509.CertPool {
+	file := os.Getenv("BDCAN_CA_FILE")
+	if file == "" {
+		return nil // those of the system
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		log.Fatalf("%s holds no certificate", file)
+	}
+	return pool
 }
 
 func password() string {

@@ -1,11 +1,16 @@
 // Sends one request to BD CAN Plus and waits for its receipt: `node send-referral.js [REFERENCE]`.
+// `node send-referral.js amend REFERENCE` and `… withdraw REFERENCE` change what was sent under that reference.
 // It ends with 0 when the request was accepted, with 1 when it was refused, with 2 when no receipt came in time.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { CloudEvent, Kafka as Binding } from "cloudevents";
 import { Kafka, logLevel } from "kafkajs";
 
-const SUBMITTED = "bdcan.intake.inbound-referral.submitted.v1";
+const TYPES = {
+  submit: "bdcan.intake.inbound-referral.submitted.v1",
+  amend: "bdcan.intake.inbound-referral.amended.v1",
+  withdraw: "bdcan.intake.inbound-referral.withdrawn.v1",
+};
 const ACCEPTED = "bdcan.intake.inbound-referral.accepted.v1";
 const REFUSED = "bdcan.intake.inbound-referral.refused.v1";
 
@@ -19,27 +24,39 @@ const waitSeconds = Number(env.BDCAN_WAIT_SECONDS ?? 60);
 const kafka = new Kafka({
   clientId: username,
   brokers: env.BDCAN_BOOTSTRAP.split(","),
-  ssl: (env.BDCAN_PROTOCOL ?? "SASL_SSL") === "SASL_SSL",
+  ssl: (env.BDCAN_PROTOCOL ?? "SASL_SSL") === "SASL_SSL" && authority(),
   sasl: { mechanism: "scram-sha-512", username, password },
   logLevel: logLevel.ERROR,
 });
 
+// Where no public authority signed the broker's certificate, BDCAN_CA_FILE names a file with the one that did.
+function authority() {
+  return env.BDCAN_CA_FILE ? { ca: [readFileSync(env.BDCAN_CA_FILE, "utf8")] } : true;
+}
+
+// What a request says. An amendment carries what changes, and nothing else.
+function body(verb, reference) {
+  const named = { source, reference };
+  if (verb === "withdraw") return { ...named, reason: "no-longer-needed" };
+  if (verb === "amend") return { ...named, person: { phone: "07700 900418" }, notes: "Ring after ten." };
+  return {
+    ...named,
+    channel: "gp",
+    person: { name: "Amina Example", phone: "07700 900417", postcode: "RM10 8XX" },
+    needs: ["food-parcel", "prescription"],
+  };
+}
+
 // A request. Send it again under the same id where you are not sure that it arrived.
-function referral(reference) {
+function request(verb, reference) {
   return new CloudEvent({
     id: randomUUID(),
     source,
-    type: SUBMITTED,
+    type: TYPES[verb],
     subject: `${source}:${reference}`,
     time: new Date().toISOString(),
     datacontenttype: "application/json",
-    data: {
-      source,
-      reference,
-      channel: "gp",
-      person: { name: "Amina Example", phone: "07700 900417", postcode: "RM10 8XX" },
-      needs: ["food-parcel", "prescription"],
-    },
+    data: body(verb, reference),
   });
 }
 
@@ -93,8 +110,10 @@ function withResolvers() {
   return made;
 }
 
-const reference = process.argv[2] ?? `javascript-${Date.now()}`;
-const event = referral(reference);
+const words = process.argv.slice(2);
+const verb = words[0] in TYPES ? words.shift() : "submit";
+const reference = words[0] ?? `javascript-${Date.now()}`;
+const event = request(verb, reference);
 await send(event);
 console.log(`sent ${source}:${reference} with the id ${event.id}`);
 const receipt = await receiptOf(event);
@@ -102,7 +121,8 @@ if (receipt === null) {
   console.log(`no receipt within ${waitSeconds} seconds: send the same event again, under the same id`);
   process.exitCode = 2;
 } else if (receipt.type === ACCEPTED) {
-  console.log(`accepted as referral ${receipt.data.referral_id}${receipt.data.duplicate ? " (a duplicate)" : ""}`);
+  const { referral_id, duplicate, state } = receipt.data;
+  console.log(`accepted as referral ${referral_id} (${duplicate ? "a duplicate" : `${verb}: it is ${state}`})`);
 } else {
   console.log("refused:");
   for (const { field, code, message } of receipt.data.problems) {

@@ -1,5 +1,6 @@
 """Sends one request to BD CAN Plus and waits for its receipt: `python send_referral.py [REFERENCE]`.
 
+`python send_referral.py amend REFERENCE` and `… withdraw REFERENCE` change what was sent under that reference.
 It ends with 0 when the request was accepted, with 1 when it was refused, with 2 when no receipt came in time.
 """
 
@@ -17,7 +18,11 @@ from cloudevents.core.exceptions import BaseCloudEventException
 from cloudevents.core.v1.event import CloudEvent
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
-SUBMITTED = "bdcan.intake.inbound-referral.submitted.v1"
+TYPES = {
+    "submit": "bdcan.intake.inbound-referral.submitted.v1",
+    "amend": "bdcan.intake.inbound-referral.amended.v1",
+    "withdraw": "bdcan.intake.inbound-referral.withdrawn.v1",
+}
 ACCEPTED = "bdcan.intake.inbound-referral.accepted.v1"
 REFUSED = "bdcan.intake.inbound-referral.refused.v1"
 
@@ -39,27 +44,37 @@ connection = {
     "sasl.username": os.environ["BDCAN_USER"],
     "sasl.password": password(),
 }
+if ca_file := os.environ.get("BDCAN_CA_FILE"):  # where no public authority signed the broker's certificate
+    connection["ssl.ca.location"] = ca_file
 
 
-def referral(reference: str) -> CloudEvent:
+def body(verb: str, reference: str) -> dict[str, Any]:
+    """What a request says. An amendment carries what changes, and nothing else."""
+    named = {"source": source, "reference": reference}
+    if verb == "withdraw":
+        return named | {"reason": "no-longer-needed"}
+    if verb == "amend":
+        return named | {"person": {"phone": "07700 900418"}, "notes": "Ring after ten."}
+    return named | {
+        "channel": "gp",
+        "person": {"name": "Amina Example", "phone": "07700 900417", "postcode": "RM10 8XX"},
+        "needs": ["food-parcel", "prescription"],
+    }
+
+
+def request(verb: str, reference: str) -> CloudEvent:
     """A request. Send it again under the same id where you are not sure that it arrived."""
     return CloudEvent(
         {
             "specversion": "1.0",
             "id": str(uuid.uuid4()),
             "source": source,
-            "type": SUBMITTED,
+            "type": TYPES[verb],
             "subject": f"{source}:{reference}",
             "time": datetime.now(UTC),
             "datacontenttype": "application/json",
         },
-        {
-            "source": source,
-            "reference": reference,
-            "channel": "gp",
-            "person": {"name": "Amina Example", "phone": "07700 900417", "postcode": "RM10 8XX"},
-            "needs": ["food-parcel", "prescription"],
-        },
+        body(verb, reference),
     )
 
 
@@ -140,8 +155,10 @@ def read(message: Message) -> BaseCloudEvent | None:
 
 def main() -> int:
     """One request and its receipt."""
-    reference = sys.argv[1] if len(sys.argv) > 1 else f"python-{int(time.time())}"
-    event = referral(reference)
+    words = sys.argv[1:]
+    verb = words.pop(0) if words and words[0] in TYPES else "submit"
+    reference = words[0] if words else f"python-{int(time.time())}"
+    event = request(verb, reference)
     send(event)
     print(f"sent {source}:{reference} with the id {event.get_id()}")
     receipt = receipt_of(event)
@@ -150,7 +167,8 @@ def main() -> int:
         return 2
     data = receipt.get_data()
     if receipt.get_type() == ACCEPTED:
-        print(f"accepted as referral {data['referral_id']}" + (" (a duplicate)" if data["duplicate"] else ""))
+        what = "a duplicate" if data["duplicate"] else f"{verb}: it is {data['state']}"
+        print(f"accepted as referral {data['referral_id']} ({what})")
         return 0
     print("refused:")
     for problem in data["problems"]:

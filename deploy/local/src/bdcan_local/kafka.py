@@ -40,12 +40,14 @@ _QUIET = ("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-U
 class Door:
     """One more listener of the broker, whose clients are told to connect to another port: a proxy in front of it.
 
-    Clients ask the broker where it is, so a proxy that the broker does not name is passed by.
+    Clients ask the broker where it is, so a proxy that the broker does not name is passed by. `keystore`: a PEM file with the
+    key and the certificate of a door that speaks TLS.
     """
 
     name: str
     port: int
     advertised_port: int
+    keystore: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,17 @@ def _properties(kafka: Kafka, data: str, host: str) -> str:
         ),
         "advertised.listeners": ",".join(f"{c.name}://{LOOPBACK}:{c.advertised_port}" for c in clients),
         "listener.security.protocol.map": ",".join(
-            f"{name}:{PROTOCOL}" for name in (*(c.name for c in clients), "CONTROLLER")
+            [
+                *(f"{c.name}:{'SASL_SSL' if c.keystore else PROTOCOL}" for c in clients),
+                f"CONTROLLER:{PROTOCOL}",
+            ]
         ),
+        **{
+            f"listener.name.{c.name.lower()}.ssl.keystore.{what}": str(value)
+            for c in clients
+            if c.keystore
+            for what, value in (("type", "PEM"), ("location", c.keystore))
+        },
         "inter.broker.listener.name": "CLIENT",
         "controller.listener.names": "CONTROLLER",
         "sasl.enabled.mechanisms": MECHANISM,

@@ -32,10 +32,15 @@ import tools.jackson.databind.json.JsonMapper;
 /**
  * Sends one request to BD CAN Plus and waits for its receipt: {@code java -jar … [REFERENCE]}.
  *
+ * <p>{@code … amend REFERENCE} and {@code … withdraw REFERENCE} change what was sent under that reference.
+ *
  * <p>It ends with 0 when the request was accepted, with 1 when it was refused, with 2 when no receipt came in time.
  */
 public final class SendReferral {
-    private static final String SUBMITTED = "bdcan.intake.inbound-referral.submitted.v1";
+    private static final Map<String, String> TYPES = Map.of(
+            "submit", "bdcan.intake.inbound-referral.submitted.v1",
+            "amend", "bdcan.intake.inbound-referral.amended.v1",
+            "withdraw", "bdcan.intake.inbound-referral.withdrawn.v1");
     private static final String ACCEPTED = "bdcan.intake.inbound-referral.accepted.v1";
     private static final String REFUSED = "bdcan.intake.inbound-referral.refused.v1";
     private static final JsonMapper JSON = new JsonMapper();
@@ -44,12 +49,15 @@ public final class SendReferral {
     private final Duration wait = Duration.ofSeconds(Long.parseLong(setting("BDCAN_WAIT_SECONDS", "60")));
 
     public static void main(String[] arguments) throws Exception {
-        String reference = arguments.length > 0 ? arguments[0] : "java-" + Instant.now().getEpochSecond();
-        System.exit(new SendReferral().run(reference));
+        boolean named = arguments.length > 0 && TYPES.containsKey(arguments[0]);
+        String verb = named ? arguments[0] : "submit";
+        int place = named ? 1 : 0;
+        String reference = arguments.length > place ? arguments[place] : "java-" + Instant.now().getEpochSecond();
+        System.exit(new SendReferral().run(verb, reference));
     }
 
-    private int run(String reference) throws IOException, ExecutionException, InterruptedException {
-        CloudEvent event = referral(reference);
+    private int run(String verb, String reference) throws IOException, ExecutionException, InterruptedException {
+        CloudEvent event = request(verb, reference);
         send(event);
         System.out.printf("sent %s:%s with the id %s%n", source, reference, event.getId());
         Optional<CloudEvent> receipt = receiptOf(event);
@@ -60,8 +68,9 @@ public final class SendReferral {
         }
         JsonNode data = JSON.readTree(receipt.get().getData().toBytes());
         if (receipt.get().getType().equals(ACCEPTED)) {
-            String duplicate = data.get("duplicate").asBoolean() ? " (a duplicate)" : "";
-            System.out.printf("accepted as referral %s%s%n", data.get("referral_id").asString(), duplicate);
+            boolean duplicate = data.get("duplicate").asBoolean();
+            String what = duplicate ? "a duplicate" : verb + ": it is " + data.get("state").asString();
+            System.out.printf("accepted as referral %s (%s)%n", data.get("referral_id").asString(), what);
             return 0;
         }
         System.out.println("refused:");
@@ -76,21 +85,33 @@ public final class SendReferral {
         return 1;
     }
 
+    /** What a request says. An amendment carries what changes, and nothing else. */
+    private Map<String, Object> body(String verb, String reference) {
+        Map<String, Object> said = new HashMap<>(Map.of("source", source, "reference", reference));
+        switch (verb) {
+            case "withdraw" -> said.put("reason", "no-longer-needed");
+            case "amend" -> {
+                said.put("person", Map.of("phone", "07700 900418"));
+                said.put("notes", "Ring after ten.");
+            }
+            default -> {
+                said.put("channel", "gp");
+                said.put("person", Map.of("name", "Amina Example", "phone", "07700 900417", "postcode", "RM10 8XX"));
+                said.put("needs", List.of("food-parcel", "prescription"));
+            }
+        }
+        return said;
+    }
+
     /** A request. Send it again under the same id where you are not sure that it arrived. */
-    private CloudEvent referral(String reference) {
-        Map<String, Object> body = Map.of(
-                "source", source,
-                "reference", reference,
-                "channel", "gp",
-                "person", Map.of("name", "Amina Example", "phone", "07700 900417", "postcode", "RM10 8XX"),
-                "needs", List.of("food-parcel", "prescription"));
+    private CloudEvent request(String verb, String reference) {
         return CloudEventBuilder.v1()
                 .withId(UUID.randomUUID().toString())
                 .withSource(URI.create(source))
-                .withType(SUBMITTED)
+                .withType(TYPES.get(verb))
                 .withSubject(source + ":" + reference)
                 .withTime(OffsetDateTime.now(ZoneOffset.UTC))
-                .withData("application/json", JSON.writeValueAsBytes(body))
+                .withData("application/json", JSON.writeValueAsBytes(body(verb, reference)))
                 .build();
     }
 
@@ -154,6 +175,11 @@ public final class SendReferral {
                 "sasl.jaas.config",
                 "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"%s\" password=\"%s\";"
                         .formatted(setting("BDCAN_USER", null), password));
+        String authority = setting("BDCAN_CA_FILE", ""); // where no public authority signed the broker's certificate
+        if (!authority.isEmpty()) {
+            settings.put("ssl.truststore.type", "PEM");
+            settings.put("ssl.truststore.location", authority);
+        }
         return settings;
     }
 
