@@ -128,6 +128,16 @@ async def test_linked_referrals_are_one_call_of_the_list(given: Harness) -> None
     assert {row["state"] for row in await given.fetch("SELECT state FROM welfare_call")} == {"due"}
 
 
+async def test_call_of_somebody_who_rings_us_back_is_found_by_its_referral(given: Harness) -> None:
+    event = due(3)
+    await given.deliver(event, due(2))
+    asked = {"referral": str(event.referral_id)}
+    [call] = (await given.http.get("/v1/welfare-calls", params=asked)).json()["items"]
+    assert UUID(call["referral_id"]) == event.referral_id
+    heath = given.client(SCOPES, ["heath"])
+    assert (await heath.get("/v1/welfare-calls", params=asked)).json()["items"] == []
+
+
 async def test_claim_ends_by_hand_and_somebody_else_s_for_a_reason(given: Harness) -> None:
     await given.deliver(assigned())
     call_id = (await only_call(given))["call_id"]

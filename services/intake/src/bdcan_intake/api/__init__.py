@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bdcan_chassis.http.guard import Routes
-from bdcan_intake.api import disclosures, enquiries, imports, referrals, rights, summary
+from bdcan_intake.api import disclosures, enquiries, imports, referrals, rights, ringing_back, summary
 from bdcan_intake.settings import Settings
 
 
@@ -15,5 +15,6 @@ def routers(settings: Settings) -> tuple[Routes, ...]:
         disclosures.router(settings),
         enquiries.router(),
         rights.router(),
+        ringing_back.router(),
         summary.router(),
     )

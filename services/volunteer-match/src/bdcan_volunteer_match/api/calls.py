@@ -198,10 +198,17 @@ def router(settings: Settings) -> Routes:
         linked: Annotated[
             bool, Query(description="only those whose resident another referral may be about, too")
         ] = False,
+        referral: Annotated[UUID | None, Query(description="the call of this referral alone")] = None,
     ) -> Page[CallView]:
         """Calls, the soonest due first."""
         due_at, referral_id = paging.after(datetime, UUID)
         now = transactions_of(request).clock.now()
+        if referral is not None:
+            async with reading(request) as connection:
+                found = await store.calls.OF_REFERRALS.all(connection, referral_ids=[referral])
+                own = [call for call in found if call.hub_id and call.due_at and caller.sees_hub(call.hub_id)]
+                views = await views_of(connection, own, caller, now)
+            return Page(items=[views[call] for call in own])
         if review:
             async with reading(request) as connection:
                 await must_be_hub(connection, hub)
