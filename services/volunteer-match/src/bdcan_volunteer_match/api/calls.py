@@ -204,11 +204,7 @@ def router(settings: Settings) -> Routes:
         due_at, referral_id = paging.after(datetime, UUID)
         now = transactions_of(request).clock.now()
         if referral is not None:
-            async with reading(request) as connection:
-                found = await store.calls.OF_REFERRALS.all(connection, referral_ids=[referral])
-                own = [call for call in found if call.hub_id and call.due_at and caller.sees_hub(call.hub_id)]
-                views = await views_of(connection, own, caller, now)
-            return Page(items=[views[call] for call in own])
+            return await _of_referral(request, referral, caller, now)
         if review:
             async with reading(request) as connection:
                 await must_be_hub(connection, hub)
@@ -249,20 +245,7 @@ def router(settings: Settings) -> Routes:
 
         Somebody else's claim is ended for a reason, which is kept.
         """
-
-        async def work(tx: Tx) -> BaseModel:
-            calls = Calls(tx)
-            call, others = await locked_calls(calls, call_id, caller)
-            together = claimed_together(call, others, call.claimed_by or "")
-            for one in (call, *together):
-                calls.put(give_up(one, caller.name, body.reason))
-            await calls.save()
-            if call.claimed_by != caller.name:
-                reason = body.reason or ""
-                await store.decisions.record(tx, call.referral_id, "release", caller.name, reason)
-            return await view_of(tx.connection, calls[call.referral_id], caller, tx.now)
-
-        return await once(work)
+        return await once(lambda tx: _release(Calls(tx), call_id, body.reason, caller))
 
     @router.post("/{call_id}/outcome", response_model=OutcomeView)
     async def report_outcome(call_id: UUID, body: OutcomeBody, caller: Writer, once: OnceOnly) -> Response:
@@ -316,6 +299,16 @@ async def claimed(calls: Calls, call_id: UUID, caller: Caller, settings: Setting
     view = await view_of(tx.connection, taken[0], caller, tx.now)
     grant = _grant([*taken, *claimed_together(taken[0], others, caller.name)], caller, tx.now)
     return view.model_copy(update={"grant": settings.grant_keys.sign(grant)})
+
+
+async def _release(calls: Calls, call_id: UUID, reason: str | None, caller: Caller) -> CallView:
+    call, others = await locked_calls(calls, call_id, caller)
+    for one in (call, *claimed_together(call, others, call.claimed_by or "")):
+        calls.put(give_up(one, caller.name, reason))
+    await calls.save()
+    if call.claimed_by != caller.name:
+        await store.decisions.record(calls.tx, call.referral_id, "release", caller.name, reason or "")
+    return await view_of(calls.tx.connection, calls[call.referral_id], caller, calls.tx.now)
 
 
 def _grant(taken: Sequence[WelfareCall], caller: Caller, now: datetime) -> Grant:
@@ -412,6 +405,14 @@ def _linked_view(call: WelfareCall, other: WelfareCall) -> LinkedView:
         last_outcome=other.last and other.last.outcome,
         last_called_at=other.last and other.last.said_at,
     )
+
+
+async def _of_referral(request: Request, referral_id: UUID, caller: Caller, now: datetime) -> Page[CallView]:
+    async with reading(request) as connection:
+        found = await store.calls.OF_REFERRALS.all(connection, referral_ids=[referral_id])
+        own = [call for call in found if call.hub_id and call.due_at and caller.sees_hub(call.hub_id)]
+        views = await views_of(connection, own, caller, now)
+    return Page(items=[views[call] for call in own])
 
 
 async def _reviews(
