@@ -86,7 +86,7 @@ class Coordinators:
         self._recruited += 1
         volunteer = recruit(self.seed, self._recruited, hub_id)
         key = f"{self.ledger.run}/recruit/{self._recruited}"
-        body = _activation(volunteer)
+        body = activation(volunteer)
         answer = await self.client.post(COORDINATOR, "volunteer-match", "/v1/volunteers", body, key=key)
         self.ledger.done["volunteers found for a task left over"] += answer.ok
         if answer.ok:
@@ -142,7 +142,7 @@ class Coordinators:
                 self._enquired.append(volunteer)
         else:
             answer = await self.client.post(
-                COORDINATOR, "volunteer-match", "/v1/volunteers", _activation(volunteer), key=key
+                COORDINATOR, "volunteer-match", "/v1/volunteers", activation(volunteer), key=key
             )
             self.ledger.done["volunteers active"] += answer.ok
             if answer.ok:
@@ -172,7 +172,7 @@ class Coordinators:
 
     async def _activate(self, volunteer_id: str) -> None:
         path = f"/v1/volunteers/{volunteer_id}/activation"
-        body = _activation(self._welcomed[volunteer_id])
+        body = activation(self._welcomed[volunteer_id])
         key = f"{self.ledger.run}/{volunteer_id}/activation"
         answer = await self.client.post(COORDINATOR, "volunteer-match", path, body, key=key)
         self.ledger.done["volunteers active"] += answer.ok
@@ -218,7 +218,8 @@ def check_of(volunteer_id: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _activation(volunteer: Volunteer) -> dict[str, Any]:
+def activation(volunteer: Volunteer) -> dict[str, Any]:
+    """What a hub agrees with a volunteer."""
     return {
         "name": volunteer.name,
         "phone": volunteer.phone,

@@ -1,8 +1,8 @@
 """Plays the referrals of sandbox systems to their end, so that whoever builds an upstream system sees every receipt.
 
-It touches referrals of these systems alone: a person decides their hub, somebody rings, and the resident needs nothing
-any more. Nobody is offered a task for them, and no stock is used. What has not ended so after `LONGEST_SECONDS` (a
-concern that went to Community Solutions, a call that is shared with somebody real) is withdrawn.
+It touches referrals of these systems alone: a person decides their hub, somebody rings, and the resident confirms what
+volunteers and the food hub can do, and nothing else. `practice.py` does the tasks and packs the parcels. What has not ended so
+after `LONGEST_SECONDS` (a concern that went to Community Solutions, a call that is shared with somebody real) is withdrawn.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from bdcan_contracts import upstreams
+from bdcan_contracts.models import Lane
 from bdcan_simulator.client import Client, open_client
 from bdcan_simulator.coordinators import COORDINATOR, hub_ids
 from bdcan_simulator.endpoints import EndpointsError, read_endpoints
 from bdcan_simulator.identity import Identities, person
 from bdcan_simulator.paging import every, keep_at
+from bdcan_simulator.practice import Practice
 
-LONGEST_SECONDS = 40.0
+LONGEST_SECONDS = 90.0
+_HELPED = frozenset({Lane.FOOD, Lane.COMMUNITY})
 _OPEN_STATES = ("received", "assigned", "in-contact", "being-helped")
 _CALLER = person("sandbox-caller", "calls:read calls:write referrals:read hubs:all")
 
@@ -41,6 +44,7 @@ class Sandbox:
 
     client: Client
     sources: Callable[[], tuple[str, ...]]
+    practice: Practice
     _since: dict[str, float] = field(default_factory=dict)
 
     async def work(self, over: asyncio.Event) -> None:
@@ -52,9 +56,11 @@ class Sandbox:
         now = time.monotonic()
         self._since = {referral_id: self._since.get(referral_id, now) for referral_id in found}
         if not found:
+            await self.practice.rest()
             return 0
         await self._place(found.keys())
         await self._ring(found.keys())
+        await self.practice.help(found.keys())
         late = [one for one, since in self._since.items() if now - since > LONGEST_SECONDS]
         await self.client.for_each(late, lambda referral_id: self._withdraw(referral_id, found[referral_id]))
         return len(found)
@@ -84,7 +90,7 @@ class Sandbox:
             )
 
     async def _ring(self, ours: Collection[str]) -> None:
-        """Ring where no call is shared with anybody else: the resident needs nothing any more."""
+        """Ring where no call is shared with anybody else."""
         due = [
             call
             async for call in every(self.client, _CALLER, "volunteer-match", "/v1/welfare-calls", state="due")
@@ -99,7 +105,11 @@ class Sandbox:
         if not claim.ok:
             return
         needs = [
-            {"need_id": need["need_id"], "code": need["code"], "result": "declined"}
+            {
+                "need_id": need["need_id"],
+                "code": need["code"],
+                "result": "confirmed" if need["lane"] in _HELPED else "declined",
+            }
             for need in claim.json()["needs"]
         ]
         report = {"outcome": "answered", "needs": needs}
@@ -122,5 +132,6 @@ async def play(against: Path) -> int:
     if file is None:
         raise EndpointsError(f"{against} does not say where the upstream systems are")
     async with open_client(endpoints.apis, Identities.of(endpoints)) as client:
-        await Sandbox(client, lambda: sandbox_sources(file)).work(asyncio.Event())
+        practice = Practice(client, endpoints.clock)
+        await Sandbox(client, lambda: sandbox_sources(file), practice).work(asyncio.Event())
     return 0
