@@ -7,6 +7,8 @@ planted values in every column of every table. It is shown to find a planted lea
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import random
 from collections.abc import AsyncIterator, Callable
@@ -280,6 +282,45 @@ async def test_same_reference_is_refused_at_every_door_and_a_new_one_is_taken(fi
     assert await traces(five, *TRACES) == []
     await five.intake.deliver(submitted.model_copy(update={"reference": "another"}))
     assert len(await five.intake.fetch("SELECT FROM referral")) == 2
+
+
+@pytest.mark.parametrize("door", ["http", "csv"])
+async def test_request_that_is_handed_in_again_after_the_erasure_leaves_no_trace(
+    five: Five, capfd: pytest.CaptureFixture[str], door: str
+) -> None:
+    await _ask(five, await _hand_in(five, "shopping"))
+    person = {k: PLANTED[k] for k in ("name", "phone", "email", "nhs_number", "address")}
+    if door == "http":
+        body = {
+            "channel": "phone",
+            "reference": PLANTED["reference"],
+            "person": person,
+            "needs": ["shopping"],
+        }
+        answer = await five.intake.http.post("/v1/referrals", json=body)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "reference-erased")
+    else:
+        row = {
+            "reference": PLANTED["reference"],
+            "channel": "phone",
+            **person,
+            "needs": "shopping",
+            "notes": PLANTED["notes"],
+        }
+        lines = io.StringIO()
+        writer = csv.DictWriter(lines, row)
+        writer.writeheader()
+        writer.writerow(row)
+        answer = await five.intake.http.post(
+            "/v1/referral-imports", content=lines.getvalue(), headers={"Content-Type": "text/csv"}
+        )
+        assert (answer.status_code, answer.json()["refused"]) == (201, 1), answer.text
+        problems = await five.intake.fetch("SELECT code, reference FROM referral_import_error")
+        assert [row["code"] for row in problems] == ["reference-erased"], problems
+    await five.settle()
+    said = capfd.readouterr()
+    assert await traces(five, *TRACES) == []
+    assert [wanted for wanted in TRACES if wanted in said.out + said.err] == []
 
 
 async def test_erasure_waits_for_a_parcel_on_its_way_until_its_time_is_up(five: Five) -> None:
