@@ -83,7 +83,7 @@ page of metrics, log and other file (`tests/resilience/scan.py`). They are found
 | `bdcan.intake.inbound-referrals.v1`, and each sender's own topic like it | what the upstream system published itself | as above |
 | `bdcan.intake.inbound-receipts.v1`, and each sender's own topic like it | the sender's reference | as above |
 | `bdcan.intake.referrals.v1`, `bdcan.intake.outreach-referrals.v1` | the postcode | as above |
-| PostgreSQL's raw files and its log | the bytes of rows that were emptied or deleted. No query shows them | until they are written over, usually within days; keep the disk encrypted |
+| PostgreSQL's raw files and its log, and the disk under Kafka's deleted ones | the bytes of what was emptied or deleted. No query and no reader shows them | until they are written over: keep the disk encrypted |
 | a backup | the person, as they were when it was made | {days} days |
 | Community Solutions | what was handed over to them | as they say: ask them |
 """

@@ -26,7 +26,8 @@ from bdcan_simulator.changes import Changes
 from bdcan_simulator.checks import Checks
 from bdcan_simulator.directory import Directory
 from bdcan_simulator.doorstep import Doorstep
-from bdcan_simulator.ledger import Ledger
+from bdcan_simulator.erasures import Erasures, who_asks
+from bdcan_simulator.ledger import Ledger, Moment
 from bdcan_simulator.pace import Pace
 from bdcan_simulator.pickers import Pickers
 from bdcan_simulator.postcodes import MadeUpPostcodes
@@ -499,6 +500,81 @@ async def test_pickers_restock_short_parcels_and_pack_each_once(serving, client_
     assert food.deliveries["becontree"] >= 1
     assert ledger.done["parcels decision"] == 6
     assert max(food.effects.values()) == 1
+
+
+STORY = (
+    "referral.received",
+    "referral.assigned",
+    "welfare-call.completed",
+    "task.accepted",
+    "referral.closed",
+)
+"""Each look at a referral shows one line more."""
+
+
+class Rights(Unreliable):
+    """Knows every reference; tells what is held, and erases after a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: dict[str, str] = {}
+        self.looks = Counter[str]()
+        self.asked_after: dict[str, str] = {}
+        self.notes: list[str] = []
+
+    def work(self, request: web.Request, body: bytes) -> tuple[int, Any]:
+        path = request.path.removeprefix("/v1/")
+        if path == "referrals":
+            referral_id = self.ids.setdefault(request.query["reference"], str(uuid4()))
+            return 200, {"items": [{"referral_id": referral_id}]}
+        if path == "rights/exports":
+            return 200, {"holds": [{"records": {"residents": [{}], "notes": [{}, {}]}}]}
+        if path == "rights/erasures":
+            [erasure_id] = json.loads(body)["referral_ids"]
+            self.asked_after[erasure_id] = STORY[min(self.looks[erasure_id], len(STORY)) - 1]
+            return 201, {"erasure": {"erasure_id": erasure_id}}
+        if path.endswith("/notes"):
+            self.notes.append(json.loads(body)["text"])
+            return 201, {}
+        self.looks[path.partition("/")[2]] += 1
+        if path.startswith("rights/erasures/"):
+            done = self.looks[path.partition("/")[2]] > 2
+            return 200, {
+                "state": "done" if done else "waiting",
+                "answers": [{"rows": {"notes": 2}, "keeps": []}],
+            }
+        seen = self.looks[path.partition("/")[2]]
+        return 200, {"timeline": [{"kind": kind} for kind in STORY[:seen]]}
+
+
+async def test_each_resident_asks_once_at_their_moment(
+    serving, client_of, eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bdcan_simulator.erasures._LOOK_EVERY_SECONDS", 0.01)
+    ledger = Ledger(run="r1")
+    residents = list(Borough(11, MadeUpPostcodes()).residents(120))
+    ledger.enter(residents, who_asks(residents, 10))
+    rights, over = Rights(), asyncio.Event()
+    async with serving(rights.handler) as url, client_of(url) as client:
+        work = asyncio.create_task(Erasures(client, ledger).work(over))
+        await eventually(lambda: len(ledger.met) == 10)
+        over.set()
+        await work
+    signs = {
+        Moment.PLACED: "referral.assigned",
+        Moment.RUNG: "welfare-call.completed",
+        Moment.IN_HAND: "task.accepted",
+        Moment.ENDED: "referral.closed",
+    }
+    for erasure in ledger.met:
+        assert erasure.rows_shown == 15
+        if erasure.moment in signs:
+            at_least = STORY.index(signs[erasure.moment])
+            assert STORY.index(rights.asked_after[erasure.referral_id or ""]) >= at_least
+    asked = [count for what, count in rights.effects.items() if what.startswith("/v1/rights/erasures ")]
+    assert asked == [1] * 10
+    assert sum("asked to be erased" in text for text in rights.notes) == 10
+    assert ledger.done["erasures done"] == 10
 
 
 def test_phone_desk_token_names_the_source_of_its_referrals():
