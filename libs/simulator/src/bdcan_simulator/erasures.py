@@ -41,7 +41,7 @@ def who_asks(residents: Iterable[Resident], count: int) -> dict[int, Moment]:
         by_system[resident.system].append(resident.number)
     able = sorted(number for numbers in by_system.values() for number in numbers[FIRST_ROWS:])
     count = min(count, len(able))
-    moments = tuple(Moment)
+    moments = (Moment.AT_ONCE, *_SIGNS)
     return {able[len(able) * k // count]: moments[k % len(moments)] for k in range(count)}
 
 
@@ -68,7 +68,8 @@ class Erasures:
         referral_id = await self._referral_of(submission, over)
         if referral_id is None:
             return
-        await self._until(erasure.moment, referral_id, over)
+        if not await self._has_come(erasure.moment, referral_id, over):
+            erasure.moment = Moment.IN_VAIN
         if over.is_set():
             return
         await self._note(submission, referral_id)
@@ -101,14 +102,17 @@ class Erasures:
                 return None
         return submission.referral_id
 
-    async def _until(self, moment: Moment, referral_id: str, over: asyncio.Event) -> None:
+    async def _has_come(self, moment: Moment, referral_id: str, over: asyncio.Event) -> bool:
         """Wait for the moment, but not for ever."""
-        signs = _SIGNS.get(moment, ())
+        signs = _SIGNS.get(moment)
         for _ in range(_MOST_LOOKS if signs else 0):
             answer = await self.client.get(READER, "intake", f"/v1/referrals/{referral_id}")
             told: list[dict[str, Any]] = answer.json()["timeline"] if answer.ok else []
-            if any(line["kind"] in signs for line in told) or await _is_over(over):
-                return
+            if signs and any(line["kind"] in signs for line in told):
+                return True
+            if await _is_over(over):
+                return False
+        return signs is None
 
     async def _note(self, submission: Submission, referral_id: str) -> None:
         """The desk writes down who rang, in their own words."""

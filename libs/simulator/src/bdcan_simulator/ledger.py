@@ -77,6 +77,8 @@ class Moment(StrEnum):
     RUNG = "after a call"
     IN_HAND = "while somebody was at work for them"
     ENDED = "after the end"
+    IN_VAIN = "after waiting in vain"
+    """The moment that they waited for did not come."""
 
 
 @dataclass(slots=True)

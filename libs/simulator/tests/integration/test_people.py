@@ -577,5 +577,22 @@ async def test_each_resident_asks_once_at_their_moment(
     assert ledger.done["erasures done"] == 10
 
 
+async def test_resident_whose_moment_does_not_come_asks_all_the_same(
+    serving, client_of, eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bdcan_simulator.erasures._LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("bdcan_simulator.erasures._MOST_LOOKS", 3)
+    ledger = Ledger(run="r1")
+    residents = list(Borough(11, MadeUpPostcodes()).residents(20))
+    ledger.enter(residents, dict.fromkeys(who_asks(residents, 1), Moment.ENDED))
+    over = asyncio.Event()
+    async with serving(Rights().handler) as url, client_of(url) as client:
+        work = asyncio.create_task(Erasures(client, ledger).work(over))
+        await eventually(lambda: ledger.met)
+        over.set()
+        await work
+    assert [one.moment for one in ledger.met] == [Moment.IN_VAIN]
+
+
 def test_phone_desk_token_names_the_source_of_its_referrals():
     assert front_door.OPERATOR.sources == (PHONE_DESK.name,)
