@@ -25,7 +25,8 @@ from bdcan_simulator.settings import Settings
 
 _SILENT_SECONDS = 120
 _ERASED_SHARE = 0.01
-"""The share of residents who ask to be erased."""
+_MOST_ERASED = 5
+"""The share of residents who ask to be erased, and the most of them."""
 
 
 async def demo(settings: Settings, console: Console) -> int:
@@ -86,5 +87,5 @@ async def _play(settings: Settings, watch: Callable[[Stages], None]) -> AsyncIte
             ledger,
             watch,
             settings.spread_seconds,
-            erasures=math.ceil(settings.referrals * _ERASED_SHARE),
+            erasures=min(_MOST_ERASED, math.ceil(settings.referrals * _ERASED_SHARE)),
         )

@@ -29,8 +29,8 @@ _SIGNS = {
 }
 """The lines of a timeline that show a moment."""
 
-_LOOK_EVERY_SECONDS = 0.5
-_MOST_LOOKS = 80
+_LOOK_EVERY_SECONDS = 2.0
+_MOST_LOOKS = 20
 """A moment that does not come in so many looks is not waited for any longer."""
 
 
@@ -95,9 +95,10 @@ class Erasures:
         """The referral that answers a submission, once intake has it."""
         asked = {"source": submission.source, "reference": submission.reference}
         while submission.referral_id is None:
-            answer = await self.client.get(READER, "intake", "/v1/referrals", **asked)
-            for item in answer.json().get("items", ()) if answer.ok else ():
-                self.ledger.learn(submission.source, submission.reference, item["referral_id"])
+            if submission.acknowledged:
+                answer = await self.client.get(READER, "intake", "/v1/referrals", **asked)
+                for item in answer.json().get("items", ()) if answer.ok else ():
+                    self.ledger.learn(submission.source, submission.reference, item["referral_id"])
             if submission.referral_id is None and await _is_over(over):
                 return None
         return submission.referral_id

@@ -554,6 +554,8 @@ async def test_each_resident_asks_once_at_their_moment(
     ledger = Ledger(run="r1")
     residents = list(Borough(11, MadeUpPostcodes()).residents(120))
     ledger.enter(residents, who_asks(residents, 10))
+    for submission in ledger.submissions.values():
+        submission.acknowledged = True
     rights, over = Rights(), asyncio.Event()
     async with serving(rights.handler) as url, client_of(url) as client:
         work = asyncio.create_task(Erasures(client, ledger).work(over))
@@ -585,6 +587,8 @@ async def test_resident_whose_moment_does_not_come_asks_all_the_same(
     ledger = Ledger(run="r1")
     residents = list(Borough(11, MadeUpPostcodes()).residents(20))
     ledger.enter(residents, dict.fromkeys(who_asks(residents, 1), Moment.ENDED))
+    for submission in ledger.submissions.values():
+        submission.acknowledged = True
     over = asyncio.Event()
     async with serving(Rights().handler) as url, client_of(url) as client:
         work = asyncio.create_task(Erasures(client, ledger).work(over))
