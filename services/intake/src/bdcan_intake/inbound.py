@@ -81,7 +81,14 @@ async def submitted(requests: Sequence[Request], tx: Tx) -> list[Answered]:
         [request.reading.traceparent for request in requests],
     )
     answers = await take_on(Referrals(tx), examined, causes)
-    return [Answered(answer, one.submission.person) for answer, one in zip(answers, examined, strict=True)]
+    return [
+        Answered(
+            answer,
+            one.submission.person,
+            answer.referral.told_reference if isinstance(answer, Accepted) else None,
+        )
+        for answer, one in zip(answers, examined, strict=True)
+    ]
 
 
 async def changed(requests: Sequence[Request], tx: Tx) -> list[Answered]:
@@ -188,16 +195,20 @@ def _again(request: Request, event: KnownEvent) -> Receipt:
     kind = InboundReferralAccepted if event.referral_id else InboundReferralRefused
     receipt = kind.model_validate_json(msgspec.json.encode(event.receipt))
     return receipt.model_copy(
-        update={"record": _quoted(request, Person()), "dry_run": request.reading.dry_run or None}
+        update={
+            "record": _quoted(request, Person(), receipt.reference),
+            "dry_run": request.reading.dry_run or None,
+        }
     )
 
 
 def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
     reading, (answer, person, name, _) = request.reading, answered
+    name = name or told(reading.source, reading.reference, person)
     common: dict[str, Any] = {
         "source": reading.source,
-        "reference": name or told(reading.source, reading.reference, person),
-        "record": _quoted(request, person),
+        "reference": name,
+        "record": _quoted(request, person, name),
         "request": reading.request,
         "dry_run": reading.dry_run or None,
     }
@@ -229,12 +240,12 @@ def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
             assert_never(answer)
 
 
-def _quoted(request: Request, person: Person) -> QuotedRecord:
-    """What a receipt says of its record. A key that names somebody is quoted as the reference is."""
+def _quoted(request: Request, person: Person, name: str) -> QuotedRecord:
+    """What a receipt says of its record. A key that names somebody is quoted as the reference is: by `name`."""
     reading = request.reading
     if reading.record.key is None:
         return reading.record
-    key = told_key(reading.record.key, reading.source, reading.reference, person)
+    key = told_key(reading.record.key, reading.source, reading.reference, name, person)
     return reading.record if key == reading.record.key else reading.record.model_copy(update={"key": key})
 
 

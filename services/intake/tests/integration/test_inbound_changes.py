@@ -206,6 +206,14 @@ async def test_receipts_name_a_referral_alike_whatever_is_amended(given: Harness
     assert {name for _, name in await told_in_order(given)} == {"Example-1"}
 
 
+async def test_key_that_names_somebody_is_quoted_by_its_hash_when_the_event_comes_again(given: Harness):
+    first = record(given, submitted(reference="Example 7"))
+    assert first.key == b"north-surgery:Example 7"
+    told = await receipts(given, first, replace(first, offset=first.offset + 100))
+    assert [one.record.key.partition(":")[2][:7] for one in told] == ["sha256:", "sha256:"]
+    assert told[0].reference == told[1].reference == told[1].record.key.partition(":")[2]
+
+
 async def test_dry_run_tells_nothing_that_would_follow(given: Harness):
     await sent(given)
     await given.deliver(record(given, withdrawn(), ce_dryrun="true"))

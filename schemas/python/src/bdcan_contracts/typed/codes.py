@@ -26,7 +26,10 @@ _ALIKE = 0.66
 
 def read_code(kind: type[W], typed: str) -> W | None:
     """The code that a text means; None where it means none, or more than one."""
-    code = _meanings(kind).get(_key(typed))
+    known = _meanings(kind)
+    code = (
+        known[typed] if typed in known else known.get(_key(typed))
+    )  # nearly all systems send the code itself
     return None if code is None else kind(code)
 
 

@@ -27,11 +27,11 @@ def told(source: str, reference: str, person: Person | None = None) -> str:
     return f"sha256:{digest[:_HASH_CHARACTERS]}"
 
 
-def told_key(key: str, source: str, reference: str, person: Person) -> str:
-    """A record's key as a receipt quotes it. Where it names the reference, under whichever source, it does so as the receipt does."""
+def told_key(key: str, source: str, reference: str, name: str, person: Person) -> str:
+    """A record's key as a receipt quotes it. Where it names the reference, under whichever source, it does so by `name`, as the receipt does."""
     named, _, behind = key.partition(":")
     if behind == reference:
-        return f"{named}:{told(source, reference, person)}"
+        return f"{named}:{name}"
     return told(source, key, person) if _is_of(person, key, re.sub(r"\D", "", key)) else key
 
 
