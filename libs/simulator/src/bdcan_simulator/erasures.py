@@ -30,19 +30,27 @@ _SIGNS = {
 """The lines of a timeline that show a moment."""
 
 _LOOK_EVERY_SECONDS = 2.0
-_MOST_LOOKS = 20
+_MOST_LOOKS = 60
 """A moment that does not come in so many looks is not waited for any longer."""
 
 
 def who_asks(residents: Iterable[Resident], count: int) -> dict[int, Moment]:
     """The numbers of `count` residents, or of fewer where there are not so many, evenly among all; and when each asks."""
-    by_system: dict[System, list[int]] = defaultdict(list)
+    by_system: dict[System, list[Resident]] = defaultdict(list)
     for resident in residents:
-        by_system[resident.system].append(resident.number)
-    able = sorted(number for numbers in by_system.values() for number in numbers[FIRST_ROWS:])
+        by_system[resident.system].append(resident)
+    able = [resident for sent in by_system.values() for resident in sent[FIRST_ROWS:]]
+    able.sort(key=lambda resident: resident.number)
     count = min(count, len(able))
+    asking = [able[len(able) * place // count] for place in range(count)]
+    return {resident.number: _moment(resident, place) for place, resident in enumerate(asking)}
+
+
+def _moment(resident: Resident, place: int) -> Moment:
+    """All moments in turn. Nobody is at work for whoever cannot be reached: they ask after a call."""
     moments = (Moment.AT_ONCE, *_SIGNS)
-    return {able[len(able) * k // count]: moments[k % len(moments)] for k in range(count)}
+    moment = moments[place % len(moments)]
+    return Moment.RUNG if moment in {Moment.IN_HAND, Moment.ENDED} and not resident.reachable else moment
 
 
 @dataclass

@@ -16,6 +16,9 @@ def test_residents_of_all_doors_ask_at_every_moment() -> None:
     assert len(asks) == 20
     assert set(asks.values()) == set(Moment) - {Moment.IN_VAIN}
     assert {residents[number].system.door for number in asks} == {r.system.door for r in residents}
+    waiting = {number for number, moment in asks.items() if moment in {Moment.IN_HAND, Moment.ENDED}}
+    assert waiting
+    assert all(residents[number].reachable for number in waiting)
     before: Counter[str] = Counter()
     for resident in residents:
         assert resident.number not in asks or before[resident.system.name] >= FIRST_ROWS
