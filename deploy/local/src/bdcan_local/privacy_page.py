@@ -59,10 +59,10 @@ person only while the person's own rows are there. The last column says what a k
 """
 _PURPOSES = """
 ## Who may be told what
-Each answer leaves an audit row: who, what, when, why. The resident can be shown all of them.
+Each answer leaves an audit row: who, what, when, why, and the open piece of work that it is for. The resident can be shown all of them.
 
-| purpose | opens | to whom |
-| --- | --- | --- |
+| purpose | opens | to whom | while |
+| --- | --- | --- | --- |
 """
 _TOPICS = """
 ## What travels
@@ -115,7 +115,7 @@ def page() -> str:
         for service, k in kept()
     )
     purposes = "".join(
-        f"| `{purpose}` | {', '.join(opens.fields)} | {'people of the hub' if opens.hub_only else 'whoever has the scope'} |\n"
+        f"| `{purpose}` | {', '.join(opens.fields)} | {'people of the hub' if opens.hub_only else 'whoever has the scope'} | {opens.work} |\n"
         for purpose, opens in OPENS.items()
     )
     return (

@@ -57,7 +57,9 @@ def asked(r: Referral, purpose: str) -> dict[str, Any]:
 async def test_live_reason_discloses_and_audits_the_fields_of_its_purpose(given: Harness, purpose: Purpose):
     r = await resident(given, "food-parcel")
     caller = given.client([f"disclosures:{purpose}", "referrals:read", "hubs:all"])
-    if purpose is not Purpose.TRIAGE:
+    if purpose is Purpose.TRIAGE:
+        await given.deliver(s.triage(r))
+    else:
         await given.deliver(s.assigned(r))
         await given.deliver(s.confirmed(r))
     body = asked(r, purpose)
@@ -77,6 +79,76 @@ async def test_live_reason_discloses_and_audits_the_fields_of_its_purpose(given:
         (purpose, list(OPENS[purpose].fields), "to help")
     ]
     assert audit[0]["caller"].startswith("key:test-")
+
+
+async def seen(given: Harness, r: Referral) -> list[tuple[str, str]]:
+    """What was disclosed, and the open piece of work for which it was."""
+    audit = await given.http.get(f"/v1/referrals/{r.referral_id}/disclosures")
+    return [(row["purpose"], row["work"]) for row in audit.json()["items"]]
+
+
+async def test_nobody_reads_a_referral_that_waits_for_no_decision(given: Harness):
+    r = await resident(given, "food-parcel")
+    ask = asked(r, "triage")
+    assert (await given.http.post("/v1/disclosures", json=ask)).status_code == 409, (
+        "routing decides by itself"
+    )
+    assert not await given.fetch("SELECT 1 FROM chassis.audit")
+    await given.deliver(s.triage(r))
+    assert (await given.http.post("/v1/disclosures", json=ask)).status_code == 200
+    await given.deliver(s.assigned(r, version=2))
+    assert (await given.http.post("/v1/disclosures", json=ask)).status_code == 409, "a hub has it"
+    assert await seen(given, r) == [("triage", "triage")]
+
+
+async def test_somebody_looks_where_routing_does_not_answer(given: Harness):
+    r = await resident(given, "food-parcel")
+    given.clock.advance(timedelta(hours=1))
+    assert await given.fire()
+    assert (await given.http.post("/v1/disclosures", json=asked(r, "triage"))).status_code == 200
+
+
+async def test_officer_needs_an_open_case_of_the_referral(given: Harness):
+    r = await resident(given, "housing")
+    officer = given.person(["disclosures:escalation"])
+    ask, need = asked(r, "escalation"), r.needs[0].need_id
+
+    async def status() -> int:
+        return (await officer.post("/v1/disclosures", json=ask)).status_code
+
+    await given.deliver(s.assigned(r))
+    assert await status() == 409, "nothing is with the council"
+    opened = s.escalation(m.EscalationOpened, r, need)
+    await given.deliver(opened)
+    assert await status() == 200
+    for end in (m.EscalationDeclined, m.EscalationClosed):
+        given.clock.advance(timedelta(minutes=1))
+        await given.deliver(s.escalation(end, r, need))
+        assert await status() == 409, end
+    assert await seen(given, r) == [("escalation", f"escalation:{opened.escalation_id}")]
+
+
+async def test_officer_reads_whom_a_concern_is_about_before_the_case_is_open(given: Harness):
+    r = await resident(given, "safeguarding-adult")
+    officer = given.person(["disclosures:escalation"])
+    assert (await officer.post("/v1/disclosures", json=asked(r, "escalation"))).status_code == 200
+    assert await seen(given, r) == [("escalation", "safeguarding-concern")]
+
+
+async def test_address_for_a_delivery_is_for_a_task_that_is_still_wanted(given: Harness):
+    r = await resident(given, "food-parcel", "shopping")
+    await given.deliver(s.assigned(r), s.confirmed(r))
+    shopping = next(n.need_id for n in r.needs if n.code == "shopping")
+    accepted = s.task(m.TaskAccepted, r, shopping, vocabulary.TaskKind.SHOPPING)
+    await given.deliver(accepted)
+    ask = asked(r, "delivery")
+    assert (await given.http.post("/v1/disclosures", json=ask)).status_code == 200
+    assert await seen(given, r) == [("delivery", f"task:{accepted.task_id}")]
+    change = {"version": 1, "withdraw_needs": [str(shopping)]}
+    answer = await given.http.post(f"/v1/referrals/{r.referral_id}/amendments", json=change)
+    assert answer.status_code == 200, answer.text
+    refused = await given.http.post("/v1/disclosures", json=ask)
+    assert (refused.status_code, await seen(given, r)) == (409, [("delivery", f"task:{accepted.task_id}")])
 
 
 async def test_another_scope_discloses_nothing(given: Harness):

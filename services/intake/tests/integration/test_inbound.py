@@ -257,6 +257,17 @@ async def test_needs_in_everyday_words_are_read_at_the_topic(given: Harness):
 
 async def test_unclear_details_reach_whoever_places_rings_or_takes_on(given: Harness):
     receipt = await sent(given, person=PERSON | {"birth_date": "about 1950"})
+    await given.deliver(
+        m.ReferralHeldForTriage(
+            referral_id=receipt.referral_id,
+            version=1,
+            reason="no-postcode",
+            needs=(),
+            priority=m.Priority.STANDARD,
+            triage_due_at=given.clock.now(),
+            held_at=given.clock.now(),
+        )
+    )
     asked = {"referral_id": str(receipt.referral_id), "reason": "placing it"}
     told = await given.http.post("/v1/disclosures", json=asked | {"purpose": "triage"})
     assert told.json()["unclear"] == {"birth_date": "about 1950"}

@@ -43,6 +43,9 @@ ALL_HUBS = "hubs:all"
 
 API_KEY_HEADER = "X-API-Key"
 
+_PERSON = "person:"
+"""What the name of somebody begins with, and no program's."""
+
 _ALGORITHMS = ["ES256", "RS256", "EdDSA"]
 _LEEWAY_SECONDS = 30
 _REFRESH_SECONDS = 30.0
@@ -76,6 +79,11 @@ class Caller:
     hubs: frozenset[str]
     sources: tuple[str, ...] = ()
     volunteer_id: UUID | None = None
+
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody asks, and no program."""
+        return self.name.startswith(_PERSON)
 
     def sees_hub(self, hub_id: str | None) -> bool:
         """Whether the caller may see residents of this hub. Only callers with `hubs:all` see residents without a hub (None)."""
@@ -201,7 +209,7 @@ class Authenticator:
 
 
 def _caller_of(claims: dict[str, Any]) -> Caller:
-    name, scopes = f"person:{claims['sub']}", frozenset(str(claims.get("scope", "")).split())
+    name, scopes = f"{_PERSON}{claims['sub']}", frozenset(str(claims.get("scope", "")).split())
     if "volunteer" not in claims:
         return Caller(name, scopes, frozenset(_texts(claims.get("hub"))), _texts(claims.get("source")))
     try:

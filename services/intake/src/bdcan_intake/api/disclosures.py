@@ -23,10 +23,18 @@ from bdcan_contracts.models import Household
 from bdcan_intake import store
 from bdcan_intake.api.common import Reader
 from bdcan_intake.books import Referrals, TasksInHand
-from bdcan_intake.domain.disclosure import OPENS, Claim, Purpose, claim_for, must_be_live
+from bdcan_intake.domain.disclosure import (
+    ABOUT_CASES,
+    OPENS,
+    Claim,
+    Purpose,
+    claim_for,
+    must_be_live,
+    open_case,
+    task_under_way,
+)
 from bdcan_intake.domain.doer import must_be_wanted, notes_for_doer
 from bdcan_intake.domain.enquiry import Enquiry, volunteer_id_of
-from bdcan_intake.domain.errors import NotAllowedError
 from bdcan_intake.domain.note import Note, all_notes
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.settings import Settings
@@ -115,6 +123,7 @@ class AuditRow(BaseModel):
     fields: list[str]
     caller: str
     reason: str
+    work: Annotated[str | None, Field(description="the open piece of work for which it was disclosed")] = None
     disclosed_at: datetime
 
     @classmethod
@@ -126,6 +135,7 @@ class AuditRow(BaseModel):
             fields=entry.detail["fields"],
             caller=entry.actor,
             reason=entry.reason,
+            work=entry.detail.get("work"),
             disclosed_at=entry.at,
         )
 
@@ -154,14 +164,15 @@ def router(settings: Settings) -> Routes:
         async with transactions_of(request).begin(request.state.traceparent) as tx:
             if body.task_id is not None and body.volunteer_id is not None:
                 subject_id, fields = await _about_task(tx, body.task_id, body.volunteer_id, caller)
+                work = f"task:{body.task_id}"
             elif body.referral_id is not None:
                 subject_id = body.referral_id
-                fields = await _about_resident(
+                fields, work = await _about_resident(
                     tx, body.referral_id, body.purpose, caller, grants.read(body.grant or "")
                 )
             else:
                 enquiry = await _enquiry(tx, body, caller)
-                subject_id, fields = enquiry.enquiry_id, asdict(enquiry)
+                subject_id, fields, work = enquiry.enquiry_id, asdict(enquiry), "enquiry"
             opened = {name: fields[name] for name in OPENS[body.purpose].fields}
             audit = tx.audit(
                 Act.DISCLOSED,
@@ -170,6 +181,7 @@ def router(settings: Settings) -> Routes:
                 body.reason,
                 purpose=body.purpose,
                 fields=OPENS[body.purpose].fields,
+                work=work,
             )
         return Disclosed.model_validate(
             {
@@ -197,7 +209,8 @@ def router(settings: Settings) -> Routes:
 
 async def _about_resident(
     tx: Tx, referral_id: UUID, purpose: Purpose, caller: Caller, grant: Grant | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], str]:
+    """What is kept about the resident, and the open piece of work for which the caller may read it."""
     referrals = Referrals(tx)
     await referrals.lock_keys([referral_id])
     referral = referrals.get(referral_id)
@@ -208,12 +221,30 @@ async def _about_resident(
     must_be_live(referral, purpose)
     if claim := claim_for(referral, purpose):
         await _must_have_claimed(tx, referral_id, purpose, claim, caller, grant)
-    if purpose is Purpose.DELIVERY and not await store.tasks.ANY_IN_HAND.value(
-        tx.connection, referral_id=referral_id
-    ):
-        raise NotAllowedError("Nobody has accepted a task of this referral: nobody needs the address yet.")
+        work = claim.work
+    else:
+        work = await _open_work(tx, referral, purpose, caller)
     told, noted = await _kept(tx, referral)
-    return told | {"notes": all_notes(told.get("notes"), noted, tx.calendar.zone)}
+    return told | {"notes": all_notes(told.get("notes"), noted, tx.calendar.zone)}, work
+
+
+async def _open_work(tx: Tx, referral: Referral, purpose: Purpose, caller: Caller) -> str:
+    """The open piece of work of the caller's team, where nobody claims it. Raises NotAllowedError without any."""
+    match purpose:
+        case Purpose.DELIVERY:
+            tasks = await store.tasks.IN_HAND.all(tx.connection, referral_id=referral.referral_id)
+            return task_under_way(referral, tasks)
+        case Purpose.ESCALATION if caller.is_person:
+            entries = await store.timeline.OF_KINDS.all(
+                tx.connection, referral_id=referral.referral_id, kinds=ABOUT_CASES
+            )
+            return open_case(entries)
+        case Purpose.ESCALATION:
+            return "handing-over"
+        case Purpose.WELFARE_CALL:
+            return "held-call"
+        case _:
+            return purpose.value
 
 
 async def _must_have_claimed(

@@ -40,10 +40,15 @@ def hear(task: TaskInHand | None, event: Event[D], _now: datetime) -> Step[TaskI
     return Step(TaskInHand(said.task_id, said.referral_id, said.kind, event.time, said.need_id, doer))
 
 
-def must_be_wanted(task: TaskInHand, referral: Referral) -> None:
-    """Raise NotAllowedError where nobody wants the task any more, though volunteer-match may not know yet."""
+def is_wanted(task: TaskInHand, referral: Referral) -> bool:
+    """Whether somebody wants the task still. Volunteer-match may not know yet that nobody does."""
     need = next((n for n in referral.needs if n.need_id == task.need_id), None)
-    if referral.withdrawn_reason is not None or (need is not None and need.ended):
+    return referral.withdrawn_reason is None and (need is None or not need.ended)
+
+
+def must_be_wanted(task: TaskInHand, referral: Referral) -> None:
+    """Raise NotAllowedError where nobody wants the task any more."""
+    if not is_wanted(task, referral):
         raise NotAllowedError("Nobody wants this task any more: the coordinator can tell you more.")
 
 

@@ -15,6 +15,11 @@ OF_REFERRAL = TIMELINE.query(
 # How many entries a referral's timeline has.
 COUNT_OF_REFERRAL = Statement("SELECT count(*) FROM timeline WHERE referral_id = :referral_id")
 
+# The entries of these kinds, the oldest first.
+OF_KINDS = TIMELINE.query(
+    "SELECT {columns} FROM timeline WHERE referral_id = :referral_id AND kind = ANY (:kinds) ORDER BY at, event_key"
+)
+
 # Whether one of these has happened since an instant: what somebody had in hand before is over.
 HAPPENED_SINCE = Statement(
     """
