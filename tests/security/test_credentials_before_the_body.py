@@ -71,6 +71,33 @@ async def test_sender_of_no_such_source_is_refused_before_a_byte_of_the_body(
     assert answer.startswith("HTTP/1.1 403"), answer
 
 
+async def test_query_that_is_wrong_is_refused_before_a_byte_of_the_body(given: Harness) -> None:
+    key = given.http.headers["X-API-Key"]
+    for method, path in await _writing(given):
+        if path.endswith("/call-backs"):
+            continue  # whoever signs its body is not known yet
+        wrong = path + ("&" if "?" in path else "?") + "no-such=1"
+        answer = await _answer_to_head(given, method, wrong, "Content-Length: 9", f"X-API-Key: {key}")
+        assert answer.startswith("HTTP/1.1 422"), f"{method} {wrong}: {answer}"
+
+
+@pytest.mark.parametrize("service_name", ["intake"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "/v1/referrals?source=Not+A+Source",
+        "/v1/referrals?dry_run=perhaps",
+        "/v1/referral-imports?source=Not+A+Source",
+        "/v1/referrals/no-id/withdrawal",
+        f"/v1/referrals/{_ID}/amendments?dry_run=perhaps",
+    ],
+)
+async def test_value_that_is_wrong_is_refused_before_a_byte_of_the_body(given: Harness, wrong: str) -> None:
+    key = given.http.headers["X-API-Key"]
+    answer = await _answer_to_head(given, "POST", wrong, "Content-Length: 9", f"X-API-Key: {key}")
+    assert answer.startswith(("HTTP/1.1 422", "HTTP/1.1 404")), answer
+
+
 @pytest.mark.parametrize("service_name", ["intake"])
 async def test_one_scope_of_several_opens_the_route(given: Harness) -> None:
     for scopes, status in ((["disclosures:task"], 422), (["disclosures:none-such"], 403)):

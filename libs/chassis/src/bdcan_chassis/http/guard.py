@@ -1,4 +1,4 @@
-"""What stands before each route: who calls, how often, and how much they send. Nobody reads a body before that.
+"""What stands before each route: who calls, how often, what the query says, and how much they send. Nobody reads a body before.
 
 A service makes its routes with `Routes`. A route under `/v1` names the scope that it needs, as `caller: Reader`. The guard
 finds that dependency and runs it before FastAPI reads the body. A route that differs says how:
@@ -15,9 +15,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import cached_property
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, params
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import get_flat_params
+from fastapi.dependencies.utils import get_flat_params, request_params_to_args
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.types import Message, Receive, Scope, Send
@@ -33,6 +34,7 @@ from bdcan_chassis.http.problems import (
     BodyTooSlowError,
     UnauthorizedError,
 )
+from bdcan_chassis.http.queries import no_unknown_query
 from bdcan_chassis.http.wrong_fields import names_in
 from bdcan_chassis.settings import ServiceSettings
 from bdcan_contracts.json_door import JsonLimitError, RepeatedKeyError, read_json
@@ -104,13 +106,31 @@ class GuardedRoute(APIRoute):
             named.update(names_in(TypeAdapter(form).json_schema()))
         return frozenset(named)
 
+    async def must_fit(self, request: Request) -> None:
+        """Raise InvalidError or RequestValidationError for a path, a query or a header that is wrong."""
+        await no_unknown_query(request)
+        wrong: list[Any] = []
+        for kind, received in (
+            (params.Path, request.path_params),
+            (params.Query, request.query_params),
+            (params.Header, request.headers),
+        ):
+            fields = [field for field in self._parameters if isinstance(field.field_info, kind)]
+            wrong += request_params_to_args(fields, received)[1]
+        if wrong:
+            raise RequestValidationError(wrong)
+
+    @cached_property
+    def _parameters(self) -> list[Any]:
+        return list(get_flat_params(self.dependant))
+
     def must_ask_who_calls(self) -> None:
         """Raise ConfigurationError for a route under `/v1` that serves anybody."""
         if self.path.startswith("/v1") and not self.credentials and _SIGNED_BY not in self.terms:
             raise ConfigurationError(f"{self.path} asks nobody for credentials")
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask for credentials, look at the caller's rate, and then let the route read."""
+        """Ask for credentials, look at the caller's rate and at the query, and then let the route read."""
         if scope["method"] in (self.methods or ()):
             state = scope["app"].state
             limiter: Limiter = state.limiter
@@ -130,6 +150,8 @@ class GuardedRoute(APIRoute):
             ):
                 limiter.count_failure(scope)
                 raise UnauthorizedError(f"The header {header} is missing.")
+            if scope["method"] != "GET":  # there may be a body, which nobody reads in vain
+                await self.must_fit(request)
             most = self.terms.get(_BODY, state.settings.http_body_bytes)
             arriving = _Arriving(receive, request, state.settings, most, limiter, self._door(scope["method"]))
             try:
