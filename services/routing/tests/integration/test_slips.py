@@ -63,6 +63,30 @@ async def test_wrong_hub_by_a_slip_returns_to_triage(routing, referral):
     assert "Decide about it in triage" in twice["detail"]
 
 
+async def test_decisions_about_a_referral_come_in_pages(routing, referral):
+    referral_id = await held(routing, referral)
+    where = [f"hub-{number % 9 + 1}" for number in range(103)]
+    for number, hub in enumerate(where):
+        path = (
+            f"/v1/triage/{referral_id}/decision"
+            if not number
+            else f"/v1/referrals/{referral_id}/reassignment"
+        )
+        await post(routing, path, {"hub_id": hub, "reason": "told-us"})
+    shown = (await routing.http.get(f"/v1/referrals/{referral_id}/assignment")).json()
+    assert shown["earlier_decisions"]
+    assert [d["decision"].split()[-1] for d in shown["decisions"]] == where[3:]
+    path, found, after = f"/v1/referrals/{referral_id}/decisions?limit=40", [], ""
+    while after is not None:
+        page = (await routing.http.get(f"{path}{after}")).json()
+        assert len(page["items"]) <= 40
+        found += [d["decision"].split()[-1] for d in page["items"]]
+        after = f"&after={page['next']}" if "next" in page else None
+    assert found == where
+    stranger = routing.client(["routing:read"], hubs=["no-such-hub"])
+    assert (await stranger.get(path)).status_code == 404
+
+
 @pytest.mark.parametrize("body", [{"hub_id": "hub-9", "reason": "family-nearby"}, OUT])
 async def test_move_by_a_slip_returns_to_the_hub(routing, referral, body):
     given = referral()

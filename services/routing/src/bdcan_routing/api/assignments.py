@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bdcan_chassis.database import Connection
 from bdcan_chassis.http.auth import ALL_HUBS, Caller, needs
 from bdcan_chassis.http.bodies import Body, Reason, Slug
 from bdcan_chassis.http.guard import Routes
@@ -30,10 +31,11 @@ from bdcan_routing.domain.hubs import Hub
 from bdcan_routing.domain.placement import Hold, ToHub
 from bdcan_routing.settings import Settings
 from bdcan_routing.store.assignments import Held
-from bdcan_routing.store.decisions import Made
 
 MOST_CANDIDATES = 50
 """Hubs that an event about triage names at most."""
+_MOST_DECISIONS = 100
+"""Decisions that an assignment shows at most: there is a list of all."""
 
 Reader = Annotated[Caller, Depends(needs("routing:read"))]
 Writer = Annotated[Caller, Depends(needs("routing:write"))]
@@ -104,7 +106,13 @@ class AssignmentOut(BaseModel):
     undo_until: Annotated[
         datetime | None, Field(description="the last decision of a person can be undone until then")
     ] = None
-    decisions: Annotated[list[DecisionOut], Field(description="what people decided, the newest last")] = []
+    decisions: Annotated[
+        list[DecisionOut],
+        Field(description=f"what people decided, the newest last: {_MOST_DECISIONS} at most"),
+    ] = []
+    earlier_decisions: Annotated[
+        bool, Field(description="whether there are older ones: `decisions` of the referral lists all")
+    ] = False
 
     @classmethod
     def of(cls, a: Assignment) -> Self:
@@ -174,11 +182,26 @@ def add_routes(routes: Routes, settings: Settings) -> None:
         """Where a referral is, and why."""
         async with reading(request) as connection:
             found = await store.assignments.ASSIGNMENT.get.first(connection, keys=[referral_id])
-            decisions = await store.decisions.OF_REFERRAL.all(connection, referral_id=referral_id)
-        if found is None:
-            raise NotFoundError
-        caller.must_see_hub(found.hub_id)
-        return _shown(found, decisions)
+            if found is None:
+                raise NotFoundError
+            caller.must_see_hub(found.hub_id)
+            return await _shown(connection, found)
+
+    @routes.get("/referrals/{referral_id}/decisions")
+    async def list_decisions(
+        referral_id: UUID, request: Request, caller: Reader, paging: PageAsked
+    ) -> Page[DecisionOut]:
+        """What people decided about a referral, the oldest first."""
+        [seq] = paging.after(int)
+        async with reading(request) as connection:
+            assignment = await store.assignments.ASSIGNMENT.get.first(connection, keys=[referral_id])
+            if assignment is None:
+                raise NotFoundError
+            caller.must_see_hub(assignment.hub_id)
+            found = await store.decisions.OF_REFERRAL.all(
+                connection, referral_id=referral_id, seq=seq, limit=paging.rows
+            )
+        return paging.page(found, DecisionOut.model_validate, lambda one: (one.seq,))
 
     @routes.post("/referrals/{referral_id}/reassignment", response_model=AssignmentOut)
     async def move(referral_id: UUID, body: Reassignment, caller: Writer, once: OnceOnly) -> Response:
@@ -258,12 +281,17 @@ async def _decided(
     await assignments.save()
     where = after.hub_id or after.state.value
     await store.decisions.record(tx, after.referral_id, f"{what}: {where}", caller.name, reason)
-    return _shown(after, await store.decisions.OF_REFERRAL.all(tx.connection, referral_id=after.referral_id))
+    return await _shown(tx.connection, after)
 
 
-def _shown(assignment: Assignment, decisions: list[Made]) -> AssignmentOut:
+async def _shown(connection: Connection, assignment: Assignment) -> AssignmentOut:
+    """The assignment with what people decided last."""
+    newest = await store.decisions.NEWEST.all(
+        connection, referral_id=assignment.referral_id, limit=_MOST_DECISIONS + 1
+    )
     out = AssignmentOut.of(assignment)
-    out.decisions = list(map(DecisionOut.model_validate, decisions))
+    out.decisions = list(map(DecisionOut.model_validate, newest[:_MOST_DECISIONS][::-1]))
+    out.earlier_decisions = len(newest) > _MOST_DECISIONS
     return out
 
 

@@ -28,8 +28,26 @@ class Made(Decision, frozen=True):
 
 DECISION = Table("decision", Decision, key=(), stamp="decided_at")
 
-# All decisions about a referral, the newest last.
-OF_REFERRAL = Query("SELECT {columns} FROM decision WHERE referral_id = :referral_id ORDER BY seq", Made)
+
+class Placed(Made, frozen=True):
+    """A decision with its place among all of them."""
+
+    seq: int
+
+
+# The newest decisions about a referral, the newest first.
+NEWEST = Query(
+    "SELECT {columns} FROM decision WHERE referral_id = :referral_id ORDER BY seq DESC LIMIT :limit", Made
+)
+
+# A page of the decisions about a referral, the oldest first.
+OF_REFERRAL = Query(
+    """
+    SELECT {columns} FROM decision
+    WHERE referral_id = :referral_id AND (:seq::bigint IS NULL OR seq > :seq) ORDER BY seq LIMIT :limit
+    """,
+    Placed,
+)
 
 
 async def record(tx: Tx, referral_id: UUID, decision: str, caller: str, reason: str) -> None:
