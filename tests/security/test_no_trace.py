@@ -506,6 +506,17 @@ async def test_volunteer_of_a_hub_sees_what_is_held_and_is_erased_by_their_id(fi
     assert after["volunteer_match"]["records"]["checks"][0]["reference"] is None
 
 
+async def test_request_about_a_volunteer_whom_nobody_knows_ends_at_once(five: Five) -> None:
+    stranger = str(uuid4())
+    asked = {"volunteer_ids": [stranger], "reason": "volunteer-asked"}
+    answer = await five.intake.http.post("/v1/rights/erasures", json=asked)
+    assert answer.json()["erasure"]["state"] == "waiting"
+    await five.settle()
+    receipt = await _receipt(five, UUID(answer.json()["erasure"]["erasure_id"]))
+    assert (receipt["state"], receipt["unknown_volunteers"]) == ("done", [stranger])
+    assert receipt["waits_for_volunteers"] == []
+
+
 async def test_who_enquired_sees_what_is_held_by_either_id_and_is_erased_by_either(five: Five) -> None:
     for key in ("enquiry_ids", "volunteer_ids"):
         answer = await five.intake.http.post(

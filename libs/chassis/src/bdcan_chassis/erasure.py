@@ -72,9 +72,9 @@ def erased(erasure: Erasure, now: datetime, tell: Callable[[Erasure], BaseModel]
     return Step(after, (tell(after),), {LOOK: now + LOOK_EVERY})
 
 
-def forgotten(subject_id: UUID, now: datetime) -> Step[Erasure]:
-    """A subject goes because its own story ended, and nobody has to be answered."""
-    return Step(Erasure(subject_id, subject_id, now, now, erased_at=now), (), {LOOK: now + LOOK_EVERY})
+def forgotten(subject_id: UUID, now: datetime, *told: BaseModel) -> Step[Erasure]:
+    """A subject goes because its own story ended; no request has to be answered."""
+    return Step(Erasure(subject_id, subject_id, now, now, erased_at=now), told, {LOOK: now + LOOK_EVERY})
 
 
 class Erasures(Book[Erasure]):

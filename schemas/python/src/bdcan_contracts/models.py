@@ -263,11 +263,13 @@ class QuotedRecord(_Body):
     """
 
     id: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    """Its CloudEvents id, as it was sent."""
+    """Its CloudEvents id, as it was sent. One that may be somebody's name or number is its hash, made as in
+    `reference`.
+    """
     source: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    """Its CloudEvents source, as it was sent."""
+    """Its CloudEvents source, as it was sent, or its hash as with `id`."""
     type: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    """Its event type, as it was sent."""
+    """Its event type, as it was sent, or its hash as with `id`."""
     key: Annotated[str, Field(max_length=1024)] | None = None
     """Its key as UTF-8. A reference in it that may be somebody's name or number is the same hash as in
     `reference`.
@@ -1607,6 +1609,8 @@ class VolunteerLeft(_Body):
     """Counts the changes of the volunteer from 1: a lower one than last seen is old news."""
     left_at: AwareDatetime
     """When they left."""
+    unknown: bool | None = None
+    """True: somebody asked to erase a volunteer of this id, and nobody of that id is known."""
 
 
 class VolunteerPaused(_Body):

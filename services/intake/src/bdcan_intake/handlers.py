@@ -89,6 +89,7 @@ async def on_volunteer_activated(batch: Batch[VolunteerActivated], tx: Tx) -> No
 async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:
     """Erase who the volunteer was: in the enquiry, and in the reasons of its disclosures."""
     left = {event.data.volunteer_id for event in batch}
+    unknown = {event.data.volunteer_id for event in batch if event.data.unknown}
     enquiries = Enquiries(tx)
     found = await enquiries.lock(store.enquiries.LOCK_OF_VOLUNTEERS, volunteer_ids=left)
     theirs = [one for one in found if volunteer_id_of(one.enquiry_id) in left]
@@ -103,7 +104,7 @@ async def on_volunteer_left(batch: Batch[VolunteerLeft], tx: Tx) -> None:
     )
     for erasure in waiting:
         erasures.put(rights.enquiry_erased(erasure, enquiry_ids, tx.now))
-        erasures.put(rights.volunteers_erased(erasures[erasure.erasure_id], left, tx.now))
+        erasures.put(rights.volunteers_erased(erasures[erasure.erasure_id], left, tx.now, unknown=unknown))
     await erasures.save()
 
 

@@ -60,9 +60,11 @@ class Erasing(RuleBasedStateMachine):
     def answer_comes_again(self, place: int) -> None:
         self._hear(self.heard[place % len(self.heard)])
 
-    @rule()
-    def volunteers_leave(self) -> None:
-        self._take(rights.volunteers_erased(self.erasure, self.volunteers, self.now))
+    @rule(unknown=st.booleans())
+    def volunteers_leave(self, unknown: bool) -> None:
+        strangers = self.volunteers if unknown else []
+        self._take(rights.volunteers_erased(self.erasure, self.volunteers, self.now, unknown=strangers))
+        assert set(self.erasure.unknown_ids) <= set(self.volunteers)
         self._take(rights.enquiry_erased(self.erasure, self.enquiries, self.now))
         self.open -= {(i, "volunteer") for i in (*self.volunteers, *self.enquiries)}
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from bdcan_chassis.book import Decide
+from bdcan_chassis.erasure import Erasures, forgotten
 from bdcan_chassis.fairness import in_turns
 from bdcan_chassis.step import Step
 from bdcan_chassis.subscription import Batch
@@ -157,12 +158,28 @@ async def on_enquiry(batch: Batch[VolunteerEnquiryReceived], tx: Tx) -> None:
 
 
 async def on_enquiry_erasure(batch: Batch[VolunteerEnquiryErasureRequested], tx: Tx) -> None:
-    """Whoever enquired, or whom a hub took on, wants to be erased: the volunteer leaves."""
-    await Volunteers(tx).handle(
+    """Whoever enquired, or whom a hub took on, wants to be erased: the volunteer leaves.
+
+    An id of a volunteer whom nobody knows gets its answer too, and a tombstone.
+    """
+    volunteers = Volunteers(tx)
+    await volunteers.handle(
         batch,
         lambda known, _event, now: known and volunteer.erase_on_request(known, now),
         key=lambda asked: asked.volunteer_id or volunteer.volunteer_id_of(asked.enquiry_id),
     )
+    strangers = {
+        event.data.volunteer_id: event
+        for event in batch
+        if event.data.volunteer_id and volunteers.get(event.data.volunteer_id) is None
+    }
+    if strangers:
+        tombstones = Erasures(tx)
+        await tombstones.lock_keys(strangers)
+        for volunteer_id, event in strangers.items():
+            told = volunteer.nobody(volunteer_id, tx.now)
+            tombstones.put(forgotten(volunteer_id, tx.now, told), event)
+        await tombstones.save()
 
 
 async def on_hub(batch: Batch[HubEvent], tx: Tx) -> None:

@@ -8,7 +8,12 @@ import pytest
 from volunteer_match_story import enquiry, hub, volunteer
 
 from bdcan_chassis.testing.harness import START, Harness
-from bdcan_contracts.models import VolunteerActivated, VolunteerPaused
+from bdcan_contracts.models import (
+    VolunteerActivated,
+    VolunteerEnquiryErasureRequested,
+    VolunteerLeft,
+    VolunteerPaused,
+)
 
 OFFERING = {"hub_ids": ["thames"], "task_kinds": ["errand"]}
 
@@ -33,6 +38,24 @@ async def test_a_volunteer_who_is_taken_on_is_told_without_who_they_are(given: H
         "SELECT table_name FROM information_schema.columns WHERE column_name IN ('phone') AND table_schema = 'public'"
     )
     assert [r["table_name"] for r in tables] == ["volunteer_person"]
+
+
+async def test_request_to_erase_a_volunteer_whom_nobody_knows_is_answered(given: Harness) -> None:
+    stranger, known = uuid4(), await volunteer(given)
+    await given.emitted()
+    asked = [
+        VolunteerEnquiryErasureRequested(
+            enquiry_id=one, erasure_id=uuid4(), volunteer_id=one, requested_at=given.clock.now()
+        )
+        for one in (stranger, known, stranger)
+    ]
+    for records in (asked[:2], asked[2:]):  # whoever asks again is told again
+        await given.deliver(*records)
+        told = [e.data for e in await given.emitted(VolunteerLeft)]
+        assert {(e.volunteer_id, e.unknown) for e in told} == {
+            (a.volunteer_id, True if a.volunteer_id == stranger else None) for a in records
+        }
+    assert [r[0] for r in await given.fetch("SELECT volunteer_id FROM volunteer")] == [known]
 
 
 async def test_who_looks_at_a_volunteers_number_is_written_down(given: Harness) -> None:

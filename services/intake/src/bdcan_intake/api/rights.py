@@ -78,6 +78,9 @@ class ErasureView(BaseModel):
     referral_ids: list[UUID]
     waits_for_enquiries: list[UUID]
     waits_for_volunteers: list[UUID]
+    unknown_volunteers: Annotated[
+        list[UUID], Field(description="nobody of that id is known: there was nothing to erase")
+    ]
     requested_at: datetime
     erase_by: Annotated[datetime, Field(description="open work is waited for until then")]
     due_at: Annotated[datetime, Field(description="all services must have answered by then")]
@@ -97,6 +100,7 @@ class ErasureView(BaseModel):
             referral_ids=list(erasure.referral_ids),
             waits_for_enquiries=list(erasure.enquiry_ids),
             waits_for_volunteers=list(erasure.volunteer_ids),
+            unknown_volunteers=list(erasure.unknown_ids),
             requested_at=erasure.requested_at,
             erase_by=erasure.erase_by,
             due_at=erasure.due_at,

@@ -77,6 +77,8 @@ class Erasure(Struct, frozen=True, rename={"erasure_id": "id"}):
     overdue: bool = False
     volunteer_ids: tuple[UUID, ...] = ()
     """Volunteers without an enquiry who are not erased yet."""
+    unknown_ids: tuple[UUID, ...] = ()
+    """Ids of volunteers whom nobody knows: nothing had to go."""
     answers: tuple[Answer, ...] = ()
 
     @property
@@ -171,12 +173,14 @@ def enquiry_erased(erasure: Erasure, enquiry_ids: Iterable[UUID], now: datetime)
     return _told(replace(erasure, enquiry_ids=tuple(i for i in erasure.enquiry_ids if i not in left)), now)
 
 
-def volunteers_erased(erasure: Erasure, volunteer_ids: Iterable[UUID], now: datetime) -> Step[Erasure]:
-    """These volunteers have left, and nothing says who they were."""
-    left = set(volunteer_ids)
-    return _told(
-        replace(erasure, volunteer_ids=tuple(i for i in erasure.volunteer_ids if i not in left)), now
-    )
+def volunteers_erased(
+    erasure: Erasure, volunteer_ids: Iterable[UUID], now: datetime, *, unknown: Iterable[UUID] = ()
+) -> Step[Erasure]:
+    """These volunteers have left, and nothing says who they were. `unknown`: of these ids nobody was ever known."""
+    left, strangers = set(volunteer_ids), set(unknown)
+    waiting = tuple(i for i in erasure.volunteer_ids if i not in left)
+    found = tuple(i for i in erasure.volunteer_ids if i in left & strangers)
+    return _told(replace(erasure, volunteer_ids=waiting, unknown_ids=(*erasure.unknown_ids, *found)), now)
 
 
 def overdue(erasure: Erasure, now: datetime) -> Step[Erasure] | None:

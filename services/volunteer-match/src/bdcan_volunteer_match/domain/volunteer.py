@@ -274,6 +274,11 @@ def erase_on_request(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
     return leave(volunteer, None, now)
 
 
+def nobody(volunteer_id: UUID, now: datetime) -> VolunteerLeft:
+    """Somebody asks to erase a volunteer, and nobody of that id is known."""
+    return VolunteerLeft(volunteer_id=volunteer_id, version=1, left_at=now, unknown=True)
+
+
 def asked(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
     """The volunteer gets an offer: the others come first next time."""
     return Step(replace(volunteer, last_offered_at=now))
