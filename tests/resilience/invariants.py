@@ -11,6 +11,7 @@ from uuid import UUID
 from bdcan_chassis.dispatch import position_key
 from bdcan_contracts.catalogue import CATALOGUE, INBOUND_REFERRALS
 from bdcan_contracts.envelope import consumed_types
+from bdcan_contracts.inbound.references import hashed
 from bdcan_contracts.models import Household
 from bdcan_contracts.vocabulary import Reason
 from bdcan_foodhub.domain.contents import contents
@@ -36,8 +37,12 @@ def one_referral_each(e: Evidence) -> Iterator[str]:
     The referral of somebody who was erased has lost its reference.
     """
     found: dict[tuple[str, str], list[Row]] = {}
+    by_hash = {
+        (source, hashed(source, reference)): (source, reference) for source, reference in e.sent.references
+    }
     for referral in e.of("intake", "referral"):
-        key = e.sent.erased.get(referral["id"], (referral["source"], referral["reference"]))
+        key = (referral["source"], referral["reference"])
+        key = e.sent.erased.get(referral["id"], by_hash.get(key, key))
         found.setdefault(key, []).append(referral)
     for source, reference in sorted(e.sent.references):
         referrals = found.get((source, reference), [])

@@ -55,10 +55,13 @@ _ARRAYS = (inspect.VarTupleType, inspect.FrozenSetType, inspect.SetType, inspect
 
 
 class Unique:
-    """A unique index: its fields, and the condition of a partial one. `Unique("email", where="email IS NOT NULL")`."""
+    """A unique index: its fields, and the condition of a partial one. `Unique("email", where="email IS NOT NULL")`.
 
-    def __init__(self, *fields: str, where: str = "") -> None:
-        self.target = f"({', '.join(fields)})" + (f" WHERE {where}" if where else "")
+    `column`: the one that the index is on, where the database makes it from these fields.
+    """
+
+    def __init__(self, *fields: str, where: str = "", column: str = "") -> None:
+        self.target = f"({column or ', '.join(fields)})" + (f" WHERE {where}" if where else "")
         self._values = _values_of(fields)
 
     def values_of(self, row: object) -> tuple[tuple[bool, Any], ...]:

@@ -119,7 +119,7 @@ class Databases:
         try:
             thing = UUID(named)
         except ValueError:
-            rows = await self._connections["intake"].fetch(_BY_REFERENCE, named)
+            rows = await self._connections["intake"].fetch(BY_REFERENCE, named)
             return [row["id"] for row in rows]
         found: list[UUID] = []
         for service, sql in _BY_ID:
@@ -300,9 +300,11 @@ JOIN unnest($1::text[], $2::bigint[]) AS n (traffic_class, seq) ON o.traffic_cla
 GROUP BY o.topic
 """
 
-_BY_REFERENCE = """
-SELECT id FROM referral WHERE reference = $1 OR past_reference = $1
-OR source || ':' || coalesce(reference, past_reference) = $1 ORDER BY id
+BY_REFERENCE = """
+SELECT id FROM referral WHERE told_reference = $1 OR source || ':' || told_reference = $1 OR reference_key = ANY (ARRAY(
+    SELECT reference_digest(s.source, $1) FROM (SELECT DISTINCT source FROM referral) AS s
+    UNION ALL SELECT reference_digest(split_part($1, ':', 1), substr($1, strpos($1, ':') + 1))
+)) ORDER BY id
 """
 
 _BY_ID = (

@@ -66,8 +66,7 @@ async def _referrals(client: Client, ledger: Ledger) -> dict[tuple[str, str], li
     found = dict(ledger.erased)
     for system in SYSTEMS:
         async for item in every(client, READER, "intake", "/v1/referrals", source=system.name):
-            key = (system.name, item.get("reference") or "")
-            if key in ledger.submissions:
+            if key := ledger.key_of(system.name, item.get("reference"), item["referral_id"]):
                 found[item["referral_id"]] = key
                 ledger.learn(*key, item["referral_id"])
     by_key: dict[tuple[str, str], list[Details]] = defaultdict(list)

@@ -121,4 +121,4 @@ def _note_refusals(entries: list[BadInput], errors_csv: str) -> None:
 async def _learn_referrals(client: Client, ledger: Ledger, system: System) -> None:
     """An import answers for the file; the list of referrals shows which referral each row became."""
     async for item in every(client, clerk(system), "intake", "/v1/referrals", source=system.name):
-        ledger.learn(system.name, item["reference"], item["referral_id"])
+        ledger.learn(system.name, item.get("reference"), item["referral_id"])

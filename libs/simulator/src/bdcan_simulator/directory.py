@@ -28,7 +28,7 @@ class Directory:
         if not answer.ok:
             return None
         told = answer.json()
-        found = self.ledger.learn(told.get("source", ""), told.get("reference", ""), referral_id)
+        found = self.ledger.learn(told.get("source", ""), told.get("reference"), referral_id)
         if found is None:
             self._strangers.add(referral_id)
         return found

@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from bdcan_contracts.inbound.references import hashed
 from bdcan_simulator.borough import Door, Resident
 
 _DONE_FOR_GOOD = (
@@ -146,6 +147,8 @@ class Ledger:
     """What the people did: calls, tasks, parcels, decisions."""
     erasures: dict[tuple[str, str], Erasure] = field(default_factory=dict)
     """Who asks to be erased, by source and reference."""
+    _hashed: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    """Submissions by the hash that names a reference which looks like somebody's number."""
 
     def enter(self, residents: Iterable[Resident], erasing: Mapping[int, Moment] = _NOBODY) -> None:
         """Write down everyone who will ask for help; and of them, by number, who will ask to be erased."""
@@ -153,6 +156,10 @@ class Ledger:
             reference = f"{self.run}-{resident.number:06d}"
             submission = Submission(resident, resident.system.name, reference)
             self.submissions[submission.source, reference] = submission
+            self._hashed[submission.source, hashed(submission.source, reference)] = (
+                submission.source,
+                reference,
+            )
             if resident.number in erasing:
                 self.erasures[submission.source, reference] = Erasure(erasing[resident.number])
 
@@ -170,9 +177,17 @@ class Ledger:
         """The submissions of one door, in order."""
         return [s for s in self.submissions.values() if s.door is door]
 
-    def learn(self, source: str, reference: str, referral_id: str) -> Submission | None:
+    def key_of(self, source: str, shown: str | None, referral_id: str = "") -> tuple[str, str] | None:
+        """Source and reference of a submission, as answers name it; None where it is not one of this run's."""
+        if known := self.by_referral.get(referral_id):
+            return known.source, known.reference
+        key = (source, shown or "")
+        return key if key in self.submissions else self._hashed.get(key)
+
+    def learn(self, source: str, reference: str | None, referral_id: str) -> Submission | None:
         """Remember which referral answers a submission; None where it is not one of this run's."""
-        submission = self.submissions.get((source, reference))
+        key = self.key_of(source, reference, referral_id)
+        submission = self.submissions.get(key) if key else None
         if submission is not None:
             submission.referral_id = referral_id
             self.by_referral[referral_id] = submission

@@ -168,7 +168,7 @@ class Play:
                 async for item in every(
                     self.client, READER, "intake", "/v1/referrals", source=system.name, state=state
                 ):
-                    if (system.name, item.get("reference")) in self.ledger.submissions:
+                    if self.ledger.key_of(system.name, item.get("reference"), item["referral_id"]):
                         links[item["referral_id"]] = {*item["same_person_ids"], *item["same_household_ids"]}
         wait = {one for one in links if one in self.ledger.waiting and self.ledger.waiting[one] > now}
         while more := {one for one, linked in links.items() if one not in wait and linked & wait}:

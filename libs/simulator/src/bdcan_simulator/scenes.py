@@ -102,15 +102,15 @@ def _undo(ledger: Ledger, facts: Facts) -> str | None:
 
 def _repeated_row(ledger: Ledger, facts: Facts) -> str | None:
     rows = [
-        (told["source"], row)
+        (key, row)
         for told in facts.imports
         for row in told["duplicate_rows"]
-        if (told["source"], row.get("reference")) in ledger.submissions
+        if (key := ledger.key_of(told["source"], row.get("reference"), row["referral_id"]))
     ]
     if not rows:
         return None
     _, first = rows[0]
-    repeated = {(source, row["reference"]) for source, row in rows}
+    repeated = {key for key, _ in rows}
     twice = [key for key in repeated if len(_without_follow_ups(facts, key)) != 1]
     followed = sum(
         bool(referral.get("previous_referral_id"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bdcan_contracts.inbound.references import hashed
 from bdcan_simulator.borough import Borough
 from bdcan_simulator.ledger import Ledger, is_bad_on_purpose
 from bdcan_simulator.postcodes import MadeUpPostcodes
@@ -40,3 +41,11 @@ def test_bad_input_of_an_earlier_run_is_known_by_its_reference() -> None:
     assert is_bad_on_purpose("r6b03680f7a19-bad-riverside-surgery-2")
     assert not is_bad_on_purpose("r6b03680f7a19-17")
     assert not is_bad_on_purpose("")
+
+
+def test_submission_is_found_by_the_hash_of_its_reference_and_by_its_referral(ledger: Ledger) -> None:
+    (source, reference), submission = next(iter(ledger.submissions.items()))
+    assert ledger.key_of(source, hashed(source, reference)) == (source, reference)
+    assert ledger.key_of(source, None, "r-1") is None
+    assert ledger.learn(source, hashed(source, reference), "r-1") is submission
+    assert ledger.key_of(source, None, "r-1") == (source, reference)

@@ -41,12 +41,15 @@ class Duplicate(Struct, frozen=True):
     referral_id: UUID
     received_at: datetime
     state: ReferralState
+    told_reference: str | None
+    """How its receipts name it."""
 
 
 class Refused(Struct, frozen=True):
-    """Not taken on; all problems at once."""
+    """Not taken on; all problems at once. `told_reference`: how receipts name the referral that is known already."""
 
     problems: tuple[Problem, ...]
+    told_reference: str | None = None
 
 
 Answer = Accepted | Duplicate | Refused
@@ -147,9 +150,9 @@ async def _said_again(
             same = earlier.content_hash == one.content_hash
             state = closed.state if closed else earlier.state
             answers[place] = (
-                Duplicate(earlier.referral_id, earlier.received_at, state)
+                Duplicate(earlier.referral_id, earlier.received_at, state, earlier.told_reference)
                 if same
-                else Refused((_reused(earlier.referral_id, state),))
+                else Refused((_reused(earlier.referral_id, state),), earlier.told_reference)
             )
         elif closed.next_referral_id is not None:  # a request before this one has opened the next referral
             later[place] = one

@@ -21,9 +21,7 @@ async def _first(tx: Tx, referral_ids: Collection[UUID]) -> Sequence[bytes]:
         referrals.put(person_erased(referral, tx.now))
     await referrals.save()
     keys = await store.erasures.RECORD_KEYS.records(tx.connection, referral_ids=referral_ids)
-    if keys:
-        await store.erasures.MAKE_SECRET.execute(tx.connection)
-        await store.erasures.REMEMBER_REFERENCES.execute(tx.connection, referral_ids=referral_ids, now=tx.now)
+    await store.erasures.REMEMBER_REFERENCES.execute(tx.connection, referral_ids=referral_ids, now=tx.now)
     return [key for (key,) in keys]
 
 

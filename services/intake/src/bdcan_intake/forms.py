@@ -119,7 +119,7 @@ _A_REQUEST: JsonDict = {
 
 
 class ReferralForm(Body):
-    """A request for help. `reference` is the sender's own, and not about the person: it is shown in lists."""
+    """A request for help. `reference` is the sender's own. One that may be somebody's name or number is shown as its hash."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_A_REQUEST]})
     channel: Annotated[Channel, _by_its_words(Channel)]

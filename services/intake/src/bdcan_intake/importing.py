@@ -28,7 +28,7 @@ from bdcan_intake.csv_file import Row, Sheet
 from bdcan_intake.domain import imports
 from bdcan_intake.domain.errors import BrokenOffError
 from bdcan_intake.domain.imports import Import, Taken
-from bdcan_intake.domain.references import told
+from bdcan_intake.domain.references import named_alike, told
 from bdcan_intake.store.imports import DuplicateRow, RowProblem
 
 MOST_PROBLEMS = 10_000
@@ -151,7 +151,10 @@ class Importing:
         for row in rows:
             person = row.examined.submission.person if row.examined else None
             reference = told(found.source, row.reference, person)[:100] if row.reference else None
-            match by_line.get(row.line):
+            answer = by_line.get(row.line)
+            if isinstance(answer, Duplicate | Refused) and reference:
+                reference = named_alike(answer.told_reference, reference)
+            match answer:
                 case Accepted():
                     wrong = row.kept
                 case Refused(found_wrong):

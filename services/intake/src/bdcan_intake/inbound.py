@@ -37,7 +37,7 @@ from bdcan_intake import metrics, store
 from bdcan_intake.admission import Accepted, Answer, Duplicate, Refused, take_on
 from bdcan_intake.books import KnownEvents, Referrals
 from bdcan_intake.domain.known_event import KnownEvent, know
-from bdcan_intake.domain.references import told, told_key
+from bdcan_intake.domain.references import named_alike, quoted, told
 from bdcan_intake.inbound_changes import Answered, Change, Wanted, change
 
 T = TypeVar("T", bound=BaseModel)
@@ -196,7 +196,7 @@ def _again(request: Request, event: KnownEvent) -> Receipt:
     receipt = kind.model_validate_json(msgspec.json.encode(event.receipt))
     return receipt.model_copy(
         update={
-            "record": _quoted(request, Person(), receipt.reference),
+            "record": _quoted(request, receipt.reference, Person()),
             "dry_run": request.reading.dry_run or None,
         }
     )
@@ -204,11 +204,11 @@ def _again(request: Request, event: KnownEvent) -> Receipt:
 
 def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
     reading, (answer, person, name, _) = request.reading, answered
-    name = name or told(reading.source, reading.reference, person)
+    name = _name(answer, name or told(reading.source, reading.reference, person))
     common: dict[str, Any] = {
         "source": reading.source,
         "reference": name,
-        "record": _quoted(request, person, name),
+        "record": _quoted(request, name, person),
         "request": reading.request,
         "dry_run": reading.dry_run or None,
     }
@@ -240,13 +240,14 @@ def _receipt(request: Request, answered: Answered, tx: Tx) -> Receipt:
             assert_never(answer)
 
 
-def _quoted(request: Request, person: Person, name: str) -> QuotedRecord:
-    """What a receipt says of its record. A key that names somebody is quoted as the reference is: by `name`."""
+def _name(answer: Answer, reference: str) -> str:
+    known = answer.referral.told_reference if isinstance(answer, Accepted) else answer.told_reference
+    return named_alike(known, reference)
+
+
+def _quoted(request: Request, name: str, person: Person) -> QuotedRecord:
     reading = request.reading
-    if reading.record.key is None:
-        return reading.record
-    key = told_key(reading.record.key, reading.source, reading.reference, name, person)
-    return reading.record if key == reading.record.key else reading.record.model_copy(update={"key": key})
+    return quoted(reading.record, reading.source, reading.reference, name, person)
 
 
 def _unclear(person: Person) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from bdcan_chassis.http.reading import reading
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
+from bdcan_contracts.inbound.references import HASHED
 from bdcan_contracts.inbound.submission import examine
 from bdcan_intake import forms, store
 from bdcan_intake.admission import Accepted, Duplicate, Refused, take_note, take_on
@@ -109,7 +110,12 @@ class ReferralListed(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     referral_id: UUID
     source: str
-    reference: str | None = None
+    reference: Annotated[
+        str | None,
+        Field(
+            description="the sender's; where it may be somebody's name or number, its hash as in receipts, for its sender alone"
+        ),
+    ] = None
     channel: str
     priority: Annotated[str | None, Field(description="absent for callers who may not see every need")] = None
     outreach: bool
@@ -441,12 +447,18 @@ def _shown(referral: Referral, entries: Iterable[Entry], caller: Caller, earlier
 
 
 def _fields(referral: Referral, caller: Caller) -> dict[str, Any]:
-    """What a list shows of a referral to this caller. A sender sees no links: they are about other requests."""
-    seen, withheld = referral, {}
+    """What a list shows of a referral to this caller. A sender sees no links: they are about other requests.
+
+    A reference that may be somebody's name or number is its hash, and only for its sender: a number can be guessed from it.
+    """
+    seen, withheld = referral, dict[str, Any]()
+    reference = referral.shown_reference
+    if reference and reference.startswith(HASHED) and referral.source not in caller.sources:
+        reference = None
     if not caller.sees_hub(referral.hub_id):
         seen = without_sensitive(referral)
         withheld = dict.fromkeys(("same_person_ids", "same_household_ids", "earlier_referral_ids"), ())
         if seen is not referral:
             withheld |= {"priority": None, "contact_due_at": None}
     listed = {name: getattr(seen, name) for name in ReferralListed.model_fields if name != "news"}
-    return listed | {"reference": seen.reference or seen.past_reference} | withheld
+    return listed | {"reference": reference} | withheld

@@ -100,6 +100,7 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     referral_id: UUID
     source: str
     reference: str | None
+    """What its sender calls it. The database keeps what may be shown of it, and finds it again by a hash."""
     channel: str
     priority: Priority
     outreach: bool
@@ -135,7 +136,7 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     erased_at: datetime | None = None
     """When whoever it is about was erased."""
     told_reference: str | None = None
-    """How receipts name it (`domain/references.py`); None: its sender is told nothing."""
+    """How receipts name it (`domain/references.py`); None: its sender is told nothing by Kafka."""
     guarded: bool = False
     """Whether its sender told of a safeguarding need: they hear only that the right team has it."""
     unreached_after: int = 0
@@ -145,6 +146,12 @@ class Referral(Struct, frozen=True, rename={"referral_id": "id"}):
     def traffic_class(self) -> str | None:
         """The lane of its events. All of them have the same, so that they keep their order."""
         return "bulk" if self.outreach else None
+
+    @property
+    def shown_reference(self) -> str | None:
+        """The reference as answers may show it: its hash where it may be somebody's name or number."""
+        named = self.reference or self.past_reference
+        return named and (self.told_reference or named)
 
     @property
     def open(self) -> bool:
@@ -245,7 +252,7 @@ def followed_by(referral: Referral, next_referral_id: UUID) -> Step[Referral]:
         replace(
             referral,
             reference=None,
-            past_reference=referral.reference,
+            past_reference=referral.shown_reference,
             next_referral_id=next_referral_id,
         )
     )

@@ -17,7 +17,7 @@ COLUMNS = (
     Columns("erased_reference", plain="digest erased_at"),
     Columns(
         "erasure",
-        ids="referral_ids enquiry_ids volunteer_ids answers",
+        ids="referral_ids enquiry_ids volunteer_ids unknown_ids answers",
         accounts="asked_by",
         plain="id reason state requested_at erase_by due_at ended_at overdue",
     ),
@@ -28,7 +28,7 @@ COLUMNS = (
     ),
     Columns(
         "referral",
-        person="reference past_reference told_reference adults children infants diets flags",
+        person="reference past_reference reference_key told_reference adults children infants diets flags",
         ids="id previous_referral_id next_referral_id same_person_ids same_household_ids earlier_referral_ids",
         plain="source import_id channel priority outreach state version hub_id assignment_version called out_of_area withdrawn_reason outcome owner due_at received_at contact_due_at closed_at changed_at erased_at guarded unreached_after",
     ),

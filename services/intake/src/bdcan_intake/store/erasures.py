@@ -26,29 +26,25 @@ FIND = ERASURE.query(
     """
 )
 
-# The record keys under which senders wrote about these referrals.
+# The keys of dead letters in which senders wrote about these referrals: `source:reference`, known by its hash.
 RECORD_KEYS = Statement(
     """
-    SELECT convert_to(source || ':' || coalesce(reference, past_reference), 'UTF8') FROM referral
-    WHERE id = ANY (:referral_ids) AND coalesce(reference, past_reference) IS NOT NULL
+    SELECT DISTINCT d.record_key FROM chassis.dead_letter AS d CROSS JOIN erased_reference_secret AS s
+    WHERE position(':'::bytea IN d.record_key) > 0 AND EXISTS (
+        SELECT FROM referral AS r WHERE r.id = ANY (:referral_ids) AND r.reference_key = sha256(s.secret || CASE
+            WHEN position(':'::bytea IN d.record_key) > 0
+            THEN overlay(d.record_key PLACING '\\x0a'::bytea FROM position(':'::bytea IN d.record_key) FOR 1)
+        END)
+    )
     """
 )
 
-# A secret of this database for the hashes, made with the first of them.
-MAKE_SECRET = Statement(
-    """
-    INSERT INTO erased_reference_secret (place, secret)
-    VALUES (1, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) ON CONFLICT DO NOTHING
-    """
-)
-
-# Remember the references of these referrals as hashes, before they go.
+# Remember the hashes of these referrals' references, before they go.
 REMEMBER_REFERENCES = Statement(
     """
     INSERT INTO erased_reference (digest, erased_at)
-    SELECT DISTINCT reference_digest(r.source, used.reference), :now::timestamptz
-    FROM referral AS r CROSS JOIN LATERAL (VALUES (r.reference), (r.past_reference)) AS used (reference)
-    WHERE r.id = ANY (:referral_ids) AND used.reference IS NOT NULL
+    SELECT DISTINCT reference_key, :now::timestamptz FROM referral
+    WHERE id = ANY (:referral_ids) AND reference_key IS NOT NULL
     ON CONFLICT DO NOTHING
     """
 )

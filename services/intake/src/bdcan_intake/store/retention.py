@@ -17,18 +17,19 @@ KEPT = (
     Kept(
         "import-problems",
         "referral_import_error",
-        "what was wrong with the rows of a list, with the sender's references",
+        "what was wrong with the rows of a list, with the sender's references where they name nobody",
         "so that the sender can correct the list",
         _SENDER,
         timedelta(days=90),
         "EXISTS (SELECT FROM referral_import AS i WHERE i.id = t.import_id AND i.imported_at < :before)",
         of_subjects="EXISTS (SELECT FROM referral AS r JOIN referral_import AS i ON i.source = r.source"
-        " WHERE r.id = ANY (:subject_ids) AND i.id = t.import_id AND t.reference IN (r.reference, r.past_reference))",
+        " WHERE r.id = ANY (:subject_ids) AND i.id = t.import_id"
+        " AND (t.reference = r.told_reference OR reference_digest(i.source, t.reference) = r.reference_key))",
     ),
     Kept(
         "import-duplicates",
         "referral_import_duplicate",
-        "which rows of a list were known already, with the sender's references",
+        "which rows of a list were known already, with the sender's references where they name nobody",
         "so that the sender can correct the list",
         _SENDER,
         timedelta(days=90),
@@ -38,7 +39,7 @@ KEPT = (
     Kept(
         "events-of-upstream-systems",
         "known_event",
-        "what upstream systems sent, as a hash, with the receipt: the sender's reference and the referral's id",
+        "what upstream systems sent, as a hash, with the receipt: the sender's reference where it names nobody, and the referral's id",
         "so that the same event again gets the same receipt",
         _SENDER,
         timedelta(days=30),
@@ -79,15 +80,24 @@ KEPT = (
     Kept(
         "references",
         "referral",
-        "the sender's own reference, which can name somebody; household, diets and flags",
+        "the sender's own reference as a hash, and in clear where it names nobody; household, diets and flags",
         "to answer the sender, and to help",
         _TASK,
         _YEAR,
-        "t.closed_at < :before AND (t.reference IS NOT NULL OR t.past_reference IS NOT NULL"
+        "t.closed_at < :before AND (t.reference_key IS NOT NULL"
         " OR t.told_reference IS NOT NULL OR t.adults IS NOT NULL OR t.diets <> '{}' OR t.flags <> '{}')",
         {
             **dict.fromkeys(
-                ("reference", "past_reference", "told_reference", "adults", "children", "infants"), "NULL"
+                (
+                    "reference",
+                    "past_reference",
+                    "reference_key",
+                    "told_reference",
+                    "adults",
+                    "children",
+                    "infants",
+                ),
+                "NULL",
             ),
             "diets": "'{}'",
             "flags": "'{}'",

@@ -12,6 +12,24 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.keep_reference_hashed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.reference_key := reference_digest(NEW.source, NEW.reference);
+    IF NEW.reference_key IS NULL THEN
+        INSERT INTO erased_reference_secret (place, secret)
+        VALUES (1, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) ON CONFLICT DO NOTHING;
+        NEW.reference_key := reference_digest(NEW.source, NEW.reference);
+    END IF;
+    IF EXISTS (SELECT FROM erased_reference WHERE digest = NEW.reference_key) THEN
+        RETURN NULL;
+    END IF;
+    NEW.reference := shown_reference(NEW.source, NEW.reference, NEW.told_reference);
+    RETURN NEW;
+END
+$$;
+
 CREATE TABLE public.erased_reference_secret (
     place integer NOT NULL,
     secret bytea NOT NULL,
@@ -22,16 +40,9 @@ CREATE FUNCTION public.reference_digest(source text, reference text) RETURNS byt
     LANGUAGE sql STABLE
     RETURN (SELECT sha256((s.secret || convert_to(((reference_digest.source || chr(10)) || reference_digest.reference), 'UTF8'::name))) AS sha256 FROM public.erased_reference_secret s);
 
-CREATE FUNCTION public.refuse_erased_reference() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF EXISTS (SELECT FROM erased_reference WHERE digest = reference_digest(NEW.source, NEW.reference)) THEN
-        RETURN NULL;
-    END IF;
-    RETURN NEW;
-END
-$$;
+CREATE FUNCTION public.shown_reference(source text, reference text, told text) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN CASE WHEN (reference IS NOT NULL) THEN COALESCE(told, ('sha256:'::text || "left"(encode(sha256(convert_to(((source || ':'::text) || reference), 'UTF8'::name)), 'hex'::text), 32))) ELSE NULL::text END;
 
 CREATE TABLE public.disclosure (
     id uuid NOT NULL,
@@ -62,6 +73,7 @@ CREATE TABLE public.erasure (
     overdue boolean NOT NULL,
     answers jsonb NOT NULL,
     volunteer_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    unknown_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     CONSTRAINT erasure_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'done'::text])))
 );
 
@@ -137,6 +149,7 @@ CREATE TABLE public.referral (
     told_reference text,
     guarded boolean DEFAULT false NOT NULL,
     unreached_after integer DEFAULT 0 NOT NULL,
+    reference_key bytea,
     CONSTRAINT closed_has_outcome CHECK (((state = 'closed'::text) = (outcome IS NOT NULL))),
     CONSTRAINT nobody_falls_through CHECK (((state = 'closed'::text) OR ((owner IS NOT NULL) AND (due_at IS NOT NULL)))),
     CONSTRAINT referral_priority_check CHECK ((priority = ANY (ARRAY['urgent'::text, 'standard'::text, 'routine'::text]))),
@@ -293,7 +306,11 @@ CREATE INDEX referral_hub ON public.referral USING btree (hub_id, id) WHERE (hub
 
 CREATE INDEX referral_past_reference ON public.referral USING btree (source, past_reference) WHERE (past_reference IS NOT NULL);
 
+CREATE INDEX referral_past_reference_key ON public.referral USING btree (reference_key) WHERE (past_reference IS NOT NULL);
+
 CREATE UNIQUE INDEX referral_reference ON public.referral USING btree (source, reference) WHERE (reference IS NOT NULL);
+
+CREATE UNIQUE INDEX referral_reference_key ON public.referral USING btree (reference_key) WHERE (reference IS NOT NULL);
 
 CREATE INDEX resident_likeness ON public.resident USING gin (likeness_keys);
 
@@ -305,7 +322,7 @@ CREATE INDEX volunteer_enquiry_volunteer ON public.volunteer_enquiry USING btree
 
 CREATE TRIGGER forward_disclosure BEFORE INSERT ON public.disclosure FOR EACH ROW EXECUTE FUNCTION public.forward_disclosure();
 
-CREATE TRIGGER refuse_erased_reference BEFORE INSERT ON public.referral FOR EACH ROW WHEN ((new.reference IS NOT NULL)) EXECUTE FUNCTION public.refuse_erased_reference();
+CREATE TRIGGER keep_reference_hashed BEFORE INSERT ON public.referral FOR EACH ROW WHEN ((new.reference IS NOT NULL)) EXECUTE FUNCTION public.keep_reference_hashed();
 
 ALTER TABLE ONLY public.referral_import_duplicate
     ADD CONSTRAINT referral_import_duplicate_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.referral_import(id);
