@@ -22,9 +22,6 @@ BEGIN
         VALUES (1, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) ON CONFLICT DO NOTHING;
         NEW.reference_key := reference_digest(NEW.source, NEW.reference);
     END IF;
-    IF EXISTS (SELECT FROM erased_reference WHERE digest = NEW.reference_key) THEN
-        RETURN NULL;
-    END IF;
     NEW.reference := shown_reference(NEW.source, NEW.reference, NEW.told_reference);
     RETURN NEW;
 END
@@ -39,6 +36,17 @@ CREATE TABLE public.erased_reference_secret (
 CREATE FUNCTION public.reference_digest(source text, reference text) RETURNS bytea
     LANGUAGE sql STABLE
     RETURN (SELECT sha256((s.secret || convert_to(((reference_digest.source || chr(10)) || reference_digest.reference), 'UTF8'::name))) AS sha256 FROM public.erased_reference_secret s);
+
+CREATE FUNCTION public.refuse_erased_reference() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM erased_reference WHERE digest = NEW.reference_key) THEN
+        RETURN NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
 
 CREATE FUNCTION public.shown_reference(source text, reference text, told text) RETURNS text
     LANGUAGE sql STABLE
@@ -323,6 +331,8 @@ CREATE INDEX volunteer_enquiry_volunteer ON public.volunteer_enquiry USING btree
 CREATE TRIGGER forward_disclosure BEFORE INSERT ON public.disclosure FOR EACH ROW EXECUTE FUNCTION public.forward_disclosure();
 
 CREATE TRIGGER keep_reference_hashed BEFORE INSERT ON public.referral FOR EACH ROW WHEN ((new.reference IS NOT NULL)) EXECUTE FUNCTION public.keep_reference_hashed();
+
+CREATE TRIGGER refuse_erased_reference BEFORE INSERT ON public.referral FOR EACH ROW WHEN ((new.reference IS NOT NULL)) EXECUTE FUNCTION public.refuse_erased_reference();
 
 ALTER TABLE ONLY public.referral_import_duplicate
     ADD CONSTRAINT referral_import_duplicate_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.referral_import(id);

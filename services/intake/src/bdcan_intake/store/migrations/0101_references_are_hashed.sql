@@ -19,14 +19,19 @@ BEGIN
         VALUES (1, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) ON CONFLICT DO NOTHING;
         NEW.reference_key := reference_digest(NEW.source, NEW.reference);
     END IF;
-    IF EXISTS (SELECT FROM erased_reference WHERE digest = NEW.reference_key) THEN
-        RETURN NULL;
-    END IF;
     NEW.reference := shown_reference(NEW.source, NEW.reference, NEW.told_reference);
     RETURN NEW;
 END
 $$;
 CREATE TRIGGER keep_reference_hashed BEFORE INSERT ON referral
 FOR EACH ROW WHEN (NEW.reference IS NOT NULL) EXECUTE FUNCTION keep_reference_hashed();
-DROP TRIGGER refuse_erased_reference ON referral;
-DROP FUNCTION refuse_erased_reference();
+
+-- Triggers run by their names: this one finds the hash that the other one has made.
+CREATE OR REPLACE FUNCTION refuse_erased_reference() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM erased_reference WHERE digest = NEW.reference_key) THEN
+        RETURN NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
