@@ -100,7 +100,9 @@ def _is_of(person: Person, reference: str, digits: str) -> bool:
         return True
     if len(postcode) > 4 and postcode in squeezed:
         return True
-    numbers = [re.sub(r"\D", "", said or "") for said in (person.phone, person.nhs_number)]
+    if len(digits) < _LEAST_DIGITS:
+        return False
+    numbers = [re.sub(r"\D", "", said) for said in (person.phone, person.nhs_number) if said]
     if person.birth_date:
         numbers += [person.birth_date.strftime(form) for form in ("%Y%m%d", "%d%m%Y", "%d%m%y")]
     return any(len(number) >= _LEAST_DIGITS and number in digits for number in numbers)
