@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ import pytest
 
 from bdcan_contracts.catalogue import INBOUND_RECEIPTS, INBOUND_REFERRALS
 from bdcan_contracts.inbound import CODES, MAX_BYTES
+from bdcan_local.kafka import Kafka
 from bdcan_local.processes import System
 
 REPOSITORY = Path(__file__).parents[2]
@@ -61,6 +63,26 @@ def test_page_says_the_limits_of_the_contracts() -> None:
     assert f"kept on the topic for {kept[0]} days" in PAGES["upstream"]
     assert f"Receipts are kept for {kept[1]} days" in PAGES["upstream"]
     assert PAGES["upstream"].count(f"{MAX_BYTES:,} bytes") == 2
+
+
+@pytest.mark.parametrize("broker", ["ours", "compose"])
+def test_reader_who_was_away_finds_all_receipts_and_its_place(broker: str) -> None:
+    ours = Kafka(Path("kafka"), 1, 2, "secret", ()).configuration("data")
+    text = ours if broker == "ours" else (REPOSITORY / "deploy/kafka/server.properties").read_text("utf-8")
+    [minutes] = re.findall(r"^offsets\.retention\.minutes=(\d+)$", text, re.MULTILINE)
+    kept = INBOUND_RECEIPTS.retention
+    assert kept is not None
+    assert timedelta(minutes=int(minutes)) >= kept >= timedelta(weeks=4)
+
+
+def test_tests_that_the_page_names_are_there() -> None:
+    rows = PAGES["upstream"].partition("## What holds this page")[2]
+    file, missing = "", []
+    for path, name in re.findall(r"`([\w/-]+\.py)`|`(test_\w+)`", rows):
+        file = path or file
+        if name and f"def {name}(" not in (REPOSITORY / file).read_text("utf-8"):
+            missing.append(name)
+    assert not missing
 
 
 def test_links_of_the_pages_lead_somewhere(page: str) -> None:

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.record.util import calc_crc32c
-from ledger import Added, Faults, ledger_catalogue, ledger_service
+from ledger import Added, Faults, Struck, ledger_catalogue, ledger_service
 from pydantic import SecretStr
 from waiting import running, until, until_true
 
@@ -23,7 +23,9 @@ from bdcan_chassis import consumer, metrics
 from bdcan_chassis.consumer import ConsumerLoop
 from bdcan_chassis.dispatch import Dispatcher, ParkLimit
 from bdcan_chassis.ids import new_id
+from bdcan_chassis.repairs import redeliver
 from bdcan_chassis.subscription import Consumer, Reads
+from bdcan_chassis.testing import wire
 from bdcan_chassis.testing.harness import Harness
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Catalogue, Record, encode_body, encode_headers
@@ -238,6 +240,36 @@ async def test_undecodable_record_is_parked_by_position_and_the_loop_continues(
     assert (letter["state"], letter["reason"], letter["record_key"]) == ("parked", "bad-header", None)
     assert letter["record_offset"] >= 5
     assert await stage.committed() == 81
+
+
+async def test_batch_that_unpacks_to_gigabytes_is_parked_by_position_and_the_loop_continues(
+    stage: Stage,
+) -> None:
+    accounts = [uuid4() for _ in range(4)]
+    await stage.send(accounts, range(5))
+    topic = stage.catalogue.topics[0].name
+    offset = await wire.send_batch(stage.broker.client_options(), topic, 1, wire.bomb("zstd", 500_000_000))
+    await stage.send(accounts, range(5, 10))
+    async with running(stage.loop.run):
+        await stage.has(accounts, range(10))
+    [letter] = await stage.ledger.fetch(
+        "SELECT state, record_partition, record_offset, body FROM chassis.dead_letter"
+    )
+    assert (letter["state"], letter["record_partition"], letter["record_offset"]) == ("parked", 1, offset)
+    assert not letter["body"]
+
+
+async def test_redelivery_leaves_alone_what_outsiders_write(stage: Stage, shared_faults: Faults) -> None:
+    async def answer(batch: Sequence[Record], tx: Tx) -> None:
+        """Nothing."""
+
+    numbers = stage.catalogue.topics[0]
+    outside = Consumer("outside", (Reads(numbers, Added), Reads(numbers, Struck)), on_records=answer)
+    service = replace(
+        ledger_service(stage.loop._settings, stage.catalogue, shared_faults), consumers=(outside,)
+    )
+    await stage.send_with_header(uuid4(), 99, b"\xff\xfe")
+    assert await redeliver(service, stage.ledger.transactions, uuid4(), "kim", "it is missing") == 0
 
 
 async def test_loop_that_stops_on_bad_records_leaves_them_uncommitted(

@@ -7,7 +7,7 @@ says what follows. So a repair that was not needed changes nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from bdcan_chassis.dead_letters import NewDeadLetter
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.kafka import connection_options, start
 from bdcan_chassis.service import Service
+from bdcan_chassis.subscription import Consumer
 from bdcan_chassis.transaction import Transactions, Tx
 from bdcan_contracts.envelope import EnvelopeError, Record, decode
 
@@ -48,12 +49,11 @@ async def redeliver(
     """Have a worker handle all events about a referral that the topics still hold; returns how many.
 
     They become dead letters for which a replay is asked, so they are handled in order, and none that comes meanwhile
-    overtakes them.
+    overtakes them. What outsiders write is no event about a referral, and has been answered.
     """
-    readers = [
-        (consumer, set(consumer.bind(service.catalogue)), defaultdict(list)) for consumer in service.consumers
-    ]
-    async for record in _records(service):
+    consumers = [consumer for consumer in service.consumers if consumer.on_records is None]
+    readers = [(consumer, set(consumer.bind(service.catalogue)), defaultdict(list)) for consumer in consumers]
+    async for record in _records(service, consumers):
         try:
             event = decode(service.catalogue, record.topic, record.key, record.headers, record.value)
         except EnvelopeError:
@@ -77,20 +77,22 @@ async def redeliver(
     return count
 
 
-async def _records(service: Service) -> AsyncIterator[Record]:
-    """All records of the topics that the service reads, up to where they end now."""
-    topics = {topic for consumer in service.consumers for topic in consumer.topics}
+async def _records(service: Service, consumers: Iterable[Consumer]) -> AsyncIterator[Record]:
+    """All records of the topics that these consumers read, up to where they end now."""
+    topics = {topic for consumer in consumers for topic in consumer.topics}
+    partitions = [
+        TopicPartition(topic.name, number)
+        for topic in service.catalogue.topics
+        if topic.name in topics
+        for number in range(topic.partitions)
+    ]
+    if not partitions:
+        return
     consumer = AIOKafkaConsumer(
         enable_auto_commit=False, isolation_level="read_committed", **connection_options(service.settings)
     )
     try:
         await start(consumer)
-        partitions = [
-            TopicPartition(topic.name, number)
-            for topic in service.catalogue.topics
-            if topic.name in topics
-            for number in range(topic.partitions)
-        ]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
