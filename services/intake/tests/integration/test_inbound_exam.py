@@ -302,9 +302,11 @@ class Hall:
         path.with_suffix(".new").write_bytes(dump(one.upstream for one in self.senders))
         path.with_suffix(".new").replace(path)
 
-    async def send(self, sender: Sender, cases: Sequence[Case], *, transaction: bool | None = None) -> None:
+    async def send(
+        self, sender: Sender, cases: Sequence[Case], *, transaction: bool | None = None, codec: str = "gzip"
+    ) -> None:
         """Write records in their order, and note where each is. `transaction`: they are in one, and whether it is committed."""
-        await asyncio.to_thread(self._send, sender, cases, transaction)
+        await asyncio.to_thread(self._send, sender, cases, transaction, codec)
 
     async def send_batch(self, sender: Sender, cases: Sequence[Case], batch: bytes) -> None:
         """Write a batch as it is, one case for each record."""
@@ -313,8 +315,8 @@ class Hall:
         for number, case in enumerate(cases):
             case.place = (topic, 0, first + number)
 
-    def _send(self, sender: Sender, cases: Sequence[Case], transaction: bool | None) -> None:
-        options = {"message.max.bytes": 6_000_000, "compression.type": "gzip", "enable.idempotence": True}
+    def _send(self, sender: Sender, cases: Sequence[Case], transaction: bool | None, codec: str) -> None:
+        options = {"message.max.bytes": 6_000_000, "compression.type": codec, "enable.idempotence": True}
         if transaction is not None:
             options["transactional.id"] = secrets.token_hex(4)
         producer = Producer(self.options | options)
@@ -468,6 +470,7 @@ async def test_every_record_gets_exactly_one_receipt_that_quotes_it(hall: Hall) 
     await _holds_what_it_accepted(hall, cases)
     _tells_the_same_again(hall, paper)
     await _survives_batches_that_no_client_writes(hall, surgery)
+    await _reads_every_codec(hall, surgery)
     await _answers_what_was_committed_alone(hall, surgery)
     await _answers_whoever_was_revoked(hall, surgery)
     await _reads_new_partitions(hall, pharmacy)
@@ -510,6 +513,21 @@ async def _survives_batches_that_no_client_writes(hall: Hall, sender: Sender) ->
     await hall.answered(paper.cases)
     assert [wrong for case in paper.cases if (wrong := hall.mark(case))] == []
     assert not await hall.given.fetch("SELECT FROM chassis.dead_letter")
+
+
+async def _reads_every_codec(hall: Hall, sender: Sender) -> None:
+    papers = {codec: Paper(sender) for codec in ("none", "gzip", "snappy", "lz4", "zstd")}
+    for place, (codec, paper) in enumerate(papers.items()):
+        for size in (0, 100_000, 250_000):  # nearly all blanks, and nearly none
+            said = sender.body(f"C{place}-{size}")
+            value = json.dumps(said | {"padding": secrets.token_hex(size // 2)}).encode()
+            paper.binary(f"{codec}, {size}", event_id=f"c{place}-{size}", value=value)
+            blank = json.dumps(sender.body(f"B{place}-{size}")).encode().ljust(size)
+            paper.binary(f"{codec}, {size} blanks", event_id=f"b{place}-{size}", value=blank)
+        await hall.send(sender, paper.cases, codec=codec)
+    cases = [case for paper in papers.values() for case in paper.cases]
+    await hall.answered(cases)
+    assert [wrong for case in cases if (wrong := hall.mark(case))] == []
 
 
 async def _answers_what_was_committed_alone(hall: Hall, sender: Sender) -> None:
