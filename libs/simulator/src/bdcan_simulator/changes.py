@@ -108,7 +108,12 @@ class Changes:
             return "a larger household", {"household": {"adults": 4, "children": 2}}
         if kind < 0.55:
             # within the borough only: foodhub does not yet learn that somebody moved away
-            residents = [s.resident for s in self.ledger.through(Door.HTTP)]
+            # nobody moves to the address of somebody who asks to be erased: it would stay
+            residents = [
+                s.resident
+                for s in self.ledger.through(Door.HTTP)
+                if (s.source, s.reference) not in self.ledger.erasures
+            ]
             others = [r for r in residents if r.postcode and r.lives_here]
             moved = others[int(kind * 1000) % len(others)] if others else resident
             return "moved house", {"person": {"address": moved.address, "postcode": moved.postcode}}
