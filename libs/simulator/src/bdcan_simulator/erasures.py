@@ -55,10 +55,11 @@ def _moment(resident: Resident, place: int) -> Moment:
 
 @dataclass
 class Erasures:
-    """Everybody who asks, and the officer who answers."""
+    """Everybody who asks, and the officer who answers. `settled`: nothing more happens today, and no moment comes any more."""
 
     client: Client
     ledger: Ledger
+    settled: asyncio.Event
 
     async def work(self, over: asyncio.Event) -> None:
         """Ask for each of them at their moment, and read the receipts until it is over."""
@@ -119,7 +120,7 @@ class Erasures:
             told: list[dict[str, Any]] = answer.json()["timeline"] if answer.ok else []
             if signs and any(line["kind"] in signs for line in told):
                 return True
-            if await _is_over(over):
+            if self.settled.is_set() or await _is_over(over):
                 return False
         return signs is None
 

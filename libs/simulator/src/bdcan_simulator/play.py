@@ -77,6 +77,7 @@ class Play:
     inbound: InboundTopic = field(init=False)
     hubs: tuple[str, ...] = ()
     _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _submitted: bool = False
 
     def __post_init__(self) -> None:
@@ -111,7 +112,7 @@ class Play:
                 Callers(self.client, self.ledger, directory, clock).work(self.hubs, self._over),
                 Changes(self.client, self.ledger).work(self._over),
                 Checks(self.client, self.ledger, clock).work(self._over),
-                Erasures(self.client, self.ledger).work(self._over),
+                Erasures(self.client, self.ledger, self._settled).work(self._over),
                 Doorstep(self.client, self.ledger, clock).work(self._over),
                 Pickers(self.client, self.ledger, self.referrals).work(SITES, self._over),
             ):
@@ -143,8 +144,10 @@ class Play:
             submitted = self._submitted and not self.inbound.awaits_receipts
             books = (summary["by_state"], summary["needs_by_state"], self.ledger.progress())
             if submitted and (stages.closed >= self.referrals or books == seen) and await self._all_wait():
-                ending = Ending.SETTLED
-                break
+                self._settled.set()
+                if all(erasure.is_done for erasure in self.ledger.erasures.values()):
+                    ending = Ending.SETTLED
+                    break
             if books != seen:
                 seen, since = books, time.monotonic()
             elif time.monotonic() - since > self.still_seconds:
@@ -155,12 +158,7 @@ class Play:
         return ending
 
     async def _all_wait(self) -> bool:
-        """Whether each open referral waits for a later hour, and everybody who asked is erased.
-
-        It waits because nobody answered, or with another one that shares the call.
-        """
-        if not all(erasure.is_done for erasure in self.ledger.erasures.values()):
-            return False
+        """Whether each open referral waits for a later hour: because nobody answered, or with another one that shares the call."""
         now = self.endpoints.clock.now()
         links: dict[str, set[str]] = {}
         for system in SYSTEMS:

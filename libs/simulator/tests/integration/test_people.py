@@ -558,7 +558,7 @@ async def test_each_resident_asks_once_at_their_moment(
         submission.acknowledged = True
     rights, over = Rights(), asyncio.Event()
     async with serving(rights.handler) as url, client_of(url) as client:
-        work = asyncio.create_task(Erasures(client, ledger).work(over))
+        work = asyncio.create_task(Erasures(client, ledger, asyncio.Event()).work(over))
         await eventually(lambda: len(ledger.met) == 10)
         over.set()
         await work
@@ -579,11 +579,16 @@ async def test_each_resident_asks_once_at_their_moment(
     assert ledger.done["erasures done"] == 10
 
 
+@pytest.mark.parametrize("why", ["it takes too long", "nothing more happens today"])
 async def test_resident_whose_moment_does_not_come_asks_all_the_same(
-    serving, client_of, eventually, monkeypatch: pytest.MonkeyPatch
+    serving, client_of, eventually, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     monkeypatch.setattr("bdcan_simulator.erasures._LOOK_EVERY_SECONDS", 0.01)
     monkeypatch.setattr("bdcan_simulator.erasures._MOST_LOOKS", 3)
+    settled = asyncio.Event()
+    if why == "nothing more happens today":
+        monkeypatch.setattr("bdcan_simulator.erasures._MOST_LOOKS", 10_000)
+        settled.set()
     ledger = Ledger(run="r1")
     residents = list(Borough(11, MadeUpPostcodes()).residents(20))
     ledger.enter(residents, dict.fromkeys(who_asks(residents, 1), Moment.ENDED))
@@ -591,7 +596,7 @@ async def test_resident_whose_moment_does_not_come_asks_all_the_same(
         submission.acknowledged = True
     over = asyncio.Event()
     async with serving(Rights().handler) as url, client_of(url) as client:
-        work = asyncio.create_task(Erasures(client, ledger).work(over))
+        work = asyncio.create_task(Erasures(client, ledger, settled).work(over))
         await eventually(lambda: ledger.met)
         over.set()
         await work
