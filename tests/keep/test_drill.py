@@ -18,7 +18,6 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from bdcan_local import runner
 from bdcan_local.backup import of_system
 from bdcan_local.backup_log import behind
 from bdcan_local.backup_manifest import backups
@@ -29,8 +28,8 @@ from bdcan_local.reconciling import once
 from bdcan_local.rights import erase, post
 from bdcan_local.root import Root
 from bdcan_local.runner import Running
-from bdcan_local.settings import read_settings
 from bdcan_local.tokens import make_token
+from tests import demo
 
 _SECONDS = 300.0
 _REFERRALS = 200
@@ -45,14 +44,14 @@ async def test_system_that_lost_its_databases_is_brought_back(
     root, kept = Root(tmp_path / "root"), tmp_path / "backups"
     took: dict[str, float] = {}
     async with _started(root, fresh=True) as running:
-        play = await _play(root)
-        await _until(running, "intake", "SELECT count(*) > 50 FROM referral")
-        await running.supervisor.start(backup_unit(running.system, root.directory, kept))
-        backup = await _first_backup(kept)
-        said = backup.manifest
-        took["backup"] = (said.ended_at - said.started_at).total_seconds()
-        size = sum(size for _, size in backup.manifest.files.values())
-        await play.wait()
+        async with demo.people(root, _REFERRALS, spread_seconds=20) as play:
+            await _until(running, "intake", "SELECT count(*) > 50 FROM referral")
+            await running.supervisor.start(backup_unit(running.system, root.directory, kept))
+            backup = await _first_backup(kept)
+            said = backup.manifest
+            took["backup"] = (said.ended_at - said.started_at).total_seconds()
+            size = sum(size for _, size in backup.manifest.files.values())
+            await play.wait()
         erased = await _hand_in(running, "erased")
         await _until(running, "intake", "SELECT state = 'assigned' FROM referral WHERE id = $1", erased)
         person = {"referral_ids": [str(erased)]}
@@ -118,8 +117,7 @@ async def test_system_that_lost_its_databases_is_brought_back(
 
 @asynccontextmanager
 async def _started(root: Root, *, fresh: bool = False) -> AsyncIterator[Running]:
-    plan = runner.Plan(clock=_clock(root, fresh=fresh), fresh=fresh, usual_ports=False)
-    async with runner.running(root, read_settings(), plan, print) as running:
+    async with demo.system(root, _clock(root, fresh=fresh), fresh=fresh) as running:
         yield running
 
 
@@ -127,17 +125,8 @@ def _clock(root: Root, *, fresh: bool) -> str:
     """The clock that began with the system, also after a restore."""
     file = root.directory.parent / "clock"
     if fresh:
-        file.write_text(f"scaled:2020-03-23T08:00:00+00:00:{time.time():.3f}:60")
+        file.write_text(demo.clock(60))
     return file.read_text()
-
-
-async def _play(root: Root) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bdcan_simulator", "demo", "--against", str(root.endpoints)),
-        *("--report", str(root.directory / "report.json"), "--referrals", str(_REFERRALS), "--spread", "20"),
-        env=dict(read_settings().environment),
-        stdout=asyncio.subprocess.DEVNULL,
-    )
 
 
 async def _first_backup(kept: Path) -> Any:

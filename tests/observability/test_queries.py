@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -16,12 +15,11 @@ import httpx
 import pytest
 import yaml
 
-from bdcan_local import runner
 from bdcan_local.errors import PlatformError
 from bdcan_local.processes import reconcile_unit
 from bdcan_local.prometheus_config import RULES
 from bdcan_local.root import Root
-from bdcan_local.settings import read_settings
+from tests import demo
 from tests.rehearsal.watchers import program, prometheus
 
 DASHBOARDS = Path("deploy/grafana/dashboards")
@@ -83,22 +81,10 @@ pytestmark = [
 async def at_work(directory: Path) -> AsyncIterator[Root]:
     """A system on which the demo plays."""
     root = Root(directory)
-    clock = f"scaled:2020-03-23T08:00:00+00:00:{time.time():.3f}:{SPEED:g}"
-    plan = runner.Plan(clock=clock, fresh=True, usual_ports=False)
-    async with runner.running(root, read_settings(), plan, print) as running:
+    async with demo.system(root, demo.clock(SPEED)) as running:
         await running.supervisor.start(reconcile_unit(running.system, directory, 5.0))
-        play = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bdcan_simulator", "demo", "--against", str(root.endpoints)),
-            *("--report", str(directory / "report.json"), "--referrals", str(REFERRALS)),
-            env=dict(read_settings().environment),
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        try:
+        async with demo.people(root, REFERRALS):
             yield root
-        finally:
-            if play.returncode is None:
-                play.terminate()
-            await play.wait()
 
 
 @pytest.fixture(scope="module")

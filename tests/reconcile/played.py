@@ -15,7 +15,6 @@ from pathlib import Path
 import asyncpg
 
 from bdcan_chassis.clock import Clock, ManualClock
-from bdcan_local import runner
 from bdcan_local.cli import main
 from bdcan_local.places import Places, of_system
 from bdcan_local.postgres import binaries
@@ -23,13 +22,13 @@ from bdcan_local.processes import SERVICES, own_name
 from bdcan_local.rights import post
 from bdcan_local.root import Root
 from bdcan_local.runner import Running
-from bdcan_local.settings import read_settings
 from bdcan_local.tokens import make_token
 from bdcan_reconcile.check import Verdict, reconcile
 from bdcan_reconcile.council import read_cases
 from bdcan_reconcile.positions import Positions
 from bdcan_reconcile.reading import Databases
 from bdcan_reconcile.rows import Case
+from tests import demo
 
 _SPEED = 60.0
 _REFERRALS = 600
@@ -109,26 +108,13 @@ def bdcan(system: Played, verb: str, *rest: str) -> subprocess.CompletedProcess[
 @asynccontextmanager
 async def played(directory: Path) -> AsyncIterator[Played]:
     """Play, stop in the middle, wait until all has been heard, and copy."""
-    clock = f"scaled:2020-03-23T08:00:00+00:00:{time.time():.3f}:{_SPEED:g}"
-    plan = runner.Plan(clock=clock, fresh=True, usual_ports=False)
     root = Root(directory)
-    async with runner.running(root, read_settings(), plan, print) as running:
+    async with demo.system(root, demo.clock(_SPEED)) as running:
         places = of_system(running.system)
-        play = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bdcan_simulator", "demo", "--against", str(root.endpoints)),
-            *("--report", str(directory / "report.json"), "--referrals", str(_REFERRALS)),
-            env=dict(read_settings().environment),
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        try:
+        async with demo.people(root, _REFERRALS):
             await _in_hands(places)
-            await running.supervisor.stop(
-                ["escalation-api"]
-            )  # the council's call-backs wait: its cases stay open
-        finally:
-            if play.returncode is None:
-                play.terminate()
-            await play.wait()
+            # the council's call-backs wait: its cases stay open
+            await running.supervisor.stop(["escalation-api"])
         await _hand_in_what_nobody_can_place(places)
         end = time.monotonic() + _SECONDS
         while True:
