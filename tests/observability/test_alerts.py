@@ -12,6 +12,10 @@ import pytest
 import yaml
 
 from bdcan_local.metrics_page import declared
+from tests.rehearsal import promises
+from tests.rehearsal.calm import calm
+from tests.rehearsal.faults import FAULTS
+from tests.rehearsal.watchers import RESEND, WATCHDOG_SILENT
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -103,6 +107,21 @@ def test_alertmanager_names_alerts_and_receivers_that_are_there(alertmanager: di
             label, _, value = re.split(r"\s*(=~|=)\s*", matcher)
             if label == "alertname":
                 assert set(value.strip('"').split("|")) <= NAMES, matcher
+
+
+def test_rehearsals_wait_for_alerts_that_are_there() -> None:
+    faults = [*FAULTS, *promises.PROMISES, calm()]
+    assert len({fault.name for fault in faults}) == len(faults)
+    named = {name for fault in faults for name in (*fault.fires, *fault.beside)}
+    assert named <= NAMES | {WATCHDOG_SILENT}
+
+
+def test_watchdog_is_told_often_and_a_dead_prometheus_is_noticed_soon(alertmanager: dict[str, Any]) -> None:
+    [told] = [route for route in alertmanager["route"]["routes"] if route["receiver"] == "watchdog"]
+    every = [int(told[name].removesuffix("s")) for name in ("group_interval", "repeat_interval")]
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+    assert RESEND in compose["prometheus"]["command"]
+    assert max(every) <= 20
 
 
 def test_no_alert_about_a_resident_is_held_back_by_a_machine(alertmanager: dict[str, Any]) -> None:

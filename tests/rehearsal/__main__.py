@@ -101,6 +101,8 @@ async def _rehearse_on_one(directory: Path, faults: list[Fault], speed: float) -
         ends = read_endpoints(root.endpoints)
         async with open_client(ends.apis, Identities.of(ends), timeout_seconds=5) as client:
             scene = Scene(system, root, client, ends.clock, watching)
+            if speed == 1.0:  # the others begin with empty shelves, or with people who fill them
+                await scene.stock()
             await _silence(watching, _PATIENCE)
             for fault in faults:
                 outcomes.append(outcome := await _rehearsed(fault, scene, watching))
@@ -127,7 +129,7 @@ async def _rehearsed(fault: Fault, scene: Scene, watching: Watchers) -> Outcome:
         with suppress(asyncio.CancelledError):
             await feeding
     outcome.beside = frozenset(heard - set(fault.fires))
-    outcome.cleared = await _silence(watching, 2 * _PATIENCE)
+    outcome.cleared = await _silence(watching, fault.goes_on_seconds)
     return outcome
 
 

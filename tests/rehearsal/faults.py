@@ -25,11 +25,15 @@ from bdcan_local.supervisor import Unit
 from bdcan_simulator.client import Client, RefusedError
 from bdcan_simulator.endpoints import read_endpoints
 from bdcan_simulator.identity import Machine, Who, person
+from bdcan_simulator.pantry import delivery
+from bdcan_simulator.pickers import PICKER
 from tests.resilience.system import Injured
 
 from .watchers import WATCHDOG_SILENT, Watchers
 
 DESK = person("rehearsal-desk", "referrals:read referrals:write hubs:all")
+SITE = "central"
+_PARCELS_IN_STOCK = 300
 _BAD_RECORDS = 300
 _FEED_SECONDS = 3.0
 
@@ -67,6 +71,11 @@ class Scene:
             self.last = answer.json()["referral_id"]
             return self.last
         return None
+
+    async def stock(self) -> None:
+        """Each item is there, so that nobody is told of empty shelves."""
+        delivered = {"site_id": SITE, "lines": delivery(_PARCELS_IN_STOCK)}
+        await self.act(PICKER, "foodhub", "/v1/stock-receipts", delivered)
 
     async def withdraw(self, referral_id: str) -> None:
         """Nobody needs it any more."""
@@ -106,6 +115,8 @@ class Fault:
     cause: str = ""
     calm_seconds: float = 60.0
     """For how long nothing may fire, if nothing must."""
+    goes_on_seconds: float = 360.0
+    """How long it may take until all is silent after the repair: an alert may look back."""
 
 
 @asynccontextmanager
@@ -212,6 +223,9 @@ async def _flooded(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
+_URGENT = ("debt", "safeguarding-adult")
+"""A complex need of an urgent referral does not wait for the welfare call."""
+
 FAULTS = (
     Fault("nothing at all", _nothing),
     Fault("kill -9 of a worker that comes back", _killed("foodhub-worker")),
@@ -253,16 +267,17 @@ FAULTS = (
         "the council refuses each case",
         _impostor("council", "council", "refusing"),
         ("CouncilTakesNoCases",),
-        needs=("debt",),
-        cause="council-422",
+        ("SafeguardingNotHandedOver",),
+        _URGENT,
+        "council-422",
     ),
     Fault(
         "the council does not know our key",
         lambda scene: scene.system.replaced("council", _another_key),
         ("CouncilTakesNoCases",),
         ("SafeguardingNotHandedOver",),
-        ("debt", "safeguarding-adult"),
-        cause="council-401",
+        _URGENT,
+        "council-401",
     ),
     Fault(
         "a bad release: a handler raises",
@@ -271,10 +286,16 @@ FAULTS = (
         ("DeadLetters", "ConsumerStopped"),
         cause="referrals",
     ),
-    Fault("a sender floods bad records", _flooded, ("SenderFloods",), ("BadInput",)),
-    Fault("a clock ten minutes off", _wrong_clock("routing-worker", 10), ("ClockWrong",)),
+    Fault("a sender floods bad records", _flooded, ("SenderFloods",), goes_on_seconds=720.0),
     Fault("a disk is 95 % full", _disk_filled, ("DiskFillsUp",)),
     Fault("Prometheus is away", _unwatched("prometheus"), (WATCHDOG_SILENT,)),
     Fault("Alertmanager is away", _unwatched("alertmanager"), (WATCHDOG_SILENT,)),
+    # last: what follows from an event of the future has its time, until that has come
+    Fault(
+        "a clock ten minutes off",
+        _wrong_clock("routing-worker", 10),
+        ("ClockWrong",),
+        goes_on_seconds=720.0,
+    ),
 )
 """The faults of processes and machines. Those of promises are in promises.py."""

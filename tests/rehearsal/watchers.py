@@ -27,7 +27,7 @@ _BUILD = Path("deploy/prometheus/check.sh")
 _READY_SECONDS = 30.0
 RESEND = "--rules.alert.resend-delay=10s"
 """As in compose: Alertmanager takes an alert for ended that it has not heard of for four times as long."""
-_LOOK_BACK = frozenset({"HttpBudgetBurnsFast", "HttpBudgetBurns", "RecordsSlow", "Restarting"})
+_LOOK_BACK = frozenset({"HttpBudgetBurnsFast", "HttpBudgetBurns", "RecordsSlow", "Restarting", "BadInput"})
 """Alerts that judge the last hour, or the last quarter of one: they go on after an outage, and say nothing of the next fault."""
 
 
