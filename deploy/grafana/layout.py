@@ -100,18 +100,17 @@ class Board:
 
     def map(
         self,
-        tiles: Sequence[Sequence[Panel | None]],
+        tiles: Sequence[Sequence[Panel]],
         *,
         width: int,
         height: int,
         beside: Sequence[Panel],
     ) -> Board:
-        """Tiles of one size in rows, with gaps where nothing lies; `beside`: what fills the rest of the breadth, from above."""
+        """Tiles of one size in rows; `beside`: what fills the rest of the breadth, from above."""
         across = max(map(len, tiles)) * width
         for down, row in enumerate(tiles):
             for right, tile in enumerate(row):
-                if tile is not None:
-                    self._put(tile, right * width, self._y + down * height, width, height)
+                self._put(tile, right * width, self._y + down * height, width, height)
         tall, rest = divmod(len(tiles) * height, len(beside))
         y = self._y
         for place, panel in enumerate(beside):

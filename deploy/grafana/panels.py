@@ -309,6 +309,11 @@ def alerts(title: str, why: str, leads: Sequence[Any] = ()) -> Panel:
     return panel.links(list(leads)) if leads else panel
 
 
+def gap() -> Panel:
+    """A place where nothing lies: without it, Grafana moves what stands below up."""
+    return text.Panel().title("").content("").description("No ward lies here.").transparent(True)
+
+
 def words(title: str, content: str) -> Panel:
     """A text in Markdown."""
     return (

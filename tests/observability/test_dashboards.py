@@ -208,6 +208,20 @@ def test_each_ward_of_today_lies_once_on_the_map(series: dict[str, Metric]) -> N
     assert shown == {gss: WARD_NAMES[gss] for gss, ward in WARDS.items() if ward.vintage == 2022}
 
 
+def test_no_panel_hangs_in_the_air(dashboard: dict[str, Any]) -> None:
+    """Grafana moves a panel up until it meets another one: a gap above it would not stay."""
+    floors = [p["gridPos"] for p in dashboard["panels"]]
+    for panel in dashboard["panels"]:
+        grid = panel["gridPos"]
+        meets = any(
+            floor["y"] + floor["h"] == grid["y"]
+            and floor["x"] < grid["x"] + grid["w"]
+            and grid["x"] < floor["x"] + floor["w"]
+            for floor in floors
+        )
+        assert meets or grid["y"] == 0, f"{panel['title']} would move up"
+
+
 def test_the_overview_fits_one_screen() -> None:
     """1600 by 900 without scrolling: a row of Grafana's grid takes 38 pixels, its head and the links about 90."""
     panels = json.loads((GRAFANA / "dashboards/overview.json").read_text("utf-8"))["panels"]

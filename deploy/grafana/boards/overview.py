@@ -37,6 +37,9 @@ _PROMISES = {
     "welcome": ("Welcomes", "bdcan-hub", "Somebody who offered help has had no answer in time."),
 }
 
+_NO_CALL = "0 * sum by (hub) (max by (hub, state) (bdcan_welfare_calls))"
+"""Zero for a hub in which nobody waits for a call, and nothing where volunteer-match does not say."""
+
 
 def board() -> Board:
     """The home dashboard."""
@@ -128,7 +131,7 @@ def board() -> Board:
         [
             rows(
                 "Hubs, the worst first",
-                "A row for each hub. Late: promises that are broken now. Calls: to make; waited: the longest wait for one; next in: until the next is due. Open: referrals. Tasks: without a volunteer. Unfilled: nobody was found in time. Select a hub to see its work.",
+                "A row for each hub. Late: promises that are broken now. Calls: to make; waited: the longest wait for one; next in: until the next is due, a day where none is. Open: referrals. Tasks: without a volunteer. Unfilled: nobody was found in time. Select a hub to see its work.",
                 "hub",
                 Column(
                     "Late", 'sum by (hub) (max by (promise, hub) (bdcan_promises_late{hub!="none"}))', ALARM
@@ -143,10 +146,15 @@ def board() -> Board:
                     'sum by (hub) (max by (hub, state) (bdcan_welfare_calls{state=~"due|unanswered|claimed"}))',
                     PLAIN,
                 ),
-                Column("Waited", "bdcan_welfare_call_oldest_seconds", seconds(86400, 172800), "dtdurations"),
+                Column(
+                    "Waited",
+                    f"bdcan_welfare_call_oldest_seconds or on (hub) {_NO_CALL}",
+                    seconds(86400, 172800),
+                    "dtdurations",
+                ),
                 Column(
                     "Next in",
-                    "bdcan_welfare_call_next_due_seconds",
+                    f"bdcan_welfare_call_next_due_seconds or on (hub) (86400 + {_NO_CALL})",
                     ((None, "red"), (0, "orange"), (3600, "green")),
                     "dtdurations",
                 ),

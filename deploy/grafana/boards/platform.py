@@ -71,6 +71,44 @@ def board() -> Board:
             ),
         ],
     )
+    made.row(
+        8,
+        [
+            lines(
+                "Records behind, all services",
+                "On the broker and not read.",
+                Query("sum by (service) (bdcan_consumer_lag_records)", "{{service}}"),
+            ),
+            lines(
+                "Events sent, per second",
+                "That Kafka has acknowledged, by service.",
+                Query("sum by (service) (rate(bdcan_relay_events_total[$__rate_interval]))", "{{service}}"),
+            ),
+            lines(
+                "Spans dropped, per second",
+                "Spans of traces that no collector took; they delay nothing. None where nothing is traced.",
+                Query(
+                    "sum by (process, reason) (rate(bdcan_spans_dropped_total[$__rate_interval]))",
+                    "{{process}} {{reason}}",
+                ),
+                thresholds=WATCH,
+                leads=[runbook("Traces")],
+            ),
+            figure(
+                "Clocks",
+                "By how much an event of another process was ahead of this one's clock: one of the two is wrong.",
+                Query("max by (process) (bdcan_consumer_clock_behind_seconds)", "{{process}}"),
+                thresholds=WATCH,
+                unit="s",
+            ),
+            figure(
+                "Versions",
+                "How many processes run which version.",
+                Query("count by (version, commit) (bdcan_build_info)", "{{version}} {{commit}}"),
+                thresholds=((None, "blue"),),
+            ),
+        ],
+    )
     made.heading("PostgreSQL and Kafka, as their exporters see them: with docker compose alone")
     made.row(
         8,
@@ -131,45 +169,6 @@ def board() -> Board:
                 "How many consumers share the partitions: none, and nobody reads.",
                 Query("max by (consumergroup) (kafka_consumergroup_members)", "{{consumergroup}}"),
                 leads=[runbook("Machines that fail")],
-            ),
-        ],
-    )
-    made.heading("The services")
-    made.row(
-        8,
-        [
-            lines(
-                "Records behind, all services",
-                "On the broker and not read.",
-                Query("sum by (service) (bdcan_consumer_lag_records)", "{{service}}"),
-            ),
-            lines(
-                "Events sent, per second",
-                "That Kafka has acknowledged, by service.",
-                Query("sum by (service) (rate(bdcan_relay_events_total[$__rate_interval]))", "{{service}}"),
-            ),
-            lines(
-                "Spans dropped, per second",
-                "Spans of traces that no collector took; they delay nothing. None where nothing is traced.",
-                Query(
-                    "sum by (process, reason) (rate(bdcan_spans_dropped_total[$__rate_interval]))",
-                    "{{process}} {{reason}}",
-                ),
-                thresholds=WATCH,
-                leads=[runbook("Traces")],
-            ),
-            figure(
-                "Clocks",
-                "By how much an event of another process was ahead of this one's clock: one of the two is wrong.",
-                Query("max by (process) (bdcan_consumer_clock_behind_seconds)", "{{process}}"),
-                thresholds=WATCH,
-                unit="s",
-            ),
-            figure(
-                "Versions",
-                "How many processes run which version.",
-                Query("count by (version, commit) (bdcan_build_info)", "{{version}} {{commit}}"),
-                thresholds=((None, "blue"),),
             ),
         ],
     )

@@ -12,6 +12,7 @@ from deploy.grafana.panels import (
     Thresholds,
     bars,
     figure,
+    gap,
     lines,
     link,
     runbook,
@@ -114,7 +115,7 @@ def board() -> Board:
     )
     made.heading("Where requests come from, last 24 hours: each ward about where it lies, north is up")
     made.map(
-        [[_tile(name) if name else None for name in row] for row in WARD_MAP],
+        [[_tile(name) if name else gap() for name in row] for row in WARD_MAP],
         width=3,
         height=3,
         beside=[
