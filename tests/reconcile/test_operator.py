@@ -113,6 +113,18 @@ async def test_drained_worker_leaves_its_group_and_loses_nothing(system: Played)
         assert events == [], "assigned once"
 
 
+async def test_story_names_the_cause_through_whichever_door_a_referral_came(system: Played) -> None:
+    connection = await asyncpg.connect(system.places.databases["intake"])
+    rows = await connection.fetch(_ONE_OF_EACH_SOURCE)
+    await connection.close()
+    assert len(rows) > 2, "HTTP, a list, and Kafka"
+    for row in rows:
+        [case] = json.loads(await done(system, "case", str(row["id"]), "--json"))
+        keys = {told["kind"]: told["event_key"] for told in case["story"]}
+        [assigned_event] = [told for told in case["story"] if told["kind"] == "referral.assigned"]
+        assert assigned_event["cause"] == keys["referral.received"], row["source"]
+
+
 async def test_dead_letters_of_a_bad_release_are_replayed_as_they_were_seen(system: Played) -> None:
     async with routing(system) as connection:
         await connection.execute(BREAKS)
@@ -122,6 +134,9 @@ async def test_dead_letters_of_a_bad_release_are_replayed_as_they_were_seen(syst
             assert (seen["reason"], seen["consumer"]) == ("handler-failed", "referrals")
             later_ids = await hand_in(system, "later", 1)
             await until(lambda: _set(system, 4))
+            told = await done(system, "case", str(min(seen_ids)))
+            assert "odd: event-parked: dead letter " in told
+            assert "bdcan service routing dead-letter replay " in told
         finally:
             await connection.execute(MENDS)
         began = time.monotonic()
@@ -186,6 +201,14 @@ async def test_reconcile_reads_all_it_needs_as_that_role(system: Played) -> None
         ends = await positions.ends()
         assert await positions.taken()
         await positions.behind(ends)
+
+
+_ONE_OF_EACH_SOURCE = """
+SELECT DISTINCT ON (source) id, source FROM referral
+WHERE id IN (SELECT referral_id FROM timeline WHERE kind = 'referral.assigned')
+    AND id NOT IN (SELECT referral_id FROM timeline WHERE kind IN ('referral.held-for-triage', 'referral.reassigned'))
+ORDER BY source, received_at
+"""
 
 
 async def _set(system: Played, count: int) -> dict[str, Any] | None:

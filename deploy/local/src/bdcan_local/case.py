@@ -184,15 +184,16 @@ async def _causes(places: Places, referral_id: UUID) -> dict[UUID, tuple[str, st
     found: dict[UUID, tuple[str, str | None]] = {}
     for events in traces.values():
         events.sort(key=lambda event: event[0])
-        for place, (_, key, _, _, owner) in enumerate(events):
-            earlier = [e for e in events[:place] if e[4] != owner and (e[3], e[2]) in reads[owner]]
-            found[key] = (owner, str(earlier[-1][1]) if earlier else None)
+        for at, key, _, _, owner in events:
+            # at the same instant too: a service whose clock is behind acts at the time of what it reads
+            read = [e for e in events if e[0] <= at and e[4] != owner and (e[3], e[2]) in reads[owner]]
+            found[key] = (owner, str(read[-1][1]) if read else None)
     return found
 
 
 async def _events(kafka: Mapping[str, Any], referral_id: UUID) -> list[tuple[str, Any]]:
     """The events about a referral that the topics still hold, with their topics; none where that is too much to read."""
-    consumer = AIOKafkaConsumer(**kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**kafka, enable_auto_commit=False, auto_offset_reset="earliest")
     found: list[tuple[str, Any]] = []
     await consumer.start()
     try:
@@ -206,7 +207,8 @@ async def _events(kafka: Mapping[str, Any], referral_id: UUID) -> list[tuple[str
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         if sum(ends.values()) - sum(starts.values()) > _MOST_RECORDS:
             return []
-        await consumer.seek_to_beginning(*partitions)
+        for place, start in starts.items():  # told where: the fetcher looks for a place by itself meanwhile
+            consumer.seek(place, start)
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             for batch in (await consumer.getmany(timeout_ms=300, max_records=5000)).values():
                 for raw in batch:
