@@ -288,6 +288,7 @@ def alerts(title: str, why: str, leads: Sequence[Any] = ()) -> Panel:
         .datasource(SOURCE)
         .options(
             {
+                "alertInstanceLabelFilter": '{alertname!="Watchdog"}',  # it always fires: empty is good
                 "alertName": "",
                 "dashboardAlerts": False,
                 "datasource": "Alertmanager",
