@@ -21,7 +21,7 @@ from bdcan_volunteer_match.api.calls import CallView, Reader, Writer, claimed, v
 from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub
 from bdcan_volunteer_match.books import Calls
 from bdcan_volunteer_match.domain.call import WelfareCall
-from bdcan_volunteer_match.domain.call_list import Band, Urgency, bands
+from bdcan_volunteer_match.domain.call_list import Band, Urgency, bands, urgency_of
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.settings import Settings
 
@@ -77,7 +77,7 @@ def router(settings: Settings) -> Routes:
         return paging.page(
             found,
             views.__getitem__,
-            lambda call: (now, _band_of(call, groups), call.due_at, call.referral_id),
+            lambda call: (now, _band_of(call, groups, now), call.due_at, call.referral_id),
         )
 
     @router.get("/counts")
@@ -149,13 +149,7 @@ def _limits(groups: Sequence[Band], urgency: Sequence[Urgency] | None) -> dict[s
     }
 
 
-def _band_of(call: WelfareCall, groups: Sequence[Band]) -> int:
+def _band_of(call: WelfareCall, groups: Sequence[Band], now: datetime) -> int:
     """The place of its band, from 1."""
-    return next(
-        place
-        for place, band in enumerate(groups, 1)
-        if band.priority is call.priority
-        and call.due_at is not None
-        and (band.after is None or call.due_at > band.after)
-        and (band.until is None or call.due_at <= band.until)
-    )
+    mine = (urgency_of(call, now), call.priority)
+    return next(place for place, band in enumerate(groups, 1) if (band.urgency, band.priority) == mine)
