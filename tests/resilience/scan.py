@@ -13,7 +13,7 @@ import json
 import re
 import sqlite3
 import unicodedata
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,11 +125,16 @@ def _in_row(finder: Finder, place: str, row: asyncpg.Record) -> Iterator[Trace]:
             yield from finder.at(f"{place}.{column}", content)
 
 
-async def in_topics(finder: Finder, client: Mapping[str, Any]) -> list[Trace]:
-    """What every record of every topic holds. `client`: the arguments that aiokafka needs to connect as an administrator."""
+async def in_topics(
+    finder: Finder, client: Mapping[str, Any], only: Collection[str] | None = None
+) -> list[Trace]:
+    """What every record of every topic holds, or of some only.
+
+    `client`: the arguments that aiokafka needs to connect as an administrator.
+    """
     return [
         trace
-        async for record in _records(client)
+        async for record in _records(client, only)
         for part, content in (("key", record.key), ("body", record.value), *_headers(record))
         if content is not None
         for trace in finder.at(f"topic {record.topic}: {part}", content)
@@ -141,8 +146,10 @@ def _headers(record: Any) -> Iterator[tuple[str, bytes]]:
         yield f"header {name}", name.encode() + b"=" + (content or b"")
 
 
-async def _records(client: Mapping[str, Any]) -> AsyncIterator[Any]:
-    places = await asyncio.to_thread(_places, client)
+async def _records(client: Mapping[str, Any], only: Collection[str] | None) -> AsyncIterator[Any]:
+    places = [
+        place for place in await asyncio.to_thread(_places, client) if only is None or place.topic in only
+    ]
     consumer = AIOKafkaConsumer(**client, enable_auto_commit=False, fetch_max_wait_ms=100)
     await consumer.start()
     try:
