@@ -116,6 +116,15 @@ async def test_nobody_is_given_a_call_that_must_not_be_made(given: Harness) -> N
     assert (await take_next(given.client(["calls:read"], ["thames"]))).status_code == 403
 
 
+async def test_call_that_a_person_must_look_at_first_does_not_hold_up_the_list(given: Harness) -> None:
+    """Another referral of the same person says that they have died: nobody rings, and the next one of the list is rung."""
+    first, other, behind = due(-1), due(2, flags=("deceased",)), due(3)
+    await given.deliver(first, other, behind, *linked(first.referral_id, other.referral_id))
+    taken = await take_next(given.client(SCOPES, ["thames"]))
+    assert taken.status_code == 200, taken.text
+    assert UUID(taken.json()["referral_id"]) == behind.referral_id
+
+
 async def test_linked_referrals_are_one_call_of_the_list(given: Harness) -> None:
     one, other = due(2), due(3)
     await given.deliver(one, other, *linked(one.referral_id, other.referral_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -25,8 +26,8 @@ from bdcan_volunteer_match.domain.call_list import Band, Urgency, bands, urgency
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.settings import Settings
 
-_TRIES = 10
-"""How often the next call is looked for again, because somebody claimed it by its id meanwhile."""
+_MOST_TRIED = 50
+"""So many calls are tried for whoever wants the next one. Few cannot be claimed, and those stay on the list until a person has looked."""
 
 
 class HubCounts(BaseModel):
@@ -114,24 +115,19 @@ def router(settings: Settings) -> Routes:
                 own = next((one for one in mine if one.claimed_with in (None, one.referral_id)), mine[0])
                 return await claimed(Calls(tx), own.call_id, caller, settings)
             await store.calls.LOCK_NEXT.execute(tx.connection)
-            for _ in range(_TRIES):
-                first = await store.calls.FIND_LIST.first(
-                    tx.connection,
-                    hubs=hubs,
-                    now=tx.now,
-                    band=None,
-                    due_at=None,
-                    referral_id=None,
-                    limit=1,
-                    **_limits(bands(tx.now), None),
-                )
-                if first is None:
-                    break
-                try:
-                    return await claimed(Calls(tx), first.call_id, caller, settings)
-                except NotAllowedError as error:
-                    if error.code != "claimed-by-other":
-                        raise
+            first = await store.calls.FIND_LIST.all(
+                tx.connection,
+                hubs=hubs,
+                now=tx.now,
+                band=None,
+                due_at=None,
+                referral_id=None,
+                limit=_MOST_TRIED,
+                **_limits(bands(tx.now), None),
+            )
+            for call in first:
+                with suppress(NotAllowedError):  # claimed by its id meanwhile, or a person must look first
+                    return await claimed(Calls(tx), call.call_id, caller, settings)
             raise NotAllowedError("nobody-to-call", "Nobody has to be called now. Look again later.")
 
         return await once(work)
