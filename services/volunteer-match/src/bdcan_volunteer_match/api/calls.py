@@ -27,7 +27,7 @@ from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub
 from bdcan_volunteer_match.books import Calls, Tasks, holders_of
 from bdcan_volunteer_match.domain import report
 from bdcan_volunteer_match.domain import task as tasking
-from bdcan_volunteer_match.domain.call import LIVE, CallState, WelfareCall, give_up
+from bdcan_volunteer_match.domain.call import LIVE, CallState, WelfareCall, give_up, release
 from bdcan_volunteer_match.domain.call_list import Urgency, urgency_of
 from bdcan_volunteer_match.domain.following import follow
 from bdcan_volunteer_match.domain.joining import (
@@ -37,7 +37,6 @@ from bdcan_volunteer_match.domain.joining import (
     claimed_together,
     counts_for,
     linked,
-    release,
     same_person,
     shares_call,
 )

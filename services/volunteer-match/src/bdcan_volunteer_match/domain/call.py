@@ -479,6 +479,11 @@ def lapse(call: WelfareCall, now: datetime) -> Step[WelfareCall]:
     """A claim that ran out without a report is free again."""
     if call.state is not CallState.CLAIMED or call.claim_expires_at is None or call.claim_expires_at > now:
         return Step(call)
+    return release(call)
+
+
+def release(call: WelfareCall) -> Step[WelfareCall]:
+    """Nobody has the call in hand any more: it is on the list again."""
     return moved(call, replace(call, state=call.waiting, **UNCLAIMED))
 
 
@@ -567,7 +572,7 @@ def give_up(call: WelfareCall, caller: str, reason: str | None) -> Step[WelfareC
         raise NotAllowedError(
             "claimed-by-other", "Somebody else has claimed this call. To end their claim, send a reason."
         )
-    return moved(call, replace(call, state=call.waiting, **UNCLAIMED))
+    return release(call)
 
 
 def moved(before: WelfareCall | None, after: WelfareCall, *events: BaseModel) -> Step[WelfareCall]:

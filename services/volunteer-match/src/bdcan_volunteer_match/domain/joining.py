@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from bdcan_chassis.step import Step
 from bdcan_contracts.models import ReferralLinked
 from bdcan_contracts.vocabulary import CallOutcome
-from bdcan_volunteer_match.domain.call import LIVE, UNCLAIMED, CallState, WelfareCall, claim, moved, unknown
+from bdcan_volunteer_match.domain.call import LIVE, CallState, WelfareCall, claim, moved, unknown
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.domain.report import Answer, Finding
 
@@ -137,11 +137,6 @@ def answers_of(
         facts = answer if same_person(call, other) else Answer()
         parts.append((other, replace(facts, findings=tuple(theirs[other.referral_id]))))
     return parts
-
-
-def release(call: WelfareCall) -> Step[WelfareCall]:
-    """What came of the call does not count for this referral: it is on the list again."""
-    return moved(call, replace(call, state=call.waiting, **UNCLAIMED))
 
 
 def _owner(finding: Finding, others: Iterable[WelfareCall]) -> WelfareCall | None:
