@@ -1169,6 +1169,12 @@ class HubConfigured(_Body):
     """The wards it covers."""
     paused: bool
     """Whether it takes no new referrals at present."""
+    neighbours: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
+        Field(max_length=20, strict=False),
+        Absent(()),
+    ] = ()
+    """The hubs next to it, the nearest first: they help when it is full. Absent: routing has not said."""
     configured_at: AwareDatetime
     """When it was changed."""
 
@@ -1186,6 +1192,12 @@ class HubPaused(_Body):
     """The wards it covers."""
     paused: bool
     """Whether it takes no new referrals at present."""
+    neighbours: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
+        Field(max_length=20, strict=False),
+        Absent(()),
+    ] = ()
+    """The hubs next to it, the nearest first: they help when it is full. Absent: routing has not said."""
     reason: Code
     """Why it pauses. A code, never free text."""
     paused_at: AwareDatetime
@@ -1205,6 +1217,12 @@ class HubResumed(_Body):
     """The wards it covers."""
     paused: bool
     """Whether it takes no new referrals at present."""
+    neighbours: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...],
+        Field(max_length=20, strict=False),
+        Absent(()),
+    ] = ()
+    """The hubs next to it, the nearest first: they help when it is full. Absent: routing has not said."""
     resumed_at: AwareDatetime
     """When it resumed."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bdcan_chassis.transaction import Tx
 from bdcan_routing import store
 from bdcan_routing.books import Hubs, use_release
-from bdcan_routing.domain.hubs import establish
+from bdcan_routing.domain.hubs import establish, meet_neighbours
 from bdcan_routing.gazetteer import coarse
 from bdcan_routing.hubs.configured import configured_hubs
 from bdcan_routing.settings import Settings
@@ -20,11 +20,14 @@ async def seed(settings: Settings, tx: Tx) -> int:
     """Set up the hubs if there are none, load the coarse gazetteer unless another is active; returns the changes."""
     hubs = Hubs(tx)
     await hubs.lock_all()
+    met = [meet_neighbours(hub, tx.now) for hub in hubs if hub.neighbours is None]
+    for step in met:
+        hubs.put(step)
     plans = [] if list(hubs) else configured_hubs(settings.hubs_file)
     for plan in plans:
         hubs.put(establish(plan, tx.now))
     await hubs.save()
-    return len(plans) + await _seed_gazetteer(tx)
+    return len(plans) + len(met) + await _seed_gazetteer(tx)
 
 
 async def _seed_gazetteer(tx: Tx) -> int:

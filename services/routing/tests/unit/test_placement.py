@@ -14,7 +14,16 @@ from bdcan_contracts.typed import read_postcode
 from bdcan_contracts.vocabulary import TriageReason
 from bdcan_routing.domain.errors import NotAllowedError
 from bdcan_routing.domain.gazetteer import Lookup, Thresholds, Unit
-from bdcan_routing.domain.hubs import Coverage, Hub, HubPlan, configure, establish, pause, resume
+from bdcan_routing.domain.hubs import (
+    Coverage,
+    Hub,
+    HubPlan,
+    configure,
+    establish,
+    meet_neighbours,
+    pause,
+    resume,
+)
 from bdcan_routing.domain.placement import Hold, Placer, ToHub
 from bdcan_routing.domain.wards import BOROUGH, WARDS
 from bdcan_routing.hubs.configured import configured_hubs
@@ -88,6 +97,10 @@ def test_nine_shipped_hubs_cover_every_ward_once():
             "a: the file does not define its cover b",
         ),
         (
+            '[[hub]]\nid="a"\nname="A"\nwards=["E05014053"]\nneighbours=["b"]',
+            "a: the file does not define its neighbour b",
+        ),
+        (
             '[[hub]]\nid="a"\nname="A"\nwards=["E05014053"]\n[[hub]]\nid="b"\nname="B"\nwards=["E05014053"]',
             "b: a covers E05014053 already",
         ),
@@ -122,3 +135,27 @@ def test_pause_and_resume_are_each_refused_the_second_time():
         pause(paused, "storm", NOW)
     with pytest.raises(NotAllowedError, match="not paused"):
         resume(resume(paused, NOW).state, NOW)
+
+
+def test_neighbours_of_the_shipped_hubs_know_each_other():
+    beside = {hub.hub_id: hub.neighbours or () for hub in SHIPPED}
+    assert all(beside.values())
+    assert all(hub in beside[other] for hub, others in beside.items() for other in others)
+
+
+def test_hub_from_before_there_were_neighbours_gets_its_cover_and_says_so_once():
+    old = replace(SHIPPED[0], neighbours=None)
+    step = meet_neighbours(old, NOW)
+    [event] = step.events
+    assert isinstance(event, HubConfigured)
+    assert (event.version, event.neighbours) == (2, old.cover)
+    assert meet_neighbours(step.state, NOW).events == ()
+
+
+def test_plan_without_neighbours_keeps_those_that_the_hub_has():
+    coverage = Coverage.of(SHIPPED)
+    before = coverage.by_id["hub-1"]
+    kept = configure(coverage, HubPlan("hub-1", "Ours", before.wards), NOW).state
+    assert kept.neighbours == before.neighbours
+    said = HubPlan("hub-1", "Ours", before.wards, neighbours=("hub-9",))
+    assert configure(coverage, said, NOW).state.neighbours == ("hub-9",)

@@ -29,6 +29,7 @@ from bdcan_contracts.models import (
     TaskOpened,
     VolunteerActivated,
 )
+from bdcan_volunteer_match import store
 
 
 async def test_a_packed_parcel_becomes_one_delivery(given: Harness) -> None:
@@ -137,3 +138,12 @@ async def test_hubs_follow_the_newest_news(given: Harness) -> None:
     await given.deliver(configured.model_copy(update={"name": "Old"}))
     hubs = (await given.http.get("/v1/hubs")).json()["items"]
     assert hubs == [{"hub_id": "thames", "name": "Thames", "paused": True}]
+
+
+async def test_neighbours_of_a_hub_stay_when_an_older_routing_does_not_say(given: Harness) -> None:
+    said = hub("thames").model_copy(update={"neighbours": ("abbey", "river")})
+    await given.deliver(said)
+    await given.deliver(hub("thames").model_copy(update={"version": 2, "name": "Thames again"}))
+    async with given.transactions.begin() as tx:
+        [known] = await store.hubs.FIND.all(tx.connection)
+    assert (known.name, known.neighbours) == ("Thames again", ("abbey", "river"))

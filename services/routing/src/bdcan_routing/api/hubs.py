@@ -40,16 +40,25 @@ class WardIn(Body):
 
 
 class HubIn(Body):
-    """A hub as it should be. Without `cover`, a hub keeps the cover it has."""
+    """A hub as it should be. Without `cover` or `neighbours`, a hub keeps those that it has."""
 
     name: Annotated[Text, Field(min_length=1, max_length=100)]
     wards: Annotated[list[WardIn], Field(max_length=50)]
     cover: Annotated[list[Slug], Field(max_length=20)] | None = None
+    neighbours: Annotated[
+        list[Slug] | None,
+        Field(max_length=20, description="the hubs next to it, the nearest first; a new hub has its cover"),
+    ] = None
 
     def plan(self, hub_id: str) -> HubPlan:
         """The plan for the hub with this id."""
-        wards = tuple(Ward(gss=ward.gss, vintage=ward.vintage) for ward in self.wards)
-        return HubPlan(hub_id, self.name, wards, None if self.cover is None else tuple(self.cover))
+        return HubPlan(
+            hub_id,
+            self.name,
+            tuple(Ward(gss=ward.gss, vintage=ward.vintage) for ward in self.wards),
+            None if self.cover is None else tuple(self.cover),
+            neighbours=None if self.neighbours is None else tuple(self.neighbours),
+        )
 
 
 class WardOut(BaseModel):
@@ -73,6 +82,7 @@ class HubOut(BaseModel):
     name: str
     wards: list[WardOut]
     cover: list[str]
+    neighbours: Annotated[list[str], Field(description="the hubs next to it, the nearest first")]
     paused: bool
     pause_reason: str | None = None
     illustrative: bool
@@ -87,6 +97,7 @@ class HubOut(BaseModel):
             name=hub.name,
             wards=[WardOut.of(ward) for ward in hub.wards],
             cover=list(hub.cover),
+            neighbours=list(hub.cover if hub.neighbours is None else hub.neighbours),
             paused=hub.paused,
             pause_reason=hub.pause_reason,
             illustrative=hub.illustrative,

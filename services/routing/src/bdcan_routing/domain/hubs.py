@@ -23,6 +23,8 @@ from bdcan_routing.domain.wards import WARDS
 class Hub(Struct, frozen=True):
     """A locality hub. `wards` are in the order of their codes. `cover` are the hubs that take its new referrals while it is paused, in that order.
 
+    `neighbours`: the hubs next to it, the nearest first. None: nobody has said so since there are neighbours.
+
     `illustrative`: the hub came with the software and is no real hub.
     """
 
@@ -34,6 +36,7 @@ class Hub(Struct, frozen=True):
     configured_at: datetime
     pause_reason: str | None = None
     illustrative: bool = False
+    neighbours: tuple[str, ...] | None = None
 
     @property
     def paused(self) -> bool:
@@ -47,13 +50,14 @@ class Hub(Struct, frozen=True):
 
 
 class HubPlan(Struct, frozen=True):
-    """A hub as somebody wants it to be. Without `cover`, a hub keeps the cover it has."""
+    """A hub as somebody wants it to be. Without `cover` or `neighbours`, a hub keeps those that it has."""
 
     hub_id: str
     name: str
     wards: tuple[Ward, ...]
     cover: tuple[str, ...] | None = None
     illustrative: bool = False
+    neighbours: tuple[str, ...] | None = None
 
 
 class Coverage(Struct, frozen=True, dict=True):
@@ -108,6 +112,7 @@ def establish(plan: HubPlan, now: datetime) -> Step[Hub]:
         version=1,
         configured_at=now,
         illustrative=plan.illustrative,
+        neighbours=_neighbours(plan.neighbours, plan.cover or ()),
     )
     return Step(hub, (HubConfigured(**_about(hub), configured_at=now),))
 
@@ -123,11 +128,26 @@ def configure(coverage: Coverage, plan: HubPlan, now: datetime) -> Step[Hub]:
     if before is None:
         return establish(plan, now)
     cover = before.cover if plan.cover is None else plan.cover
-    wanted = replace(before, name=plan.name, wards=_each_once(plan.wards), cover=cover)
+    neighbours = before.neighbours if plan.neighbours is None else plan.neighbours
+    wanted = replace(
+        before,
+        name=plan.name,
+        wards=_each_once(plan.wards),
+        cover=cover,
+        neighbours=_neighbours(neighbours, cover),
+    )
     if wanted == before:
         return Step(before)
     hub = replace(wanted, version=before.version + 1, configured_at=now, illustrative=False)
     return Step(hub, (HubConfigured(**_about(hub), configured_at=now),))
+
+
+def meet_neighbours(hub: Hub, now: datetime) -> Step[Hub]:
+    """A hub that was set up before there were neighbours: its cover are its neighbours until somebody says otherwise."""
+    if hub.neighbours is not None:
+        return Step(hub)
+    met = replace(hub, version=hub.version + 1, configured_at=now, neighbours=_neighbours(None, hub.cover))
+    return Step(met, (HubConfigured(**_about(met), configured_at=now),))
 
 
 def pause(hub: Hub, reason: str, now: datetime) -> Step[Hub]:
@@ -151,6 +171,11 @@ def _each_once(wards: Iterable[Ward]) -> tuple[Ward, ...]:
     return tuple(WARDS[gss] for gss in sorted({ward.gss for ward in wards}))
 
 
+def _neighbours(said: tuple[str, ...] | None, cover: tuple[str, ...]) -> tuple[str, ...]:
+    """Each once, in their order. By default those that step in for it."""
+    return tuple(dict.fromkeys(cover if said is None else said))
+
+
 def _about(hub: Hub) -> dict[str, Any]:
     """What every event of a hub says."""
     return {
@@ -159,6 +184,7 @@ def _about(hub: Hub) -> dict[str, Any]:
         "name": hub.name,
         "wards": hub.wards,
         "paused": hub.paused,
+        "neighbours": hub.neighbours,
     }
 
 
@@ -169,8 +195,9 @@ def _must_exist(coverage: Coverage, plan: HubPlan) -> None:
         if WARDS.get(ward.gss) != ward
     ]
     problems += [
-        Problem(f"cover.{place}", "unknown-hub", "there is no such other hub")
-        for place, other in enumerate(plan.cover or ())
+        Problem(f"{field}.{place}", "unknown-hub", "there is no such other hub")
+        for field, others in (("cover", plan.cover), ("neighbours", plan.neighbours))
+        for place, other in enumerate(others or ())
         if other == plan.hub_id or other not in coverage.by_id
     ]
     if problems:

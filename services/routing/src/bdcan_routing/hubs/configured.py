@@ -21,6 +21,7 @@ class _Hub(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=100)]
     wards: Annotated[list[str], Field(min_length=1, max_length=50)]
     cover: list[Slug] = []
+    neighbours: list[Slug] | None = None
 
 
 class _File(BaseModel):
@@ -33,7 +34,7 @@ def configured_hubs(path: Path | None) -> list[HubPlan]:
     """The hubs of a file (None: the shipped one).
 
     Raises ConfigurationError: the file cannot be read, names a ward that the borough does not have, gives a
-    ward to two hubs, or names a cover that it does not define.
+    ward to two hubs, or names a cover or a neighbour that it does not define.
     """
     try:
         text = (
@@ -51,14 +52,23 @@ def configured_hubs(path: Path | None) -> list[HubPlan]:
         faults += [f"{hub.id}: the borough has no ward {gss}" for gss in hub.wards if gss not in WARDS]
         faults += [f"{hub.id}: {owner[gss]} covers {gss} already" for gss in hub.wards if gss in owner]
         faults += [
-            f"{hub.id}: the file does not define its cover {other}"
-            for other in hub.cover
+            f"{hub.id}: the file does not define its {what} {other}"
+            for what, others in (("cover", hub.cover), ("neighbour", hub.neighbours or []))
+            for other in others
             if other not in known
         ]
+        faults += [f"{hub.id}: it is no neighbour of its own"] if hub.id in (hub.neighbours or []) else []
         owner |= dict.fromkeys(hub.wards, hub.id)
     if faults:
         raise ConfigurationError("the file of hubs is wrong: " + "; ".join(faults))
     return [
-        HubPlan(h.id, h.name, tuple(WARDS[gss] for gss in h.wards), tuple(h.cover), read.illustrative)
+        HubPlan(
+            h.id,
+            h.name,
+            tuple(WARDS[gss] for gss in h.wards),
+            tuple(h.cover),
+            read.illustrative,
+            None if h.neighbours is None else tuple(h.neighbours),
+        )
         for h in read.hub
     ]

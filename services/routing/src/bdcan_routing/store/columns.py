@@ -23,6 +23,8 @@ COLUMNS = (
     ),
     Columns("gazetteer_share", plain="release_id prefix place_gss postcodes"),
     Columns("gazetteer_unit", plain="release_id postcode easting northing district_gss ward_gss"),
-    Columns("hub", plain="hub_id name cover paused pause_reason illustrative version configured_at"),
+    Columns(
+        "hub", plain="hub_id name cover neighbours paused pause_reason illustrative version configured_at"
+    ),
     Columns("hub_ward", plain="ward_gss vintage hub_id"),
 )

@@ -105,6 +105,7 @@ CREATE TABLE public.hub (
     illustrative boolean DEFAULT false NOT NULL,
     version integer NOT NULL,
     configured_at timestamp with time zone NOT NULL,
+    neighbours text[],
     CONSTRAINT hub_check CHECK ((paused = (pause_reason IS NOT NULL))),
     CONSTRAINT hub_hub_id_check CHECK ((hub_id ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text)),
     CONSTRAINT hub_version_check CHECK ((version >= 1))

@@ -16,7 +16,7 @@ COLUMNS = (
         ends="always empty: rows of the release before go on to the audit",
     ),
     Columns("decision", accounts="caller", ids="subject_id", plain="seq decision reason decided_at"),
-    Columns("hub", plain="hub_id version name paused"),
+    Columns("hub", plain="hub_id version name paused neighbours"),
     Columns(
         "task",
         person="undecided decided respects warnings last",

@@ -67,7 +67,8 @@ CREATE TABLE public.hub (
     hub_id text NOT NULL,
     version integer NOT NULL,
     name text NOT NULL,
-    paused boolean NOT NULL
+    paused boolean NOT NULL,
+    neighbours text[] DEFAULT '{}'::text[] NOT NULL
 );
 
 CREATE TABLE public.task (
