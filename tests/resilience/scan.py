@@ -13,6 +13,7 @@ import json
 import re
 import sqlite3
 import unicodedata
+import zlib
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -207,12 +208,15 @@ def _in_sqlite(finder: Finder, place: str, path: Path) -> Iterator[Trace]:
 
 
 def _bytes(content: Any) -> bytes:
-    """What it says: as it is, and unpacked behind it."""
+    """What it says: as it is, and unpacked behind it. One hash in 65,000 begins as gzip does and is none."""
     raw = content if isinstance(content, bytes) else str(content).encode()
-    if raw.startswith(_GZIP):
-        return raw + gzip.decompress(raw)
-    if raw.startswith(_ZSTD):
-        return raw + bytes(cramjam.zstd.decompress(raw))
+    try:
+        if raw.startswith(_GZIP):
+            return raw + gzip.decompress(raw)
+        if raw.startswith(_ZSTD):
+            return raw + bytes(cramjam.zstd.decompress(raw))
+    except (gzip.BadGzipFile, zlib.error, EOFError, cramjam.DecompressionError):
+        return raw
     return raw
 
 

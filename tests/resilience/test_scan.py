@@ -50,6 +50,12 @@ def test_value_is_found_however_it_is_written(written: bytes) -> None:
     assert not list(FINDER.at("here", b"Zofqa"))
 
 
+@pytest.mark.parametrize("begins", [b"\x1f\x8b\x99", gzip.compress(b"x" * 99)[:20], b"\x28\xb5\x2f\xfd\x99"])
+def test_bytes_that_only_begin_as_packed_ones_are_read_as_they_are(begins: bytes) -> None:
+    assert not list(FINDER.at("a hash", begins))
+    assert list(FINDER.at("a hash", begins + NAME.encode()))
+
+
 @pytest.mark.parametrize(
     ("column", "content"),
     [
