@@ -48,6 +48,7 @@ CHANGES_IN_THE_CHASSIS = {
         "erasure",
         "idempotency_key",
         "inbox",
+        "message",
         "outbox",
         "parked_key",
         "pause",

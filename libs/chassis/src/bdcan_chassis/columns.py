@@ -73,6 +73,12 @@ CHASSIS_COLUMNS = (
     ),
     Columns("chassis.inbox", plain="consumer event_key received_at"),
     Columns(
+        "chassis.message",
+        ids="recipient_id subject_id",
+        plain="message_id kind recipient_kind codes any_hour told_at due_at next_at expires_at state attempts in_doubt"
+        " channel refused provider_id problem ended_at",
+    ),
+    Columns(
         "chassis.outbox",
         person="body",
         ids="record_key",

@@ -22,6 +22,7 @@ from bdcan_chassis.audit import Act
 from bdcan_chassis.book import Book
 from bdcan_chassis.database import Connection
 from bdcan_chassis.deadlines import DeadlineHandler, Due
+from bdcan_chassis.messages.book import drop_messages
 from bdcan_chassis.retention import Kept
 from bdcan_chassis.step import Step
 from bdcan_chassis.subscription import Batch
@@ -146,6 +147,7 @@ class Eraser:
     async def erase(self, tx: Tx, subject_ids: Collection[UUID]) -> dict[UUID, Rows]:
         """End every row of these subjects that says who somebody is; returns how many rows of each kind."""
         counted: dict[UUID, Rows] = {}
+        await drop_messages(tx, subject_ids, "erased")
         for subject_id in sorted(set(subject_ids)):
             keys = [str(subject_id).encode(), *await self.first(tx, [subject_id])]
             counted[subject_id] = {

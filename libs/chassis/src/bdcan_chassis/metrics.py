@@ -194,6 +194,28 @@ PROMISES_LATEST = Sampled(
     ["promise", "hub"],
 )
 
+# Messages to people
+MESSAGES = Counter(
+    "bdcan_messages_total",
+    "Messages to people that ended, by result: sent, failed (each channel refused the recipient), given-up (too many attempts);"
+    " or why they were dropped: expired, opted-out, no-address, gone, outdated, erased",
+    ["kind", "channel", "result"],
+)
+MESSAGES_WAITING = Sampled(
+    "bdcan_messages_waiting",
+    "Messages to people that could be sent now and have not been, by kind; in quiet hours those that wait for the morning are none",
+    ["kind"],
+    known={},
+)
+MESSAGES_OLDEST = Sampled(
+    "bdcan_messages_oldest_seconds", "For how long the first of the waiting messages could have been sent"
+)
+MESSAGE_PROBLEMS = Sampled(
+    "bdcan_message_problems",
+    "Messages to people that wait after a failed attempt, by the problem; no-way-to-send: no server is configured",
+    ["problem"],
+)
+
 # The process
 BUILD_INFO = Gauge("bdcan_build_info", "1, with the version and the commit that run", ["version", "commit"])
 DOMAIN_TIME = Sampled(

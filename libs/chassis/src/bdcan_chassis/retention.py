@@ -216,6 +216,15 @@ CHASSIS_KEPT = (
         real_time=True,
     ),
     Kept(
+        "ended-messages",
+        "chassis.message",
+        "which kind of message went to whom about what, and when: ids, codes and times",
+        "so that nobody gets a message twice, and somebody can see what a person heard",
+        "public task",
+        timedelta(days=90),
+        "t.ended_at < :before",
+    ),
+    Kept(
         "ended-pauses",
         "chassis.pause",
         "which operator had which loop stand still, and why",

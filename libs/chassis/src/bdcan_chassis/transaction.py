@@ -38,6 +38,8 @@ from bdcan_chassis.clock import Clock
 from bdcan_chassis.database import Connection, Pool, are_many, columns
 from bdcan_chassis.errors import BadRecordError, ChassisError
 from bdcan_chassis.ids import NUMBER, new_id
+from bdcan_chassis.messages.message import MESSAGE, Message, wait_until
+from bdcan_chassis.messages.message import PASS as SENDING
 from bdcan_chassis.table import Statement, Table
 from bdcan_chassis.tracing import Span, Tracer, Unit, current_unit, fresh_context, remember
 from bdcan_chassis.wake import Waker
@@ -236,6 +238,19 @@ class Tx:
     def wakes(self) -> frozenset[str]:
         """Who is to wake when the transaction has committed."""
         return frozenset(self._wakes)
+
+    def tell(self, *messages: Message) -> None:
+        """Record what people are to hear. Each message is sent once after the commit, and not at night unless its kind may.
+
+        A message that was recorded before is left as it is.
+        """
+        due = [
+            one if one.any_hour else wait_until(one, self.calendar.next_calling(one.due_at))
+            for one in messages
+        ]
+        self.add(MESSAGE, due)
+        if any(self._is_soon(one.due_at) for one in due):
+            self.wake(SENDING)
 
     def wake(self, planner: str) -> None:
         """Wake a planner or a gateway when the transaction has committed."""
@@ -465,7 +480,7 @@ def _writing(parts: tuple[tuple[str, bool], ...], tables: tuple[Table[Any], ...]
     """The statement that writes these parts and rows. It returns 0 if the reply is stored already."""
     written = [_part(name, is_one=is_one) for name, is_one in parts if name in _PARTS]
     written += [
-        _ADDED.format(name=table.name, insert=table.insert_of(f":rows_{place}", ":now"))
+        _ADDED.format(name=table.name.replace(".", "_"), insert=table.insert_of(f":rows_{place}", ":now"))
         for place, table in enumerate(tables)
     ]
     result = "(SELECT count(*) FROM kept)" if ("kept", True) in parts else "1"
