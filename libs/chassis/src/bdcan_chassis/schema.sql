@@ -219,6 +219,29 @@ CREATE TABLE chassis.inbox (
     received_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE chassis.message (
+    message_id uuid NOT NULL,
+    kind text NOT NULL,
+    recipient_kind text NOT NULL,
+    recipient_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
+    codes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    any_hour boolean DEFAULT false NOT NULL,
+    told_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    in_doubt boolean DEFAULT false NOT NULL,
+    channel text,
+    refused text[] DEFAULT '{}'::text[] NOT NULL,
+    provider_id text,
+    problem text,
+    ended_at timestamp with time zone,
+    CONSTRAINT message_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'given-up'::text, 'dropped'::text])))
+);
+
 CREATE TABLE chassis.outbox (
     traffic_class text NOT NULL,
     seq bigint NOT NULL,
@@ -313,6 +336,9 @@ ALTER TABLE ONLY chassis.idempotency_key
 ALTER TABLE ONLY chassis.inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (consumer, event_key);
 
+ALTER TABLE ONLY chassis.message
+    ADD CONSTRAINT message_pkey PRIMARY KEY (message_id);
+
 ALTER TABLE ONLY chassis.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (traffic_class, seq);
 
@@ -340,6 +366,14 @@ CREATE INDEX deadline_due_at ON chassis.deadline USING btree (due_at);
 CREATE INDEX idempotency_key_created_at ON chassis.idempotency_key USING btree (created_at);
 
 CREATE INDEX inbox_received_at ON chassis.inbox USING brin (received_at) WITH (autosummarize='on');
+
+CREATE INDEX message_ended_at ON chassis.message USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX message_next_at ON chassis.message USING btree (next_at) WHERE (state = ANY (ARRAY['queued'::text, 'sending'::text]));
+
+CREATE INDEX message_recipient_id ON chassis.message USING btree (recipient_id);
+
+CREATE INDEX message_subject_id ON chassis.message USING btree (subject_id);
 
 CREATE INDEX trace_moved_at ON chassis.trace USING brin (moved_at) WITH (autosummarize='on');
 
