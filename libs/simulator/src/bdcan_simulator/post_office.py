@@ -146,7 +146,7 @@ class PostOffice:
             str(mail["Subject"]),
             "" if body is None else body.get_content(),
         )
-        if self.faults.breaks_after_data and server.transport is not None:
+        if self.faults.breaks_after_data and isinstance(server.transport, asyncio.WriteTransport):
             server.transport.abort()
         return "250 OK"
 

@@ -19,9 +19,6 @@ from bdcan_chassis.messages.message import Channel, Kind
 
 DEFAULT = "en"
 
-LONGEST_TEXT = 612
-"""Characters of a text message at most: four parts, of which each is paid for. GOV.UK Notify takes 918."""
-
 _FOLDER = "messages"
 _WORDS = "words"
 
