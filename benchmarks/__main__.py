@@ -1,7 +1,7 @@
 """`make bench`, or `python -m benchmarks [NAME ...] [--quick]`: everything side by side on one Kafka and one PostgreSQL.
 
 Writes `benchmarks/results.json` and `benchmarks/RESULTS.md`. `--quick` is small and writes nothing: to see whether a
-change helps. Names: loop, pipeline, urgent, relay, api, memory; growth, profile and compression
+change helps. Names: loop, pipeline, urgent, relay, api, memory, matching; growth, profile and compression
 run only when they are named.
 """
 
@@ -14,7 +14,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bdcan_local.runner import until_signalled
-from benchmarks import api, compression, growth, loop, memory, pipeline, profile, relay, report, urgent
+from benchmarks import (
+    api,
+    compression,
+    growth,
+    loop,
+    matching,
+    memory,
+    pipeline,
+    profile,
+    relay,
+    report,
+    urgent,
+)
 from benchmarks.figures import Figure
 from benchmarks.platform import machine, platform, versions
 
@@ -27,12 +39,22 @@ BENCHMARKS: dict[str, Benchmark] = {
     "relay": relay.measure,
     "api": api.measure,
     "memory": memory.measure,
+    "matching": matching.measure,
     "growth": growth.measure,
     "profile": profile.measure,
     "compression": compression.measure,
 }
 ONLY_WHEN_NAMED = {"growth", "profile", "compression"}
-_PACKAGES = ("aiokafka", "asyncpg", "pydantic", "orjson", "uvloop", "faust-streaming", "faststream")
+_PACKAGES = (
+    "aiokafka",
+    "asyncpg",
+    "pydantic",
+    "orjson",
+    "uvloop",
+    "faust-streaming",
+    "faststream",
+    "ortools",
+)
 
 
 def main() -> int:

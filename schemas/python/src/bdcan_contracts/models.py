@@ -1258,6 +1258,12 @@ class ReferralAssigned(_Body):
     """What food must respect."""
     flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False), Absent(())] = ()
     """Circumstances that change how help is given."""
+    sector: (
+        Annotated[str, Field(min_length=5, max_length=6, pattern=r"^[A-Z]{1,2}[0-9][A-Z0-9]? [0-9]$")] | None
+    ) = None
+    """The postcode sector of the home, such as RM10 8, where its postcode is known: thousands of addresses
+    share it.
+    """
     contact_due_at: AwareDatetime
     """When the resident must have been called."""
     assigned_at: AwareDatetime
@@ -1337,6 +1343,12 @@ class ReferralReassigned(_Body):
     """What food must respect."""
     flags: Annotated[tuple[Code, ...], Field(max_length=5, strict=False), Absent(())] = ()
     """Circumstances that change how help is given."""
+    sector: (
+        Annotated[str, Field(min_length=5, max_length=6, pattern=r"^[A-Z]{1,2}[0-9][A-Z0-9]? [0-9]$")] | None
+    ) = None
+    """The postcode sector of the home, such as RM10 8, where its postcode is known: thousands of addresses
+    share it.
+    """
     contact_due_at: AwareDatetime
     """When the resident must have been called."""
     previous_hub_id: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]

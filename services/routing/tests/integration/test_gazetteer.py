@@ -229,6 +229,13 @@ def test_shipped_coarse_table_is_built_from_the_real_one(code_point):
     assert built == (PACKAGE / "coarse.csv").read_bytes(), "run tools/build_coarse_gazetteer.py again"
 
 
+def test_sector_centres_of_volunteer_match_are_built_from_the_real_table(code_point):
+    script = Path(__file__).parents[2] / "tools" / "build_sector_centres.py"
+    built = subprocess.run([sys.executable, script, code_point], capture_output=True, check=True).stdout
+    shipped = Path(__file__).parents[3] / "volunteer-match/src/bdcan_volunteer_match/sectors/centres.csv"
+    assert built == shipped.read_bytes(), "run tools/build_sector_centres.py again"
+
+
 def test_coarse_table_holds_no_postcode_and_names_its_sources():
     assert all(
         len(prefix.replace(" ", "")) <= 6 and prefix.count(" ") <= 1 for prefix in coarse.load().shares

@@ -105,6 +105,19 @@ def reopened(state: Assignment) -> Step[Assignment]:
     return step
 
 
+@pytest.mark.parametrize(("postcode", "sector"), [(ABBEY, "IG11 7"), (BEAM, "RM10 9")])
+def test_assignment_names_the_sector_and_not_the_postcode(postcode, sector):
+    step = assignment.receive(None, came(postcode), PLACER, TIMES, NOW)
+    [event] = step.events
+    assert event.sector == sector
+    assert postcode not in event.model_dump_json()
+
+
+def test_assignment_by_a_person_without_a_postcode_names_no_sector():
+    [event] = assignment.decide(placed(None), next(iter(HUBS.values())), "near", "carol", NOW).events
+    assert event.sector is None
+
+
 def test_unsure_new_postcode_moves_nobody():
     step = amended(placed(ABBEY), UNSURE)
     assert (step.state.hub_id, step.events) == ("hub-1", ())

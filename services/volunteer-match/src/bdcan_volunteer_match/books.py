@@ -11,12 +11,14 @@ from prometheus_client import Counter
 from bdcan_chassis.book import Book, Change
 from bdcan_chassis.erasure import Erasures, forgotten
 from bdcan_chassis.housekeeping import of_promise
+from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Event
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.domain.call import WelfareCall, rung_in_time
 from bdcan_volunteer_match.domain.following import follow
 from bdcan_volunteer_match.domain.hub import Hub
+from bdcan_volunteer_match.domain.offers import Offer, begins, ended_as, plain_offer, returns
 from bdcan_volunteer_match.domain.task import Task, TaskState, done_in_time, follow_volunteer
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState, welcomed_in_time
 from bdcan_volunteer_match.erasing import ERASER
@@ -42,6 +44,42 @@ class Tasks(Book[Task]):
 
     table = store.tasks.TASK
     parent = "referral_id"
+
+    def __init__(self, tx: Tx) -> None:
+        super().__init__(tx)
+        self._chosen: dict[UUID, Offer] = {}
+
+    def put_offer(self, step: Step[Task], offer: Offer) -> Task:
+        """Accept a step that offers a task. `offer` says why this volunteer."""
+        self._chosen[offer.task_id] = offer
+        return self.put(step)
+
+    async def follow(self, changes: Sequence[Change[Task]]) -> None:
+        """Keep who was asked, and how each offer ended."""
+        now, connection = self.tx.now, self.tx.connection
+        ended = [
+            (before, state) for before, after in changes if before and (state := ended_as(before, after))
+        ]
+        if ended:
+            await store.offers.END.execute(
+                connection,
+                task_ids=[task.task_id for task, _ in ended],
+                volunteer_ids=[task.volunteer_id for task, _ in ended],
+                states=[state.value for _, state in ended],
+                now=now,
+            )
+        for before, after in changes:
+            if not returns(before, after):
+                continue
+            await store.offers.RETURN.execute(
+                connection,
+                task_id=after.task_id,
+                volunteer_id=after.volunteer_id,
+                expires_at=after.offer_expires_at,
+            )
+        begun = [after for before, after in changes if begins(before, after)]
+        offers = [self._chosen.get(task.task_id) or plain_offer(task, now) for task in begun]
+        await store.offers.OFFER.insert(connection, offers, now)
 
     def wakes(self, change: Change[Task]) -> Iterable[str]:
         """The planner, where it has something to offer or somebody to ask."""

@@ -9,7 +9,7 @@ import pytest
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.table import Statement
 from bdcan_chassis.testing.harness import START, Harness
-from bdcan_volunteer_match.store import calls, tasks, volunteers
+from bdcan_volunteer_match.store import calls, offers, tasks, volunteers
 
 ID = new_id()
 
@@ -60,9 +60,16 @@ ID = new_id()
         (tasks.OPEN_WANTS, {}, "task_to_offer"),
         # every task in hand is counted: live ones are few among all
         (
-            volunteers.CANDIDATES,
-            {"now": START, "most": 3, "hub_ids": ["thames"], "kinds": ["errand"]},
+            offers.CANDIDATES,
+            {"now": START, "since": START, "kinds": ["errand"], "volunteer_ids": None},
             "task_live",
+        ),
+        (offers.VISITS, {"referral_ids": [ID], "most": 5}, "task_referral"),
+        (offers.OF_TASK, {"task_id": ID, "limit": 10}, "task_offer_pkey"),
+        (
+            offers.END,
+            {"task_ids": [ID], "volunteer_ids": [ID], "states": ["expired"], "now": START},
+            "task_offer_",
         ),
         (volunteers.VOLUNTEER.lock, {"keys": [ID]}, "volunteer_pkey"),
         (volunteers.LOCK_ACTIVE, {"volunteer_ids": [ID]}, "volunteer_state"),

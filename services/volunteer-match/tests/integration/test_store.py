@@ -19,8 +19,8 @@ from bdcan_chassis.table import LostUpdateError
 from bdcan_chassis.testing.harness import Harness
 from bdcan_volunteer_match.books import Calls
 from bdcan_volunteer_match.domain.call import CallState, WelfareCall, assign, withdraw
-from bdcan_volunteer_match.domain.matching import Candidate
-from bdcan_volunteer_match.store import volunteers
+from bdcan_volunteer_match.domain.eligibility import Candidate
+from bdcan_volunteer_match.store import offers
 
 
 async def the_call(given: Harness, referral_id: UUID) -> WelfareCall:
@@ -54,7 +54,7 @@ async def test_a_volunteer_who_leaves_during_a_pass_is_not_asked(
 ) -> None:
     helper = await volunteer(given)
     task_id = await open_task(given)
-    read_candidates = volunteers.CANDIDATES.all
+    read_candidates = offers.CANDIDATES.all
 
     async def read_candidates_just_before_one_leaves(
         connection: Connection, **arguments: Any
@@ -63,7 +63,7 @@ async def test_a_volunteer_who_leaves_during_a_pass_is_not_asked(
         assert (await given.http.post(f"/v1/volunteers/{helper}/leave")).status_code == 200
         return found
 
-    monkeypatch.setattr(volunteers.CANDIDATES, "all", read_candidates_just_before_one_leaves)
+    monkeypatch.setattr(offers.CANDIDATES, "all", read_candidates_just_before_one_leaves)
     assert await given.run("match") == 0
     assert (await task(given, task_id))["state"] == "open"
 

@@ -33,7 +33,7 @@ from bdcan_contracts.models import (
     ReferralReceived,
     ReferralReopened,
 )
-from bdcan_contracts.typed import GivenPostcode, read_postcode
+from bdcan_contracts.typed import GivenPostcode, Postcode, read_postcode
 from bdcan_contracts.vocabulary import Reason, TriageReason
 from bdcan_routing.domain.errors import NotAllowedError
 from bdcan_routing.domain.gazetteer import OutOfArea
@@ -488,6 +488,7 @@ def _about(state: Assignment, verdict: ToHub, now: datetime) -> dict[str, Any]:
         "household": facts.household,
         "diets": facts.diets,
         "flags": facts.flags,
+        "sector": home.sector if isinstance(home := facts.home, Postcode) else None,
         "contact_due_at": state.contact_due_at or now,
         "assigned_at": now,
     }

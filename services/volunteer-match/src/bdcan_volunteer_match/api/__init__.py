@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from bdcan_chassis.http.guard import Routes
-from bdcan_volunteer_match.api import call_list, calls, checks, overview, second_looks, tasks, volunteers
+from bdcan_volunteer_match.api import (
+    call_list,
+    calls,
+    checks,
+    matching,
+    overview,
+    second_looks,
+    tasks,
+    volunteers,
+)
 from bdcan_volunteer_match.settings import Settings
 
 
 def routers(settings: Settings) -> tuple[Routes, ...]:
     """All of them."""
-    others = (second_looks, tasks, volunteers, checks, overview)
+    others = (second_looks, tasks, matching, volunteers, checks, overview)
     return (calls.router(settings), call_list.router(settings), *(part.router() for part in others))

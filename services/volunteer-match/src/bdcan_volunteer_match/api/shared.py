@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from bdcan_chassis.database import Connection
@@ -57,10 +58,15 @@ def sees_volunteer(caller: Caller, volunteer: Volunteer | None) -> bool:
     return any(caller.sees_hub(hub_id) for hub_id in volunteer.hub_ids)
 
 
-async def known_volunteer(connection: Connection, volunteer_id: UUID, caller: Caller) -> Volunteer:
-    """The volunteer of that id. Raises InvalidError where it is nobody's whom the caller may know of."""
+async def known_volunteer(
+    connection: Connection, volunteer_id: UUID, caller: Caller, also: Collection[UUID | None] = ()
+) -> Volunteer:
+    """The volunteer of that id. Raises InvalidError where it is nobody's whom the caller may know of.
+
+    `also`: others whom the caller may know of, such as a volunteer of another hub who has a task of theirs.
+    """
     found = await store.volunteers.VOLUNTEER.get.first(connection, keys=[volunteer_id])
-    if found is None or not sees_volunteer(caller, found):
+    if found is None or not (volunteer_id in also or sees_volunteer(caller, found)):
         raise InvalidError.of(
             Problem("volunteer_id", "unknown", "is not the id of a volunteer: see the list of volunteers")
         )

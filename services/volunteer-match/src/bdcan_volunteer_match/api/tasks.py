@@ -279,7 +279,7 @@ async def _decide_by(
     if task is None or not (_is_of(task, caller) or task.was_of(caller.volunteer_id)):
         raise NotFoundError
     # read after the lock of the task: see store
-    volunteer = await known_volunteer(tx.connection, volunteer_id, caller)
+    volunteer = await known_volunteer(tx.connection, volunteer_id, caller, (task.volunteer_id, *task.asked))
     decided = tasks.put(decide(task, volunteer))
     await tasks.save()
     await store.acts.record(tx, task_id, act, volunteer_id, caller.name)

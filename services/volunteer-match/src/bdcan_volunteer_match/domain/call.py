@@ -197,6 +197,8 @@ class WelfareCall(Struct, frozen=True):
     linked_at: datetime | None = None
     claimed_with: UUID | None = None
     alarm_at: datetime | None = None
+    sector: str | None = None
+    """The postcode sector of the home, such as RM10 8; None where nobody knows it."""
 
     @property
     def linked_ids(self) -> frozenset[UUID]:
@@ -260,6 +262,7 @@ def assign(call: WelfareCall | None, event: Assignment) -> Step[WelfareCall]:
         "hub_id": event.hub_id,
         "outreach": event.outreach,
         "confirm_at_call": event.confirm_at_call,
+        "sector": event.sector,
     }
     amended = known.amendment_version > 0
     if not amended:  # else intake has told us more than routing knew
@@ -367,6 +370,8 @@ def amend(call: WelfareCall | None, event: ReferralAmended) -> Step[WelfareCall]
         known,
         amendment_version=event.version,
         address_version=event.version if Fact.ADDRESS in event.changed else known.address_version,
+        # routing names the sector of the new home if the referral moves to another hub
+        sector=None if Fact.ADDRESS in event.changed else known.sector,
         priority=event.priority,
         due_at=due_at,
         household=event.household or known.household,

@@ -2,6 +2,7 @@
 
 DomainError
 ├── NotAllowedError   the thing's present state does not allow it
+│   └── NotSuitableError   the volunteer must not be asked for the task; names each check that failed
 └── FindingsError     what was said at a call does not fit the referral; names every field at fault
 """
 
@@ -22,6 +23,17 @@ class NotAllowedError(DomainError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class NotSuitableError(NotAllowedError):
+    """The volunteer must not be asked for this task. `errors` names each check that failed."""
+
+    def __init__(self, errors: list[Problem]) -> None:
+        super().__init__(
+            "not-suitable",
+            "This volunteer cannot be asked for this task: choose somebody else, or see `errors`.",
+        )
+        self.errors = tuple(errors)
 
 
 class FindingsError(DomainError):

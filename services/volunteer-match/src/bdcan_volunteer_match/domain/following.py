@@ -73,6 +73,7 @@ def follow(
     changed = replace(
         task,
         hub_id=after.hub_id or task.hub_id,
+        sector=after.sector,
         priority=after.priority if Fact.PRIORITY in facts else task.priority,
         stopped_by=after.stopped_by,
         warnings=tuple(sorted({*task.warnings, *warned})),

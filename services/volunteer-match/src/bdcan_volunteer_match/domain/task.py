@@ -149,6 +149,8 @@ class Task(Struct, frozen=True, rename={"asked": "asked_ids"}):
     respects: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     last: Told | None = None
+    sector: str | None = None
+    """The postcode sector of the resident's home; None where nobody knows it."""
 
     def was_of(self, volunteer_id: UUID | None) -> bool:
         """Whether the volunteer reported something last, or did not take or do the task: they may repeat or undo it."""
@@ -195,6 +197,7 @@ def for_need(
             need_id=need.need_id,
             kind=known.task,
             hub_id=call.hub_id,
+            sector=call.sector,
             priority=call.priority,
             requires_dbs=known.requires_dbs(call.flags) or bool(undecided),
             undecided=undecided,
@@ -245,6 +248,7 @@ def for_parcel(
             parcel_id=event.parcel_id,
             kind=TaskKind.PARCEL_DELIVERY,
             hub_id=(call and call.hub_id) or event.hub_id,
+            sector=call and call.sector,
             priority=event.priority,
             requires_dbs=bool(undecided),
             undecided=undecided,
@@ -491,6 +495,7 @@ def for_visit(task: Task | None, call: WelfareCall, now: datetime) -> Step[Task]
             referral_id=call.referral_id,
             kind=TaskKind.DOORSTEP_VISIT,
             hub_id=call.hub_id,
+            sector=call.sector,
             priority=call.priority,
             requires_dbs=bool(undecided),
             undecided=undecided,

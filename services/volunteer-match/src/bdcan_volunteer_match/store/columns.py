@@ -19,11 +19,18 @@ COLUMNS = (
     Columns("hub", plain="hub_id version name paused neighbours"),
     Columns(
         "task",
-        person="undecided decided respects warnings last",
+        person="undecided decided respects warnings last sector",
         ids="task_id referral_id need_id parcel_id volunteer_id asked_ids",
         plain="kind hub_id priority requires_dbs state due_at alarm_at opened_at offer_expires_at do_by settled_at offers_made failures unfilled changed_at returned_because stopped_by",
     ),
     Columns("task_act", accounts="caller", ids="task_id volunteer_id", plain="act acted_at"),
+    Columns(
+        "task_offer",
+        person="because reason metres",
+        accounts="caller",
+        ids="task_id volunteer_id",
+        plain="number offered_at expires_at state ended_at ring not_asked",
+    ),
     Columns("uncounted_attempt", accounts="caller", ids="call_id referral_id", plain="seq outcome made_at"),
     Columns(
         "volunteer",
@@ -40,7 +47,7 @@ COLUMNS = (
     Columns("volunteer_person", person="name phone phone_e164", ids="volunteer_id"),
     Columns(
         "welfare_call",
-        person="household diets flags warnings last cleared",
+        person="household diets flags warnings last cleared sector",
         accounts="claimed_by",
         ids="referral_id call_id closed_needs needs same_person_ids same_household_ids claimed_with",
         plain="state hub_id assignment_version amendment_version priority outreach confirm_at_call attempts misses not_before due_at claim_expires_at ended withdrawn changed_at review review_by review_overdue address_version linked_at alarm_at",

@@ -46,7 +46,7 @@ KEPT = (
         _YEAR,
         "t.state IN ('answered', 'exhausted', 'cancelled') AND t.review IS NULL AND t.changed_at < :before"
         " AND (t.household IS NOT NULL OR t.diets <> '{}' OR t.flags <> '{}' OR t.last IS NOT NULL"
-        " OR t.warnings <> '{}' OR t.cleared <> '{}')",
+        " OR t.warnings <> '{}' OR t.cleared <> '{}' OR t.sector IS NOT NULL)",
         {
             "household": "NULL",
             "diets": "'{}'",
@@ -54,6 +54,7 @@ KEPT = (
             "last": "NULL",
             "warnings": "'{}'",
             "cleared": "'{}'",
+            "sector": "NULL",
         },
         of_subjects="t.referral_id = ANY (:subject_ids)",
     ),
@@ -66,10 +67,27 @@ KEPT = (
         _YEAR,
         "t.state IN ('done', 'cancelled') AND t.settled_at < :before"
         " AND (t.last IS NOT NULL OR t.undecided <> '{}' OR t.decided <> '{}' OR t.respects <> '{}'"
-        " OR t.warnings <> '{}')",
-        {"last": "NULL", "undecided": "'{}'", "decided": "'{}'", "respects": "'{}'", "warnings": "'{}'"},
+        " OR t.warnings <> '{}' OR t.sector IS NOT NULL)",
+        {
+            "sector": "NULL",
+            "last": "NULL",
+            "undecided": "'{}'",
+            "decided": "'{}'",
+            "respects": "'{}'",
+            "warnings": "'{}'",
+        },
         of_subjects="t.referral_id = ANY (:subject_ids)",
         stays_about="t.volunteer_id = ANY (:subject_ids)",
+    ),
+    Kept(
+        "offers",
+        "task_offer",
+        "who was asked for which task, and why: the way in metres, and the day of an earlier visit",
+        "to explain each choice, and to spread offers fairly",
+        _TASK,
+        _YEAR,
+        "t.ended_at < :before",
+        of_subjects=_OF_TASK,
     ),
     Kept(
         "call-attempts",

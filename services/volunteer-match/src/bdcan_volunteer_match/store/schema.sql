@@ -100,6 +100,7 @@ CREATE TABLE public.task (
     respects text[] DEFAULT '{}'::text[] NOT NULL,
     warnings text[] DEFAULT '{}'::text[] NOT NULL,
     last jsonb,
+    sector text,
     CONSTRAINT task_check CHECK (((state = ANY (ARRAY['offered'::text, 'accepted'::text, 'done'::text])) = (volunteer_id IS NOT NULL))),
     CONSTRAINT task_check1 CHECK (((state = 'offered'::text) = (offer_expires_at IS NOT NULL))),
     CONSTRAINT task_check2 CHECK (((state = 'accepted'::text) = (do_by IS NOT NULL))),
@@ -117,6 +118,24 @@ CREATE TABLE public.task_act (
     volunteer_id uuid,
     caller text NOT NULL,
     acted_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.task_offer (
+    task_id uuid NOT NULL,
+    number integer NOT NULL,
+    volunteer_id uuid NOT NULL,
+    offered_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    ended_at timestamp with time zone,
+    ring text,
+    metres integer,
+    because text[] DEFAULT '{}'::text[] NOT NULL,
+    not_asked jsonb DEFAULT '{}'::jsonb NOT NULL,
+    caller text,
+    reason text,
+    CONSTRAINT task_offer_check CHECK (((state = 'offered'::text) = (ended_at IS NULL))),
+    CONSTRAINT task_offer_state_check CHECK ((state = ANY (ARRAY['offered'::text, 'accepted'::text, 'refused'::text, 'expired'::text, 'withdrawn'::text])))
 );
 
 CREATE TABLE public.uncounted_attempt (
@@ -214,6 +233,7 @@ CREATE TABLE public.welfare_call (
     linked_at timestamp with time zone,
     claimed_with uuid,
     alarm_at timestamp with time zone,
+    sector text,
     CONSTRAINT welfare_call_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT welfare_call_check CHECK (((misses >= 0) AND (misses <= attempts))),
     CONSTRAINT welfare_call_check1 CHECK (((state = ANY (ARRAY['awaiting'::text, 'cancelled'::text])) OR ((hub_id IS NOT NULL) AND (not_before IS NOT NULL) AND (due_at IS NOT NULL)))),
@@ -239,6 +259,9 @@ ALTER TABLE ONLY public.decision
 
 ALTER TABLE ONLY public.hub
     ADD CONSTRAINT hub_pkey PRIMARY KEY (hub_id);
+
+ALTER TABLE ONLY public.task_offer
+    ADD CONSTRAINT task_offer_pkey PRIMARY KEY (task_id, number);
 
 ALTER TABLE ONLY public.task
     ADD CONSTRAINT task_pkey PRIMARY KEY (task_id);
@@ -273,6 +296,12 @@ CREATE INDEX task_in_hand ON public.task USING btree (volunteer_id) WHERE (state
 
 CREATE INDEX task_live ON public.task USING btree (due_at, task_id) WHERE (state = ANY (ARRAY['open'::text, 'offered'::text, 'accepted'::text]));
 
+CREATE UNIQUE INDEX task_offer_live ON public.task_offer USING btree (task_id) WHERE (state = 'offered'::text);
+
+CREATE INDEX task_offer_volunteer ON public.task_offer USING btree (volunteer_id);
+
+CREATE INDEX task_offer_week ON public.task_offer USING btree (offered_at, volunteer_id);
+
 CREATE INDEX task_referral ON public.task USING btree (referral_id);
 
 CREATE INDEX task_to_offer ON public.task USING btree (hub_id, kind, requires_dbs, due_at, task_id) WHERE (state = 'open'::text);
@@ -298,6 +327,9 @@ ALTER TABLE ONLY public.concern
 
 ALTER TABLE ONLY public.contact_view
     ADD CONSTRAINT contact_view_volunteer_id_fkey FOREIGN KEY (volunteer_id) REFERENCES public.volunteer(volunteer_id);
+
+ALTER TABLE ONLY public.task_offer
+    ADD CONSTRAINT task_offer_task_id_fkey FOREIGN KEY (task_id) REFERENCES public.task(task_id);
 
 ALTER TABLE ONLY public.volunteer_person
     ADD CONSTRAINT volunteer_person_volunteer_id_fkey FOREIGN KEY (volunteer_id) REFERENCES public.volunteer(volunteer_id);

@@ -8,8 +8,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from bdcan_chassis.table import Query, Statement, Table
-from bdcan_volunteer_match.domain.matching import MOST_AT_ONCE, Candidate
 from bdcan_volunteer_match.domain.volunteer import Volunteer
+from bdcan_volunteer_match.domain.weights import MOST_AT_ONCE
 
 VOLUNTEER = Table("volunteer", Volunteer, key="volunteer_id")
 
@@ -69,22 +69,6 @@ LOCK_STALE = VOLUNTEER.query(
     SELECT {columns} FROM volunteer WHERE state = 'enquired' AND changed_at < :before
     ORDER BY volunteer_id LIMIT :limit FOR NO KEY UPDATE
     """
-)
-
-# Active volunteers of some hubs, for some kinds of task, who have less than `most` tasks in hand.
-CANDIDATES = Query(
-    """
-    SELECT v.volunteer_id, v.hub_ids, v.task_kinds, v.last_offered_at,
-        v.dbs_cleared AND (v.dbs_expires_at IS NULL OR v.dbs_expires_at > :now) AS dbs_cleared,
-        (:most::int - coalesce(held.tasks, 0))::int AS free, v.parts, :now::timestamptz AS seen_at
-    FROM volunteer AS v
-    LEFT JOIN (
-        SELECT volunteer_id, count(*) AS tasks FROM task WHERE state IN ('offered', 'accepted') GROUP BY volunteer_id
-    ) AS held ON held.volunteer_id = v.volunteer_id
-    WHERE v.state = 'active' AND coalesce(held.tasks, 0) < :most::int
-        AND v.hub_ids && :hub_ids::text[] AND v.task_kinds && :kinds::text[]
-    """,
-    Candidate,
 )
 
 # A page of the volunteers in this state (NULL: in any) who help one of these hubs (NULL: any), or none yet.
