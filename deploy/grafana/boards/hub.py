@@ -147,6 +147,29 @@ def board() -> Board:
         7,
         [
             lines(
+                "Matching, seven days",
+                "Shares from 0 to 1. Matched: tasks that somebody accepted. Done: of those that are due. Asked: volunteers who got an offer. Gini: 0 is even.",
+                Query(f"max by (hub) (bdcan_tasks_matched_share{{{_H}}})", "matched"),
+                Query(f"max by (hub) (bdcan_tasks_done_share{{{_H}}})", "done"),
+                Query(f"max by (hub) (bdcan_volunteers_asked_share{{{_H}}})", "asked"),
+                Query(f"max by (hub) (bdcan_tasks_gini{{{_H}}})", "Gini"),
+            ),
+            figure(
+                "Offers a volunteer and week",
+                "Offers of the last seven days for each active volunteer.",
+                Query(f"max by (hub) (bdcan_offers_per_volunteer_week{{{_H}}})"),
+            ),
+            figure(
+                "Way of an offer, metres",
+                "The median way from volunteer to resident, of the offers of the last seven days.",
+                Query(f"max by (hub) (bdcan_offer_median_metres{{{_H}}})"),
+            ),
+        ],
+    )
+    made.row(
+        7,
+        [
+            lines(
                 "Open referrals",
                 "Referrals of the hub that have not ended.",
                 Query(f"max by (hub) (bdcan_hub_open_referrals{{{_H}}})", "{{hub}}"),

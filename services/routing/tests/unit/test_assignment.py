@@ -109,12 +109,14 @@ def reopened(state: Assignment) -> Step[Assignment]:
 def test_assignment_names_the_sector_and_not_the_postcode(postcode, sector):
     step = assignment.receive(None, came(postcode), PLACER, TIMES, NOW)
     [event] = step.events
+    assert isinstance(event, ReferralAssigned)
     assert event.sector == sector
     assert postcode not in event.model_dump_json()
 
 
 def test_assignment_by_a_person_without_a_postcode_names_no_sector():
     [event] = assignment.decide(placed(None), next(iter(HUBS.values())), "near", "carol", NOW).events
+    assert isinstance(event, ReferralAssigned)
     assert event.sector is None
 
 

@@ -72,6 +72,36 @@ PLACES = Sampled(
     ["hub", "kind", "dbs"],
     {"kind": TaskKind, "dbs": ("no", "yes")},
 )
+ASKED = Sampled(
+    "bdcan_volunteers_asked_share",
+    "Share of a hub's active volunteers who got an offer in the last seven days",
+    ["hub"],
+)
+OFFERS_EACH = Sampled(
+    "bdcan_offers_per_volunteer_week",
+    "Offers of the last seven days for each active volunteer of a hub",
+    ["hub"],
+)
+GINI = Sampled(
+    "bdcan_tasks_gini",
+    "How unevenly the tasks accepted in the last seven days are spread over a hub's active volunteers: 0 is even, 1 is one person",
+    ["hub"],
+)
+MATCHED = Sampled(
+    "bdcan_tasks_matched_share",
+    "Share of a hub's tasks that somebody accepted, of those offered in the last seven days or never offered",
+    ["hub"],
+)
+DONE = Sampled(
+    "bdcan_tasks_done_share",
+    "Share of a hub's tasks that are done, of those offered in the last seven days that are done or past their time",
+    ["hub"],
+)
+OFFER_METRES = Sampled(
+    "bdcan_offer_median_metres",
+    "Median way from the volunteer to the resident, in metres, of the offers of the last seven days",
+    ["hub"],
+)
 
 SAMPLES = (
     *promised("calls", store.calls.PROMISED),
@@ -90,5 +120,11 @@ SAMPLES = (
     Sample(VOLUNTEERS, store.volunteers.COUNT_BY_STATE),
     Sample(ACTIVE, store.volunteers.COUNT_ACTIVE),
     Sample(PLACES, store.volunteers.COUNT_PLACES),
+    Sample(ASKED, store.figures.sampled("asked_share")),
+    Sample(OFFERS_EACH, store.figures.sampled("offers_each")),
+    Sample(GINI, store.figures.sampled("gini")),
+    Sample(MATCHED, store.figures.sampled("matched_share")),
+    Sample(DONE, store.figures.sampled("done_share")),
+    Sample(OFFER_METRES, store.figures.sampled("metres")),
 )
 """What housekeeping reads."""

@@ -127,3 +127,28 @@ async def test_the_nearest_is_asked_by_the_sector_that_routing_names(given: Harn
     [call] = (await given.http.get("/v1/welfare-calls")).json()["items"]
     await report(given, call["call_id"], outcome="answered")
     assert [r["sector"] for r in await given.fetch("SELECT sector FROM task")] == ["RM10 8"]
+
+
+async def test_figures_say_how_well_and_how_fairly_tasks_found_volunteers(given: Harness) -> None:
+    for _ in range(4):
+        await volunteer(given)
+    first, second = await open_task(given), await open_task(given)
+    await given.run("match")
+    who = UUID((await task(given, first))["volunteer_id"])
+    await say(given, first, "acceptance", who)
+    await say(given, first, "completion", who)
+    [hub] = (await given.http.get("/v1/matching-figures")).json()["items"]
+    assert hub == {
+        "hub": "thames",
+        "volunteers": 4,
+        "asked_share": 0.5,
+        "offers_each": 0.5,
+        "gini": 0.75,
+        "tasks": 2,
+        "matched_share": 0.5,
+        "done_share": 1.0,
+    }
+    given.clock.advance(timedelta(days=7))
+    [later] = (await given.http.get("/v1/matching-figures")).json()["items"]
+    assert (later["asked_share"], later["tasks"]) == (0.0, 0)
+    assert second

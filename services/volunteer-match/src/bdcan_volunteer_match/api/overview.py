@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from bdcan_chassis.http.auth import Caller, needs
 from bdcan_chassis.http.guard import Routes
-from bdcan_chassis.http.reading import reading
+from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_volunteer_match import store
 
 Reader = Annotated[Caller, Depends(needs("calls:read"))]
@@ -40,6 +40,34 @@ class HubList(BaseModel):
     items: list[HubView]
 
 
+class MatchingFigures(BaseModel):
+    """How well and how fairly a hub's tasks found volunteers in the last seven days. A figure with nothing to count is absent."""
+
+    model_config = ConfigDict(from_attributes=True)
+    hub: str
+    volunteers: int = Field(description="active ones")
+    asked_share: float | None = Field(default=None, description="of them, the share who got an offer")
+    offers_each: float | None = Field(default=None, description="offers for each of them")
+    gini: float | None = Field(
+        default=None, description="of the tasks that each of them accepted: 0 is even, 1 is one person"
+    )
+    tasks: int = Field(description="those that were offered, or are open and were never offered")
+    matched_share: float | None = Field(
+        default=None, description="of these, the share that somebody accepted"
+    )
+    done_share: float | None = Field(
+        default=None,
+        description="of the offered ones that are done or past their time, the share that is done",
+    )
+    metres: float | None = Field(default=None, description="the median way of an offer")
+
+
+class MatchingFiguresList(BaseModel):
+    """All hubs of the caller."""
+
+    items: list[MatchingFigures]
+
+
 def router() -> Routes:
     """The routes."""
     router = Routes(prefix="/v1", tags=["overview"])
@@ -51,6 +79,14 @@ def router() -> Routes:
             return Summary.model_validate(
                 await store.summary.COUNT.first(connection, hubs=caller.visible_hubs)
             )
+
+    @router.get("/matching-figures", response_model_exclude_none=True)
+    async def show_matching_figures(request: Request, caller: Reader) -> MatchingFiguresList:
+        """How well and how fairly tasks found volunteers in the last seven days, by hub."""
+        now = transactions_of(request).clock.now()
+        async with reading(request) as connection:
+            found = await store.figures.FIND.all(connection, now=now, hubs=caller.visible_hubs)
+        return MatchingFiguresList(items=[MatchingFigures.model_validate(one) for one in found])
 
     @router.get("/hubs")
     async def list_hubs(request: Request, _caller: Reader) -> HubList:

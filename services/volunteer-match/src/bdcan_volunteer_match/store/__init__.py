@@ -7,6 +7,16 @@ Whoever changes a volunteer then locks the tasks that they have in hand. Whoever
 without a lock. So one of the two always sees what the other did, and no task stays with somebody who may not do it.
 """
 
-from bdcan_volunteer_match.store import acts, calls, decisions, hubs, offers, summary, tasks, volunteers
+from bdcan_volunteer_match.store import (
+    acts,
+    calls,
+    decisions,
+    figures,
+    hubs,
+    offers,
+    summary,
+    tasks,
+    volunteers,
+)
 
-__all__ = ["acts", "calls", "decisions", "hubs", "offers", "summary", "tasks", "volunteers"]
+__all__ = ["acts", "calls", "decisions", "figures", "hubs", "offers", "summary", "tasks", "volunteers"]
