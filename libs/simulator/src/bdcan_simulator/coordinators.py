@@ -226,4 +226,5 @@ def activation(volunteer: Volunteer) -> dict[str, Any]:
         "hub_ids": list(volunteer.hub_ids),
         "task_kinds": [kind.value for kind in volunteer.task_kinds],
         "has_car": volunteer.has_car,
+        "weekly_offers": 50,  # one day of the play has the tasks of a busy week
     }

@@ -302,6 +302,34 @@ class TaskKind(Word):
     """Look in on somebody who cannot be reached by telephone."""
 
 
+class Travel(Word):
+    """How a volunteer gets about."""
+
+    ON_FOOT = "on-foot", "On foot"
+    """They walk."""
+    BICYCLE = "bicycle", "Bicycle"
+    """They cycle."""
+    CAR = "car", "Car"
+    """They drive a car for us."""
+
+
+class Caution(Word):
+    """What a hub respects when it asks a volunteer, because of the volunteer or their household."""
+
+    SHIELDS_AT_HOME = "shields-at-home", "Shields at home"
+    """The volunteer, or somebody they live with, is at high risk."""
+    ALLERGIC_TO_DOGS = "allergic-to-dogs", "Allergic to dogs"
+    """No homes with dogs."""
+    ALLERGIC_TO_CATS = "allergic-to-cats", "Allergic to cats"
+    """No homes with cats."""
+    NO_STAIRS = "no-stairs", "No stairs"
+    """No homes that are reached by stairs only."""
+    NO_LIFTING = "no-lifting", "No lifting"
+    """Nothing heavier than a shopping bag."""
+    NOT_AFTER_DARK = "not-after-dark", "Not after dark"
+    """No tasks outside after sunset."""
+
+
 NEEDS: Mapping[str, Help] = MappingProxyType(
     {
         NeedCode.FOOD_PARCEL: Help(

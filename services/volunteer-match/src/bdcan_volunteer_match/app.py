@@ -7,7 +7,7 @@ from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_volunteer_match import api
 from bdcan_volunteer_match.commands import open_task
 from bdcan_volunteer_match.deadlines import DEADLINES
-from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError
+from bdcan_volunteer_match.domain.errors import FindingsError, NotAllowedError, ProfileError
 from bdcan_volunteer_match.erasing import ERASER
 from bdcan_volunteer_match.metrics import SAMPLES
 from bdcan_volunteer_match.planners import planners
@@ -39,5 +39,5 @@ def service(settings: Settings) -> Service:
         kept=KEPT,
         eraser=ERASER,
         routers=api.routers(settings),
-        domain_errors={NotAllowedError: 409, FindingsError: 422},
+        domain_errors={NotAllowedError: 409, FindingsError: 422, ProfileError: 422},
     )

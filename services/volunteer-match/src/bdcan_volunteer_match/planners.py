@@ -96,6 +96,7 @@ def _may_do(found: Match, volunteers: Volunteers) -> bool:
     volunteer, task = volunteers.get(found.volunteer_id), found.task
     return (
         volunteer is not None
+        and volunteer.on_duty
         and volunteer.why_unfit(task.kind, task.hub_id, requires_dbs=task.requires_dbs, now=volunteers.tx.now)
         is None
     )

@@ -7,6 +7,7 @@ from bdcan_volunteer_match.api import (
     call_list,
     calls,
     checks,
+    duty,
     matching,
     overview,
     second_looks,
@@ -18,5 +19,5 @@ from bdcan_volunteer_match.settings import Settings
 
 def routers(settings: Settings) -> tuple[Routes, ...]:
     """All of them."""
-    others = (second_looks, tasks, matching, volunteers, checks, overview)
+    others = (second_looks, tasks, matching, volunteers, duty, checks, overview)
     return (calls.router(settings), call_list.router(settings), *(part.router() for part in others))

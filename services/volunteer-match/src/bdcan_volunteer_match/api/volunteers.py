@@ -21,9 +21,9 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
-from bdcan_contracts.typed import one_line, read_phone
 from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match import store
+from bdcan_volunteer_match.api.profiles import PersonBody, SlotBody, save_person
 from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub, sees_volunteer
 from bdcan_volunteer_match.books import Volunteers
 from bdcan_volunteer_match.domain import volunteer as volunteering
@@ -61,6 +61,16 @@ class VolunteerView(BaseModel):
     welcome_by: datetime | None = Field(default=None, description="an enquiry must be answered by then")
     paused_until: datetime | None = None
     suspended: bool = Field(description="a concern is looked into: no task until a person activates them")
+    on_duty: bool = Field(description="whether they want offers now")
+    sector: str | None = Field(default=None, description="where they live, such as RM10 8")
+    travels: str | None = None
+    radius_m: int | None = Field(default=None, description="how far from home they help, in metres")
+    languages: list[str] = []
+    availability: list[SlotBody] = Field(
+        default=[], description="time that they have every week, in local time; empty: any time"
+    )
+    weekly_offers: int = Field(description="offers that they want in seven days at most")
+    cautions: list[str] = Field(default=[], description="what to respect when they are asked")
 
     @classmethod
     def of(cls, volunteer: Volunteer, caller: Caller) -> Self:
@@ -78,7 +88,7 @@ class VolunteerView(BaseModel):
         )
 
 
-class OfferingBody(Body):
+class OfferingBody(PersonBody):
     """What a volunteer has agreed to do for some hubs, and who they are. Name and number stay in this service's database.
 
     What they have agreed with hubs that the caller does not see stays as it is. A check is recorded by itself.
@@ -86,9 +96,6 @@ class OfferingBody(Body):
 
     hub_ids: list[Slug] = Field(min_length=1, max_length=50)
     task_kinds: list[TaskKind] = Field(min_length=1, max_length=8)
-    has_car: bool | None = Field(default=None, description="left out: as it was")
-    name: Text | None = Field(default=None, min_length=1, max_length=200)
-    phone: Text | None = Field(default=None, min_length=3, max_length=40)
 
 
 class PauseBody(Body):
@@ -116,6 +123,7 @@ class ContactView(BaseModel):
     name: str | None = None
     phone: str | None = Field(default=None, description="as it was typed")
     phone_e164: str | None = Field(default=None, description="as it is dialled")
+    postcode: str | None = None
 
 
 def router() -> Routes:
@@ -217,7 +225,11 @@ def router() -> Routes:
                 raise NotFoundError
             tx.audit(Act.CONTACT_SHOWN, caller.name, volunteer_id, body.reason)
         return ContactView(
-            volunteer_id=volunteer_id, name=person.name, phone=person.phone, phone_e164=person.phone_e164
+            volunteer_id=volunteer_id,
+            name=person.name,
+            phone=person.phone,
+            phone_e164=person.phone_e164,
+            postcode=person.postcode,
         )
 
     return router
@@ -229,22 +241,13 @@ async def _activate(
     for hub_id in body.hub_ids:
         caller.must_see_hub(hub_id)
     await _must_fit(body, volunteers.tx)
-    offering = Offering(
-        tuple(dict.fromkeys(body.hub_ids)), tuple(dict.fromkeys(body.task_kinds)), body.has_car
-    )
+    profile = body.profile()
+    offering = Offering(tuple(dict.fromkeys(body.hub_ids)), tuple(dict.fromkeys(body.task_kinds)), profile)
     tx = volunteers.tx
     view = await save_volunteer(
         volunteers, volunteering.activate(volunteer, offering, caller.visible_hubs, tx.now), caller
     )
-    name, phone = one_line(body.name), read_phone(body.phone)
-    if name or phone:
-        await store.volunteers.SAVE_PERSON.execute(
-            tx.connection,
-            volunteer_id=volunteer.volunteer_id,
-            name=name,
-            phone=phone and phone.typed,
-            phone_e164=phone and phone.e164,
-        )
+    await save_person(tx, volunteer.volunteer_id, body, profile)
     return view
 
 

@@ -3,7 +3,8 @@
 DomainError
 ├── NotAllowedError   the thing's present state does not allow it
 │   └── NotSuitableError   the volunteer must not be asked for the task; names each check that failed
-└── FindingsError     what was said at a call does not fit the referral; names every field at fault
+├── FindingsError     what was said at a call does not fit the referral; names every field at fault
+└── ProfileError      what a volunteer says about themselves cannot be so; names every field at fault
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class NotSuitableError(NotAllowedError):
         self.errors = tuple(errors)
 
 
-class FindingsError(DomainError):
-    """The report of a call does not fit the referral."""
+class _FieldsError(DomainError):
+    """Fields are at fault."""
 
     code = "invalid"
 
@@ -46,3 +47,11 @@ class FindingsError(DomainError):
             "1 field is at fault." if len(errors) == 1 else f"{len(errors)} fields are at fault."
         )
         self.errors = tuple(errors)
+
+
+class FindingsError(_FieldsError):
+    """The report of a call does not fit the referral."""
+
+
+class ProfileError(_FieldsError):
+    """What a volunteer says about themselves cannot be so."""

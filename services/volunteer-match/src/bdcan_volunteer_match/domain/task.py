@@ -40,7 +40,7 @@ from bdcan_contracts.models import (
 from bdcan_contracts.vocabulary import Flag, Reason, TaskKind, help_for
 from bdcan_volunteer_match.domain.call import STOPS, WelfareCall
 from bdcan_volunteer_match.domain.errors import NotAllowedError
-from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState
+from bdcan_volunteer_match.domain.volunteer import Volunteer
 
 DEADLINE = "task"
 """Deadline of every task that has not ended: its state says what happens then."""
@@ -566,9 +566,9 @@ def withhold(task: Task, reason: str, now: datetime) -> Step[Task]:
 
 
 def follow_volunteer(task: Task, before: Volunteer, after: Volunteer, now: datetime) -> Step[Task]:
-    """The task's volunteer left, paused, or may do other things than before.
+    """The task's volunteer left, paused, went off duty, or may do other things than before.
 
-    Who pauses keeps what they accepted, while they may do it.
+    Who pauses or goes off duty keeps what they accepted, while they may do it.
     """
     unfit = after.why_unfit(task.kind, task.hub_id, requires_dbs=task.requires_dbs, now=now)
     if unfit is Reason.VOLUNTEER_LEFT:
@@ -581,8 +581,8 @@ def follow_volunteer(task: Task, before: Volunteer, after: Volunteer, now: datet
         unfit = Reason.HUB_NOT_HELPED
     if unfit is not None:
         return withhold(task, unfit, now)
-    pauses = after.state is VolunteerState.PAUSED and task.state is TaskState.OFFERED
-    return take_back(task, "volunteer-paused", now) if pauses else Step(task)
+    idle = not after.takes_offers and task.state is TaskState.OFFERED
+    return take_back(task, "volunteer-paused", now) if idle else Step(task)
 
 
 def on_deadline(task: Task, now: datetime) -> Step[Task]:

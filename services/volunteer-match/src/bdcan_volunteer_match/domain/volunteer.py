@@ -20,8 +20,9 @@ from bdcan_contracts.models import (
     VolunteerLeft,
     VolunteerPaused,
 )
-from bdcan_contracts.vocabulary import Reason
+from bdcan_contracts.vocabulary import Reason, Travel
 from bdcan_volunteer_match.domain.errors import NotAllowedError
+from bdcan_volunteer_match.domain.profile import USUAL_WEEKLY_OFFERS, Profile, Slot
 
 RETURN = "volunteer-return"
 """Deadline: a volunteer's pause ends."""
@@ -81,6 +82,25 @@ class Volunteer(Struct, frozen=True):
     parts: tuple[Part, ...] = ()
     suspended_by: tuple[str, ...] = ()
     """The hubs that look into the concern. None: the whole borough's people, or an older release."""
+    sector: str | None = None
+    """Where they live, such as `RM10 8`: the whole postcode is with their name."""
+    travels: str | None = None
+    """How they get about (`Travel`); `has_car` follows it."""
+    radius_m: int | None = None
+    """How far from home they help, in metres."""
+    languages: tuple[str, ...] = ()
+    availability: tuple[Slot, ...] = ()
+    """When they have time every week, in local time. None: any time is good."""
+    on_duty: bool = True
+    """Whether they want offers now. They switch it themselves, as often as they like."""
+    weekly_offers: int = USUAL_WEEKLY_OFFERS
+    """How many offers they want in seven days at most."""
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def takes_offers(self) -> bool:
+        """Whether they may be asked at all just now."""
+        return self.state is VolunteerState.ACTIVE and self.on_duty
 
     @property
     def agreed(self) -> tuple[Part, ...]:
@@ -106,11 +126,11 @@ class Volunteer(Struct, frozen=True):
 
 
 class Offering(Struct, frozen=True):
-    """What a volunteer has agreed to do for some hubs. `has_car` None: as it was."""
+    """What a volunteer has agreed to do for some hubs, and what they say about themselves."""
 
     hub_ids: tuple[str, ...]
     task_kinds: tuple[str, ...]
-    has_car: bool | None = None
+    profile: Profile = Profile()
 
 
 def volunteer_id_of(enquiry_id: UUID) -> UUID:
@@ -129,6 +149,8 @@ def enquire(
             volunteer_id=volunteer_id_of(event.enquiry_id),
             task_kinds=event.task_kinds,
             has_car=bool(event.has_car),
+            travels=Travel.CAR if event.has_car else None,
+            sector=event.postcode_sector,
             welcome_by=calendar.add_working_days(event.received_at, WELCOME_WITHIN_DAYS),
         )
     )
@@ -159,9 +181,8 @@ def activate(
         kept[hub_id] = replace(parts.get(hub_id, Part(hub_id)), task_kinds=offering.task_kinds)
     active = _with_parts(
         replace(
-            volunteer,
+            _described(volunteer, offering.profile),
             state=VolunteerState.ACTIVE,
-            has_car=volunteer.has_car if offering.has_car is None else offering.has_car,
             welcome_by=None,
             paused_until=None,
             suspended=False,
@@ -191,6 +212,33 @@ def record_check(
 def withdraw_check(volunteer: Volunteer, hub_ids: Collection[str], now: datetime) -> Step[Volunteer]:
     """The check does not count for some hubs any more. Raises NotAllowedError."""
     return _rechecked(volunteer, hub_ids, now, checked=False, ends_at=None)
+
+
+def describe(volunteer: Volunteer, profile: Profile, now: datetime) -> Step[Volunteer]:
+    """The volunteer says something else about themselves. The same again changes nothing. Raises NotAllowedError."""
+    _must_not_have_left(volunteer)
+    described = _described(volunteer, profile)
+    return Step(volunteer) if described == volunteer else _told(volunteer, described, now)
+
+
+def go_on_duty(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
+    """The volunteer wants offers from now on. Raises NotAllowedError for somebody who is paused or has not started."""
+    _must_not_have_left(volunteer)
+    match volunteer.state:
+        case VolunteerState.ENQUIRED:
+            raise NotAllowedError("not-active", "This volunteer has not started yet: activate them first.")
+        case VolunteerState.PAUSED:
+            raise NotAllowedError("paused", "This volunteer is paused: only an activation ends the pause.")
+        case _:
+            return _on_duty(volunteer, now, on_duty=True)
+
+
+def go_off_duty(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
+    """The volunteer wants no offers until they go on duty again; what they accepted stays. Raises NotAllowedError."""
+    _must_not_have_left(volunteer)
+    if volunteer.state is VolunteerState.ENQUIRED:
+        raise NotAllowedError("not-active", "This volunteer has not started yet: activate them first.")
+    return _on_duty(volunteer, now, on_duty=False)
 
 
 def pause(volunteer: Volunteer, until: datetime | None, now: datetime) -> Step[Volunteer]:
@@ -261,6 +309,7 @@ def leave(volunteer: Volunteer, hubs: Collection[str] | None, now: datetime) -> 
         suspended=False,
         suspended_by=(),
         parts=(),
+        **_UNTOLD,
     )
     told = VolunteerLeft(volunteer_id=gone.volunteer_id, version=gone.version, left_at=now)
     return _moved(volunteer, gone, told)
@@ -282,6 +331,46 @@ def nobody(volunteer_id: UUID, now: datetime) -> VolunteerLeft:
 def asked(volunteer: Volunteer, now: datetime) -> Step[Volunteer]:
     """The volunteer gets an offer: the others come first next time."""
     return Step(replace(volunteer, last_offered_at=now))
+
+
+_UNTOLD: dict[str, Any] = {
+    "sector": None,
+    "travels": None,
+    "radius_m": None,
+    "languages": (),
+    "availability": (),
+    "weekly_offers": USUAL_WEEKLY_OFFERS,
+    "cautions": (),
+}
+"""What remains of a profile when the volunteer leaves."""
+
+
+def _described(volunteer: Volunteer, profile: Profile) -> Volunteer:
+    travels = volunteer.travels if profile.travels is None else profile.travels or None
+    if profile.travels is None and profile.has_car is not None:  # an older client says no more than this
+        kept = None if volunteer.travels == Travel.CAR else volunteer.travels
+        travels = Travel.CAR if profile.has_car else kept
+    has_car = volunteer.has_car if profile.travels is None else travels == Travel.CAR
+    said = {
+        "radius_m": profile.radius_m,
+        "languages": profile.languages,
+        "availability": profile.availability,
+        "weekly_offers": profile.weekly_offers,
+        "cautions": profile.cautions,
+    }
+    return replace(
+        volunteer,
+        travels=travels,
+        has_car=has_car if profile.has_car is None else profile.has_car,
+        sector=volunteer.sector if profile.sector is None else profile.sector or None,
+        **{name: value for name, value in said.items() if value is not None},
+    )
+
+
+def _on_duty(volunteer: Volunteer, now: datetime, *, on_duty: bool) -> Step[Volunteer]:
+    if volunteer.on_duty == on_duty:
+        return Step(volunteer)
+    return _told(volunteer, replace(volunteer, on_duty=on_duty), now)
 
 
 def _activated(before: Volunteer, active: Volunteer, now: datetime) -> Step[Volunteer]:

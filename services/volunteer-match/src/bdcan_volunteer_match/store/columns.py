@@ -34,8 +34,9 @@ COLUMNS = (
     Columns("uncounted_attempt", accounts="caller", ids="call_id referral_id", plain="seq outcome made_at"),
     Columns(
         "volunteer",
+        person="sector travels radius_m languages availability weekly_offers cautions",
         ids="volunteer_id",
-        plain="state version hub_ids task_kinds dbs_cleared has_car welcome_by paused_until last_offered_at changed_at dbs_expires_at suspended parts suspended_by",
+        plain="on_duty state version hub_ids task_kinds dbs_cleared has_car welcome_by paused_until last_offered_at changed_at dbs_expires_at suspended parts suspended_by",
     ),
     Columns(
         "volunteer_check",
@@ -44,7 +45,7 @@ COLUMNS = (
         ids="volunteer_id",
         plain="hub_id kind issued_on seen_on valid_until reason recorded_at",
     ),
-    Columns("volunteer_person", person="name phone phone_e164", ids="volunteer_id"),
+    Columns("volunteer_person", person="name phone phone_e164 postcode", ids="volunteer_id"),
     Columns(
         "welfare_call",
         person="household diets flags warnings last cleared sector",

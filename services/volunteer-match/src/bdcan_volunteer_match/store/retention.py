@@ -22,6 +22,20 @@ _OVER = (
     " AND c.state IN ('answered', 'exhausted', 'cancelled') AND c.changed_at < :before)"
 )
 
+_NO_PROFILE = {
+    "sector": "NULL",
+    "travels": "NULL",
+    "radius_m": "NULL",
+    "languages": "'{}'",
+    "availability": "'[]'",
+    "weekly_offers": "7",
+    "cautions": "'{}'",
+}
+_PROFILE = (
+    "(t.sector IS NOT NULL OR t.travels IS NOT NULL OR t.radius_m IS NOT NULL OR t.languages <> '{}'"
+    " OR t.availability <> '[]' OR t.weekly_offers <> 7 OR t.cautions <> '{}')"
+)
+
 ENQUIRIES = Kept(
     "enquiries",
     "volunteer",
@@ -147,9 +161,20 @@ KEPT = (
         history="raised_at",
     ),
     Kept(
+        "profiles",
+        "volunteer",
+        "where a volunteer lives, how they get about, their languages, free times and cautions",
+        "to offer them tasks that suit them",
+        _CONSENT,
+        timedelta(days=1),
+        f"t.state = 'left' AND t.changed_at < :before AND {_PROFILE}",
+        _NO_PROFILE,
+        of_subjects=f"{_PROFILE} AND t.volunteer_id = ANY (:subject_ids)",
+    ),
+    Kept(
         "persons",
         "volunteer_person",
-        "name and telephone number of a volunteer",
+        "name, telephone number and postcode of a volunteer",
         "to reach them",
         _CONSENT,
         timedelta(days=1),

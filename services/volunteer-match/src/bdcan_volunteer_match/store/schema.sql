@@ -172,6 +172,14 @@ CREATE TABLE public.volunteer (
     suspended boolean DEFAULT false NOT NULL,
     parts jsonb DEFAULT '[]'::jsonb NOT NULL,
     suspended_by text[] DEFAULT '{}'::text[] NOT NULL,
+    sector text,
+    travels text,
+    radius_m integer,
+    languages text[] DEFAULT '{}'::text[] NOT NULL,
+    availability jsonb DEFAULT '[]'::jsonb NOT NULL,
+    on_duty boolean DEFAULT true NOT NULL,
+    weekly_offers integer DEFAULT 7 NOT NULL,
+    cautions text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT volunteer_check CHECK (((state = 'enquired'::text) = (welcome_by IS NOT NULL))),
     CONSTRAINT volunteer_check1 CHECK (((paused_until IS NULL) OR (state = 'paused'::text))),
     CONSTRAINT volunteer_state_check CHECK ((state = ANY (ARRAY['enquired'::text, 'active'::text, 'paused'::text, 'left'::text])))
@@ -194,7 +202,8 @@ CREATE TABLE public.volunteer_person (
     volunteer_id uuid NOT NULL,
     name text,
     phone text,
-    phone_e164 text
+    phone_e164 text,
+    postcode text
 );
 
 CREATE TABLE public.welfare_call (

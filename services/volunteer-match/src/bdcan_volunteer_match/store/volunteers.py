@@ -21,6 +21,7 @@ class Person(Struct, frozen=True):
     phone: str | None
     phone_e164: str | None
     """The number that `phone` names, as it is dialled."""
+    postcode: str | None
 
 
 class Evidence(Struct, frozen=True):
@@ -85,14 +86,15 @@ FIND = VOLUNTEER.query(
 # Who a volunteer is.
 PERSON = Query("SELECT {columns} FROM volunteer_person WHERE volunteer_id = :volunteer_id", Person)
 
-# Write who a volunteer is. What is NULL stays as it was.
+# Write who a volunteer is. What is NULL stays as it was; an empty postcode takes it back.
 SAVE_PERSON = Statement(
     """
-    INSERT INTO volunteer_person AS known (volunteer_id, name, phone, phone_e164)
-    VALUES (:volunteer_id, :name, :phone, :phone_e164)
+    INSERT INTO volunteer_person AS known (volunteer_id, name, phone, phone_e164, postcode)
+    VALUES (:volunteer_id, :name, :phone, :phone_e164, nullif(:postcode::text, ''))
     ON CONFLICT (volunteer_id) DO UPDATE SET
         name = coalesce(excluded.name, known.name), phone = coalesce(excluded.phone, known.phone),
-        phone_e164 = CASE WHEN excluded.phone IS NULL THEN known.phone_e164 ELSE excluded.phone_e164 END
+        phone_e164 = CASE WHEN excluded.phone IS NULL THEN known.phone_e164 ELSE excluded.phone_e164 END,
+        postcode = CASE WHEN :postcode IS NULL THEN known.postcode ELSE excluded.postcode END
     """
 )
 
@@ -108,7 +110,7 @@ PROMISED = Statement(
 )
 
 _PARTS = """
-    SELECT v.volunteer_id, p ->> 'hub_id' AS hub, k.kind,
+    SELECT v.volunteer_id, v.on_duty, p ->> 'hub_id' AS hub, k.kind,
         (p ->> 'checked')::boolean AND coalesce((p ->> 'check_ends_at')::timestamptz > :now, true) AS dbs
     FROM volunteer AS v
     CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN v.parts <> '[]' THEN v.parts ELSE (
@@ -131,7 +133,7 @@ COUNT_ACTIVE = Statement(
 COUNT_PLACES = Statement(
     f"""
     SELECT hub, kind, (CASE WHEN dbs THEN 'yes' ELSE 'no' END) AS dbs,
-        sum(greatest(0, {MOST_AT_ONCE} - coalesce(held.tasks, 0))) AS value
+        sum(CASE WHEN on_duty THEN greatest(0, {MOST_AT_ONCE} - coalesce(held.tasks, 0)) ELSE 0 END) AS value
     FROM ({_PARTS}) AS part
     LEFT JOIN (
         SELECT volunteer_id, count(*) AS tasks FROM task WHERE state IN ('offered', 'accepted') GROUP BY volunteer_id
