@@ -26,7 +26,6 @@ def announce(hub: Hub | None, event: HubEvent) -> Step[Hub] | None:
     """Routing configured, paused or resumed a hub; None for an older version than the known one."""
     if hub is not None and event.version <= hub.version:
         return None
-    neighbours = event.neighbours
-    if neighbours is None:  # a routing of the release before does not say
-        neighbours = hub.neighbours if hub else ()
+    # a routing of the release before does not say, and nobody has none
+    neighbours = event.neighbours or (hub.neighbours if hub else ())
     return Step(Hub(event.hub_id, event.version, event.name, event.paused, neighbours))
