@@ -263,13 +263,13 @@ def for_parcel(
 def offer(task: Task, volunteer: Volunteer, now: datetime, calendar: Calendar) -> Step[Task]:
     """Offer an open task to a volunteer who may do it. Raises NotAllowedError.
 
-    An offer of the night runs from the morning: volunteers sleep, too.
+    An offer runs only while people may be rung: volunteers sleep, too. One of the late evening ends the next morning.
     """
     if task.state is not TaskState.OPEN or task.stopped_by:
         raise NotAllowedError("task-not-open", f"The task is {task.stopped_by or task.state.value}.")
     _must_be_fit(task, volunteer, now)
     volunteer_id = volunteer.volunteer_id
-    expires_at = max(now, calendar.next_calling(now)) + OFFER_FOR
+    expires_at = offer_ends(now, calendar)
     offered = replace(
         task,
         state=TaskState.OFFERED,
@@ -279,6 +279,17 @@ def offer(task: Task, volunteer: Volunteer, now: datetime, calendar: Calendar) -
     )
     told = TaskOffered(**about(task), volunteer_id=volunteer_id, expires_at=expires_at, offered_at=now)
     return moved(task, offered, told)
+
+
+def offer_ends(now: datetime, calendar: Calendar) -> datetime:
+    """When an offer of now runs out: after `OFFER_FOR` of the hours in which people may be rung."""
+    left, begins = OFFER_FOR, calendar.next_calling(now)
+    while True:
+        ends = calendar.span(calendar.local_date(begins), calendar.calling_hours).ends
+        if begins + left <= ends:
+            return begins + left
+        left -= ends - begins
+        begins = calendar.next_calling(ends)
 
 
 def accept(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
