@@ -62,8 +62,14 @@ async def match_tasks(distances: Distances, tx: Tx) -> int:
     await volunteers.lock(
         store.volunteers.LOCK_ACTIVE, volunteer_ids={found.volunteer_id for found in matches}
     )
-    # whoever paused, left or may do less since the candidates were read is not asked
-    willing = [(found, volunteers[found.volunteer_id]) for found in matches if _may_do(found, volunteers)]
+    # whoever paused, left, may do less or was asked by hand since the candidates were read is not asked
+    asked_at = {candidate.volunteer_id: candidate.last_offered_at for candidate in candidates}
+    willing = [
+        (found, volunteers[found.volunteer_id])
+        for found in matches
+        if _may_do(found, volunteers)
+        and volunteers[found.volunteer_id].last_offered_at == asked_at[found.volunteer_id]
+    ]
     for found, volunteer in willing:
         volunteers.put(asked(volunteers[volunteer.volunteer_id], tx.now))
         step = offer(found.task, volunteer, tx.now, tx.calendar)

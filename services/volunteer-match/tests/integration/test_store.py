@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -66,6 +67,33 @@ async def test_a_volunteer_who_leaves_during_a_pass_is_not_asked(
     monkeypatch.setattr(offers.CANDIDATES, "all", read_candidates_just_before_one_leaves)
     assert await given.run("match") == 0
     assert (await task(given, task_id))["state"] == "open"
+
+
+async def test_a_volunteer_who_is_asked_by_hand_during_a_pass_is_not_asked_twice(
+    given: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = await volunteer(given)
+    by_hand, left = await open_task(given), await open_task(given)
+    read_candidates = offers.CANDIDATES.all
+    first = True
+
+    async def read_candidates_just_before_one_is_asked(
+        connection: Connection, **arguments: Any
+    ) -> list[Candidate]:
+        nonlocal first
+        found = await read_candidates(connection, **arguments)
+        if first:
+            first = False
+            body = {"volunteer_id": str(helper), "reason": "she offered to"}
+            given.clock.advance(timedelta(seconds=1))
+            answer = await given.http.post(f"/v1/tasks/{by_hand}/offer", json=body)
+            assert answer.status_code == 200, answer.text
+        return found
+
+    monkeypatch.setattr(offers.CANDIDATES, "all", read_candidates_just_before_one_is_asked)
+    assert await given.run("match") == 0
+    assert (await task(given, left))["state"] == "open"
+    assert await given.run("match") == 1
 
 
 async def test_an_open_round_without_hub_or_time_cannot_be_written(given: Harness) -> None:
