@@ -27,7 +27,7 @@ APPEND_ONLY = {
 
 CHANGES = {
     "intake": {
-        "erasure", "known_event", "need", "referral", "referral_import", "referral_import_duplicate",
+        "erasure", "instruction", "known_event", "need", "referral", "referral_import", "referral_import_duplicate",
         "referral_import_error", "resident", "task_in_hand", "volunteer_enquiry",
     },
     "routing": {

@@ -26,6 +26,15 @@ _SLIPS = 0.08
 _SHOWS_DETAILS = 0.05
 """Share of calls for which the simulator really asks for name and number; it knows both already."""
 
+_WORDS = {
+    NeedCode.SHOPPING.value: {"what": "Milk, bread, eggs, tea", "say": "I come from the network."},
+    NeedCode.PRESCRIPTION.value: {
+        "what": "Two bags, under the resident's name",
+        "access": "Ring the lower bell.",
+    },
+}
+"""What residents of the demo tell whoever shops or fetches for them."""
+
 
 @dataclass
 class Callers:
@@ -46,7 +55,9 @@ class Callers:
                 group.create_task(self._work_at(hub_id, over))
 
     async def _work_at(self, hub_id: str, over: asyncio.Event) -> None:
-        caller = person(f"caller-{hub_id}", "calls:read calls:write disclosures:welfare_call", hub_id)
+        caller = person(
+            f"caller-{hub_id}", "calls:read calls:write disclosures:welfare_call referrals:amend", hub_id
+        )
         await keep_at(lambda: self._round(caller, hub_id), over)
 
     async def _round(self, caller: Person, hub_id: str) -> int:
@@ -86,7 +97,20 @@ class Callers:
         )
         if answer.ok:
             self._note(submission, referral_id, report, answer.json())
+            await self._instruct(caller, referral_id, report, key)
         return answer.ok
+
+    async def _instruct(self, caller: Person, referral_id: str, report: dict[str, Any], key: str) -> None:
+        """Write down what the doer must know. A need that was found has no id yet."""
+        for need in report.get("needs", ()):
+            words = _WORDS.get(need["code"]) if need["result"] == "confirmed" else None
+            if words is not None:
+                path, body = (
+                    f"/v1/referrals/{referral_id}/instructions",
+                    {"need_id": need["need_id"], **words},
+                )
+                answer = await self.client.post(caller, "intake", path, body, key=f"{key}/{need['need_id']}")
+                self.ledger.done["instructions written" if answer.ok else "instructions refused"] += 1
 
     def _is_slip(self, resident: Resident, call: dict[str, Any]) -> bool:
         first = call["attempts"] == 0 and call["referral_id"] not in self.ledger.reached | self._slipped

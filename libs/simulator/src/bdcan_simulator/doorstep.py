@@ -20,6 +20,9 @@ DISPATCHERS = person("dispatchers", "tasks:read parcels:read hubs:all")
 
 _SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(minutes=20)
 _LONGEST_REAL_SECONDS = 8.0
+_READS_THE_ADDRESS = 0.1
+"""Share of tasks for which the simulator really reads where to go and what to bring; it knows both already."""
+
 _FETCH_TRIES = 30
 _FETCH_EVERY_SECONDS = 1.0
 """A volunteer waits half a minute for a stopped parcel, then reports that it was not ready."""
@@ -71,6 +74,8 @@ class Doorstep:
         takes = self.clock.real_seconds(_SHORTEST + (_LONGEST - _SHORTEST) * share)
         await asyncio.sleep(min(takes, _LONGEST_REAL_SECONDS))
         try:
+            if chance(task_id, "reads") < _READS_THE_ADDRESS:
+                await self._read_address(task_id, volunteer_id, number)
             if chance(task_id, "concern") < NOTICES_A_CONCERN:
                 await self._report(task_id, volunteer_id, number, "concerns", code="safeguarding-adult")
             if parcel_id is not None and not await self._fetched(parcel_id):
@@ -81,6 +86,25 @@ class Doorstep:
                 await self._report(task_id, volunteer_id, number, "completion")
         except BrokenError as error:
             self.client.broken[str(error)] += 1
+
+    async def _read_address(self, task_id: str, volunteer_id: str, number: int) -> None:
+        """Open the task, and read at intake what its grant opens. A task that was taken back opens nothing."""
+        doer = volunteer(volunteer_id)
+        task = await self.client.get(doer, "volunteer-match", f"/v1/tasks/{task_id}")
+        grant = task.json().get("grant") if task.ok else None
+        if grant is None:
+            return
+        body = {
+            "purpose": "task",
+            "task_id": task_id,
+            "volunteer_id": volunteer_id,
+            "reason": "I do this task.",
+            "grant": grant,
+        }
+        answer = await self.client.post(
+            doer, "intake", "/v1/disclosures", body, key=f"{task_id}/{number}/reads"
+        )
+        self.ledger.done["addresses read" if answer.ok else "addresses refused"] += 1
 
     async def _report(self, task_id: str, volunteer_id: str, number: int, verb: str, **more: str) -> bool:
         answer = await self.client.post(

@@ -181,6 +181,8 @@ class Calls(Unreliable):
             return 200, {"items": [c for c in self.calls.values() if c["state"] == "due"]}
         if request.path == "/v1/disclosures":
             return 200, {}
+        if request.path.endswith("/instructions"):
+            return 204, None
         found = re.fullmatch(r"/v1/welfare-calls/(.{36})/(claim|outcome|undo)", request.path)
         assert found
         call = self.calls[found[1]]

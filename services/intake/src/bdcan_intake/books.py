@@ -21,6 +21,7 @@ from bdcan_intake.domain import news, timeline
 from bdcan_intake.domain.doer import TaskInHand
 from bdcan_intake.domain.enquiry import Enquiry
 from bdcan_intake.domain.imports import Import
+from bdcan_intake.domain.instruction import Instruction
 from bdcan_intake.domain.known_event import KnownEvent
 from bdcan_intake.domain.note import Note
 from bdcan_intake.domain.referral import Referral
@@ -135,6 +136,12 @@ class Notes(Book[Note]):
     """Notes about residents. Whoever adds one has locked the referral."""
 
     table = store.notes.NOTE
+
+
+class Instructions(Book[Instruction]):
+    """What doers must know. Whoever writes some has locked the referral."""
+
+    table = store.instructions.INSTRUCTION
 
 
 class TasksInHand(Book[TaskInHand]):

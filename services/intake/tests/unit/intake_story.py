@@ -303,3 +303,16 @@ def claim(given: Any, r: Referral, holder: str = "key:test", purpose: str = "wel
         expires_at=now + timedelta(minutes=30),
     )
     return given.service.settings.grant_keys.sign(granted)
+
+
+def task_grant(given: Any, task_id: UUID, holder: str) -> str:
+    """The grant that whoever has a task in hand gets from volunteer-match."""
+    now = given.clock.now()
+    granted = Grant(
+        holder=holder,
+        purpose="task",
+        subjects=(task_id,),
+        granted_at=now,
+        expires_at=now + timedelta(minutes=15),
+    )
+    return given.service.settings.grant_keys.sign(granted)

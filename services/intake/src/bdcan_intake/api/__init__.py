@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from bdcan_chassis.http.guard import Routes
-from bdcan_intake.api import disclosures, enquiries, imports, referrals, rights, ringing_back, summary
+from bdcan_intake.api import (
+    disclosures,
+    enquiries,
+    imports,
+    instructions,
+    referrals,
+    rights,
+    ringing_back,
+    summary,
+)
 from bdcan_intake.settings import Settings
 
 
@@ -11,6 +20,7 @@ def routers(settings: Settings) -> tuple[Routes, ...]:
     """All of intake's routes."""
     return (
         referrals.router(),
+        instructions.router(),
         imports.router(settings),
         disclosures.router(settings),
         enquiries.router(),

@@ -33,13 +33,16 @@ from bdcan_intake.domain.disclosure import (
     open_case,
     task_under_way,
 )
-from bdcan_intake.domain.doer import must_be_wanted, notes_for_doer
+from bdcan_intake.domain.doer import must_be_wanted, needed_for, notes_for_doer
 from bdcan_intake.domain.enquiry import Enquiry, volunteer_id_of
+from bdcan_intake.domain.instruction import words_for
 from bdcan_intake.domain.note import Note, all_notes
 from bdcan_intake.domain.referral import Referral
 from bdcan_intake.settings import Settings
 
 _MOST_SHOWN = 1000
+
+_GRANTED = frozenset({Purpose.WELFARE_CALL, Purpose.DELIVERY_LABEL, Purpose.TASK})
 
 
 class DisclosureAsked(Body):
@@ -60,8 +63,9 @@ class DisclosureAsked(Body):
         str | None,
         Field(
             max_length=4000,
-            description="with welfare_call: from the answer to the claim of the call; with delivery_label: from the"
-            " answer to whoever picks or packs the parcel",
+            description="with welfare_call: from the answer to the claim of the call; with task: from the answer to the"
+            " acceptance, or from the task that its volunteer reads; with delivery_label: from the answer to whoever"
+            " picks or packs the parcel",
         ),
     ] = None
 
@@ -76,8 +80,8 @@ class DisclosureAsked(Body):
                 wanted, right = "one enquiry_id or volunteer_id", named in ({"enquiry_id"}, {"volunteer_id"})
             case _:
                 wanted, right = "one referral_id", named == {"referral_id"}
-        if self.grant is not None and self.purpose not in {Purpose.WELFARE_CALL, Purpose.DELIVERY_LABEL}:
-            raise ValueError("a grant is only for welfare_call and delivery_label")
+        if self.grant is not None and self.purpose not in _GRANTED:
+            raise ValueError("a grant is only for welfare_call, delivery_label and task")
         if not right:
             raise ValueError(f"{self.purpose} is about {wanted}, and nothing else")
         return self
@@ -104,6 +108,9 @@ class Disclosed(BaseModel):
     postcode: str | None = None
     household: Household | None = None
     flags: list[str] | None = None
+    what: Annotated[str | None, Field(description="what to buy or fetch")] = None
+    access: Annotated[str | None, Field(description="how to get in")] = None
+    say: Annotated[str | None, Field(description="what to say at the door")] = None
     notes: str | None = None
     notes_withheld: Annotated[
         bool | None,
@@ -161,9 +168,12 @@ def router(settings: Settings) -> Routes:
         # answers are about a person and are kept nowhere: no Idempotency-Key
         if f"disclosures:{body.purpose}" not in caller.scopes:
             raise ForbiddenError(f"The scope disclosures:{body.purpose} is needed.")
+        names = OPENS[body.purpose].fields
         async with transactions_of(request).begin(request.state.traceparent) as tx:
             if body.task_id is not None and body.volunteer_id is not None:
-                subject_id, fields = await _about_task(tx, body.task_id, body.volunteer_id, caller)
+                granted = grants.read(body.grant or "")
+                subject_id, fields = await _about_task(tx, body.task_id, body.volunteer_id, caller, granted)
+                names = needed_for(fields["kind"], names)
                 work = f"task:{body.task_id}"
             elif body.referral_id is not None:
                 subject_id = body.referral_id
@@ -173,14 +183,14 @@ def router(settings: Settings) -> Routes:
             else:
                 enquiry = await _enquiry(tx, body, caller)
                 subject_id, fields, work = enquiry.enquiry_id, asdict(enquiry), "enquiry"
-            opened = {name: fields[name] for name in OPENS[body.purpose].fields}
+            opened = {name: fields[name] for name in names}
             audit = tx.audit(
                 Act.DISCLOSED,
                 caller.name,
                 subject_id,
                 body.reason,
                 purpose=body.purpose,
-                fields=OPENS[body.purpose].fields,
+                fields=names,
                 work=work,
             )
         return Disclosed.model_validate(
@@ -262,7 +272,7 @@ async def _must_have_claimed(
 
 
 async def _about_task(
-    tx: Tx, task_id: UUID, volunteer_id: UUID, caller: Caller
+    tx: Tx, task_id: UUID, volunteer_id: UUID, caller: Caller, grant: Grant | None
 ) -> tuple[UUID, dict[str, Any]]:
     """What whoever has the task in hand must know. They ask by themselves, or a person of the hub asks for them."""
     found = await store.tasks.TASK.get.first(tx.connection, keys=[task_id])
@@ -278,11 +288,17 @@ async def _about_task(
         raise ForbiddenError(
             "Only the volunteer who has accepted the task may read this, while they have it."
         )
+    if grant is None or not grant.opens(caller.name, Purpose.TASK, task_id, tx.now):
+        raise ForbiddenError(
+            "Open the task again, and send the grant that you get. Somebody at the hub accepts it again for its volunteer."
+        )
     must_be_live(referral, Purpose.TASK)
     must_be_wanted(task, referral)
     told, noted = await _kept(tx, referral)
     notes, withheld = notes_for_doer(referral, told.get("notes"), noted, tx.calendar.zone)
-    return referral.referral_id, told | {
+    written = await store.instructions.OF_REFERRAL.all(tx.connection, referral_id=referral.referral_id)
+    words = words_for({one.subject_id: one for one in written}, referral.referral_id, task.need_id)
+    return referral.referral_id, told | words | {
         "kind": task.kind,
         "notes": notes,
         "notes_withheld": withheld or None,

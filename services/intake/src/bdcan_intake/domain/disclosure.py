@@ -70,9 +70,22 @@ OPENS = {
         work="a volunteer of the hub has accepted a task of the referral that is still wanted",
     ),
     Purpose.TASK: Opens(
-        ("kind", "name", "phone", "phone_e164", "address", "postcode", "flags", "notes", "notes_withheld"),
+        (
+            "kind",
+            "name",
+            "phone",
+            "phone_e164",
+            "address",
+            "postcode",
+            "flags",
+            "what",
+            "access",
+            "say",
+            "notes",
+            "notes_withheld",
+        ),
         hub_only=True,
-        work="the volunteer has accepted the task, and it is still wanted",
+        work="the volunteer has accepted the task, and it is still wanted; whoever only rings learns no address",
     ),
     Purpose.ESCALATION: Opens(
         (

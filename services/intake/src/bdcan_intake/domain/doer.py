@@ -12,6 +12,7 @@ from msgspec import Struct
 from bdcan_chassis.step import Step
 from bdcan_contracts.envelope import Event
 from bdcan_contracts.models import TaskAccepted, TaskCancelled, TaskCompleted, TaskFailed, TaskReopened
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_intake.domain.audience import is_sensitive
 from bdcan_intake.domain.errors import NotAllowedError
 from bdcan_intake.domain.note import Note, all_notes
@@ -50,6 +51,17 @@ def must_be_wanted(task: TaskInHand, referral: Referral) -> None:
     """Raise NotAllowedError where nobody wants the task any more."""
     if not is_wanted(task, referral):
         raise NotAllowedError("Nobody wants this task any more: the coordinator can tell you more.")
+
+
+FROM_AFAR = frozenset({TaskKind.BEFRIENDING_CALL})
+"""Kinds of task for which nobody goes to the home."""
+
+_OF_THE_HOME = frozenset({"address", "postcode", "access", "say"})
+
+
+def needed_for(kind: str, fields: Iterable[str]) -> tuple[str, ...]:
+    """Those of the fields that somebody needs for a kind of task. Whoever only rings learns no address."""
+    return tuple(name for name in fields if kind not in FROM_AFAR or name not in _OF_THE_HOME)
 
 
 def notes_for_doer(

@@ -21,6 +21,13 @@ COLUMNS = (
         accounts="asked_by",
         plain="id reason state requested_at erase_by due_at ended_at overdue",
     ),
+    Columns(
+        "instruction",
+        person="what access say",
+        accounts="author",
+        ids="subject_id referral_id",
+        plain="written_at",
+    ),
     Columns("known_event", person="receipt", ids="referral_id", plain="event_key content taken_at"),
     Columns("need", ids="referral_id id", plain="code lane state reason owner due_at fact_at fact_rank"),
     Columns(

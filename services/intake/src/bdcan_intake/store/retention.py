@@ -116,6 +116,16 @@ KEPT = (
         history="noted_at",
     ),
     Kept(
+        "instructions",
+        "instruction",
+        "what a doer must know: what to buy or fetch, how to get in, what to say at the door",
+        "to tell only the doer",
+        _TASK,
+        timedelta(days=30),
+        _CLOSED,
+        of_subjects="t.referral_id = ANY (:subject_ids)",
+    ),
+    Kept(
         "tasks-in-hand",
         "task_in_hand",
         "which volunteer had which task of a referral",

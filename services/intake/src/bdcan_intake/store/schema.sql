@@ -85,6 +85,16 @@ CREATE TABLE public.erasure (
     CONSTRAINT erasure_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'done'::text])))
 );
 
+CREATE TABLE public.instruction (
+    subject_id uuid NOT NULL,
+    referral_id uuid NOT NULL,
+    author text NOT NULL,
+    written_at timestamp with time zone NOT NULL,
+    what text,
+    access text,
+    say text
+);
+
 CREATE TABLE public.known_event (
     event_key uuid NOT NULL,
     content uuid NOT NULL,
@@ -263,6 +273,9 @@ ALTER TABLE ONLY public.erased_reference_secret
 ALTER TABLE ONLY public.erasure
     ADD CONSTRAINT erasure_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.instruction
+    ADD CONSTRAINT instruction_pkey PRIMARY KEY (subject_id);
+
 ALTER TABLE ONLY public.known_event
     ADD CONSTRAINT known_event_pkey PRIMARY KEY (event_key);
 
@@ -304,6 +317,8 @@ CREATE INDEX erasure_volunteers ON public.erasure USING gin (volunteer_ids) WHER
 
 CREATE INDEX erasure_waiting ON public.erasure USING btree (due_at, id) WHERE (state = 'waiting'::text);
 
+CREATE INDEX instruction_referral ON public.instruction USING btree (referral_id);
+
 CREATE INDEX known_event_referral ON public.known_event USING btree (referral_id) WHERE (referral_id IS NOT NULL);
 
 CREATE INDEX known_event_taken_at ON public.known_event USING btree (taken_at);
@@ -333,6 +348,9 @@ CREATE TRIGGER forward_disclosure BEFORE INSERT ON public.disclosure FOR EACH RO
 CREATE TRIGGER keep_reference_hashed BEFORE INSERT ON public.referral FOR EACH ROW WHEN ((new.reference IS NOT NULL)) EXECUTE FUNCTION public.keep_reference_hashed();
 
 CREATE TRIGGER refuse_erased_reference BEFORE INSERT ON public.referral FOR EACH ROW WHEN ((new.reference IS NOT NULL)) EXECUTE FUNCTION public.refuse_erased_reference();
+
+ALTER TABLE ONLY public.instruction
+    ADD CONSTRAINT instruction_referral_id_fkey FOREIGN KEY (referral_id) REFERENCES public.referral(id);
 
 ALTER TABLE ONLY public.referral_import_duplicate
     ADD CONSTRAINT referral_import_duplicate_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.referral_import(id);

@@ -19,5 +19,6 @@ from bdcan_volunteer_match.settings import Settings
 
 def routers(settings: Settings) -> tuple[Routes, ...]:
     """All of them."""
-    others = (second_looks, tasks, matching, volunteers, duty, checks, overview)
-    return (calls.router(settings), call_list.router(settings), *(part.router() for part in others))
+    configured = (calls, call_list, tasks)
+    others = (second_looks, matching, volunteers, duty, checks, overview)
+    return (*(part.router(settings) for part in configured), *(part.router() for part in others))

@@ -16,13 +16,14 @@ from bdcan_chassis.http.guard import Routes, terms
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.paging import Page, PageAsked
 from bdcan_chassis.http.problems import NotFoundError
-from bdcan_chassis.http.reading import reading
+from bdcan_chassis.http.reading import reading, transactions_of
 from bdcan_chassis.ids import new_id
 from bdcan_chassis.step import Step
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import Lane, Priority
 from bdcan_contracts.vocabulary import NEEDS, Flag, NeedCode
 from bdcan_volunteer_match import store
+from bdcan_volunteer_match.api.grants import granted
 from bdcan_volunteer_match.api.shared import hubs_to_show, known_volunteer, must_be_hub, speaks_for
 from bdcan_volunteer_match.books import Calls, Tasks, holders_of
 from bdcan_volunteer_match.domain import following
@@ -30,6 +31,7 @@ from bdcan_volunteer_match.domain import task as tasking
 from bdcan_volunteer_match.domain.call import unknown
 from bdcan_volunteer_match.domain.task import Task, TaskState
 from bdcan_volunteer_match.domain.volunteer import Volunteer
+from bdcan_volunteer_match.settings import Settings
 from bdcan_volunteer_match.store.tasks import Concern
 
 Reader = Annotated[Caller, Depends(needs("tasks:read"))]
@@ -39,7 +41,7 @@ Writer = Annotated[Caller, Depends(needs("tasks:write"))]
 class TaskView(BaseModel):
     """A task. Whoever has accepted it asks intake what to fetch, where, and for whom.
 
-    Intake's disclosure of the purpose `task` takes `task_id` and `volunteer_id`.
+    Intake's disclosure of the purpose `task` takes `task_id`, `volunteer_id` and the `grant`.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -68,6 +70,12 @@ class TaskView(BaseModel):
     )
     warnings: list[str] = Field(
         description="facts that changed after the volunteer accepted, or `parcel-stopped`: tell them, and look at the disclosure again"
+    )
+
+    grant: str | None = Field(
+        default=None,
+        description="opens at intake for whom it is and where, for 15 minutes and only while the task is in hand. The answer to"
+        " an acceptance has it, and the task that its volunteer reads; accepting again gives another",
     )
 
 
@@ -111,7 +119,7 @@ class ConcernView(BaseModel):
     task_id: UUID
 
 
-def router() -> Routes:
+def router(settings: Settings) -> Routes:
     """The routes."""
     router = Routes(prefix="/v1/tasks", tags=["tasks"])
 
@@ -162,22 +170,22 @@ def router() -> Routes:
             found = await store.tasks.TASK.get.first(connection, keys=[task_id])
         if found is None or not _is_of(found, caller):
             raise NotFoundError
-        return TaskView.model_validate(found)
+        shown = TaskView.model_validate(found)
+        if caller.volunteer_id is None:
+            return shown
+        grant = granted(found, caller, settings, transactions_of(request).clock.now())
+        return shown.model_copy(update={"grant": grant})
 
     @router.post("/{task_id}/acceptance", response_model=TaskView)
     async def accept(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
-        """The volunteer accepts the task, if they may still do it."""
-        return await once(
-            lambda tx: _decide_by(
-                tx, task_id, caller, body, "acceptance", lambda t, who: tasking.accept(t, who, tx.now)
-            )
-        )
+        """The volunteer accepts the task, if they may still do it. Accepting again changes nothing, and gives another grant."""
+        return await once(lambda tx: _accept(tx, task_id, caller, body, settings))
 
     @router.post("/{task_id}/refusal", response_model=TaskView)
     async def refuse(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
         """The volunteer refuses the task: somebody else is asked."""
         return await once(
-            lambda tx: _decide_by(
+            lambda tx: _say(
                 tx,
                 task_id,
                 caller,
@@ -191,7 +199,7 @@ def router() -> Routes:
     async def complete(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
         """The task is done."""
         return await once(
-            lambda tx: _decide_by(
+            lambda tx: _say(
                 tx,
                 task_id,
                 caller,
@@ -205,7 +213,7 @@ def router() -> Routes:
     async def undo(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
         """What the volunteer reported was a slip: within 30 minutes they have the offer or the task again."""
         return await once(
-            lambda tx: _decide_by(
+            lambda tx: _say(
                 tx, task_id, caller, body, "undo", lambda t, who: tasking.undo_report(t, who, tx.now)
             )
         )
@@ -214,7 +222,7 @@ def router() -> Routes:
     async def fail(task_id: UUID, body: FailureBody, caller: Writer, once: OnceOnly) -> Response:
         """The volunteer could not do the task: somebody else is asked."""
         return await once(
-            lambda tx: _decide_by(
+            lambda tx: _say(
                 tx,
                 task_id,
                 caller,
@@ -264,15 +272,16 @@ def router() -> Routes:
     return router
 
 
-async def _decide_by(
+async def decide_by(
     tx: Tx,
     task_id: UUID,
     caller: Caller,
-    body: ByVolunteer,
+    named: UUID | None,
     act: str,
     decide: Callable[[Task, Volunteer], Step[Task]],
-) -> BaseModel:
-    volunteer_id = speaks_for(caller, body.volunteer_id)
+) -> Task:
+    """What a volunteer says, or somebody at the hub for them: decided, saved and written down."""
+    volunteer_id = speaks_for(caller, named)
     tasks = Tasks(tx)
     await tasks.lock_keys([task_id])
     task = tasks.get(task_id)
@@ -283,7 +292,29 @@ async def _decide_by(
     decided = tasks.put(decide(task, volunteer))
     await tasks.save()
     await store.acts.record(tx, task_id, act, volunteer_id, caller.name)
-    return TaskView.model_validate(decided)
+    return decided
+
+
+async def _accept(tx: Tx, task_id: UUID, caller: Caller, body: ByVolunteer, settings: Settings) -> BaseModel:
+    taken = await decide_by(
+        tx, task_id, caller, body.volunteer_id, "acceptance", lambda t, who: tasking.accept(t, who, tx.now)
+    )
+    return _view(taken, granted(taken, caller, settings, tx.now))
+
+
+async def _say(
+    tx: Tx,
+    task_id: UUID,
+    caller: Caller,
+    body: ByVolunteer,
+    act: str,
+    decide: Callable[[Task, Volunteer], Step[Task]],
+) -> BaseModel:
+    return _view(await decide_by(tx, task_id, caller, body.volunteer_id, act, decide))
+
+
+def _view(task: Task, grant: str | None = None) -> TaskView:
+    return TaskView.model_validate(task).model_copy(update={"grant": grant})
 
 
 async def _concern(
