@@ -152,3 +152,35 @@ async def test_figures_say_how_well_and_how_fairly_tasks_found_volunteers(given:
     [later] = (await given.http.get("/v1/matching-figures")).json()["items"]
     assert (later["asked_share"], later["tasks"]) == (0.0, 0)
     assert second
+
+
+async def test_nobody_gets_more_offers_in_seven_days_than_they_want(given: Harness) -> None:
+    only = await volunteer(given, weekly_offers=1)
+    made = [await open_task(given) for _ in range(2)]
+    assert await given.run("match") == 1
+    states = {one: (await task(given, one))["state"] for one in made}
+    [offered] = [one for one, state in states.items() if state == "offered"]
+    [waits] = [one for one, state in states.items() if state == "open"]
+    await say(given, offered, "refusal", only)
+    assert await given.run("match") == 0
+    by_hand = await offer(given, waits, only)
+    assert [error["code"] for error in by_hand.json()["errors"]] == ["asked-enough-this-week"]
+    assert (await matching(given, waits))["now"]["not_asked"] == ["1 was asked often enough this week"]
+    given.clock.advance(timedelta(days=7))
+    assert await given.run("match") == 1
+
+
+async def test_whoever_is_off_duty_or_too_far_away_is_not_asked(given: Harness) -> None:
+    off = await volunteer(given)
+    assert (await given.http.post(f"/v1/volunteers/{off}/off-duty")).status_code == 200
+    await volunteer(given, postcode="IG11 0AA", travels="on-foot")
+    near = await volunteer(given, postcode="RM10 8XX", travels="on-foot")
+    event = assigned(needs=(need(NeedCode.ERRAND),)).model_copy(update={"sector": "RM10 8"})
+    await given.deliver(event)
+    [call] = (await given.http.get("/v1/welfare-calls")).json()["items"]
+    [task_id] = (await report(given, call["call_id"], outcome="answered"))["task_ids"]
+    await given.run("match")
+    [made] = (await matching(given, task_id))["offers"]
+    assert made["volunteer_id"] == str(near)
+    assert made["because"][0] == "lives about 800 m away"
+    assert made["not_asked"] == ["1 is not on duty", "1 lives farther away than they travel"]

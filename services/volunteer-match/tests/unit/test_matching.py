@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,7 +26,8 @@ from bdcan_volunteer_match.domain.eligibility import (
     obstacles,
     widest_ring,
 )
-from bdcan_volunteer_match.domain.matching import Known, Match, Visit, match, rank
+from bdcan_volunteer_match.domain.matching import Known, Match, Visit, free_from, match, rank
+from bdcan_volunteer_match.domain.profile import Slot
 from bdcan_volunteer_match.domain.task import Task
 from bdcan_volunteer_match.domain.volunteer import Part
 from bdcan_volunteer_match.domain.weights import MOST_AT_ONCE
@@ -146,6 +147,25 @@ def test_the_face_that_a_resident_knows_outweighs_some_way() -> None:
     [found] = matched([task], [near, friend], visits=visits)
     assert found.volunteer_id == friend.volunteer_id
     assert any("helped this household on" in words for words in found.chosen.because)
+
+
+def test_whoever_has_time_before_the_task_is_due_comes_first() -> None:
+    monday = Slot(1, time(18), time(20))  # START is a Monday morning
+    tuesday = Slot(2, time(9), time(12))
+    task = open_task(sector="RM10 8", due=START + timedelta(hours=12))
+    near, far = (
+        person(sector="RM10 8", availability=(tuesday,)),
+        person(sector="IG11 0", availability=(monday,)),
+    )
+    assert who_gets([task], [near, far]) == {task.task_id: far.volunteer_id}
+    assert who_gets([task], [near]) == {task.task_id: near.volunteer_id}, "late help is better than none"
+
+
+def test_weekly_hours_begin_next_in_this_week_or_the_following_one() -> None:
+    morning = person(availability=(Slot(1, time(8), time(12)),))
+    assert free_from(morning, CALENDAR) is None
+    earlier = person(availability=(Slot(1, time(6), time(7)),))
+    assert free_from(earlier, CALENDAR) == CALENDAR.instant(date(2020, 3, 30), time(6))
 
 
 def test_an_earlier_visit_counts_beside_the_last_one() -> None:

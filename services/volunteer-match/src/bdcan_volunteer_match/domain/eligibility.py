@@ -19,6 +19,7 @@ from bdcan_contracts.envelope import Problem
 from bdcan_contracts.models import Priority
 from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match.domain.errors import NotAllowedError, NotSuitableError
+from bdcan_volunteer_match.domain.profile import Slot
 from bdcan_volunteer_match.domain.task import Task, TaskState
 from bdcan_volunteer_match.domain.volunteer import Part, Volunteer, VolunteerState
 from bdcan_volunteer_match.domain.weights import MOST_AT_ONCE
@@ -110,7 +111,7 @@ class Candidate(Struct, frozen=True):
     sector: str | None = None
     travels: str | None = None
     radius_m: int | None = None
-    languages: tuple[str, ...] = ()
+    availability: tuple[Slot, ...] = ()
 
     @property
     def room(self) -> int:

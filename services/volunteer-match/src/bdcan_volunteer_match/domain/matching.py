@@ -15,7 +15,7 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
-from bdcan_chassis.calendar import Calendar
+from bdcan_chassis.calendar import Calendar, Hours
 from bdcan_volunteer_match.domain.distance import Distances
 from bdcan_volunteer_match.domain.eligibility import (
     Candidate,
@@ -159,6 +159,21 @@ def reasons(candidate: Candidate, task: Task, metres: int | None, known: Known) 
     return tuple(words)
 
 
+def free_from(candidate: Candidate, calendar: Calendar) -> datetime | None:
+    """When the volunteer's weekly hours begin next; None where they have time now, or have not said when."""
+    today = calendar.local_date(candidate.seen_at)
+    begins: list[datetime] = []
+    for slot in candidate.availability:
+        for week in (0, 7):
+            day = today + timedelta(days=(slot.weekday - today.isoweekday()) % 7 + week)
+            hours = calendar.span(day, Hours(slot.begins, slot.ends))
+            if candidate.seen_at in hours:
+                return None
+            if hours.begins > candidate.seen_at:
+                begins.append(hours.begins)
+    return min(begins, default=None)
+
+
 class _Group(NamedTuple):
     """Those of a ring who may do tasks of one hub, kind, check and sector: their place in the list, and points without continuity."""
 
@@ -171,6 +186,11 @@ class _Search:
 
     def __init__(self, ring: Ring, candidates: Sequence[Candidate], known: Known) -> None:
         self._ring, self._candidates, self._known = ring, candidates, known
+        self._free_from = {
+            place: begins
+            for place, candidate in enumerate(candidates)
+            if (begins := free_from(candidate, known.calendar)) is not None
+        }
         self._standing: dict[tuple[str, str, bool], _Group] = {}
         self._groups: dict[tuple[str, str, bool, str | None], _Group] = {}
 
@@ -181,6 +201,14 @@ class _Search:
         if task.asked:
             found = [
                 pair for pair in found if self._candidates[pair.volunteer].volunteer_id not in task.asked
+            ]
+        late = {place for place, begins in self._free_from.items() if begins > task.due_at}
+        if late:
+            found = [
+                pair._replace(points=pair.points + WEIGHTS["comes-too-late"].points)
+                if pair.volunteer in late
+                else pair
+                for pair in found
             ]
         if self._known.visits.get(task.referral_id):
             found = [

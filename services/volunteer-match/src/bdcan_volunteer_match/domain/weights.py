@@ -32,6 +32,7 @@ WEIGHTS: Mapping[str, Weight] = MappingProxyType(
     {
         "metre": Weight(1, "a volunteer who lives near comes sooner and more often"),
         "way-unknown": Weight(3000, "nobody knows how far it is: about the way across three wards"),
+        "comes-too-late": Weight(20000, "their next hours of the week begin after the task is due"),
         "another-hub": Weight(3000, "a hub's own people know its streets, and its people know them"),
         "last-visit": Weight(
             -2500, "the resident knows the face of the last visit: worth a walk of half an hour"
@@ -57,6 +58,7 @@ FURTHEST_METRES = 20_000
 
 MOST_POINTS = (
     FURTHEST_METRES
+    + WEIGHTS["comes-too-late"].points
     + WEIGHTS["another-hub"].points
     + PLACE_POINTS[-1]
     + 50 * WEIGHTS["asked-this-week"].points

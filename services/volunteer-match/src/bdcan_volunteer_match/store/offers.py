@@ -46,7 +46,7 @@ CANDIDATES = Query(
     SELECT v.volunteer_id, v.hub_ids, v.task_kinds, v.last_offered_at, v.parts, v.suspended, :now::timestamptz AS seen_at,
         v.dbs_cleared AND (v.dbs_expires_at IS NULL OR v.dbs_expires_at > :now) AS dbs_cleared,
         coalesce(held.tasks, 0)::int AS held, coalesce(week.offers, 0)::int AS offers_this_week, v.state = 'paused' AS paused,
-        v.on_duty, v.weekly_offers, v.sector, v.travels, v.radius_m, v.languages
+        v.on_duty, v.weekly_offers, v.sector, v.travels, v.radius_m, v.availability
     FROM volunteer AS v
     LEFT JOIN (
         SELECT volunteer_id, count(*) AS tasks FROM task WHERE state IN ('offered', 'accepted') GROUP BY volunteer_id
