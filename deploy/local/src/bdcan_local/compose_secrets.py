@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
                 "bdcan_council_api_key": store.get("council-api-key"),
                 "bdcan_council_callback_secret": store.get("council-callback-secret"),
             }
+        if service == "volunteer-match":
+            settings["bdcan_routing_api_key"] = store.get("api-keys", "volunteer-match")
         if service in {"intake", "volunteer-match", "foodhub"}:
             settings["bdcan_grant_secret"] = store.get("grant-secret")
         for folder, suffix, user in (

@@ -249,6 +249,10 @@ def _service_environment(system: System, service: str) -> dict[str, str]:
             }
         case "intake" | "volunteer-match" | "foodhub":
             environment["BDCAN_GRANT_SECRET"] = secrets.get("grant-secret")
+            if service == "volunteer-match":
+                environment["BDCAN_ROUTING_URL"] = system.url("routing-api")
+                environment["BDCAN_ROUTING_API_KEY"] = secrets.get("api-keys", "volunteer-match")
+                environment["BDCAN_INTAKE_URL"] = system.url("intake-api")
             if service == "intake":
                 environment["BDCAN_UPSTREAMS_FILE"] = str(secrets.upstreams_file)
                 environment["BDCAN_OUTSIDE_FILE"] = str(secrets.outside_file)

@@ -32,6 +32,7 @@ T = TypeVar("T")
 _THINGS = ("referrals", "routing", "calls", "tasks", "volunteers", "parcels", "stock", "escalations")
 API_KEYS: dict[str, tuple[str, ...]] = {
     "escalation": ("disclosures:escalation", "traces:continue"),
+    "volunteer-match": ("routing:positions", "hubs:all", "traces:continue"),
     "simulator": (
         "hubs:all",
         "ops:dead-letters",

@@ -35,6 +35,7 @@ class Act(StrEnum):
 
     DISCLOSED = "disclosed"
     CONTACT_SHOWN = "contact-shown"
+    POSITION_SHOWN = "position-shown"
     DEAD_LETTER_SHOWN = "dead-letter-shown"
     REPLAY_REQUESTED = "dead-letter-replay-requested"
     REPLAYED = "dead-letter-replayed"

@@ -13,6 +13,7 @@ from bdcan_volunteer_match.metrics import SAMPLES
 from bdcan_volunteer_match.planners import planners
 from bdcan_volunteer_match.settings import Settings
 from bdcan_volunteer_match.store.retention import KEPT
+from bdcan_volunteer_match.upstream import UnavailableError
 from bdcan_volunteer_match.worker import CONSUMERS
 
 
@@ -39,5 +40,5 @@ def service(settings: Settings) -> Service:
         kept=KEPT,
         eraser=ERASER,
         routers=api.routers(settings),
-        domain_errors={NotAllowedError: 409, FindingsError: 422, ProfileError: 422},
+        domain_errors={NotAllowedError: 409, FindingsError: 422, ProfileError: 422, UnavailableError: 503},
     )

@@ -19,6 +19,7 @@ from bdcan_volunteer_match.domain.call import WelfareCall, rung_in_time
 from bdcan_volunteer_match.domain.following import follow
 from bdcan_volunteer_match.domain.hub import Hub
 from bdcan_volunteer_match.domain.offers import Offer, begins, ended_as, plain_offer, returns
+from bdcan_volunteer_match.domain.rounds import Round
 from bdcan_volunteer_match.domain.task import Task, TaskState, done_in_time, follow_volunteer
 from bdcan_volunteer_match.domain.volunteer import Volunteer, VolunteerState, welcomed_in_time
 from bdcan_volunteer_match.erasing import ERASER
@@ -134,6 +135,12 @@ class Volunteers(Book[Volunteer]):
                 change = self._changed[task.volunteer_id]
                 tasks.put(follow_volunteer(task, change.before or change.after, change.after, self.tx.now))
         await tasks.save()
+
+
+class Rounds(Book[Round]):
+    """Rounds."""
+
+    table = store.rounds.ROUND
 
 
 class Hubs(Book[Hub]):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from prometheus_client import Counter
+
 from bdcan_chassis.housekeeping import Sample, promised
 from bdcan_chassis.sampled import Sampled
 from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.domain.call import LIVE, CallState
+from bdcan_volunteer_match.domain.drops import Why
 from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER
+from bdcan_volunteer_match.domain.rounds import RoundState
 from bdcan_volunteer_match.domain.task import TaskState
 from bdcan_volunteer_match.domain.volunteer import VolunteerState
 
@@ -102,6 +106,19 @@ OFFER_METRES = Sampled(
     "Median way from the volunteer to the resident, in metres, of the offers of the last seven days",
     ["hub"],
 )
+ROUNDS = Sampled(
+    "bdcan_rounds",
+    "Rounds whose time is not over, by hub and state",
+    ["hub", "state"],
+    {"state": RoundState},
+)
+LEFT_OUT = Counter(
+    "bdcan_round_stops_left_out_total",
+    "Tasks that a plan of rounds, or the confirmation of one, has left out, by reason",
+    ["reason"],
+)
+for _reason in Why:
+    LEFT_OUT.labels(_reason)
 
 SAMPLES = (
     *promised("calls", store.calls.PROMISED),
@@ -126,5 +143,6 @@ SAMPLES = (
     Sample(MATCHED, store.figures.sampled("matched_share")),
     Sample(DONE, store.figures.sampled("done_share")),
     Sample(OFFER_METRES, store.figures.sampled("metres")),
+    Sample(ROUNDS, store.rounds.COUNT_BY_STATE),
 )
 """What housekeeping reads."""

@@ -69,6 +69,7 @@ ALL_SCOPES = (
     "disclosures:volunteer_induction",
     "routing:read",
     "routing:write",
+    "routing:positions",
     "calls:read",
     "calls:write",
     "tasks:read",

@@ -1,9 +1,9 @@
-"""Routing's API: assignments and triage, hubs, and the postcode table in use."""
+"""Routing's API: assignments and triage, hubs, the postcode table in use, and where homes lie."""
 
 from __future__ import annotations
 
 from bdcan_chassis.http.guard import Routes
-from bdcan_routing.api import assignments, hubs
+from bdcan_routing.api import assignments, hubs, positions
 from bdcan_routing.settings import Settings
 
 
@@ -12,4 +12,5 @@ def router(settings: Settings) -> Routes:
     routes = Routes(prefix="/v1", tags=["routing"])
     assignments.add_routes(routes, settings)
     hubs.add_routes(routes)
+    positions.add_routes(routes)
     return routes

@@ -1,5 +1,5 @@
 """SQL, and nothing but SQL. Lock order: assignments by id, then the setup lock, then hubs by id."""
 
-from bdcan_routing.store import assignments, decisions, gazetteer, hubs
+from bdcan_routing.store import assignments, decisions, gazetteer, hubs, positions
 
-__all__ = ["assignments", "decisions", "gazetteer", "hubs"]
+__all__ = ["assignments", "decisions", "gazetteer", "hubs", "positions"]

@@ -10,6 +10,7 @@ from bdcan_volunteer_match.api import (
     duty,
     matching,
     overview,
+    rounds,
     second_looks,
     tasks,
     volunteers,
@@ -19,6 +20,6 @@ from bdcan_volunteer_match.settings import Settings
 
 def routers(settings: Settings) -> tuple[Routes, ...]:
     """All of them."""
-    configured = (calls, call_list, tasks)
+    configured = (calls, call_list, rounds, tasks)
     others = (second_looks, matching, volunteers, duty, checks, overview)
     return (*(part.router(settings) for part in configured), *(part.router() for part in others))

@@ -1,6 +1,6 @@
 """All SQL of the service: one module for each aggregate.
 
-Lock order: welfare calls, then tasks; volunteers, then the tasks that they have in hand. The planner takes open tasks
+Lock order: welfare calls, then tasks; rounds, then tasks; volunteers, then the tasks that they have in hand. The planner takes open tasks
 first, without waiting for any, and then volunteers. Rows of one table are locked in the order of their ids.
 
 Whoever changes a volunteer then locks the tasks that they have in hand. Whoever locks a task reads its volunteer afterwards,
@@ -14,9 +14,21 @@ from bdcan_volunteer_match.store import (
     figures,
     hubs,
     offers,
+    rounds,
     summary,
     tasks,
     volunteers,
 )
 
-__all__ = ["acts", "calls", "decisions", "figures", "hubs", "offers", "summary", "tasks", "volunteers"]
+__all__ = [
+    "acts",
+    "calls",
+    "decisions",
+    "figures",
+    "hubs",
+    "offers",
+    "rounds",
+    "summary",
+    "tasks",
+    "volunteers",
+]

@@ -18,6 +18,12 @@ COLUMNS = (
     Columns("decision", accounts="caller", ids="subject_id", plain="seq decision reason decided_at"),
     Columns("hub", plain="hub_id version name paused neighbours"),
     Columns(
+        "round",
+        accounts="planned_by",
+        ids="round_id plan_id volunteer_id stops left_out",
+        plain="hub_id means room start start_name leaves_at back_by back_at metres state version proposed_at settled_at changed_at",
+    ),
+    Columns(
         "task",
         person="undecided decided respects warnings last sector",
         ids="task_id referral_id need_id parcel_id volunteer_id asked_ids",

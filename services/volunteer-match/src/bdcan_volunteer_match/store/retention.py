@@ -172,6 +172,16 @@ KEPT = (
         of_subjects=f"{_PROFILE} AND t.volunteer_id = ANY (:subject_ids)",
     ),
     Kept(
+        "rounds",
+        "round",
+        "which volunteer went to which tasks, in which order, and which account planned it",
+        "to know who was where, and to plan better",
+        _TASK,
+        _YEAR,
+        "t.back_by < :before",
+        stays_about="t.volunteer_id = ANY (:subject_ids)",
+    ),
+    Kept(
         "persons",
         "volunteer_person",
         "name, telephone number and postcode of a volunteer",

@@ -71,6 +71,33 @@ CREATE TABLE public.hub (
     neighbours text[] DEFAULT '{}'::text[] NOT NULL
 );
 
+CREATE TABLE public.round (
+    round_id uuid NOT NULL,
+    plan_id uuid NOT NULL,
+    hub_id text NOT NULL,
+    volunteer_id uuid NOT NULL,
+    means text NOT NULL,
+    room integer NOT NULL,
+    start text NOT NULL,
+    start_name text,
+    leaves_at timestamp with time zone NOT NULL,
+    back_by timestamp with time zone NOT NULL,
+    back_at timestamp with time zone NOT NULL,
+    metres integer NOT NULL,
+    stops jsonb NOT NULL,
+    left_out jsonb DEFAULT '[]'::jsonb NOT NULL,
+    state text DEFAULT 'proposed'::text NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    planned_by text NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT round_check CHECK ((back_by > leaves_at)),
+    CONSTRAINT round_means_check CHECK ((means = ANY (ARRAY['car'::text, 'bicycle'::text, 'foot'::text]))),
+    CONSTRAINT round_room_check CHECK ((room >= 1)),
+    CONSTRAINT round_state_check CHECK ((state = ANY (ARRAY['proposed'::text, 'confirmed'::text, 'cancelled'::text])))
+);
+
 CREATE TABLE public.task (
     task_id uuid NOT NULL,
     referral_id uuid NOT NULL,
@@ -269,6 +296,9 @@ ALTER TABLE ONLY public.decision
 ALTER TABLE ONLY public.hub
     ADD CONSTRAINT hub_pkey PRIMARY KEY (hub_id);
 
+ALTER TABLE ONLY public.round
+    ADD CONSTRAINT round_pkey PRIMARY KEY (round_id);
+
 ALTER TABLE ONLY public.task_offer
     ADD CONSTRAINT task_offer_pkey PRIMARY KEY (task_id, number);
 
@@ -294,6 +324,10 @@ CREATE INDEX concern_task ON public.concern USING btree (task_id);
 CREATE INDEX contact_view_volunteer ON public.contact_view USING btree (volunteer_id);
 
 CREATE INDEX decision_subject ON public.decision USING btree (subject_id);
+
+CREATE INDEX round_by_start ON public.round USING btree (leaves_at, round_id);
+
+CREATE INDEX round_of_volunteer ON public.round USING btree (volunteer_id);
 
 CREATE INDEX task_act_by_task ON public.task_act USING btree (task_id);
 

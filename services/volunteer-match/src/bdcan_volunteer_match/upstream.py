@@ -1,0 +1,87 @@
+"""What volunteer-match asks other services, at the edge and in no transaction. Answers are neither kept nor logged."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import httpx
+from msgspec import Struct
+
+from bdcan_volunteer_match.domain.drops import Point
+from bdcan_volunteer_match.settings import Settings
+
+
+class UnavailableError(Exception):
+    """Another service does not answer. Nothing was changed. `code` is a word for programs, the message a sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Positions(Struct, frozen=True):
+    """Where the homes of referrals and some places lie. What nobody knows is left out."""
+
+    homes: Mapping[UUID, Point]
+    places: Mapping[str, Point]
+
+
+async def positions(
+    settings: Settings, hub_id: str, referral_ids: Collection[UUID], place: str, reason: str
+) -> Positions:
+    """Ask routing where a hub's referrals and one place lie. `reason` is for its audit. Raises UnavailableError."""
+    if settings.routing_url is None or settings.routing_api_key is None:
+        raise UnavailableError(
+            "no-positions",
+            "No rounds here: set BDCAN_ROUTING_URL and BDCAN_ROUTING_API_KEY. Nothing was changed.",
+        )
+    asked = {
+        "hub_id": hub_id,
+        "referral_ids": [str(one) for one in sorted(referral_ids)],
+        "places": [place],
+        "reason": reason,
+    }
+    try:
+        async with (
+            asyncio.timeout(settings.routing_timeout.total_seconds()),
+            _client(
+                settings.routing_url,
+                {"X-API-Key": settings.routing_api_key.get_secret_value()},
+                settings.routing_timeout,
+            ) as routing,
+        ):
+            answer = await routing.post("/v1/positions", json=asked)
+            answer.raise_for_status()
+            said = answer.json()
+            return Positions(
+                {UUID(home["referral_id"]): _point(home) for home in said["homes"]},
+                {one["place"]: _point(one) for one in said["places"]},
+            )
+    except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
+        raise UnavailableError(
+            "routing-unavailable",
+            "Routing does not say where the homes lie just now. Nothing was changed: try again in a minute.",
+        ) from error
+
+
+def _point(said: Mapping[str, Any]) -> Point:
+    return Point(int(said["easting"]), int(said["northing"]), said["sure"] != "postcode")
+
+
+def _client(url: str, headers: Mapping[str, str], timeout: timedelta) -> httpx.AsyncClient:
+    # trust_env off: personal data must not go through a proxy of the machine
+    return httpx.AsyncClient(
+        base_url=url, headers=headers, timeout=timeout.total_seconds(), trust_env=False, verify=_authorities()
+    )
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The authorities that sign servers' certificates: reading them takes longer than most answers."""
+    return ssl.create_default_context()
