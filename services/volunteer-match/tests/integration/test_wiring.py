@@ -47,6 +47,8 @@ async def test_every_route_answers_in_the_openapi_document(given: Harness) -> No
         "/v1/tasks/{task_id}/undo",
         "/v1/tasks/{task_id}/concerns",
         "/v1/tasks/{task_id}/flag-decision",
+        "/v1/tasks/{task_id}/matching",
+        "/v1/tasks/{task_id}/offer",
         "/v1/volunteers",
         "/v1/volunteers/{volunteer_id}/activation",
         "/v1/volunteers/{volunteer_id}/profile",
@@ -60,5 +62,6 @@ async def test_every_route_answers_in_the_openapi_document(given: Harness) -> No
         "/v1/volunteers/{volunteer_id}/checks/withdrawal",
         "/v1/rights/exports",
         "/v1/summary",
+        "/v1/matching-figures",
         "/v1/hubs",
     }
