@@ -8,13 +8,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 from rounds_story import ROUTING_KEY, FakeRouting, confirmed, parcels, plan_of, planned, serving
 from volunteer_match_story import open_task, say, task, volunteer
 
+from bdcan_chassis.housekeeping import sample
 from bdcan_chassis.testing.harness import START, Harness, harness
 from bdcan_contracts.models import TaskAccepted, TaskFailed, TaskOffered, TaskOfferWithdrawn
 from bdcan_contracts.vocabulary import NeedCode
 from bdcan_volunteer_match.app import service
+from bdcan_volunteer_match.metrics import SAMPLES
 from bdcan_volunteer_match.settings import Settings
 
 PARCELS = ("parcel-delivery",)
@@ -300,3 +303,13 @@ async def test_round_whose_time_is_over_is_not_confirmed(given: Harness) -> None
     answer = await given.http.post(f"/v1/rounds/{round_['round_id']}/confirmation")
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:bdcan:problem:round-over")
     assert UUID((await task(given, tasks[0]))["task_id"]) == UUID(tasks[0])
+
+
+async def test_rounds_whose_time_is_not_over_are_counted(given: Harness) -> None:
+    driver, tasks = await volunteer(given, kinds=PARCELS), await parcels(given, 1)
+    await planned(given, driver, task_ids=tasks)
+    for hours, number in ((0, 1), (3, None)):
+        given.clock.advance(timedelta(hours=hours))
+        await sample(given.transactions, SAMPLES)
+        found = REGISTRY.get_sample_value("bdcan_rounds", {"hub": "thames", "state": "proposed"})
+        assert (found or None) == number
