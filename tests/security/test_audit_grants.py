@@ -18,7 +18,7 @@ APPEND_ONLY = {
     "intake": {"disclosure", "erased_reference", "erased_reference_secret", "note", "timeline"},
     "routing": {"decision"},
     "volunteer-match": {
-        "call_attempt", "concern", "contact_view", "decision", "task_act", "uncounted_attempt", "volunteer_check",
+        "call_attempt", "completion", "concern", "contact_view", "decision", "task_act", "uncounted_attempt", "volunteer_check",
     },
     "foodhub": {"movement"},
     "escalation": {"call_back"},

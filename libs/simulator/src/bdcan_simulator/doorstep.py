@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from bdcan_chassis.clock import Clock
+from bdcan_contracts.vocabulary import TaskKind
 from bdcan_simulator.client import BrokenError, Client
 from bdcan_simulator.identity import person, volunteer
 from bdcan_simulator.ledger import Ledger
@@ -26,6 +27,19 @@ _READS_THE_ADDRESS = 0.1
 _FETCH_TRIES = 30
 _FETCH_EVERY_SECONDS = 1.0
 """A volunteer waits half a minute for a stopped parcel, then reports that it was not ready."""
+
+_COMPLETED: dict[str, dict[str, object]] = {
+    TaskKind.SHOPPING: {"spent_pence": 1240, "receipt": True, "change_pence": 0, "handed": "resident"},
+    TaskKind.PRESCRIPTION: {"bags": 1, "handed": "resident"},
+    TaskKind.PARCEL_DELIVERY: {"handed": "left-safe"},
+    TaskKind.TRANSPORT: {"arrived": True},
+    TaskKind.BEFRIENDING_CALL: {"seen": "well"},
+}
+
+
+def completed(kind: str) -> dict[str, object]:
+    """The form that a volunteer of the demo fills in for a task of that kind."""
+    return _COMPLETED.get(kind, {})
 
 
 @dataclass
@@ -58,7 +72,7 @@ class Doorstep:
         accepts = chance(task_id, volunteer_id, number, "accepts") < ACCEPTS
         verb = "acceptance" if accepts else "refusal"
         if await self._report(task_id, volunteer_id, number, verb) and accepts:
-            errands.create_task(self._do(task_id, volunteer_id, number, task.get("parcel_id")))
+            errands.create_task(self._do(task_id, volunteer_id, number, task))
 
     async def _fetched(self, parcel_id: str) -> bool:
         """Whether the site hands the parcel over. A stopped one stays there until a person has decided."""
@@ -69,7 +83,8 @@ class Doorstep:
             await asyncio.sleep(_FETCH_EVERY_SECONDS)
         return False
 
-    async def _do(self, task_id: str, volunteer_id: str, number: int, parcel_id: str | None) -> None:
+    async def _do(self, task_id: str, volunteer_id: str, number: int, task: dict[str, Any]) -> None:
+        parcel_id = task.get("parcel_id")
         share = chance(task_id, number, "takes")
         takes = self.clock.real_seconds(_SHORTEST + (_LONGEST - _SHORTEST) * share)
         await asyncio.sleep(min(takes, _LONGEST_REAL_SECONDS))
@@ -83,7 +98,9 @@ class Doorstep:
             elif number == 1 and chance(task_id, "fails") < FAILS:
                 await self._report(task_id, volunteer_id, number, "failure", reason="nobody-at-home")
             else:
-                await self._report(task_id, volunteer_id, number, "completion")
+                await self._report(
+                    task_id, volunteer_id, number, "completion", **completed(task.get("kind", ""))
+                )
         except BrokenError as error:
             self.client.broken[str(error)] += 1
 
@@ -106,7 +123,7 @@ class Doorstep:
         )
         self.ledger.done["addresses read" if answer.ok else "addresses refused"] += 1
 
-    async def _report(self, task_id: str, volunteer_id: str, number: int, verb: str, **more: str) -> bool:
+    async def _report(self, task_id: str, volunteer_id: str, number: int, verb: str, **more: object) -> bool:
         answer = await self.client.post(
             volunteer(volunteer_id),
             "volunteer-match",

@@ -14,6 +14,7 @@ from uuid import uuid4
 from bdcan_chassis.clock import Clock
 from bdcan_simulator.client import Client
 from bdcan_simulator.coordinators import COORDINATOR, activation, check_of
+from bdcan_simulator.doorstep import completed
 from bdcan_simulator.identity import volunteer
 from bdcan_simulator.paging import every
 from bdcan_simulator.pickers import PICKER
@@ -44,7 +45,7 @@ class Practice:
                 await self._report(task, "acceptance" if task["referral_id"] in ours else "refusal")
         async for task in self._tasks("accepted"):
             if task["volunteer_id"] in self._volunteers.values() and await self._may_go(task):
-                await self._report(task, "completion")
+                await self._report(task, "completion", completed(task.get("kind", "")))
 
     async def rest(self) -> None:
         """Nobody is asked any more until there is something to practise."""
@@ -81,10 +82,10 @@ class Practice:
         answer = await self.client.get(PICKER, "foodhub", f"/v1/parcels/{parcel_id}")
         return answer.ok and answer.json()["state"] in _GONE
 
-    async def _report(self, task: dict[str, Any], verb: str) -> None:
+    async def _report(self, task: dict[str, Any], verb: str, form: dict[str, object] | None = None) -> None:
         task_id, key = task["task_id"], f"sandbox/{task['task_id']}/{task['offers_made']}/{verb}"
         path = f"/v1/tasks/{task_id}/{verb}"
-        await self.client.post(volunteer(task["volunteer_id"]), "volunteer-match", path, {}, key=key)
+        await self.client.post(volunteer(task["volunteer_id"]), "volunteer-match", path, form or {}, key=key)
 
     async def _pack(self, ours: Collection[str]) -> None:
         for state in ("short", "reserved", "picking"):

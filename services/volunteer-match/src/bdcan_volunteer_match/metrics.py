@@ -120,6 +120,19 @@ LEFT_OUT = Counter(
 for _reason in Why:
     LEFT_OUT.labels(_reason)
 
+PARTLY_DONE = Counter(
+    "bdcan_tasks_partly_done_total",
+    "Tasks that were done in part and opened again for the rest, by kind",
+    ["kind"],
+)
+NO_SHOWS = Counter(
+    "bdcan_task_no_shows_total",
+    "Tasks for which the volunteer who had accepted did not come, by hub",
+    ["hub"],
+)
+for _kind in TaskKind:
+    PARTLY_DONE.labels(_kind)
+
 SAMPLES = (
     *promised("calls", store.calls.PROMISED),
     *promised("tasks", store.tasks.PROMISED),

@@ -43,6 +43,8 @@ async def test_every_route_answers_in_the_openapi_document(given: Harness) -> No
         "/v1/tasks/{task_id}/acceptance",
         "/v1/tasks/{task_id}/refusal",
         "/v1/tasks/{task_id}/completion",
+        "/v1/tasks/{task_id}/completions",
+        "/v1/tasks/{task_id}/no-show",
         "/v1/tasks/{task_id}/failure",
         "/v1/tasks/{task_id}/undo",
         "/v1/tasks/{task_id}/concerns",

@@ -7,6 +7,7 @@ from bdcan_volunteer_match.api import (
     call_list,
     calls,
     checks,
+    completions,
     duty,
     matching,
     overview,
@@ -21,5 +22,5 @@ from bdcan_volunteer_match.settings import Settings
 def routers(settings: Settings) -> tuple[Routes, ...]:
     """All of them."""
     configured = (calls, call_list, rounds, tasks)
-    others = (second_looks, matching, volunteers, duty, checks, overview)
+    others = (completions, second_looks, matching, volunteers, duty, checks, overview)
     return (*(part.router(settings) for part in configured), *(part.router() for part in others))

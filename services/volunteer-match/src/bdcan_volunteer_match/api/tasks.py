@@ -168,7 +168,7 @@ def router(settings: Settings) -> Routes:
         """One task."""
         async with reading(request) as connection:
             found = await store.tasks.TASK.get.first(connection, keys=[task_id])
-        if found is None or not _is_of(found, caller):
+        if found is None or not is_of(found, caller):
             raise NotFoundError
         shown = TaskView.model_validate(found)
         if caller.volunteer_id is None:
@@ -192,20 +192,6 @@ def router(settings: Settings) -> Routes:
                 body,
                 "refusal",
                 lambda t, who: tasking.refuse(t, who.volunteer_id, tx.now),
-            )
-        )
-
-    @router.post("/{task_id}/completion", response_model=TaskView)
-    async def complete(task_id: UUID, body: ByVolunteer, caller: Writer, once: OnceOnly) -> Response:
-        """The task is done."""
-        return await once(
-            lambda tx: _say(
-                tx,
-                task_id,
-                caller,
-                body,
-                "completion",
-                lambda t, who: tasking.complete(t, who.volunteer_id, tx.now),
             )
         )
 
@@ -285,7 +271,7 @@ async def decide_by(
     tasks = Tasks(tx)
     await tasks.lock_keys([task_id])
     task = tasks.get(task_id)
-    if task is None or not (_is_of(task, caller) or task.was_of(caller.volunteer_id)):
+    if task is None or not (is_of(task, caller) or task.was_of(caller.volunteer_id)):
         raise NotFoundError
     # read after the lock of the task: see store
     volunteer = await known_volunteer(tx.connection, volunteer_id, caller, (task.volunteer_id, *task.asked))
@@ -323,7 +309,7 @@ async def _concern(
     tasks = Tasks(tx)
     await tasks.lock_keys([task_id])
     task = tasks.get(task_id)
-    if task is None or not (_is_of(task, caller) or await _had(tx, task, caller)):
+    if task is None or not (is_of(task, caller) or await _had(tx, task, caller)):
         raise NotFoundError
     if volunteer_id is not None:
         await known_volunteer(tx.connection, volunteer_id, caller)
@@ -335,7 +321,7 @@ async def _concern(
     return ConcernView(concern_id=concern.concern_id, task_id=task_id)
 
 
-def _is_of(task: Task, caller: Caller) -> bool:
+def is_of(task: Task, caller: Caller) -> bool:
     """Whether a task is the caller's to see: it is in the volunteer's hands, or belongs to a hub of the person."""
     if caller.volunteer_id is not None:
         return task.volunteer_id == caller.volunteer_id

@@ -101,6 +101,7 @@ class Report(StrEnum):
     REFUSED = "refused"
     DONE = "done"
     FAILED = "failed"
+    PARTLY = "partly"
     UNDONE = "undone"
 
 
@@ -417,7 +418,7 @@ def undo_report(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
             state=TaskState.ACCEPTED,
             volunteer_id=volunteer.volunteer_id,
             do_by=do_by,
-            failures=max(0, task.failures - 1),
+            failures=max(0, task.failures - (last.what is Report.FAILED)),
             unfilled=False,
         )
         told = TaskAccepted(**about(task), volunteer_id=volunteer.volunteer_id, due_at=do_by, accepted_at=now)

@@ -10,6 +10,7 @@ without a lock. So one of the two always sees what the other did, and no task st
 from bdcan_volunteer_match.store import (
     acts,
     calls,
+    completions,
     decisions,
     figures,
     hubs,
@@ -23,6 +24,7 @@ from bdcan_volunteer_match.store import (
 __all__ = [
     "acts",
     "calls",
+    "completions",
     "decisions",
     "figures",
     "hubs",

@@ -6,6 +6,13 @@ from bdcan_chassis.columns import Columns
 
 COLUMNS = (
     Columns("call_attempt", accounts="caller", ids="call_id referral_id", plain="attempt outcome made_at"),
+    Columns(
+        "completion",
+        person="spent_pence receipt change_pence handed seen",
+        accounts="caller",
+        ids="task_id referral_id volunteer_id",
+        plain="kind missing bags arrived homes reported_at",
+    ),
     Columns("concern", ids="concern_id task_id volunteer_id", plain="code raised_at"),
     Columns(
         "contact_view",

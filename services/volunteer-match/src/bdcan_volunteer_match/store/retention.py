@@ -150,6 +150,18 @@ KEPT = (
         history="acted_at",
     ),
     Kept(
+        "completions",
+        "completion",
+        "what a volunteer reported of a task: what was spent, to whom it went, how the resident was",
+        "to account for money and medicines, and for the help that was given",
+        _TASK,
+        2 * _YEAR,
+        "t.reported_at < :before",
+        of_subjects="t.referral_id = ANY (:subject_ids)",
+        stays_about="t.volunteer_id = ANY (:subject_ids)",
+        history="reported_at",
+    ),
+    Kept(
         "concerns",
         "concern",
         "which volunteer raised which concern about a resident, as a code",

@@ -20,6 +20,24 @@ CREATE TABLE public.call_attempt (
     made_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.completion (
+    task_id uuid NOT NULL,
+    referral_id uuid NOT NULL,
+    volunteer_id uuid NOT NULL,
+    caller text NOT NULL,
+    kind text NOT NULL,
+    missing text[] DEFAULT '{}'::text[] NOT NULL,
+    spent_pence integer,
+    receipt boolean,
+    change_pence integer,
+    handed text,
+    bags integer,
+    arrived boolean,
+    seen text,
+    homes integer,
+    reported_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.concern (
     concern_id uuid NOT NULL,
     task_id uuid NOT NULL,
@@ -318,6 +336,8 @@ ALTER TABLE ONLY public.welfare_call
     ADD CONSTRAINT welfare_call_pkey PRIMARY KEY (referral_id);
 
 CREATE INDEX call_attempt_referral ON public.call_attempt USING btree (referral_id);
+
+CREATE INDEX completion_by_task ON public.completion USING btree (task_id, reported_at);
 
 CREATE INDEX concern_task ON public.concern USING btree (task_id);
 
