@@ -33,7 +33,7 @@ CHANGES = {
     "routing": {
         "assignment", "gazetteer_guess", "gazetteer_release", "gazetteer_share", "gazetteer_unit", "hub", "hub_ward",
     },
-    "volunteer-match": {"hub", "round", "task", "volunteer", "volunteer_person", "welfare_call"},
+    "volunteer-match": {"hub", "round", "task", "task_offer", "volunteer", "volunteer_person", "welfare_call"},
     "foodhub": {"lot", "parcel", "recall", "referral", "replenishment", "stock"},
     "escalation": {"escalation", "referral"},
 }  # fmt: skip
