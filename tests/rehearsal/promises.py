@@ -51,7 +51,9 @@ async def _nobody_calls(scene: Scene) -> AsyncIterator[None]:
 async def _paused_hub(scene: Scene) -> AsyncIterator[None]:
     async with _waits("shopping")(scene):
         hub = await _hub_with_work(scene)
-        await scene.act(COORDINATOR, "routing", f"/v1/hubs/{hub}/pause", {"reason": "capacity"})
+        await scene.act(
+            COORDINATOR, "routing", f"/v1/hubs/{hub}/pause", {"reason": "capacity", "open_work": "keep"}
+        )
         try:
             yield
         finally:

@@ -16,7 +16,7 @@ from bdcan_local.processes import SERVICES, own_name
 
 APPEND_ONLY = {
     "intake": {"disclosure", "erased_reference", "erased_reference_secret", "note", "timeline"},
-    "routing": {"decision"},
+    "routing": {"decision", "hub_change"},
     "volunteer-match": {
         "call_attempt", "completion", "concern", "contact_view", "decision", "task_act", "uncounted_attempt", "volunteer_check",
     },
@@ -31,7 +31,8 @@ CHANGES = {
         "referral_import_error", "resident", "task_in_hand", "volunteer_enquiry",
     },
     "routing": {
-        "assignment", "gazetteer_guess", "gazetteer_release", "gazetteer_share", "gazetteer_unit", "hub", "hub_ward",
+        "assignment", "gazetteer_guess", "gazetteer_release", "gazetteer_share", "gazetteer_unit", "hub",
+        "hub_handover", "hub_load", "hub_ward",
     },
     "volunteer-match": {"hub", "round", "task", "task_offer", "volunteer", "volunteer_person", "welfare_call"},
     "foodhub": {"lot", "parcel", "recall", "referral", "replenishment", "stock"},

@@ -7,7 +7,7 @@ from bdcan_contracts.catalogue import CATALOGUE, PERSONAL_FIELDS
 from bdcan_routing.api import router
 from bdcan_routing.commands import commands
 from bdcan_routing.deadlines import deadlines
-from bdcan_routing.domain.errors import NotAllowedError, UnknownPlacesError
+from bdcan_routing.domain.errors import NotAllowedError, UnknownPlacesError, VersionNeededError
 from bdcan_routing.erasing import ERASER
 from bdcan_routing.metrics import SAMPLES
 from bdcan_routing.planners import planners
@@ -37,6 +37,6 @@ def service(settings: Settings) -> Service:
         kept=KEPT,
         eraser=ERASER,
         routers=(router(settings),),
-        domain_errors={NotAllowedError: 409, UnknownPlacesError: 422},
+        domain_errors={NotAllowedError: 409, UnknownPlacesError: 422, VersionNeededError: 428},
         commands=commands(settings),
     )

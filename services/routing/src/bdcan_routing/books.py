@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Iterable, Mapping, Sequence
 
 from prometheus_client import Counter
@@ -11,17 +12,22 @@ from bdcan_chassis.book import Book, Change
 from bdcan_chassis.housekeeping import of_promise
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.typed import Postcode
+from bdcan_contracts.vocabulary import Reason
 from bdcan_routing import store
 from bdcan_routing.domain.assignment import Assignment, State, triaged
+from bdcan_routing.domain.handover import Handover
 from bdcan_routing.domain.hubs import Hub
 from bdcan_routing.domain.neighbours import Guess
-from bdcan_routing.domain.placement import ToHub
-from bdcan_routing.metrics import BY_WARD
+from bdcan_routing.domain.placement import ALL_FULL, HUB_FULL, ToHub
+from bdcan_routing.metrics import BY_WARD, HUB_MOVES
+from bdcan_routing.metrics import HUB_FULL as FULL
 from bdcan_routing.store.gazetteer import Loaded, Release, UnitRow
 from bdcan_routing.store.hubs import Covered
 
 PLACE_HELD = "place-held"
 """The planner that tries held referrals again."""
+HAND_OVER = "hand-over"
+"""The planner that moves the open work of paused hubs."""
 
 
 class Assignments(Book[Assignment]):
@@ -43,6 +49,24 @@ class Assignments(Book[Assignment]):
             if was is None:
                 ward = after.verdict.ward.gss if after.verdict.ward else "none"
                 yield BY_WARD.labels(ward, after.hub_id)
+                if after.verdict.because in (HUB_FULL, ALL_FULL):
+                    outcome = "neighbour" if after.verdict.because == HUB_FULL else "stayed"
+                    yield FULL.labels(after.hub_id, outcome)
+            elif was != after.hub_id and after.verdict.because in (
+                Reason.SAME_HOUSEHOLD,
+                Reason.HUB_HANDED_OVER,
+            ):
+                yield HUB_MOVES.labels(after.verdict.because)
+
+    async def follow(self, changes: Sequence[Change[Assignment]]) -> None:
+        """Count what each hub was given today."""
+        more: Tally[tuple[str, str]] = Tally()
+        for before, after in changes:
+            if after.state is not State.ASSIGNED or after.hub_id is None:
+                continue
+            if before is None or before.state is not State.ASSIGNED or before.hub_id != after.hub_id:
+                more.update({(after.hub_id, kind): n for kind, n in after.wanted.items()})
+        await store.load.add(self.tx.connection, self.tx.calendar.local_date(self.tx.now), more)
 
 
 class Hubs(Book[Hub]):
@@ -69,6 +93,16 @@ class Hubs(Book[Hub]):
         """The planner, unless the hub has just paused."""
         has_paused = change.after.paused and not (change.before and change.before.paused)
         return () if has_paused else (PLACE_HELD,)
+
+
+class Handovers(Book[Handover]):
+    """Hand-overs of open work. One that has begun wakes the planner."""
+
+    table = store.handovers.HANDOVER
+
+    def wakes(self, change: Change[Handover]) -> Iterable[str]:
+        """The planner, as long as work may be left."""
+        return () if change.after.ended_at else (HAND_OVER,)
 
 
 async def use_release(

@@ -9,7 +9,7 @@ from bdcan_chassis.sampled import Sampled
 from bdcan_contracts.models import Priority
 from bdcan_contracts.vocabulary import TriageReason
 from bdcan_routing.domain.assignment import State
-from bdcan_routing.store import assignments, hubs
+from bdcan_routing.store import assignments, hubs, load
 
 TRIAGE_LATE = Counter(
     "bdcan_triage_late_total", "Referrals that nobody placed by their triage deadline, counted each time"
@@ -48,6 +48,22 @@ NEXT_HELD = Sampled(
 HUBS_PAUSED = Sampled("bdcan_hubs_paused", "Hubs that take no new referrals")
 HUB_PAUSED = Sampled("bdcan_hub_paused", "1 for a hub that takes no new referrals", ["hub"])
 
+HUB_LOAD = Sampled(
+    "bdcan_hub_load_ratio",
+    "How much of its capacity for today a hub was given, by kind of work (1: full); only kinds that it has a capacity for",
+    ["hub", "kind"],
+)
+HUB_FULL = Counter(
+    "bdcan_hub_full_total",
+    "Referrals whose own hub was full, by the hub that got them: a neighbour, or their own (stayed: all neighbours were full)",
+    ["hub", "outcome"],
+)
+HUB_MOVES = Counter(
+    "bdcan_hub_moves_total", "Referrals that moved to another hub by a rule, by reason", ["reason"]
+)
+TRIAGE_CLAIMED = Sampled("bdcan_triage_claimed", "Held referrals that somebody decides about at present")
+TRIAGE_CLAIMS = Counter("bdcan_triage_claims_total", "Claims in triage: next, claimed, released", ["how"])
+
 PULSE_COUNTED = Counter(
     "bdcan_pulse_requests_total",
     "Needs that the demand pulse has counted, by hub and by ward: each need counts once for either",
@@ -63,6 +79,8 @@ SAMPLES = (
     Sample(HELD, assignments.COUNT_HELD),
     Sample(OLDEST_HELD, assignments.OLDEST_HELD),
     Sample(NEXT_HELD, assignments.NEXT_HELD),
+    Sample(TRIAGE_CLAIMED, assignments.COUNT_CLAIMED),
+    Sample(HUB_LOAD, load.RATIO),
     Sample(HUBS_PAUSED, hubs.COUNT_PAUSED),
     Sample(HUB_PAUSED, hubs.PAUSED),
 )

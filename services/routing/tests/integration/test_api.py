@@ -120,7 +120,9 @@ async def test_neighbour_takes_the_referrals_of_a_paused_hub(routing, referral):
     _, hub = await assigned(routing, referral)
     hubs = {h["hub_id"]: h for h in (await routing.http.get("/v1/hubs")).json()["items"]}
 
-    paused = await routing.http.post(f"/v1/hubs/{hub}/pause", json={"reason": "kitchen-closed"})
+    paused = await routing.http.post(
+        f"/v1/hubs/{hub}/pause", json={"reason": "kitchen-closed", "open_work": "keep"}
+    )
     [event] = await routing.emitted()
     assert isinstance(event.data, HubPaused)
     assert (event.data.version, event.data.paused, event.data.reason) == (2, True, "kitchen-closed")
@@ -179,7 +181,7 @@ async def test_change_of_a_hub_wakes_the_planner_unless_it_pauses(routing):
 
     assert not await wakes("POST", "/v1/hubs/hub-1/pause", {"reason": "storm"})
     assert await wakes("POST", "/v1/hubs/hub-1/resume")
-    assert await wakes("PUT", "/v1/hubs/hub-1", {"name": "Ours", "wards": [ABBEY]})
+    assert await wakes("PUT", "/v1/hubs/hub-1", {"name": "Ours", "wards": [ABBEY], "version": 3})
     await connection.close()
 
 
@@ -192,7 +194,8 @@ async def test_new_hub_gets_the_referrals_of_the_wards_it_takes(routing, referra
     taken = await routing.http.put("/v1/hubs/hub-10", json=mine)
     assert (taken.status_code, taken.json()["type"]) == (409, "urn:bdcan:problem:ward-taken")
     assert len(taken.json()["errors"]) == len(before["wards"])
-    await routing.http.put(f"/v1/hubs/{hub}", json={"name": before["name"], "wards": []})
+    emptied = {"name": before["name"], "wards": [], "version": 1}
+    await routing.http.put(f"/v1/hubs/{hub}", json=emptied)
     made = await routing.http.put("/v1/hubs/hub-10", json=mine)
 
     assert (made.json()["version"], made.json()["illustrative"]) == (1, False)
@@ -207,7 +210,7 @@ async def test_new_hub_gets_the_referrals_of_the_wards_it_takes(routing, referra
 
 
 async def test_seeding_keeps_hubs_that_an_operator_configured(routing):
-    await routing.http.put("/v1/hubs/hub-1", json={"name": "Ours", "wards": [ABBEY]})
+    await routing.http.put("/v1/hubs/hub-1", json={"name": "Ours", "wards": [ABBEY], "version": 1})
     await routing.emitted()
 
     assert await routing.run("seed") == 0

@@ -85,7 +85,7 @@ async def test_hub_that_pauses_shows_and_wards_are_counted(routing, referral, lo
     await looked()
     assert read("bdcan_hub_open_referrals", hub=hub) == 1
     assert read("bdcan_hub_paused", hub=hub) == 0
-    paused = await routing.http.post(f"/v1/hubs/{hub}/pause", json={"reason": "flood"})
+    paused = await routing.http.post(f"/v1/hubs/{hub}/pause", json={"reason": "flood", "open_work": "keep"})
     assert paused.status_code == 200, paused.text
     await looked()
     assert read("bdcan_hub_paused", hub=hub) == 1

@@ -122,7 +122,7 @@ def test_change_of_a_paused_hub_keeps_the_pause_and_its_cover():
     coverage = Coverage.of(map(_paused, SHIPPED))
     before = coverage.by_id["hub-1"]
     later = NOW + timedelta(hours=1)
-    step = configure(coverage, HubPlan("hub-1", "Ours", before.wards), later)
+    step = configure(coverage, HubPlan("hub-1", "Ours", before.wards), later, seen=2)
     assert step.state == replace(before, name="Ours", version=3, configured_at=later, illustrative=False)
     [event] = step.events
     assert isinstance(event, HubConfigured)
@@ -155,7 +155,7 @@ def test_hub_from_before_there_were_neighbours_gets_its_cover_and_says_so_once()
 def test_plan_without_neighbours_keeps_those_that_the_hub_has():
     coverage = Coverage.of(SHIPPED)
     before = coverage.by_id["hub-1"]
-    kept = configure(coverage, HubPlan("hub-1", "Ours", before.wards), NOW).state
+    kept = configure(coverage, HubPlan("hub-1", "Ours", before.wards), NOW, seen=1).state
     assert kept.neighbours == before.neighbours
     said = HubPlan("hub-1", "Ours", before.wards, neighbours=("hub-9",))
-    assert configure(coverage, said, NOW).state.neighbours == ("hub-9",)
+    assert configure(coverage, said, NOW, seen=1).state.neighbours == ("hub-9",)

@@ -26,6 +26,7 @@ from bdcan_routing import store
 from bdcan_routing.api.hubs import WardOut
 from bdcan_routing.books import Assignments, Hubs
 from bdcan_routing.domain.assignment import UNDO_FOR, Assignment, decide, decide_anew, reassign, undo
+from bdcan_routing.domain.claims import must_be_free_for
 from bdcan_routing.domain.gazetteer import OutOfArea
 from bdcan_routing.domain.hubs import Hub
 from bdcan_routing.domain.placement import Hold, ToHub
@@ -91,6 +92,12 @@ class AssignmentOut(BaseModel):
     confidence: float | None = None
     confirm_at_call: bool | None = None
     explanation: str | None = None
+    because: Annotated[
+        str | None,
+        Field(
+            description="why it is not the ward's own hub: `hub-full`, `same-household`, `hub-handed-over`; `all-full`: it is"
+        ),
+    ] = None
     district_gss: str | None = None
     triage_reason: str | None = None
     candidate_hubs: list[str] | None = None
@@ -136,6 +143,7 @@ class AssignmentOut(BaseModel):
                 out.confidence = verdict.confidence
                 out.confirm_at_call = verdict.confirm_at_call
                 out.explanation = verdict.explanation
+                out.because = verdict.because
             case OutOfArea(district, explanation):
                 out.district_gss, out.explanation = district, explanation
             case Hold(reason, candidates):
@@ -157,6 +165,32 @@ class TriageItem(BaseModel):
     triage_due_at: datetime
     same_person_ids: list[UUID]
     same_household_ids: list[UUID]
+    claimed_by: Annotated[str | None, Field(description="who decides about it, until `claim_expires_at`")] = (
+        None
+    )
+    claim_expires_at: datetime | None = None
+
+    @classmethod
+    def of_assignment(cls, one: Assignment) -> Self:
+        """From an assignment that is held."""
+        held_at, due_at = one.held_at, one.triage_due_at
+        assert isinstance(one.verdict, Hold)  # noqa: S101 # so is whatever is held
+        assert one.facts is not None  # noqa: S101 # the same
+        assert held_at is not None  # noqa: S101 # the same
+        assert due_at is not None  # noqa: S101 # the same
+        same = {name: getattr(one, name) for name in ("claimed_by", "claim_expires_at")}
+        return cls.of(
+            Held(
+                referral_id=one.referral_id,
+                facts=one.facts,
+                verdict=one.verdict,
+                held_at=held_at,
+                triage_due_at=due_at,
+                same_person_ids=one.same_person_ids,
+                same_household_ids=one.same_household_ids,
+                **same,
+            )
+        )
 
     @classmethod
     def of(cls, held: Held) -> Self:
@@ -171,6 +205,8 @@ class TriageItem(BaseModel):
             triage_due_at=held.triage_due_at,
             same_person_ids=list(held.same_person_ids),
             same_household_ids=list(held.same_household_ids),
+            claimed_by=held.claimed_by,
+            claim_expires_at=held.claim_expires_at,
         )
 
 
@@ -266,6 +302,7 @@ def add_routes(routes: Routes, settings: Settings) -> None:
         async def work(tx: Tx) -> AssignmentOut:
             assignments, before = await _lock(tx, referral_id, caller)
             hub = await _lock_hub(tx, body.hub_id) if body.hub_id else None
+            must_be_free_for(before, caller.name, tx.now)
             step = decide(before, hub, body.reason, caller.name, tx.now)
             return await _decided(assignments, step, "triage", caller, body.reason)
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import Depends, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from bdcan_chassis.http.auth import Caller, needs
-from bdcan_chassis.http.bodies import Body, Reason, Slug, Text
+from bdcan_chassis.http.bodies import Body, Slug, Text
 from bdcan_chassis.http.guard import Routes
 from bdcan_chassis.http.idempotency import OnceOnly
 from bdcan_chassis.http.problems import NotFoundError
@@ -18,18 +18,14 @@ from bdcan_chassis.transaction import Tx
 from bdcan_contracts.models import Ward
 from bdcan_routing import store
 from bdcan_routing.books import Hubs
-from bdcan_routing.domain.hubs import Coverage, Hub, HubPlan, configure, pause, resume
+from bdcan_routing.domain.hubs import Contacts, Coverage, Hub, HubPlan, Open, configure
 from bdcan_routing.domain.wards import ward_name
 from bdcan_routing.store.gazetteer import COARSE, Release
 
 Reader = Annotated[Caller, Depends(needs("routing:read"))]
 Writer = Annotated[Caller, Depends(needs("routing:write"))]
 
-
-class Pause(Body):
-    """Why a hub pauses."""
-
-    reason: Reason
+_TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
 
 
 class WardIn(Body):
@@ -39,8 +35,29 @@ class WardIn(Body):
     vintage: Annotated[int, Field(ge=2000, le=2100)]
 
 
+class HoursOfDay(Body):
+    """A day of the week (1: Monday) on which the hub is open, in local time."""
+
+    weekday: Annotated[int, Field(ge=1, le=7)]
+    opens: Annotated[str, Field(pattern=_TIME)]
+    closes: Annotated[str, Field(pattern=_TIME)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.opens >= self.closes:
+            raise ValueError("it closes after it opens")
+        return self
+
+
+class ContactsIn(Body):
+    """How to reach the hub: the organisation's own telephone and e-mail, and nobody's own."""
+
+    phone: Annotated[str, Field(pattern=r"^\+?[0-9 ]{6,20}$")] | None = None
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=100)] | None = None
+
+
 class HubIn(Body):
-    """A hub as it should be. Without `cover` or `neighbours`, a hub keeps those that it has."""
+    """A hub as it should be. What it does not say beside its name and wards, a hub keeps."""
 
     name: Annotated[Text, Field(min_length=1, max_length=100)]
     wards: Annotated[list[WardIn], Field(max_length=50)]
@@ -48,6 +65,19 @@ class HubIn(Body):
     neighbours: Annotated[
         list[Slug] | None,
         Field(max_length=20, description="the hubs next to it, the nearest first; a new hub has its cover"),
+    ] = None
+
+    capacity: Annotated[
+        dict[Slug, Annotated[int, Field(ge=1, le=100_000)]] | None,
+        Field(
+            max_length=50,
+            description="the most that it can be given in a day: `calls`, or a need's code; no limit for other kinds",
+        ),
+    ] = None
+    hours: Annotated[list[HoursOfDay] | None, Field(max_length=28)] = None
+    contacts: ContactsIn | None = None
+    version: Annotated[
+        int | None, Field(ge=1, description="the version that you saw; needed to change a hub that exists")
     ] = None
 
     def plan(self, hub_id: str) -> HubPlan:
@@ -58,6 +88,11 @@ class HubIn(Body):
             tuple(Ward(gss=ward.gss, vintage=ward.vintage) for ward in self.wards),
             None if self.cover is None else tuple(self.cover),
             neighbours=None if self.neighbours is None else tuple(self.neighbours),
+            capacity=self.capacity,
+            hours=None
+            if self.hours is None
+            else tuple(Open(one.weekday, one.opens, one.closes) for one in self.hours),
+            contacts=self.contacts and Contacts(self.contacts.phone, self.contacts.email),
         )
 
 
@@ -83,8 +118,12 @@ class HubOut(BaseModel):
     wards: list[WardOut]
     cover: list[str]
     neighbours: Annotated[list[str], Field(description="the hubs next to it, the nearest first")]
+    capacity: dict[str, int]
+    hours: list[HoursOfDay]
+    contacts: ContactsIn | None = None
     paused: bool
     pause_reason: str | None = None
+    closed_at: datetime | None = None
     illustrative: bool
     configured_at: datetime
 
@@ -98,6 +137,10 @@ class HubOut(BaseModel):
             wards=[WardOut.of(ward) for ward in hub.wards],
             cover=list(hub.cover),
             neighbours=list(hub.cover if hub.neighbours is None else hub.neighbours),
+            capacity=dict(hub.capacity),
+            hours=[HoursOfDay(weekday=one.weekday, opens=one.opens, closes=one.closes) for one in hub.hours],
+            contacts=hub.contacts and ContactsIn(phone=hub.contacts.phone, email=hub.contacts.email),
+            closed_at=hub.closed_at,
             paused=hub.paused,
             pause_reason=hub.pause_reason,
             illustrative=hub.illustrative,
@@ -165,39 +208,21 @@ def add_routes(routes: Routes) -> None:
 
     @routes.put("/hubs/{hub_id}", response_model=HubOut)
     async def configure_hub(hub_id: Slug, body: HubIn, caller: Writer, once: OnceOnly) -> Response:
-        """Add a hub or change it. Referrals that have a hub keep it."""
+        """Add a hub or change it. To change one, name the version that you saw (428 without). Referrals that have a hub keep it."""
 
         async def work(tx: Tx) -> HubOut:
             caller.must_see_hub(None)
             hubs = Hubs(tx)
             await hubs.lock_all()
-            hub = hubs.put(configure(Coverage.of(hubs), body.plan(hub_id), tx.now))
+            before = hubs.get(hub_id)
+            step = configure(Coverage.of(hubs), body.plan(hub_id), tx.now, body.version)
+            hub = hubs.put(step)
             await hubs.save()
-            return HubOut.of(hub)
-
-        return await once(work)
-
-    @routes.post("/hubs/{hub_id}/pause", response_model=HubOut)
-    async def pause_hub(hub_id: Slug, body: Pause, caller: Writer, once: OnceOnly) -> Response:
-        """New referrals go to the hub's cover from now on."""
-
-        async def work(tx: Tx) -> HubOut:
-            hubs, before = await _lock(tx, hub_id, caller)
-            hub = hubs.put(pause(before, body.reason, tx.now))
-            await hubs.save()
-            return HubOut.of(hub)
-
-        return await once(work)
-
-    @routes.post("/hubs/{hub_id}/resume", response_model=HubOut)
-    async def resume_hub(hub_id: Slug, caller: Writer, once: OnceOnly) -> Response:
-        """The hub takes new referrals again."""
-
-        async def work(tx: Tx) -> HubOut:
-            hubs, before = await _lock(tx, hub_id, caller)
-            hub = hubs.put(resume(before, tx.now))
-            await hubs.save()
-            return HubOut.of(hub)
+            out = HubOut.of(hub)
+            if step.events:
+                what = "changed" if before else "set up"
+                await store.hub_history.record(tx, hub, out.model_dump(mode="json"), what, caller.name)
+            return out
 
         return await once(work)
 
@@ -210,13 +235,3 @@ def add_routes(routes: Routes) -> None:
         if release is None:
             raise NotFoundError("No postcode table is loaded yet: `migrate` loads the shipped one.")
         return GazetteerOut.of(release, previous)
-
-
-async def _lock(tx: Tx, hub_id: str, caller: Caller) -> tuple[Hubs, Hub]:
-    caller.must_see_hub(hub_id)
-    hubs = Hubs(tx)
-    await hubs.lock_all()
-    found = hubs.get(hub_id)
-    if found is None:
-        raise NotFoundError
-    return hubs, found

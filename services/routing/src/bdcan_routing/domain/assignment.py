@@ -7,6 +7,7 @@ Events of a referral may come in any order. What an amendment says before the re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -38,6 +39,7 @@ from bdcan_contracts.vocabulary import Reason, TriageReason
 from bdcan_routing.domain.errors import NotAllowedError
 from bdcan_routing.domain.gazetteer import OutOfArea
 from bdcan_routing.domain.hubs import Hub
+from bdcan_routing.domain.load import kinds_of
 from bdcan_routing.domain.placement import Hold, Placer, ToHub, Verdict
 
 TRIAGE_DUE = "triage-due"
@@ -123,6 +125,13 @@ class Assignment(Struct, frozen=True):
     same_household_ids: tuple[UUID, ...] = ()
     linked_at: datetime | None = None
     late_since: datetime | None = None
+    claimed_by: str | None = None
+    claim_expires_at: datetime | None = None
+
+    @property
+    def wanted(self) -> Mapping[str, int]:
+        """What a hub must have room for on the day it gets this, by kind."""
+        return kinds_of(self.facts.needs if self.facts else (), outreach=self.outreach)
 
     @property
     def hub_id(self) -> str | None:
@@ -157,7 +166,7 @@ def receive(
             same_household_ids=state.same_household_ids,
             linked_at=state.linked_at,
         )
-    return _settle(known, placer.place(facts.home), times, now)
+    return _settle(known, placer.place(facts.home, known.wanted), times, now)
 
 
 def link(state: Assignment | None, event: ReferralLinked) -> Step[Assignment]:
@@ -194,7 +203,7 @@ def amend(
         case State.ASSIGNED, ToHub(hub_id=hub_id) if hub_id == state.hub_id:
             return Step(replace(known, verdict=verdict))
         case State.ASSIGNED, ToHub(confirm_at_call=False):
-            return _move(known, verdict, "address-changed", now)
+            return move(known, verdict, "address-changed", now)
         case State.ASSIGNED, OutOfArea():
             return _settle(known, verdict, times, now)
         case State.ASSIGNED, _:
@@ -263,7 +272,7 @@ def place_again(state: Assignment, placer: Placer, times: TriageTimes, now: date
     """Hubs or postcodes changed. A held referral is placed if a rule can place it now."""
     if state.state is not State.HELD:
         return Step(state)
-    verdict = placer.place(_known(state).home)
+    verdict = placer.place(_known(state).home, state.wanted)
     return Step(state) if isinstance(verdict, Hold) else _settle(state, verdict, times, now)
 
 
@@ -308,10 +317,11 @@ def reassign(state: Assignment, hub: Hub | None, reason: str, by: str, now: date
     verdict = replace(
         state.verdict,
         hub_id=hub.hub_id,
+        because=None,
         method=AssignmentMethod.MANUAL,
         explanation=f"Moved by a person: {reason}.",
     )
-    return _by_person(state, _move(state, verdict, reason, now), by, now)
+    return _by_person(state, move(state, verdict, reason, now), by, now)
 
 
 def undo(state: Assignment, by: str, times: TriageTimes, now: datetime) -> Step[Assignment]:
@@ -332,11 +342,29 @@ def undo(state: Assignment, by: str, times: TriageTimes, now: datetime) -> Step[
         case Hold() as verdict:
             return _hold(known, verdict, times, now)
         case ToHub() as verdict if state.state is State.ASSIGNED:
-            return _move(known, verdict, Reason.DECISION_UNDONE, now)
+            return move(known, verdict, Reason.DECISION_UNDONE, now)
         case ToHub() as verdict:
             return _assign(known, verdict, now)
         case OutOfArea() as verdict:
             return _out(known, verdict, now)
+
+
+def hand_over(state: Assignment, own: Hub, to: Hub, now: datetime) -> Step[Assignment]:
+    """Its hub pauses and hands its open work over. What the hub does not have any more stays where it is."""
+    if (
+        state.state is not State.ASSIGNED
+        or state.hub_id != own.hub_id
+        or not isinstance(state.verdict, ToHub)
+    ):
+        return Step(state)
+    verdict = replace(
+        state.verdict,
+        hub_id=to.hub_id,
+        method=AssignmentMethod.MANUAL,
+        because=str(Reason.HUB_HANDED_OVER),
+        explanation=f"{own.name} is paused and handed its open work over; {to.name} took it."[:300],
+    )
+    return move(state, verdict, Reason.HUB_HANDED_OVER, now)
 
 
 def decide_anew(
@@ -409,7 +437,8 @@ def _assign(state: Assignment, verdict: ToHub, now: datetime) -> Step[Assignment
     return _step(state, new, ReferralAssigned(**_about(new, verdict, now)))
 
 
-def _move(state: Assignment, verdict: ToHub, reason: str, now: datetime) -> Step[Assignment]:
+def move(state: Assignment, verdict: ToHub, reason: str, now: datetime) -> Step[Assignment]:
+    """Another hub looks after it from now on."""
     previous = state.hub_id
     assert previous is not None  # noqa: S101 # only what has a hub can move to another one
     new = replace(state, version=state.version + 1, verdict=verdict, earlier=None)
@@ -464,8 +493,8 @@ def _hold(state: Assignment, verdict: Hold, times: TriageTimes, now: datetime) -
 
 def _step(before: Assignment, after: Assignment, *events: BaseModel) -> Step[Assignment]:
     """A step whose deadline follows the state. Only what waits for a person is late."""
-    if after.state is not State.HELD and after.late_since is not None:
-        after = replace(after, late_since=None)
+    if after.state is not State.HELD and (after.late_since is not None or after.claimed_by is not None):
+        after = replace(after, late_since=None, claimed_by=None, claim_expires_at=None)
     kept = before.triage_due_at == after.triage_due_at
     return Step(after, events, {} if kept else {TRIAGE_DUE: after.triage_due_at})
 

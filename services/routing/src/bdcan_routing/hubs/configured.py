@@ -11,8 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bdcan_chassis.errors import ConfigurationError
 from bdcan_chassis.http.bodies import Slug
-from bdcan_routing.domain.hubs import HubPlan
+from bdcan_routing.domain.hubs import HubPlan, Open
 from bdcan_routing.domain.wards import WARDS
+
+_TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    weekday: Annotated[int, Field(ge=1, le=7)]
+    opens: Annotated[str, Field(pattern=_TIME)]
+    closes: Annotated[str, Field(pattern=_TIME)]
 
 
 class _Hub(BaseModel):
@@ -22,6 +31,8 @@ class _Hub(BaseModel):
     wards: Annotated[list[str], Field(min_length=1, max_length=50)]
     cover: list[Slug] = []
     neighbours: list[Slug] | None = None
+    capacity: dict[Slug, Annotated[int, Field(ge=1, le=100_000)]] = {}
+    hours: list[_Open] = []
 
 
 class _File(BaseModel):
@@ -69,6 +80,8 @@ def configured_hubs(path: Path | None) -> list[HubPlan]:
             tuple(h.cover),
             read.illustrative,
             None if h.neighbours is None else tuple(h.neighbours),
+            h.capacity,
+            tuple(Open(one.weekday, one.opens, one.closes) for one in h.hours),
         )
         for h in read.hub
     ]

@@ -22,9 +22,19 @@ class Held(Struct, frozen=True):
     verdict: Hold
     held_at: datetime
     triage_due_at: datetime
+    claimed_by: str | None
+    claim_expires_at: datetime | None
     same_person_ids: tuple[UUID, ...]
     same_household_ids: tuple[UUID, ...]
 
+
+# The households of some referrals, as far as intake has linked them.
+HOUSEHOLDS = Statement(
+    """
+    SELECT DISTINCT unnest(same_household_ids) AS referral_id FROM assignment
+    WHERE referral_id = ANY (:referral_ids) AND same_household_ids <> '{}'
+    """
+)
 
 # A page of the referrals that wait for a person, those due first.
 FIND_HELD = Query(
@@ -46,6 +56,23 @@ LOCK_HELD = ASSIGNMENT.query(
     """
 )
 
+# The referral that must be decided first and that nobody else has claimed. Somebody who takes one at the same time gets another.
+LOCK_NEXT_HELD = ASSIGNMENT.query(
+    """
+    SELECT {columns} FROM assignment
+    WHERE state = 'held' AND (claim_expires_at IS NULL OR claim_expires_at <= :now::timestamptz OR claimed_by = :caller::text)
+    ORDER BY triage_due_at, referral_id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+    """
+)
+
+# How many held referrals somebody decides about at present. One row more: so that none is 0.
+COUNT_CLAIMED = Statement(
+    """
+    SELECT count(*) FILTER (WHERE claim_expires_at > :now::timestamptz) AS value FROM assignment
+    WHERE state = 'held'
+    """
+)
+
 # How many referrals there are, by state.
 COUNT_BY_STATE = Statement("SELECT state, count(*) AS value FROM assignment GROUP BY state")
 
@@ -56,6 +83,20 @@ COUNT_BY_HUB = Statement(
         SELECT hub_id, referral_id FROM assignment WHERE state = 'assigned' AND hub_id IS NOT NULL
         UNION ALL SELECT hub_id, NULL FROM hub
     ) AS known GROUP BY hub_id
+    """
+)
+
+# What was asked for in some wards lately, and what is open: all of it (code NULL), and by need.
+COUNT_BY_WARD = Statement(
+    """
+    SELECT verdict -> 'ward' ->> 'gss' AS ward, need.code, count(DISTINCT referral_id)::integer AS requests,
+        (count(DISTINCT referral_id) FILTER (WHERE state = 'assigned'))::integer AS open_referrals
+    FROM assignment CROSS JOIN LATERAL (
+        SELECT NULL AS code UNION ALL SELECT one ->> 'code' FROM jsonb_array_elements(facts -> 'needs') AS one
+    ) AS need
+    WHERE state IN ('assigned', 'ended') AND verdict -> 'ward' ->> 'gss' = ANY (:wards::text[])
+        AND (state = 'assigned' OR changed_at > :since::timestamptz - make_interval(weeks => :weeks::integer))
+    GROUP BY 1, 2
     """
 )
 

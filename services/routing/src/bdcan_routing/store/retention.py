@@ -35,5 +35,24 @@ KEPT = (
         stays_about="t.referral_id = ANY (:subject_ids)",
         history="decided_at",
     ),
+    Kept(
+        "hub changes",
+        "hub_change",
+        "which account changed what about a hub, with a code",
+        "to account for decisions",
+        _TASK,
+        timedelta(days=6 * 365),
+        "t.changed_at < :before",
+        history="changed_at",
+    ),
+    Kept(
+        "hand-overs",
+        "hub_handover",
+        "which account had a hub hand its open work over",
+        "to account for decisions",
+        _TASK,
+        timedelta(days=6 * 365),
+        "t.ended_at < :before",
+    ),
 )
 """In the order in which they end. The assignment stays with its hub and its times, for the borough's figures."""

@@ -21,6 +21,8 @@ CREATE TABLE public.assignment (
     same_household_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     linked_at timestamp with time zone,
     late_since timestamp with time zone,
+    claimed_by text,
+    claim_expires_at timestamp with time zone,
     CONSTRAINT assignment_check CHECK (((state <> 'held'::text) OR ((triage_due_at IS NOT NULL) AND (triage_reason IS NOT NULL)))),
     CONSTRAINT assignment_check1 CHECK (((state <> 'assigned'::text) OR (hub_id IS NOT NULL))),
     CONSTRAINT assignment_state_check CHECK ((state = ANY (ARRAY['awaited'::text, 'held'::text, 'assigned'::text, 'out-of-area'::text, 'ended'::text])))
@@ -106,9 +108,51 @@ CREATE TABLE public.hub (
     version integer NOT NULL,
     configured_at timestamp with time zone NOT NULL,
     neighbours text[],
+    capacity jsonb DEFAULT '{}'::jsonb NOT NULL,
+    hours jsonb DEFAULT '[]'::jsonb NOT NULL,
+    contacts jsonb,
+    closed_at timestamp with time zone,
     CONSTRAINT hub_check CHECK ((paused = (pause_reason IS NOT NULL))),
     CONSTRAINT hub_hub_id_check CHECK ((hub_id ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text)),
     CONSTRAINT hub_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE public.hub_change (
+    seq bigint NOT NULL,
+    hub_id text NOT NULL,
+    version integer NOT NULL,
+    change text NOT NULL,
+    caller text NOT NULL,
+    reason text,
+    hub jsonb NOT NULL,
+    changed_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.hub_change ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.hub_change_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.hub_handover (
+    handover_id uuid NOT NULL,
+    hub_id text NOT NULL,
+    to_hub_id text,
+    reason text NOT NULL,
+    started_by text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    moved integer NOT NULL,
+    ended_at timestamp with time zone
+);
+
+CREATE TABLE public.hub_load (
+    on_day date NOT NULL,
+    hub_id text NOT NULL,
+    kind text NOT NULL,
+    given integer NOT NULL
 );
 
 CREATE TABLE public.hub_ward (
@@ -136,6 +180,15 @@ ALTER TABLE ONLY public.gazetteer_share
 ALTER TABLE ONLY public.gazetteer_unit
     ADD CONSTRAINT gazetteer_unit_pkey PRIMARY KEY (release_id, postcode);
 
+ALTER TABLE ONLY public.hub_change
+    ADD CONSTRAINT hub_change_pkey PRIMARY KEY (seq);
+
+ALTER TABLE ONLY public.hub_handover
+    ADD CONSTRAINT hub_handover_pkey PRIMARY KEY (handover_id);
+
+ALTER TABLE ONLY public.hub_load
+    ADD CONSTRAINT hub_load_pkey PRIMARY KEY (on_day, hub_id, kind);
+
 ALTER TABLE ONLY public.hub
     ADD CONSTRAINT hub_pkey PRIMARY KEY (hub_id);
 
@@ -149,6 +202,10 @@ CREATE INDEX assignment_hub ON public.assignment USING btree (hub_id, state) WHE
 CREATE INDEX decision_referral ON public.decision USING btree (referral_id);
 
 CREATE UNIQUE INDEX gazetteer_release_active ON public.gazetteer_release USING btree (active) WHERE active;
+
+CREATE INDEX hub_change_hub ON public.hub_change USING btree (hub_id, seq);
+
+CREATE INDEX hub_handover_open ON public.hub_handover USING btree (handover_id) WHERE (ended_at IS NULL);
 
 CREATE INDEX hub_ward_hub ON public.hub_ward USING btree (hub_id);
 
