@@ -52,6 +52,27 @@ class FakeRouting:
         return app
 
 
+@dataclass
+class FakeIntake:
+    """Discloses the same person to anybody. Set `status` to have it fail."""
+
+    status: int = 200
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+
+    def app(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.post("/v1/disclosures")
+        async def disclose(request: Request) -> Response:
+            self.asked.append(await request.json())
+            self.keys.append(request.headers.get("X-API-Key"))
+            said = {"name": "Amina Example", "phone": "07700 900123", "address": "1 Example Road"}
+            return JSONResponse(said if self.status == 200 else {"detail": "Not now."}, self.status)
+
+        return app
+
+
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     """A real HTTP server; yields its URL."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -85,3 +85,46 @@ def _client(url: str, headers: Mapping[str, str], timeout: timedelta) -> httpx.A
 def _authorities() -> ssl.SSLContext:
     """The authorities that sign servers' certificates: reading them takes longer than most answers."""
     return ssl.create_default_context()
+
+
+class Told(Struct, frozen=True):
+    """What intake says of a stop; without fields, `refused` says why in words."""
+
+    fields: Mapping[str, Any]
+    refused: str | None = None
+
+
+_AT_ONCE = 8
+
+
+async def disclosures(
+    settings: Settings, own: Mapping[str, str], asked: Sequence[Mapping[str, Any]]
+) -> list[Told]:
+    """Ask intake for some people, as whoever prints: `own` are the headers that say who they are. Raises UnavailableError.
+
+    What intake refuses is refused for that stop alone.
+    """
+    if settings.intake_url is None:
+        raise UnavailableError("no-sheets", "No sheets here: set BDCAN_INTAKE_URL. Nothing was printed.")
+    turns = asyncio.Semaphore(_AT_ONCE)
+    async with _client(settings.intake_url, own, settings.intake_timeout) as intake:
+
+        async def one(question: Mapping[str, Any]) -> Told:
+            async with turns, asyncio.timeout(settings.intake_timeout.total_seconds()):
+                answer = await intake.post("/v1/disclosures", json=question)
+            said = answer.json()
+            if answer.status_code in _REFUSED:
+                return Told({}, f"Intake does not say who this is: {said['detail']}")
+            answer.raise_for_status()
+            return Told(said)
+
+        try:
+            return await asyncio.gather(*map(one, asked))
+        except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            raise UnavailableError(
+                "intake-unavailable",
+                "Intake does not say who the people are just now. Nothing was printed: try again in a minute.",
+            ) from error
+
+
+_REFUSED = {403, 404, 409}

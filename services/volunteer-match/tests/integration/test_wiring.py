@@ -55,6 +55,7 @@ async def test_every_route_answers_in_the_openapi_document(given: Harness) -> No
         "/v1/rounds/{round_id}",
         "/v1/rounds/{round_id}/confirmation",
         "/v1/rounds/{round_id}/cancellation",
+        "/v1/rounds/{round_id}/sheet",
         "/v1/rounds/{round_id}/stops",
         "/v1/volunteers",
         "/v1/volunteers/{volunteer_id}/activation",

@@ -22,6 +22,7 @@ from bdcan_chassis.transaction import Tx
 from bdcan_contracts.vocabulary import Reason
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.api.planning import Planned, plan_rounds, put_in_order
+from bdcan_volunteer_match.api.round_sheet import print_sheet
 from bdcan_volunteer_match.api.round_views import (
     LeftOutView,
     OrderBody,
@@ -148,7 +149,20 @@ def router(settings: Settings) -> Routes:
 
         return await once(work)
 
+    _add_sheet(router, settings)
     return router
+
+
+def _add_sheet(router: Routes, settings: Settings) -> None:
+    @router.get(
+        "/{round_id}/sheet", response_class=Response, responses={200: {"content": {"application/pdf": {}}}}
+    )
+    async def show_sheet(round_id: UUID, request: Request, caller: Reader) -> Response:
+        """The round on paper (PDF): names and addresses as intake discloses them to you now. Each look is in its audit."""
+        async with reading(request) as connection:
+            found = await round_to_show(connection, round_id, caller)
+            tasks = await tasks_of(connection, [found])
+        return await print_sheet(request, found, tasks, caller, settings)
 
 
 async def round_to_show(connection: Connection, round_id: UUID, caller: Caller) -> Round:
