@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+import fontpkg_noto_sans
+import fontpkg_noto_sans_arabic
 import typst
 from msgspec import Struct
 from msgspec.json import encode
@@ -67,5 +69,5 @@ def _template() -> bytes:
 @cache
 def _fonts() -> typst.Fonts:
     """Noto Sans for Latin, Greek, Cyrillic and Arabic letters, and whatever the machine has for others."""
-    packages = ("fontpkg_noto_sans", "fontpkg_noto_sans_arabic")
+    packages = (fontpkg_noto_sans, fontpkg_noto_sans_arabic)
     return typst.Fonts(font_paths=[str(files(package) / "files") for package in packages])
