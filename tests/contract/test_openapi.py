@@ -21,7 +21,7 @@ from bdcan_chassis.testing.harness import Harness
 _READS = {"get"}
 _ERRORS = {
     "any": {"401", "404", "422", "429", "503"},
-    "writing": {"408", "409", "413"},
+    "writing": {"408", "409", "413", "428"},
     "body": {"400", "415"},
 }
 
@@ -150,6 +150,8 @@ async def python_client(given: Harness, folder: Path, monkeypatch: pytest.Monkey
     package = f"{folder.name}_{given.service.package}"  # one of the same name may be imported already
     source = folder / "openapi.json"
     source.write_text(json.dumps(await document_of(given)))
+    config = folder / "config.json"  # the generator knows PDF only as bytes
+    config.write_text(json.dumps({"content_type_overrides": {"application/pdf": "application/octet-stream"}}))
     made = await asyncio.to_thread(
         subprocess.run,
         [
@@ -157,6 +159,7 @@ async def python_client(given: Harness, folder: Path, monkeypatch: pytest.Monkey
             "-m",
             "openapi_python_client",
             *("generate", "--path", str(source), "--meta", "none", "--fail-on-warning"),
+            *("--config", str(config)),
             *("--output-path", str(folder / package)),
         ],
         env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},  # it formats with ruff

@@ -70,6 +70,14 @@ _BEYOND_A_SCHEMA = {
     "POST /v1/stock-receipts",  # the item and its dates must go together
     "POST /v1/stock-write-offs",  # of what is there
     "POST /v1/tasks/{task_id}/concerns",  # few needs are about somebody's safety
+    "POST /v1/tasks/{task_id}/completion",  # each kind of task has its own form
+    "POST /v1/tasks/{task_id}/no-show",  # of a volunteer who has the task in hand
+    "POST /v1/rounds",  # its start must be a postcode that exists
+    "GET /v1/rounds/{round_id}",  # of which none was planned, therefore
+    "POST /v1/rounds/{round_id}/confirmation",
+    "POST /v1/rounds/{round_id}/cancellation",
+    "PUT /v1/rounds/{round_id}/stops",
+    "GET /v1/rounds/{round_id}/sheet",
 }
 
 _KNOWN: dict[str, list[Any]] = {

@@ -9,7 +9,7 @@ from bdcan_chassis.sampled import Sampled
 from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match import store
 from bdcan_volunteer_match.domain.call import LIVE, CallState
-from bdcan_volunteer_match.domain.drops import Why
+from bdcan_volunteer_match.domain.drops import WhyLeftOut
 from bdcan_volunteer_match.domain.ladder import CALLS_IN_LADDER
 from bdcan_volunteer_match.domain.rounds import RoundState
 from bdcan_volunteer_match.domain.task import TaskState
@@ -117,7 +117,7 @@ LEFT_OUT = Counter(
     "Tasks that a plan of rounds, or the confirmation of one, has left out, by reason",
     ["reason"],
 )
-for _reason in Why:
+for _reason in WhyLeftOut:
     LEFT_OUT.labels(_reason)
 
 PARTLY_DONE = Counter(

@@ -14,7 +14,7 @@ import fontpkg_noto_sans_arabic
 import typst
 from msgspec import Struct
 from msgspec.json import encode
-from msgspec.structs import replace
+from msgspec.structs import asdict
 
 _MISSING_LETTERS = "Some letters on this sheet cannot be printed here. Ask the coordinator for those names."
 
@@ -47,15 +47,16 @@ class Sheet(Struct, frozen=True):
 def render(sheet: Sheet) -> bytes:
     """The PDF. It is work of the processor: whoever serves requests calls it in a thread."""
     try:
-        return _compiled(sheet, tagged=True)
+        return _compiled(sheet, sheet.notes, tagged=True)
     except typst.TypstError as error:
         if "could not be displayed" not in error.message:
             raise
-        return _compiled(replace(sheet, notes=(*sheet.notes, _MISSING_LETTERS)), tagged=False)
+        return _compiled(sheet, (*sheet.notes, _MISSING_LETTERS), tagged=False)
 
 
-def _compiled(sheet: Sheet, *, tagged: bool) -> bytes:
-    compiler = typst.Compiler(_template(), font_paths=_fonts(), sys_inputs={"sheet": encode(sheet).decode()})
+def _compiled(sheet: Sheet, notes: tuple[str, ...], *, tagged: bool) -> bytes:
+    inputs = {"sheet": encode(asdict(sheet) | {"notes": notes}).decode()}
+    compiler = typst.Compiler(_template(), font_paths=_fonts(), sys_inputs=inputs)
     pdf = compiler.compile(format="pdf", pdf_standards="ua-1" if tagged else [])
     assert isinstance(pdf, bytes)  # noqa: S101 # one file of all pages
     return pdf

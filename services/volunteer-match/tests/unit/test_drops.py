@@ -22,7 +22,7 @@ from bdcan_volunteer_match.domain.drops import (
     Means,
     Point,
     Problem,
-    Why,
+    WhyLeftOut,
     Window,
     nearest_first,
     scheduled,
@@ -54,7 +54,7 @@ def east(metres: int) -> Point:
     return Point(HERE.easting + metres, HERE.northing)
 
 
-def why(one: Asked, at: Point | None = HERE, *doers: Doer) -> Why | None:
+def why(one: Asked, at: Point | None = HERE, *doers: Doer) -> WhyLeftOut | None:
     """Why a stop is left out; None where it is not."""
     positions = {one.task_id: at} if at else {}
     _, left_out = screened([one], positions, HERE, doers or (doer(),), START)
@@ -65,25 +65,25 @@ def why(one: Asked, at: Point | None = HERE, *doers: Doer) -> Why | None:
     ("one", "at", "doers", "reason"),
     [
         (asked(1), east(500), (), None),
-        (asked(1, refusal=Why.TAKEN), east(500), (), Why.TAKEN),
-        (asked(1, kind=TaskKind.SHOPPING), east(500), (), Why.NO_DELIVERY),
-        (asked(1), None, (), Why.NO_POSITION),
-        (asked(1, may=set()), east(500), (), Why.NOBODY_MAY),
-        (asked(1), east(3000), (doer(means=Means.FOOT),), Why.TOO_FAR),
-        (asked(1, may={1}), east(3000), (doer(1, Means.FOOT), doer(2)), Why.TOO_FAR),
-        (asked(1, kind=TaskKind.PARCEL_DELIVERY), east(500), (doer(room=5),), Why.TOO_MUCH),
-        (asked(1, window=Window(latest=START)), east(500), (), Why.WINDOW),
-        (asked(1, window=Window(earliest=START + timedelta(hours=4))), east(500), (), Why.WINDOW),
+        (asked(1, refusal=WhyLeftOut.TAKEN), east(500), (), WhyLeftOut.TAKEN),
+        (asked(1, kind=TaskKind.SHOPPING), east(500), (), WhyLeftOut.NO_DELIVERY),
+        (asked(1), None, (), WhyLeftOut.NO_POSITION),
+        (asked(1, may=set()), east(500), (), WhyLeftOut.NOBODY_MAY),
+        (asked(1), east(3000), (doer(means=Means.FOOT),), WhyLeftOut.TOO_FAR),
+        (asked(1, may={1}), east(3000), (doer(1, Means.FOOT), doer(2)), WhyLeftOut.TOO_FAR),
+        (asked(1, kind=TaskKind.PARCEL_DELIVERY), east(500), (doer(room=5),), WhyLeftOut.TOO_MUCH),
+        (asked(1, window=Window(latest=START)), east(500), (), WhyLeftOut.WINDOW),
+        (asked(1, window=Window(earliest=START + timedelta(hours=4))), east(500), (), WhyLeftOut.WINDOW),
     ],
 )
 def test_stop_that_nobody_can_make_is_left_out_with_its_reason(
-    one: Asked, at: Point | None, doers: tuple[Doer, ...], reason: Why | None
+    one: Asked, at: Point | None, doers: tuple[Doer, ...], reason: WhyLeftOut | None
 ) -> None:
     assert why(one, at, *doers) == reason
 
 
 def test_every_reason_has_words_for_a_person() -> None:
-    assert set(WORDS) == set(Why)
+    assert set(WORDS) == set(WhyLeftOut)
 
 
 def test_overdue_stop_is_never_left_out_for_being_late() -> None:
@@ -111,7 +111,7 @@ def test_orders_that_break_a_limit_are_cut() -> None:
     )
     courses, left_out = settled(problem, [[many[0].task_id, many[0].task_id, *(one.task_id for one in many)]])
     assert [stop.task_id for stop in courses[0].stops] == [many[0].task_id, many[1].task_id]
-    assert [(one.task_id, one.reason) for one in left_out] == [(many[2].task_id, Why.NO_ROOM)]
+    assert [(one.task_id, one.reason) for one in left_out] == [(many[2].task_id, WhyLeftOut.NO_ROOM)]
 
 
 @st.composite

@@ -135,7 +135,7 @@ def add_routes(routes: Routes) -> None:
         return await once(work)
 
     @routes.post("/wards/moves", response_model=WardMovesOut)
-    async def move(body: WardMoves, caller: Writer, once: OnceOnly) -> Response:
+    async def shift_wards(body: WardMoves, caller: Writer, once: OnceOnly) -> Response:
         """Move wards between hubs in one step: none is without a hub, and none has two. Referrals that have a hub keep it."""
 
         async def work(tx: Tx) -> WardMovesOut:

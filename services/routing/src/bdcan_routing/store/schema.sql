@@ -125,6 +125,7 @@ CREATE TABLE public.hub_change (
     caller text NOT NULL,
     reason text,
     hub jsonb NOT NULL,
+    change_id uuid DEFAULT gen_random_uuid() NOT NULL,
     changed_at timestamp with time zone NOT NULL
 );
 

@@ -23,8 +23,8 @@ from bdcan_volunteer_match.domain.completion import (
     FIELDS,
     Completion,
     Handed,
+    HowTheyWere,
     Missing,
-    Seen,
     did_not_come,
     finish,
 )
@@ -47,7 +47,7 @@ class CompletionBody(ByVolunteer):
     handed: Handed | None = Field(default=None, description="to whom it went")
     bags: int | None = Field(default=None, ge=1, le=50, description="bags that were handed over")
     arrived: bool | None = Field(default=None, description="whether the resident arrived")
-    seen: Seen | None = Field(default=None, description="how the resident was")
+    seen: HowTheyWere | None = Field(default=None, description="how the resident was")
     homes: int | None = Field(default=None, ge=0, le=20_000, description="homes that got a leaflet")
 
 

@@ -32,7 +32,7 @@ from bdcan_volunteer_match.domain.drops import (
     Drop,
     LeftOut,
     Point,
-    Why,
+    WhyLeftOut,
     Window,
     scheduled,
     screened,
@@ -75,7 +75,7 @@ async def plan_rounds(request: Request, body: PlanBody, caller: Caller, settings
     problem, refused = screened(asked, homes, at, doers, now)
     orders = await asyncio.to_thread(solve, problem, settings.solve_at_most)
     courses, no_room = settled(problem, orders)
-    unknown = (LeftOut(task_id, Why.NOT_HERE) for task_id in missing)
+    unknown = (LeftOut(task_id, WhyLeftOut.NOT_HERE) for task_id in missing)
     return Planned(
         body.hub_id,
         start,

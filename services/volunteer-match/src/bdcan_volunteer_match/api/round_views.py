@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 from bdcan_chassis.http.bodies import Body, Slug, Text
 from bdcan_contracts.vocabulary import TaskKind
 from bdcan_volunteer_match.domain import rounds as going
-from bdcan_volunteer_match.domain.drops import LOADS, MOST_STOPS, WORDS, LeftOut, Means, Why
+from bdcan_volunteer_match.domain.drops import LOADS, MOST_STOPS, WORDS, LeftOut, Means, WhyLeftOut
 from bdcan_volunteer_match.domain.rounds import Progress, Round, RoundState
 from bdcan_volunteer_match.domain.task import Task
 
@@ -85,7 +85,7 @@ class LeftOutView(BaseModel):
     """A task that is in no round, and why."""
 
     task_id: UUID
-    reason: Why
+    reason: WhyLeftOut
     words: str
 
     @classmethod

@@ -35,7 +35,7 @@ from bdcan_volunteer_match.api.shared import hubs_to_show, must_be_hub
 from bdcan_volunteer_match.books import Rounds, Tasks
 from bdcan_volunteer_match.domain import rounds as going
 from bdcan_volunteer_match.domain import task as tasking
-from bdcan_volunteer_match.domain.drops import LeftOut, Why
+from bdcan_volunteer_match.domain.drops import LeftOut, WhyLeftOut
 from bdcan_volunteer_match.domain.rounds import Given, Progress, Round, RoundState
 from bdcan_volunteer_match.domain.task import Task
 from bdcan_volunteer_match.metrics import LEFT_OUT
@@ -155,7 +155,9 @@ def router(settings: Settings) -> Routes:
 
 def _add_sheet(router: Routes, settings: Settings) -> None:
     @router.get(
-        "/{round_id}/sheet", response_class=Response, responses={200: {"content": {"application/pdf": {}}}}
+        "/{round_id}/sheet",
+        response_class=Response,
+        responses={200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}},
     )
     async def show_sheet(round_id: UUID, request: Request, caller: Reader) -> Response:
         """The round on paper (PDF): names and addresses as intake discloses them to you now. Each look is in its audit."""
@@ -206,8 +208,8 @@ async def _given(tx: Tx, rounds: Rounds, found: Round, tasks: Tasks, caller: Cal
     given: list[Given] = []
     for task_id in found.task_ids:
         how = volunteer and going.give(tasks.get(task_id), found.hub_id, volunteer, tx.now, tx.calendar)
-        if how is None or isinstance(how, Why):
-            left_out.append(LeftOut(task_id, how or Why.NOBODY_MAY))
+        if how is None or isinstance(how, WhyLeftOut):
+            left_out.append(LeftOut(task_id, how or WhyLeftOut.NOBODY_MAY))
             continue
         given.append(how)
         await store.acts.record(tx, task_id, "acceptance", found.volunteer_id, caller.name)

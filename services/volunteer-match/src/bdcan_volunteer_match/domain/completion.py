@@ -30,7 +30,7 @@ class Handed(StrEnum):
     LEFT_SAFE = "left-safe"
 
 
-class Seen(StrEnum):
+class HowTheyWere(StrEnum):
     """How the resident was."""
 
     WELL = "well"

@@ -60,7 +60,7 @@ LOADS: Mapping[str, int] = MappingProxyType({TaskKind.PARCEL_DELIVERY: 6, TaskKi
 _WORTH = {Priority.URGENT: 4, Priority.STANDARD: 2, Priority.ROUTINE: 1}
 
 
-class Why(StrEnum):
+class WhyLeftOut(StrEnum):
     """Why a task is in no round."""
 
     NOT_HERE = "not-here"
@@ -76,19 +76,19 @@ class Why(StrEnum):
     NO_ROOM = "no-room"
 
 
-WORDS: Mapping[Why, str] = MappingProxyType(
+WORDS: Mapping[WhyLeftOut, str] = MappingProxyType(
     {
-        Why.NOT_HERE: "There is no such task at this hub. Look it up in the list of tasks.",
-        Why.ENDED: "The task has ended. Nobody has to go.",
-        Why.TAKEN: "Somebody has accepted the task. Take it back from them first, or leave it with them.",
-        Why.STOPPED: "A person must look at the referral first. See the list of tasks with attention=true.",
-        Why.NO_DELIVERY: "Only parcels and prescriptions go on a round. Offer the task by itself.",
-        Why.NO_POSITION: "Nobody knows where the home is. Ask the resident for the postcode, or offer the task by itself.",
-        Why.NOBODY_MAY: "None of these people may do it: look at their kinds of task and their checks, or add somebody.",
-        Why.TOO_FAR: "It is too far for everybody who may do it. Add somebody with a bicycle or a car.",
-        Why.TOO_MUCH: "It is more than anybody who may do it can carry. Add somebody with a bicycle or a car.",
-        Why.WINDOW: "Nobody who may do it can be there at the time that was asked for. Choose another time or day.",
-        Why.NO_ROOM: "These rounds have no time or room left. Add somebody, or plan a second round.",
+        WhyLeftOut.NOT_HERE: "There is no such task at this hub. Look it up in the list of tasks.",
+        WhyLeftOut.ENDED: "The task has ended. Nobody has to go.",
+        WhyLeftOut.TAKEN: "Somebody has accepted the task. Take it back from them first, or leave it with them.",
+        WhyLeftOut.STOPPED: "A person must look at the referral first. See the list of tasks with attention=true.",
+        WhyLeftOut.NO_DELIVERY: "Only parcels and prescriptions go on a round. Offer the task by itself.",
+        WhyLeftOut.NO_POSITION: "Nobody knows where the home is. Ask the resident for the postcode, or offer the task by itself.",
+        WhyLeftOut.NOBODY_MAY: "None of these people may do it: look at their kinds of task and their checks, or add somebody.",
+        WhyLeftOut.TOO_FAR: "It is too far for everybody who may do it. Add somebody with a bicycle or a car.",
+        WhyLeftOut.TOO_MUCH: "It is more than anybody who may do it can carry. Add somebody with a bicycle or a car.",
+        WhyLeftOut.WINDOW: "Nobody who may do it can be there at the time that was asked for. Choose another time or day.",
+        WhyLeftOut.NO_ROOM: "These rounds have no time or room left. Add somebody, or plan a second round.",
     }
 )
 
@@ -140,7 +140,7 @@ class Asked(Struct, frozen=True):
     due_at: datetime
     may: AbstractSet[UUID]
     """The volunteers who may do it."""
-    refusal: Why | None = None
+    refusal: WhyLeftOut | None = None
     window: Window = ANY_TIME
 
 
@@ -148,7 +148,7 @@ class LeftOut(Struct, frozen=True):
     """A task that is in no round, and why."""
 
     task_id: UUID
-    reason: Why
+    reason: WhyLeftOut
 
 
 class Problem(Struct, frozen=True):
@@ -209,7 +209,7 @@ def screened(
     left_out: list[LeftOut] = []
     for one in asked:
         found = _who_can(one, positions.get(one.task_id), start, doers)
-        if isinstance(found, Why):
+        if isinstance(found, WhyLeftOut):
             left_out.append(LeftOut(one.task_id, found))
             continue
         overdue = 2 if one.due_at <= now else 1
@@ -251,7 +251,7 @@ def settled(problem: Problem, orders: Sequence[Sequence[UUID]]) -> tuple[list[Co
                 walk.add(drop)
                 del left[task_id]
         courses.append(scheduled(problem.start, doer, walk.drops))
-    return courses, tuple(LeftOut(task_id, Why.NO_ROOM) for task_id in left)
+    return courses, tuple(LeftOut(task_id, WhyLeftOut.NO_ROOM) for task_id in left)
 
 
 def worth_of(problem: Problem, orders: Iterable[Iterable[UUID]]) -> int:
@@ -306,22 +306,24 @@ class _Walk:
         return max(at, drop.window.earliest) if drop.window.earliest else at
 
 
-def _who_can(asked: Asked, at: Point | None, start: Point, doers: Sequence[Doer]) -> AbstractSet[UUID] | Why:
+def _who_can(
+    asked: Asked, at: Point | None, start: Point, doers: Sequence[Doer]
+) -> AbstractSet[UUID] | WhyLeftOut:
     """Who can go to a stop on a round of that stop alone; the first reason why nobody can."""
     if asked.refusal is not None:
         return asked.refusal
     if asked.kind not in LOADS:
-        return Why.NO_DELIVERY
+        return WhyLeftOut.NO_DELIVERY
     if at is None:
-        return Why.NO_POSITION
+        return WhyLeftOut.NO_POSITION
     able = [doer for doer in doers if doer.volunteer_id in asked.may]
     if not able:
-        return Why.NOBODY_MAY
+        return WhyLeftOut.NOBODY_MAY
     away = hypot(at.easting - start.easting, at.northing - start.northing)
     if not (able := [doer for doer in able if away <= MEANS[doer.means].reach]):
-        return Why.TOO_FAR
+        return WhyLeftOut.TOO_FAR
     if not (able := [doer for doer in able if LOADS[asked.kind] <= doer.room]):
-        return Why.TOO_MUCH
+        return WhyLeftOut.TOO_MUCH
     alone = Drop(asked.task_id, at, LOADS[asked.kind], 1, asked.window)
     able = [doer for doer in able if _Walk(start, doer).fits(alone)]
-    return frozenset(doer.volunteer_id for doer in able) or Why.WINDOW
+    return frozenset(doer.volunteer_id for doer in able) or WhyLeftOut.WINDOW

@@ -19,7 +19,7 @@ from bdcan_chassis.step import Step
 from bdcan_contracts.models import TaskOfferWithdrawn
 from bdcan_contracts.vocabulary import Reason
 from bdcan_volunteer_match.domain import task as tasking
-from bdcan_volunteer_match.domain.drops import Course, Doer, LeftOut, Means, Stop, Why
+from bdcan_volunteer_match.domain.drops import Course, Doer, LeftOut, Means, Stop, WhyLeftOut
 from bdcan_volunteer_match.domain.errors import NotAllowedError
 from bdcan_volunteer_match.domain.offers import Offer, plain_offer
 from bdcan_volunteer_match.domain.task import GRACE, LEAST_TIME_TO_DO, Task, TaskState
@@ -186,15 +186,15 @@ def progress(round_: Round, task: Task | None) -> Progress:
             return Progress.GONE
 
 
-def refusal_of(task: Task | None, hub_id: str) -> Why | None:
+def refusal_of(task: Task | None, hub_id: str) -> WhyLeftOut | None:
     """Why a task cannot be on a round of a hub, as far as the task itself says."""
     if task is None or task.hub_id != hub_id:
-        return Why.NOT_HERE
+        return WhyLeftOut.NOT_HERE
     if task.state in tasking.ENDS:
-        return Why.ENDED
+        return WhyLeftOut.ENDED
     if task.state is TaskState.ACCEPTED:
-        return Why.TAKEN
-    return Why.STOPPED if task.stopped_by else None
+        return WhyLeftOut.TAKEN
+    return WhyLeftOut.STOPPED if task.stopped_by else None
 
 
 def may_go(task: Task, volunteer: Volunteer, now: datetime) -> bool:
@@ -214,18 +214,18 @@ class Given(Struct, frozen=True):
 
 def give(
     task: Task | None, hub_id: str, volunteer: Volunteer, now: datetime, calendar: Calendar
-) -> Given | Why:
+) -> Given | WhyLeftOut:
     """Give a task to whoever goes: it is offered and accepted. Returns why not, where somebody else has it, or they may not.
 
     An offer that another volunteer has not answered is withdrawn: a person at the hub has decided.
     """
     refusal = refusal_of(task, hub_id)
-    if task is not None and refusal is Why.TAKEN and task.volunteer_id == volunteer.volunteer_id:
+    if task is not None and refusal is WhyLeftOut.TAKEN and task.volunteer_id == volunteer.volunteer_id:
         return Given()
     if refusal is not None or task is None:
-        return refusal or Why.NOT_HERE
+        return refusal or WhyLeftOut.NOT_HERE
     if not may_go(task, volunteer, now):
-        return Why.NOBODY_MAY
+        return WhyLeftOut.NOBODY_MAY
     withdrawn = offered = None
     if task.state is TaskState.OFFERED and task.volunteer_id != volunteer.volunteer_id:
         withdrawn = _withdrawn(task, now)

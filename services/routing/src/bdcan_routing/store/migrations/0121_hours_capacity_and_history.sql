@@ -22,10 +22,11 @@ CREATE TABLE hub_change (
     caller text NOT NULL,
     reason text,
     hub jsonb NOT NULL,
+    change_id uuid DEFAULT gen_random_uuid() NOT NULL, -- what it is about: of no person, so an erasure finds none
     changed_at timestamptz NOT NULL
 );
 CREATE INDEX hub_change_hub ON hub_change (hub_id, seq);
-COMMENT ON TABLE hub_change IS 'append-only: changed_at, hub_id';
+COMMENT ON TABLE hub_change IS 'append-only: changed_at, change_id';
 
 -- Open work that a paused hub hands over.
 CREATE TABLE hub_handover (
