@@ -349,9 +349,6 @@ CREATE TRIGGER keep_reference_hashed BEFORE INSERT ON public.referral FOR EACH R
 
 CREATE TRIGGER refuse_erased_reference BEFORE INSERT ON public.referral FOR EACH ROW WHEN ((new.reference IS NOT NULL)) EXECUTE FUNCTION public.refuse_erased_reference();
 
-ALTER TABLE ONLY public.instruction
-    ADD CONSTRAINT instruction_referral_id_fkey FOREIGN KEY (referral_id) REFERENCES public.referral(id);
-
 ALTER TABLE ONLY public.referral_import_duplicate
     ADD CONSTRAINT referral_import_duplicate_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.referral_import(id);
 

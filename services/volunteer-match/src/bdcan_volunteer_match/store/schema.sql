@@ -391,8 +391,5 @@ ALTER TABLE ONLY public.concern
 ALTER TABLE ONLY public.contact_view
     ADD CONSTRAINT contact_view_volunteer_id_fkey FOREIGN KEY (volunteer_id) REFERENCES public.volunteer(volunteer_id);
 
-ALTER TABLE ONLY public.task_offer
-    ADD CONSTRAINT task_offer_task_id_fkey FOREIGN KEY (task_id) REFERENCES public.task(task_id);
-
 ALTER TABLE ONLY public.volunteer_person
     ADD CONSTRAINT volunteer_person_volunteer_id_fkey FOREIGN KEY (volunteer_id) REFERENCES public.volunteer(volunteer_id);

@@ -1,7 +1,7 @@
 -- What whoever does a task must know, in words: of a need, or of a referral for every visit.
 CREATE TABLE instruction (
     subject_id uuid PRIMARY KEY,
-    referral_id uuid NOT NULL REFERENCES referral (id),
+    referral_id uuid NOT NULL,
     author text NOT NULL,
     written_at timestamptz NOT NULL,
     what text,

@@ -2,7 +2,7 @@ ALTER TABLE welfare_call ADD COLUMN sector text;
 ALTER TABLE task ADD COLUMN sector text;
 
 CREATE TABLE task_offer (
-    task_id uuid NOT NULL REFERENCES task,
+    task_id uuid NOT NULL,
     number integer NOT NULL,
     volunteer_id uuid NOT NULL,
     offered_at timestamptz NOT NULL,
