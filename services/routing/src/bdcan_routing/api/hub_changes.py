@@ -62,7 +62,7 @@ class WardShift(BaseModel):
 
     ward: str
     name: str
-    from_hub_id: str | None
+    from_hub_id: str | None = None
     to_hub_id: str
     requests: Annotated[int, Field(description=f"new referrals of the last {_WEEKS} weeks")]
     needs: Annotated[dict[str, int], Field(description="their needs, by code")]
@@ -84,7 +84,7 @@ class HubChangeOut(BaseModel):
     version: int
     change: str
     caller: str
-    reason: str | None
+    reason: str | None = None
     changed_at: datetime
     hub: dict[str, Any]
 

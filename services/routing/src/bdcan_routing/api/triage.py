@@ -23,7 +23,7 @@ from bdcan_routing.metrics import TRIAGE_CLAIMS
 class NextItem(BaseModel):
     """The referral to decide about. Without one, nobody waits whom nobody else decides about."""
 
-    item: TriageItem | None
+    item: TriageItem | None = None
 
 
 def add_routes(routes: Routes) -> None:

@@ -28,7 +28,9 @@ COLUMNS = (
         "hub",
         plain="hub_id name cover neighbours paused pause_reason illustrative version configured_at capacity hours contacts closed_at",
     ),
-    Columns("hub_change", accounts="caller", plain="seq hub_id version change reason hub change_id changed_at"),
+    Columns(
+        "hub_change", accounts="caller", plain="seq hub_id version change reason hub change_id changed_at"
+    ),
     Columns(
         "hub_handover",
         accounts="started_by",
