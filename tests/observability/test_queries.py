@@ -36,6 +36,8 @@ SILENT_IN_CALM = {
     "escalations: Open by lane and state": "five cases of one kind: fewer are shown to nobody",
     "food: Parcels that lack an item": "an item that is short",
     "food: Stock moved, per hour": "minutes of history",
+    "hub: Matching, seven days": "tasks that have come due: a day, for most",
+    "hub: Way of an offer, metres": "a volunteer who has named a postcode",
     "hub: Longest wait for a call": "a hub in which nobody waits, or one in which somebody does",
     "hub: Oldest open task": "a hub without an open task, or one with one",
     "hub: To look at": "a call that a person must look at",
