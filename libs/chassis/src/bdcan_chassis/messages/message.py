@@ -131,20 +131,30 @@ class Kind(Struct, frozen=True):
 
 
 def wait_until(message: Message, due_at: datetime) -> Message:
-    """It may be sent from then on: quiet hours."""
-    return replace(message, state=MessageState.QUEUED, due_at=due_at, next_at=due_at)
+    """It may be sent from then on: quiet hours. Who may have sent it before a crash is still asked then."""
+    return replace(
+        message,
+        state=MessageState.QUEUED,
+        in_doubt=_is_in_doubt(message),
+        due_at=due_at,
+        next_at=due_at,
+    )
 
 
 def claim(message: Message, lease_until: datetime) -> Message:
-    """A gateway sends it now. One whose lease has run out may have been sent by a process that crashed."""
-    doubt = message.in_doubt or message.state is MessageState.SENDING
+    """A gateway sends it now."""
     return replace(
         message,
         state=MessageState.SENDING,
         attempts=message.attempts + 1,
-        in_doubt=doubt,
+        in_doubt=_is_in_doubt(message),
         next_at=lease_until,
     )
+
+
+def _is_in_doubt(message: Message) -> bool:
+    """Whether it may have been sent. One whose lease has run out may have been, by a process that crashed."""
+    return message.in_doubt or message.state is MessageState.SENDING
 
 
 def sent(message: Message, channel: Channel, provider_id: str | None, now: datetime) -> Message:
