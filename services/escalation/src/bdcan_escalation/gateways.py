@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 from datetime import timedelta
-from functools import cache
 from typing import assert_never
 
 import httpx
 from msgspec import Struct
 
 from bdcan_chassis.clock import Clock
+from bdcan_chassis.http.clients import private_client
 from bdcan_chassis.logs import get_logger
 from bdcan_chassis.passes import Gateway
 from bdcan_chassis.tracing import calling
@@ -64,11 +63,15 @@ class Forwarder(Struct, frozen=True):
             return 0
         settings = self.settings
         async with (
-            _client(
-                settings.intake_url, settings.intake_api_key.get_secret_value(), settings.intake_timeout
+            private_client(
+                settings.intake_url,
+                settings.intake_timeout,
+                {"X-API-Key": settings.intake_api_key.get_secret_value()},
             ) as intake,
-            _client(
-                settings.council_url, settings.council_api_key.get_secret_value(), settings.council_timeout
+            private_client(
+                settings.council_url,
+                settings.council_timeout,
+                {"X-API-Key": settings.council_api_key.get_secret_value()},
             ) as council,
         ):
             taken = await asyncio.gather(
@@ -146,23 +149,6 @@ class Forwarder(Struct, frozen=True):
                     return await send(council, escalation, disclosed, headers)
         except TimeoutError:
             return Unknown("council-silent")
-
-
-def _client(url: str, api_key: str, timeout: timedelta) -> httpx.AsyncClient:
-    # trust_env off: personal data must not go through a proxy of the machine
-    return httpx.AsyncClient(
-        base_url=url,
-        headers={"X-API-Key": api_key},
-        timeout=timeout.total_seconds(),
-        trust_env=False,
-        verify=_authorities(),
-    )
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """The authorities that sign servers' certificates: reading them takes longer than most passes."""
-    return ssl.create_default_context()
 
 
 def _backoff(escalation: Escalation, answer: NotTaken | Unknown) -> timedelta:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 import httpx
 from msgspec import Struct
 
+from bdcan_chassis.http.clients import private_client
 from bdcan_volunteer_match.domain.drops import Point
 from bdcan_volunteer_match.settings import Settings
 
@@ -50,10 +48,10 @@ async def positions(
     try:
         async with (
             asyncio.timeout(settings.routing_timeout.total_seconds()),
-            _client(
+            private_client(
                 settings.routing_url,
-                {"X-API-Key": settings.routing_api_key.get_secret_value()},
                 settings.routing_timeout,
+                {"X-API-Key": settings.routing_api_key.get_secret_value()},
             ) as routing,
         ):
             answer = await routing.post("/v1/positions", json=asked)
@@ -72,19 +70,6 @@ async def positions(
 
 def _point(said: Mapping[str, Any]) -> Point:
     return Point(int(said["easting"]), int(said["northing"]), said["sure"] != "postcode")
-
-
-def _client(url: str, headers: Mapping[str, str], timeout: timedelta) -> httpx.AsyncClient:
-    # trust_env off: personal data must not go through a proxy of the machine
-    return httpx.AsyncClient(
-        base_url=url, headers=headers, timeout=timeout.total_seconds(), trust_env=False, verify=_authorities()
-    )
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """The authorities that sign servers' certificates: reading them takes longer than most answers."""
-    return ssl.create_default_context()
 
 
 class Told(Struct, frozen=True):
@@ -107,7 +92,7 @@ async def disclosures(
     if settings.intake_url is None:
         raise UnavailableError("no-sheets", "No sheets here: set BDCAN_INTAKE_URL. Nothing was printed.")
     turns = asyncio.Semaphore(_AT_ONCE)
-    async with _client(settings.intake_url, own, settings.intake_timeout) as intake:
+    async with private_client(settings.intake_url, settings.intake_timeout, own) as intake:
 
         async def one(question: Mapping[str, Any]) -> Told:
             async with turns, asyncio.timeout(settings.intake_timeout.total_seconds()):

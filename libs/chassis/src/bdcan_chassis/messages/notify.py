@@ -14,6 +14,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from bdcan_chassis.http.clients import private_client
 from bdcan_chassis.messages.answers import Answer, NotNow, Refused, Sent
 from bdcan_chassis.messages.message import Message
 from bdcan_chassis.messages.settings import MessageSettings
@@ -30,10 +31,7 @@ def is_on(settings: MessageSettings) -> bool:
 
 def notify_client(settings: MessageSettings) -> httpx.AsyncClient:
     """A client of Notify's API."""
-    # trust_env off: personal data must not go through a proxy of the machine
-    return httpx.AsyncClient(
-        base_url=settings.notify_url, timeout=settings.notify_timeout.total_seconds(), trust_env=False
-    )
+    return private_client(settings.notify_url, settings.notify_timeout)
 
 
 async def send_text(
