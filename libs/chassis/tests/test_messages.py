@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-import uvicorn
 from msgspec.structs import replace
 
 from bdcan_chassis import metrics
@@ -25,11 +22,13 @@ from bdcan_chassis.messages.answers import Addressee, Dropped, NotNow
 from bdcan_chassis.messages.book import drop_messages
 from bdcan_chassis.messages.gateway import NO_WAY, Messenger
 from bdcan_chassis.messages.message import MESSAGE, MOST_ATTEMPTS, Channel, Kind, Message, MessageState
+from bdcan_chassis.messages.notify import notify_client
 from bdcan_chassis.messages.samples import SAMPLES
 from bdcan_chassis.messages.settings import MessageSettings
 from bdcan_chassis.messages.templates import Rendered, Template, Templates, load_templates
 from bdcan_chassis.passes import pass_once
 from bdcan_chassis.testing.harness import Harness
+from bdcan_chassis.testing.serving import serving
 from bdcan_chassis.transaction import Transactions
 from bdcan_simulator.post_office import Faults, PostOffice, PostSettings, create_app, serving_mail
 
@@ -95,29 +94,19 @@ class Post:
 async def post(ledger: Harness) -> AsyncIterator[Post]:
     await ledger.owner.execute("TRUNCATE chassis.message, chassis.erasure")
     office = PostOffice()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(office, PostSettings.model_validate({"port": 0, "smtp_port": 0, "notify_key": KEY})),
-            log_level="warning",
-        )
-    )
-    server.capture_signals = nullcontext  # pyright: ignore[reportAttributeAccessIssue] # the test runner has the signals
-    listener = socket.create_server(("127.0.0.1", 0))
-    serving = asyncio.create_task(server.serve([listener]))
-    async with serving_mail(office, "127.0.0.1", 0) as smtp_port:
+    app = create_app(office, PostSettings.model_validate({"port": 0, "smtp_port": 0, "notify_key": KEY}))
+    async with serving(app) as url, serving_mail(office, "127.0.0.1", 0) as smtp_port:
         more = {
             "smtp_host": "127.0.0.1",
             "smtp_port": smtp_port,
             "smtp_security": "none",
             "smtp_sender": "BD CAN <help@example.org>",
-            "notify_url": f"http://127.0.0.1:{listener.getsockname()[1]}",
+            "notify_url": url,
             "notify_key": KEY,
             "notify_templates": {"*": str(new_id())},
         }
         settings = MessageSettings.model_validate(ledger.service.settings.model_dump() | more)
         yield Post(ledger, office, settings)
-    server.should_exit = True
-    await serving
 
 
 async def test_email_arrives_once(post: Post) -> None:
@@ -176,8 +165,6 @@ async def test_crash_after_sending_sends_no_second_text(post: Post, channel: Cha
     message_id = await post.tell()
     messenger = post.messenger
     [claimed] = await messenger._claim(post.ledger.transactions)
-    from bdcan_chassis.messages.notify import notify_client
-
     async with notify_client(post.settings) as client:  # the process dies here: the result is not written
         await messenger._attempt(post.ledger.transactions, claimed, client)
     assert await post.send() == 0, "the lease holds"
@@ -186,6 +173,21 @@ async def test_crash_after_sending_sends_no_second_text(post: Post, channel: Cha
     [came] = post.office.came()
     assert came.times == (1 if channel is Channel.TEXT else 2), "an e-mail comes again under its number"
     assert (await post.state(message_id)).state == "sent"
+
+
+async def test_crash_in_the_evening_sends_no_second_text_in_the_morning(post: Post) -> None:
+    post.by(Channel.TEXT)
+    await post.tell(replace(OFFER, lasts=timedelta(days=7)))
+    messenger, transactions = post.messenger, post.ledger.transactions
+    [claimed] = await messenger._claim(transactions)
+    async with notify_client(post.settings) as client:  # the process dies here: the result is not written
+        await messenger._attempt(transactions, claimed, client)
+    post.later(timedelta(hours=14))
+    assert not transactions.calendar.may_ring(transactions.clock.now())
+    assert await post.send() == 0, "it waits for the morning"
+    post.later(timedelta(hours=12))
+    assert await post.send() == 1
+    assert [came.times for came in post.office.came()] == [1]
 
 
 async def test_crash_before_sending_loses_nothing(post: Post) -> None:

@@ -7,16 +7,16 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest_asyncio
-import uvicorn
 from fastapi import FastAPI, Request, Response
 
+from bdcan_chassis.testing.serving import serving
 from bdcan_simulator import council
 from bdcan_simulator.council import CouncilSettings, create_app
 
@@ -51,23 +51,6 @@ class Listener:
             while len(self.heard) < count:  # noqa: ASYNC110 # the council is another server
                 await asyncio.sleep(0.01)
         return self.heard
-
-
-@asynccontextmanager
-async def serving(app: FastAPI, lifespan: Any = "off") -> AsyncIterator[str]:
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, lifespan=lifespan, timeout_graceful_shutdown=1)
-    )
-    server.capture_signals = nullcontext  # pyright: ignore[reportAttributeAccessIssue] # the test runner has the signals
-    running = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 # uvicorn offers no event
-            await asyncio.sleep(0.005)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await running
 
 
 @pytest_asyncio.fixture(loop_scope="session")

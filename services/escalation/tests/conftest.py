@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -21,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # escalation_story.py is shared 
 from escalation_story import SECRET
 
 from bdcan_chassis.testing.harness import Harness, harness
+from bdcan_chassis.testing.serving import serving
 from bdcan_escalation.app import service
 from bdcan_escalation.settings import Settings
 from bdcan_simulator.council import CouncilSettings, create_app
@@ -104,24 +103,6 @@ class World:
         url = self.service.service.settings.council_url  # pyright: ignore[reportAttributeAccessIssue]
         answer = await self.service.http.get(f"{url}/v1/cases", headers={"X-API-Key": COUNCIL_KEY})
         return answer.json()
-
-
-@asynccontextmanager
-async def serving(app: Any, port: int = 0, lifespan: Any = "off") -> AsyncIterator[str]:
-    """A real HTTP server; yields its URL."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_config=None, lifespan=lifespan, timeout_graceful_shutdown=1)
-    )
-    server.capture_signals = nullcontext  # pyright: ignore[reportAttributeAccessIssue] # the test runner has the signals
-    running = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 # uvicorn offers no event
-            await asyncio.sleep(0.005)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await running
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from rounds_story import ROUTING_KEY, FakeIntake, FakeRouting, confirmed, parcels, planned, serving
+from rounds_story import ROUTING_KEY, FakeIntake, FakeRouting, confirmed, parcels, planned
 from volunteer_match_story import say, volunteer
 
 from bdcan_chassis.testing.harness import Harness, harness
+from bdcan_chassis.testing.serving import serving
 from bdcan_volunteer_match.app import service
 from bdcan_volunteer_match.settings import Settings
 

@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client import REGISTRY
-from rounds_story import ROUTING_KEY, FakeRouting, confirmed, parcels, plan_of, planned, serving
+from rounds_story import ROUTING_KEY, FakeRouting, confirmed, parcels, plan_of, planned
 from volunteer_match_story import open_task, say, task, volunteer
 
 from bdcan_chassis.housekeeping import sample
 from bdcan_chassis.testing.harness import START, Harness, harness
+from bdcan_chassis.testing.serving import serving
 from bdcan_contracts.models import TaskAccepted, TaskFailed, TaskOffered, TaskOfferWithdrawn
 from bdcan_contracts.vocabulary import NeedCode
 from bdcan_volunteer_match.app import service

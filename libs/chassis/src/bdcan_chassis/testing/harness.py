@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,6 @@ from weakref import WeakKeyDictionary
 
 import asyncpg
 import httpx
-import uvicorn
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from pydantic import BaseModel
@@ -46,6 +45,7 @@ from bdcan_chassis.passes import pass_once
 from bdcan_chassis.privileges import grant, role_of, run_time_role
 from bdcan_chassis.service import Service
 from bdcan_chassis.settings import ServiceSettings
+from bdcan_chassis.testing.serving import serving_as
 from bdcan_chassis.transaction import Transactions, unpack_headers
 from bdcan_chassis.wake import Wakes
 from bdcan_contracts.envelope import Event, Headers, decode, encode_body, encode_headers, source_of
@@ -373,31 +373,26 @@ async def harness(
         app = service.api(transactions)
         config = config_of(app, service.settings)
         config.port = 0
-        server = uvicorn.Server(config)
-        server.capture_signals = nullcontext  # pyright: ignore[reportAttributeAccessIssue] # the test runner has the signals
-        serving = asyncio.create_task(server.serve())
-        async with asyncio.timeout(10):
-            while not server.started:  # noqa: ASYNC110 # uvicorn offers no event
-                await asyncio.sleep(0.005)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(
-            base_url=url, headers={"X-API-Key": _key(ALL_SCOPES, ())}, timeout=30
-        ) as http:
-            running = Harness(
-                service, transactions, clock, url, app.state.authenticator, http, signing_key, owner
-            )
-            try:
-                yield running
-            finally:
-                for client in running.clients:
-                    await client.aclose()
-                server.should_exit = True
-                await serving
-                await pool.close()
-                await owner.close()
-                if transactions.tracer is not None:
-                    await transactions.tracer.close()
+        try:
+            async with (
+                serving_as(config) as url,
+                httpx.AsyncClient(
+                    base_url=url, headers={"X-API-Key": _key(ALL_SCOPES, ())}, timeout=30
+                ) as http,
+            ):
+                running = Harness(
+                    service, transactions, clock, url, app.state.authenticator, http, signing_key, owner
+                )
+                try:
+                    yield running
+                finally:
+                    for client in running.clients:
+                        await client.aclose()
+        finally:
+            await pool.close()
+            await owner.close()
+            if transactions.tracer is not None:
+                await transactions.tracer.close()
 
 
 # making and removing a database for each test takes longer than the tests
