@@ -17,29 +17,23 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import random
-import socket
 import sqlite3
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 import httpx
-import uvicorn
 from fastapi import Depends, FastAPI, Header, HTTPException, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from bdcan_chassis.signals import run
+from bdcan_simulator.stand_in import StandInSettings, run_stand_in, serve_until
 
 log = logging.getLogger(__name__)
 
-_PREFIX = "BDCAN_COUNCIL_"
 _NAMESPACE = UUID("5b0c6b2e-7d4e-5a41-8a68-0c0b6d2f7a10")
 _POLL_SECONDS = 0.05
 _AT_ONCE = 20
@@ -51,36 +45,17 @@ _REASONS = ("not-eligible", "already-known-to-us", "not-enough-information")
 _OUTCOMES = ("helped", "helped", "helped", "partly-helped", "not-reached")
 
 
-class CouncilSettings(BaseModel):
+class CouncilSettings(StandInSettings):
     """How the stand-in runs. Waits are real time."""
 
-    model_config = ConfigDict(frozen=True)
+    prefix = "BDCAN_COUNCIL_"
 
-    port: int = Field(ge=0, le=65535)
-    host: str = "127.0.0.1"
     api_key: SecretStr
     callback_secret: SecretStr
     callback_url: str
     state: str = Field(default=":memory:", description="SQLite file of cases")
     step_seconds: float = Field(default=0.5, ge=0, description="real seconds between two steps of a case")
     declined_share: float = Field(default=0.08, ge=0, le=1)
-
-    @classmethod
-    def load(cls, environment: Mapping[str, str]) -> Self:
-        """Read BDCAN_COUNCIL_…, or files of these names in lower case below BDCAN_SECRETS_DIR.
-
-        Raises ValidationError, which names each setting at fault.
-        """
-        folder = environment.get("BDCAN_SECRETS_DIR")
-        found: dict[str, str] = {}
-        for name in cls.model_fields:
-            variable = f"{_PREFIX}{name.upper()}"
-            file = Path(folder, variable.lower()) if folder else None
-            if variable in environment:
-                found[name] = environment[variable]
-            elif file is not None and file.is_file():
-                found[name] = file.read_text().strip()
-        return cls.model_validate(found)
 
 
 class Case(BaseModel):
@@ -261,38 +236,10 @@ def sign(secret: str, body: bytes, at: float) -> str:
 
 def main() -> int:
     """Serve until told to stop, then return 0. 2: the configuration is at fault."""
-    try:
-        settings = CouncilSettings.load(os.environ)
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = _PREFIX + "_".join(map(str, problem["loc"])).upper()
-            sys.stderr.write(f"{name}: {problem['msg']}\n")
-        return 2
-
-    try:
-        listener = socket.create_server((settings.host, settings.port))
-    except OSError as error:
-        sys.stderr.write(f"{_PREFIX}PORT: {settings.port} cannot be bound: {error.strerror}\n")
-        return 2
-    return run(lambda stopping: _serve(settings, listener, stopping))
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take none: uvicorn would raise them again at the end."""
-        yield
-
-
-async def _serve(settings: CouncilSettings, listener: socket.socket, stopping: asyncio.Event) -> int:
-    server = _Server(uvicorn.Config(create_app(settings), log_level="warning"))
-    serving = asyncio.create_task(server.serve([listener]))
-    stop = asyncio.create_task(stopping.wait())
-    await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    server.should_exit = True
-    await serving
-    return 0 if server.started or stopping.is_set() else 1
+    return run_stand_in(
+        CouncilSettings,
+        lambda settings, listener, stopping: serve_until(create_app(settings), listener, stopping),
+    )
 
 
 async def _call_back(book: CaseBook, settings: CouncilSettings, client: httpx.AsyncClient) -> None:

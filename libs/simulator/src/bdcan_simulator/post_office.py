@@ -11,58 +11,37 @@ machine. `GET /v1/messages` lists what came, and `GET /v1/messages/{number}` sho
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import sqlite3
-import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from uuid import uuid4
 
-import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr
 
-from bdcan_chassis.signals import run
+from bdcan_simulator.stand_in import StandInSettings, run_stand_in, serve_until
 
-_PREFIX = "BDCAN_POST_"
 _ID_LENGTH = 36
 
 
-class PostSettings(BaseModel):
+class PostSettings(StandInSettings):
     """How the stand-in runs."""
 
-    model_config = ConfigDict(frozen=True)
+    prefix = "BDCAN_POST_"
 
-    port: int = Field(ge=0, le=65535)
     smtp_port: int = Field(ge=0, le=65535)
     notify_key: SecretStr = Field(min_length=2 * _ID_LENGTH + 1)
-    host: str = "127.0.0.1"
     state: str = Field(default=":memory:", description="SQLite file of what came")
-
-    @classmethod
-    def load(cls, environment: Mapping[str, str]) -> Self:
-        """Read BDCAN_POST_…, or files of these names in lower case below BDCAN_SECRETS_DIR. Raises ValidationError."""
-        folder = environment.get("BDCAN_SECRETS_DIR")
-        found: dict[str, str] = {}
-        for name in cls.model_fields:
-            variable = f"{_PREFIX}{name.upper()}"
-            file = Path(folder, variable.lower()) if folder else None
-            if variable in environment:
-                found[name] = environment[variable]
-            elif file is not None and file.is_file():
-                found[name] = file.read_text().strip()
-        return cls.model_validate(found)
 
 
 class Came(BaseModel):
@@ -218,39 +197,13 @@ async def serving_mail(office: PostOffice, host: str, port: int) -> AsyncIterato
 
 def main() -> int:
     """Serve until told to stop, then return 0. 2: the configuration is at fault."""
-    try:
-        settings = PostSettings.load(os.environ)
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = _PREFIX + "_".join(map(str, problem["loc"])).upper()
-            sys.stderr.write(f"{name}: {problem['msg']}\n")
-        return 2
-    try:
-        listener = socket.create_server((settings.host, settings.port))
-    except OSError as error:
-        sys.stderr.write(f"{_PREFIX}PORT: {settings.port} cannot be bound: {error.strerror}\n")
-        return 2
-    return run(lambda stopping: _serve(settings, listener, stopping))
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take none: uvicorn would raise them again at the end."""
-        yield
+    return run_stand_in(PostSettings, _serve)
 
 
 async def _serve(settings: PostSettings, listener: socket.socket, stopping: asyncio.Event) -> int:
     office = PostOffice(settings.state)
-    server = _Server(uvicorn.Config(create_app(office, settings), log_level="warning"))
     async with serving_mail(office, settings.host, settings.smtp_port):
-        serving = asyncio.create_task(server.serve([listener]))
-        stop = asyncio.create_task(stopping.wait())
-        await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        server.should_exit = True
-        await serving
-    return 0 if server.started or stopping.is_set() else 1
+        return await serve_until(create_app(office, settings), listener, stopping)
 
 
 _SCHEMA = """
