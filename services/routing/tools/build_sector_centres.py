@@ -14,18 +14,9 @@ from math import hypot
 from pathlib import Path
 from statistics import fmean
 
+from bdcan_routing.domain.positions import middle
 from bdcan_routing.gazetteer.codepoint import GazetteerError, rows
-
-Position = tuple[int, int]
-
-
-def centres(release: Path) -> dict[str, list[Position]]:
-    """The positions of each sector's postcodes. Raises GazetteerError."""
-    found: dict[str, list[Position]] = {}
-    for row in rows(release):
-        if row.easting is not None and row.northing is not None:
-            found.setdefault(row.postcode.sector, []).append((row.easting, row.northing))
-    return found
+from bdcan_routing.gazetteer.sectors import points_by_sector
 
 
 def main() -> int:
@@ -34,7 +25,7 @@ def main() -> int:
         sys.stderr.write(f"{__doc__}\n")
         return 2
     try:
-        found = centres(Path(sys.argv[1]))
+        found = points_by_sector(rows(Path(sys.argv[1])))
     except GazetteerError as error:
         sys.stderr.write("\n".join((str(error), *error.faults, "")))
         return 1
@@ -43,8 +34,7 @@ def main() -> int:
     for sector, places in sorted(found.items()):
         pairs = combinations(places, 2)
         within = fmean(hypot(a[0] - b[0], a[1] - b[1]) for a, b in pairs) if len(places) > 1 else 0.0
-        easting, northing = fmean(x for x, _ in places), fmean(y for _, y in places)
-        out.writerow((sector, round(easting), round(northing), round(within)))
+        out.writerow((sector, *middle(places), round(within)))
     return 0
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
+import msgspec
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -173,24 +174,7 @@ class TriageItem(BaseModel):
     @classmethod
     def of_assignment(cls, one: Assignment) -> Self:
         """From an assignment that is held."""
-        held_at, due_at = one.held_at, one.triage_due_at
-        assert isinstance(one.verdict, Hold)  # noqa: S101 # so is whatever is held
-        assert one.facts is not None  # noqa: S101 # the same
-        assert held_at is not None  # noqa: S101 # the same
-        assert due_at is not None  # noqa: S101 # the same
-        same = {name: getattr(one, name) for name in ("claimed_by", "claim_expires_at")}
-        return cls.of(
-            Held(
-                referral_id=one.referral_id,
-                facts=one.facts,
-                verdict=one.verdict,
-                held_at=held_at,
-                triage_due_at=due_at,
-                same_person_ids=one.same_person_ids,
-                same_household_ids=one.same_household_ids,
-                **same,
-            )
-        )
+        return cls.of(msgspec.convert(one, Held, from_attributes=True))
 
     @classmethod
     def of(cls, held: Held) -> Self:

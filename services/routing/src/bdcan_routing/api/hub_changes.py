@@ -19,7 +19,7 @@ from bdcan_chassis.ids import new_id
 from bdcan_chassis.transaction import Tx
 from bdcan_contracts.envelope import Problem
 from bdcan_routing import store
-from bdcan_routing.api.hubs import HubOut, Reader, Writer
+from bdcan_routing.api.hubs import HubOut, Reader, Writer, changed
 from bdcan_routing.books import Handovers, Hubs
 from bdcan_routing.domain.errors import OpenWorkError
 from bdcan_routing.domain.handover import progress, start
@@ -168,14 +168,6 @@ def add_routes(routes: Routes) -> None:
         async with reading(request) as connection:
             found = await store.hub_history.OF_HUB.all(connection, hub_id=hub_id, seq=seq, limit=paging.rows)
         return paging.page(found, HubChangeOut.model_validate, lambda one: (one.seq,))
-
-
-async def changed(hubs: Hubs, hub: Hub, change: str, caller: Caller, reason: str | None = None) -> HubOut:
-    """Save a hub that somebody changed, and who did."""
-    await hubs.save()
-    out = HubOut.of(hub)
-    await store.hub_history.record(hubs.tx, hub, out.model_dump(mode="json"), change, caller.name, reason)
-    return out
 
 
 async def _settle_open_work(hubs: Hubs, hub: Hub, body: Pause, caller: Caller, *, may_keep: bool) -> None:

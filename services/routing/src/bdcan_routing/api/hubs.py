@@ -197,6 +197,14 @@ class GazetteerOut(BaseModel):
         )
 
 
+async def changed(hubs: Hubs, hub: Hub, change: str, caller: Caller, reason: str | None = None) -> HubOut:
+    """Save a hub that somebody changed, and who did."""
+    await hubs.save()
+    out = HubOut.of(hub)
+    await store.hub_history.record(hubs.tx, hub, out.model_dump(mode="json"), change, caller.name, reason)
+    return out
+
+
 def add_routes(routes: Routes) -> None:
     """Routes about hubs and the postcode table."""
 
@@ -217,12 +225,9 @@ def add_routes(routes: Routes) -> None:
             before = hubs.get(hub_id)
             step = configure(Coverage.of(hubs), body.plan(hub_id), tx.now, body.version)
             hub = hubs.put(step)
-            await hubs.save()
-            out = HubOut.of(hub)
-            if step.events:
-                what = "changed" if before else "set up"
-                await store.hub_history.record(tx, hub, out.model_dump(mode="json"), what, caller.name)
-            return out
+            if not step.events:
+                return HubOut.of(hub)
+            return await changed(hubs, hub, "changed" if before else "set up", caller)
 
         return await once(work)
 

@@ -30,14 +30,19 @@ def load() -> Mapping[str, Point]:
 
 def centres(rows: Iterable[Row]) -> dict[str, Point]:
     """The middle of each sector of a table."""
+    middles = {sector: middle(at) for sector, at in points_by_sector(rows).items()}
+    return {
+        sector: (_rounded(easting), _rounded(northing)) for sector, (easting, northing) in middles.items()
+    }
+
+
+def points_by_sector(rows: Iterable[Row]) -> dict[str, list[Point]]:
+    """Where the postcodes of each sector of a table lie."""
     points: dict[str, list[Point]] = {}
     for row in rows:
         if row.easting is not None and row.northing is not None:
             points.setdefault(row.postcode.sector, []).append((row.easting, row.northing))
-    return {
-        sector: (_rounded(found[0]), _rounded(found[1]))
-        for sector, found in ((sector, middle(at)) for sector, at in points.items())
-    }
+    return points
 
 
 def write(found: Mapping[str, Point], to: TextIO) -> None:

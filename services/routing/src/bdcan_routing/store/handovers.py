@@ -20,7 +20,7 @@ LOCK_OPEN = HANDOVER.query(
 NEXT = Statement(
     """
     SELECT referral_id FROM assignment WHERE hub_id = :hub_id AND state = 'assigned'
-    ORDER BY array_position(ARRAY['urgent', 'high', 'standard', 'routine'], facts ->> 'priority'), contact_due_at, referral_id
+    ORDER BY array_position(ARRAY['urgent', 'standard', 'routine'], facts ->> 'priority'), contact_due_at, referral_id
     LIMIT :limit
     """
 )
