@@ -221,18 +221,10 @@ def screened(
 
 def scheduled(start: Point, doer: Doer, drops: Sequence[Drop]) -> Course:
     """When somebody who goes to these stops in this order is where. Whoever is early waits."""
-    here, at, way = start, doer.leaves_at, 0
-    stops: list[Stop] = []
+    walk = _Walk(start, doer)
     for drop in drops:
-        leg = metres(here, drop.at)
-        at += timedelta(seconds=seconds(leg, doer.means))
-        window = drop.window
-        at = max(at, window.earliest) if window.earliest else at
-        stops.append(Stop(drop.task_id, at, window.earliest, window.latest, drop.at.rough))
-        at += AT_THE_DOOR
-        here, way = drop.at, way + leg
-    home = metres(here, start)
-    return Course(tuple(stops), way + home, at + timedelta(seconds=seconds(home, doer.means)))
+        walk.add(drop)
+    return walk.course
 
 
 def settled(problem: Problem, orders: Sequence[Sequence[UUID]]) -> tuple[list[Course], tuple[LeftOut, ...]]:
@@ -250,7 +242,7 @@ def settled(problem: Problem, orders: Sequence[Sequence[UUID]]) -> tuple[list[Co
             if drop is not None and doer.volunteer_id in problem.may[task_id] and walk.fits(drop):
                 walk.add(drop)
                 del left[task_id]
-        courses.append(scheduled(problem.start, doer, walk.drops))
+        courses.append(walk.course)
     return courses, tuple(LeftOut(task_id, WhyLeftOut.NO_ROOM) for task_id in left)
 
 
@@ -272,38 +264,48 @@ def nearest_first(problem: Problem) -> list[list[UUID]]:
             walk.add(nearest)
             mine.remove(nearest)
             left.remove(nearest)
-        orders.append([drop.task_id for drop in walk.drops])
+        orders.append([stop.task_id for stop in walk.course.stops])
     return orders
 
 
 class _Walk:
-    """Somebody on their way, stop by stop."""
+    """Somebody on their way, stop by stop. Whoever is early waits."""
 
     def __init__(self, start: Point, doer: Doer) -> None:
         self._start, self._doer = start, doer
-        self.here, self._at, self._carried = start, doer.leaves_at, 0
-        self.drops: list[Drop] = []
+        self.here, self._at, self._carried, self._metres = start, doer.leaves_at, 0, 0
+        self._stops: list[Stop] = []
+
+    @property
+    def course(self) -> Course:
+        """The stops so far, and the way home."""
+        home = metres(self.here, self._start)
+        return Course(tuple(self._stops), self._metres + home, self._at + self._lasts(home))
 
     def fits(self, drop: Drop) -> bool:
         """Whether they can go there next and be back in time."""
         arrive = self._arrive(drop)
         if drop.window.latest is not None and arrive > drop.window.latest:
             return False
-        home = timedelta(seconds=seconds(metres(drop.at, self._start), self._doer.means))
+        home = self._lasts(metres(drop.at, self._start))
         return (
             self._carried + drop.load <= self._doer.room and arrive + AT_THE_DOOR + home <= self._doer.back_by
         )
 
     def add(self, drop: Drop) -> None:
         """They go there."""
-        self._at = self._arrive(drop) + AT_THE_DOOR
+        arrive, window = self._arrive(drop), drop.window
+        self._stops.append(Stop(drop.task_id, arrive, window.earliest, window.latest, drop.at.rough))
+        self._metres += metres(self.here, drop.at)
         self._carried += drop.load
-        self.here = drop.at
-        self.drops.append(drop)
+        self.here, self._at = drop.at, arrive + AT_THE_DOOR
 
     def _arrive(self, drop: Drop) -> datetime:
-        at = self._at + timedelta(seconds=seconds(metres(self.here, drop.at), self._doer.means))
+        at = self._at + self._lasts(metres(self.here, drop.at))
         return max(at, drop.window.earliest) if drop.window.earliest else at
+
+    def _lasts(self, way: int) -> timedelta:
+        return timedelta(seconds=seconds(way, self._doer.means))
 
 
 def _who_can(
