@@ -88,7 +88,7 @@ def test_what_is_missing_opens_the_task_again_and_is_no_failure() -> None:
 def test_part_that_was_reported_by_a_slip_is_undone_and_failures_before_still_count() -> None:
     task, who = accepted(failures=2)
     partly = finish(task, who.volunteer_id, {"spent_pence": 300}, ("no-time-left",), START).state
-    back = undo_report(partly, who, START + timedelta(minutes=5))
+    back = undo_report(partly, who, START + timedelta(minutes=5), CALENDAR)
     assert (back.state.state, back.state.failures) == (TaskState.ACCEPTED, 2)
     assert [type(event) for event in back.events] == [TaskAccepted]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from volunteer_match_story import CALENDAR
+from volunteer_match_story import CALENDAR, helper, packed
 
-from bdcan_volunteer_match.domain.task import OFFER_FOR, offer_ends
+from bdcan_volunteer_match.domain.task import OFFER_FOR, for_parcel, offer, offer_ends, refuse, undo_report
 
 FIRST, LAST = CALENDAR.calling_hours
 
@@ -50,3 +51,15 @@ def test_no_offer_ends_at_night_and_each_gives_its_time(now: datetime) -> None:
     ends = offer_ends(now, CALENDAR)
     assert CALENDAR.may_ring(ends - timedelta(seconds=1))
     assert ends - now >= OFFER_FOR
+
+
+def test_offer_that_is_back_after_a_slip_runs_in_calling_hours_as_well() -> None:
+    evening = local(2020, 3, 23, LAST.hour, LAST.minute) - timedelta(minutes=10)
+    opened = for_parcel(None, None, packed(uuid4()), evening)
+    assert opened is not None
+    who = helper(hub_ids=(opened.state.hub_id,))
+    refused = refuse(offer(opened.state, who, evening, CALENDAR).state, who.volunteer_id, evening)
+    late = evening + timedelta(minutes=20)
+    back = undo_report(refused.state, who, late, CALENDAR).state
+    assert back.offer_expires_at == offer_ends(late, CALENDAR)
+    assert back.deadline_at == back.offer_expires_at

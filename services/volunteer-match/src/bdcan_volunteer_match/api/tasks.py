@@ -200,7 +200,12 @@ def router(settings: Settings) -> Routes:
         """What the volunteer reported was a slip: within 30 minutes they have the offer or the task again."""
         return await once(
             lambda tx: _say(
-                tx, task_id, caller, body, "undo", lambda t, who: tasking.undo_report(t, who, tx.now)
+                tx,
+                task_id,
+                caller,
+                body,
+                "undo",
+                lambda t, who: tasking.undo_report(t, who, tx.now, tx.calendar),
             )
         )
 

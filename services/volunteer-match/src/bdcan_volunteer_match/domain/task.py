@@ -374,7 +374,7 @@ def report_failure(task: Task, volunteer_id: UUID, reason: str, now: datetime) -
     return _reported(fail(task, volunteer_id, reason, now), told)
 
 
-def undo_report(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
+def undo_report(task: Task, volunteer: Volunteer, now: datetime, calendar: Calendar) -> Step[Task]:
     """What was reported last was a slip: the volunteer has the offer or the task again. Raises NotAllowedError.
 
     An offer that went to somebody else meanwhile is withdrawn; what somebody else has accepted is theirs.
@@ -401,7 +401,7 @@ def undo_report(task: Task, volunteer: Volunteer, now: datetime) -> Step[Task]:
     asked = tuple(who for who in freed.state.asked if who != volunteer.volunteer_id)
     open_again = replace(freed.state, asked=asked, returned_because=None, last=None)
     if last.what is Report.REFUSED:
-        expires_at = now + OFFER_FOR
+        expires_at = offer_ends(now, calendar)
         back = replace(
             open_again,
             state=TaskState.OFFERED,
