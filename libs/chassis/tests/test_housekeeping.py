@@ -102,6 +102,20 @@ async def test_gauges_follow_what_waits(ledger: Harness, shared_faults: Faults) 
     assert value("bdcan_dead_letters", **letters, state="parked", reason="bad-record") == 0
 
 
+async def test_samples_of_one_statement_share_one_look(ledger: Harness) -> None:
+    """A random value: two looks would not agree."""
+    once = Statement("SELECT random() AS one, NULL::float AS none, r AS value FROM random() AS r")
+    gauges = [
+        Sampled(f"toy_{name}", name, registry=CollectorRegistry()) for name in ("value", "again", "none")
+    ]
+    await sample(
+        ledger.transactions,
+        [Sample(gauges[0], once), Sample(gauges[1], once), Sample(gauges[2], once, column="none")],
+    )
+    assert gauges[0].value() == gauges[1].value() is not None
+    assert gauges[2].value() is None
+
+
 async def test_failed_reading_leaves_no_hole(ledger: Harness) -> None:
     gauge = Sampled("toy_three", "three", ["kind"], registry=CollectorRegistry())
     await sample(ledger.transactions, [Sample(gauge, Statement("SELECT 'a' AS kind, 1 AS value"))])

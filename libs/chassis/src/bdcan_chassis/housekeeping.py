@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 from prometheus_client import Counter
 
 from bdcan_chassis import dead_letters, metrics
@@ -40,14 +41,16 @@ _PORTION = 5000
 class Sample:
     """A gauge read from the database.
 
-    `statement` returns a column for each label, by the label's name, and one named `value`. A row whose value is NULL is
-    none. The statement may take the parameter `:now`, in domain time. Several samples may fill one gauge.
+    `statement` returns a column for each label, by the label's name, and `column` with the value. A row whose value is NULL is
+    none. The statement may take the parameter `:now`, in domain time. Several samples may fill one gauge. Samples of one
+    statement share its result: it is run once.
     """
 
     gauge: Sampled
     statement: Statement
     every: float = 0.0
     """Seconds between two readings at least, for a statement that reads much."""
+    column: str = "value"
 
 
 def promised(promise: str, live: Statement) -> tuple[Sample, ...]:
@@ -128,12 +131,15 @@ async def sample(transactions: Transactions, samples: Sequence[Sample]) -> None:
         outbox = await connection.fetch(_OUTBOX)
         deadlines = await connection.fetch(_DEADLINES, now - minute)
         letters = await dead_letters.counts(connection)
+        results: dict[Statement, list[asyncpg.Record]] = {}
         for wanted in samples:
-            given: dict[str, Any] = {"now": now} if wanted.statement.parameters else {}
-            for row in await wanted.statement.records(connection, **given):
-                if row["value"] is not None:
+            if wanted.statement not in results:
+                given: dict[str, Any] = {"now": now} if wanted.statement.parameters else {}
+                results[wanted.statement] = await wanted.statement.records(connection, **given)
+            for row in results[wanted.statement]:
+                if (value := row[wanted.column]) is not None:
                     labels = tuple(str(row[name]) for name in wanted.gauge.labels)
-                    read[wanted.gauge][labels] = row["value"]
+                    read[wanted.gauge][labels] = value
     metrics.OUTBOX_PENDING.replace({(row["traffic_class"],): row["pending"] for row in outbox})
     metrics.OUTBOX_OLDEST.replace({(row["traffic_class"],): row["oldest"] for row in outbox})
     metrics.DEADLINES_OVERDUE.replace({(row["kind"],): row["overdue"] for row in deadlines})

@@ -150,12 +150,12 @@ SAMPLES = (
     Sample(VOLUNTEERS, store.volunteers.COUNT_BY_STATE),
     Sample(ACTIVE, store.volunteers.COUNT_ACTIVE),
     Sample(PLACES, store.volunteers.COUNT_PLACES),
-    Sample(ASKED, store.figures.sampled("asked_share")),
-    Sample(OFFERS_EACH, store.figures.sampled("offers_each")),
-    Sample(GINI, store.figures.sampled("gini")),
-    Sample(MATCHED, store.figures.sampled("matched_share")),
-    Sample(DONE, store.figures.sampled("done_share")),
-    Sample(OFFER_METRES, store.figures.sampled("metres")),
+    Sample(ASKED, store.figures.OF_ALL, column="asked_share"),
+    Sample(OFFERS_EACH, store.figures.OF_ALL, column="offers_each"),
+    Sample(GINI, store.figures.OF_ALL, column="gini"),
+    Sample(MATCHED, store.figures.OF_ALL, column="matched_share"),
+    Sample(DONE, store.figures.OF_ALL, column="done_share"),
+    Sample(OFFER_METRES, store.figures.OF_ALL, column="metres"),
     Sample(ROUNDS, store.rounds.COUNT_BY_STATE),
 )
 """What housekeeping reads."""

@@ -68,9 +68,5 @@ FIND = Query(
     f"{_OF_HUBS} WHERE :hubs::text[] IS NULL OR hub.hub_id = ANY (:hubs) ORDER BY hub.hub_id", Figures
 )
 
-
-def sampled(column: str) -> Statement:
-    """One of the figures of each hub, where there is something to count."""
-    return Statement(
-        f"SELECT hub, {column} AS value FROM ({_OF_HUBS}) AS figures WHERE {column} IS NOT NULL"  # noqa: S608 # all of it is ours
-    )
+# The figures of all hubs, for gauges.
+OF_ALL = Statement(_OF_HUBS)
