@@ -171,7 +171,7 @@ class Book(Generic[S]):
     ) -> list[S]:
         """Write the new rows of these steps at once, and accept the steps. Returns the states that were written.
 
-        A step whose row exists already is left out. `unique` is the index that decides. `causes` go by the key of the row.
+        A step whose row exists already is left out. `unique`: see `Table.insert_missing`. `causes` go by the key of the row.
         """
         by_key = {self.table.key_of(step.state): step for step in steps}
         states = [step.state for step in by_key.values()]

@@ -55,13 +55,9 @@ _ARRAYS = (inspect.VarTupleType, inspect.FrozenSetType, inspect.SetType, inspect
 
 
 class Unique:
-    """A unique index: its fields, and the condition of a partial one. `Unique("email", where="email IS NOT NULL")`.
+    """The fields of a unique index beside the key: rows with the same values are the same thing."""
 
-    `column`: the one that the index is on, where the database makes it from these fields.
-    """
-
-    def __init__(self, *fields: str, where: str = "", column: str = "") -> None:
-        self.target = f"({column or ', '.join(fields)})" + (f" WHERE {where}" if where else "")
+    def __init__(self, *fields: str) -> None:
         self._values = _values_of(fields)
 
     def values_of(self, row: object) -> tuple[tuple[bool, Any], ...]:
@@ -265,14 +261,14 @@ class Table(Generic[S]):
     ) -> set[Any]:
         """Write rows that do not exist yet, and leave the others alone; returns the first key column of those written.
 
-        `unique` is the index that decides; any by default. A row waits for a transaction that writes the same values. All
-        transactions therefore write in the order of these values, whatever order somebody sent them in: none waits for
-        another that waits for it.
+        Any unique index decides: one that is named alone would let two transactions meet at another one, and fail. A row
+        waits for a transaction that writes the same values. All transactions therefore write in the order of `unique`'s
+        values (or of the key), whatever order somebody sent them in: none waits for another that waits for it.
         """
         in_order = sorted(rows, key=unique.values_of if unique else self.key_of)
         if not in_order:
             return set()
-        sql = self._inserting(f" ON CONFLICT {unique.target if unique else ''} DO NOTHING")
+        sql = self._inserting(" ON CONFLICT DO NOTHING")
         return {record[0] for record in await connection.fetch(sql, *self._values(in_order, now))}
 
     async def update(self, connection: Connection, pairs: Sequence[tuple[S, S]], now: datetime) -> None:

@@ -14,7 +14,7 @@ NEED = Table("need", Need, key=("referral_id", "need_id"), stamp="fact_at")
 
 REFERRAL = Table("referral", Referral, key="referral_id", parts={"needs": NEED})
 
-SAME_REQUEST = Unique("source", "reference", where="reference IS NOT NULL", column="reference_key")
+SAME_REQUEST = Unique("source", "reference")
 """The unique index that tells a request that was handed in before. The database hashes source and reference."""
 
 # Lock referrals in the order of their ids, and read nothing.
