@@ -21,7 +21,7 @@ from bdcan_chassis.testing.harness import Harness
 _READS = {"get"}
 _ERRORS = {
     "any": {"401", "404", "422", "429", "503"},
-    "writing": {"408", "409", "413", "428"},
+    "writing": {"408", "409", "413"},
     "body": {"400", "415"},
 }
 

@@ -37,6 +37,6 @@ def service(settings: Settings) -> Service:
         kept=KEPT,
         eraser=ERASER,
         routers=(router(settings),),
-        domain_errors={NotAllowedError: 409, UnknownPlacesError: 422, VersionNeededError: 428},
+        domain_errors={NotAllowedError: 409, UnknownPlacesError: 422, VersionNeededError: 409},
         commands=commands(settings),
     )

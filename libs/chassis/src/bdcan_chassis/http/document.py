@@ -43,7 +43,6 @@ _WRITING = {
     408: "The body took too long",
     409: "The present state does not allow it",
     413: "The body is too large",
-    428: "Say which version you change, so that nobody's change is overwritten",
 }
 _WITH_BODY = {400: "The body cannot be read", 415: "The body has another media type"}
 

@@ -216,7 +216,7 @@ def add_routes(routes: Routes) -> None:
 
     @routes.put("/hubs/{hub_id}", response_model=HubOut)
     async def configure_hub(hub_id: Slug, body: HubIn, caller: Writer, once: OnceOnly) -> Response:
-        """Add a hub or change it. To change one, name the version that you saw (428 without). Referrals that have a hub keep it."""
+        """Add a hub or change it. To change one, name the version that you saw (409 without). Referrals that have a hub keep it."""
 
         async def work(tx: Tx) -> HubOut:
             caller.must_see_hub(None)
